@@ -1,0 +1,31 @@
+/**
+ * What the planner knows of the process that it plans for. The launcher tells it, because
+ * the planner is a process of its own: its PID, limits and descriptors are not the caller's.
+ */
+export interface Host {
+  /** The command's name: `ns-enter`. */
+  tool: string;
+  /** Arguments after the name, as byte strings (`decodeBytes`). */
+  argv: readonly string[];
+  /** The caller's whole environment; names and values as byte strings. */
+  env: ReadonlyMap<string, string>;
+  /** The launcher: the process that becomes the command. *Self* is this PID, never the planner's. */
+  pid: number;
+  ppid: number;
+  uid: number;
+  euid: number;
+  gid: number;
+  egid: number;
+  umask: number;
+  /** Descriptors that were open when the launcher began. */
+  fds: readonly number[];
+  /** Whether 0, 1 and 2 are terminals. */
+  tty: readonly [boolean, boolean, boolean];
+  /** Size of the terminal on 2, 1 or 0; 80 by 24 where there is none. */
+  columns: number;
+  rows: number;
+  /** The launcher's own file; the tools beside it are its siblings. */
+  launcher: string;
+  /** The planner's working directory is the caller's. */
+  cwd: string;
+}

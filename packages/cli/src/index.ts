@@ -1,0 +1,3 @@
+export * from './errors.ts';
+export type * from './host.ts';
+export type * from './tool.ts';

@@ -1,0 +1,72 @@
+import type { Spec } from '@ctr-tools/oci';
+import type { AnyStep } from '@ctr-tools/plan';
+import type { Host } from './host.ts';
+
+/** One flag of a command, once: parser, help and man page are made from it. */
+export interface Flag {
+  /** The long name without dashes: `memory`. */
+  name: string;
+  /** Other names: one letter is a short flag (`m`), more is a long alias. */
+  alias?: readonly string[];
+  /**
+   * What the value is called in the help (`SIZE`); no value if absent. A value in square
+   * brackets (`[FILE]`) is optional and can only be attached with `=`.
+   */
+  value?: string;
+  /** May be given more than once; else a second one is an error. */
+  many?: boolean;
+  /** One line, no full stop. */
+  help: string;
+  /** Heading in the help under which it stands. */
+  group?: string;
+  /** The variable that is its default (`CTR_CGROUP`). */
+  env?: string;
+  /** This flag asks or changes something outside instead of applying or amending. */
+  act?: boolean;
+  /** A flag without a place in a spec: an error when amending. */
+  applyOnly?: boolean;
+}
+
+/** Flags as they were given. A flag without a value is `''`; an optional value left out is `''` too. */
+export interface Parsed {
+  /** By long name, in the order given. */
+  flags: ReadonlyMap<string, readonly string[]>;
+  /** Operands of the tool itself. */
+  operands: readonly string[];
+  /** The command and its arguments, or undefined where there is none. `[]` where `--` ended the line. */
+  command: readonly string[] | undefined;
+}
+
+/**
+ * A tool: the same three verbs everywhere. `O` is its options once parsed; `F` the facts
+ * that its decisions need.
+ *
+ * Data flows one way: argv → `options` → `amend` (a spec) → `steps` → plan. Applying is
+ * amending an empty spec and carrying out its steps; so each option is understood once.
+ */
+export interface Tool<O = unknown, F = unknown> {
+  name: string;
+  /** One line for the list of tools and the head of the help. */
+  summary: string;
+  /** Usage lines without the name: `[FLAGS] [--] COMMAND [ARG...]`. */
+  usage: readonly string[];
+  flags: readonly Flag[];
+  /** Where the command begins: at the first operand, or only after `--`. */
+  command: 'first-operand' | 'after-dashes';
+  /** Paragraphs after the flags: what it does not do, exit codes, variables. */
+  notes?: readonly string[];
+  /** Example lines with what each does. */
+  examples: readonly (readonly [line: string, what: string])[];
+  /** Parse values. Throws `UsageError` for what does not parse or does not go together. */
+  options(parsed: Parsed, host: Host): O;
+  /** The one impure step: read what the decision needs. `spec` is what was amended so far, or is to be run. */
+  gather(options: O | undefined, spec: Spec, host: Host): F;
+  /** Pure. The spec with this tool's section changed; never changes its argument. */
+  amend(spec: Spec, options: O, facts: F): Spec;
+  /** Pure. The kernel operations for this tool's section of the spec. */
+  steps(spec: Spec, facts: F): AnyStep[];
+  /** Whether something must stay beside the command (a cleanup), though nothing else clones a process. */
+  stays?(spec: Spec, facts: F): boolean;
+  /** Carry out the act `name` (a flag with `act`); the exit code. Its code is loaded only then. */
+  act?(name: string, options: O, parsed: Parsed, host: Host): number | Promise<number>;
+}

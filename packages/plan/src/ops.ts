@@ -1,0 +1,307 @@
+/**
+ * The language of plans: every operation that the launcher knows, once.
+ *
+ * `native/src/gen/ops.h` is generated from this table (`scripts/gen-ops.ts`), so an
+ * operation's number and the kinds of its arguments are written nowhere else. Numbers
+ * are never reused: a plan may be stored and run by a later launcher.
+ *
+ * Argument kinds:
+ * - `int`   a 64-bit integer, or a slot that holds one (a PID, a descriptor)
+ * - `text`  bytes ending where they end (no NUL inside), or a template around slots
+ * - `blob`  bytes of any value
+ * - `list`  of `text`
+ * - `ints`  a list of `int`
+ * - `out`   a slot that the operation fills
+ *
+ * A descriptor argument (`int`) of -1 means "none"; a `root` of -1 means that the path
+ * beside it is the process's own and is not confined.
+ */
+export type ArgKind = 'int' | 'text' | 'blob' | 'list' | 'ints' | 'out';
+
+/** How `explain` words an integer: as itself, octal, or by the names of its bits. */
+export type Spelling =
+  | 'dec'
+  | 'oct'
+  | 'clone'
+  | 'mount'
+  | 'attr'
+  | 'open'
+  | 'signal'
+  | 'rlimit'
+  | 'caps'
+  | 'seccomp';
+
+export interface OpShape {
+  /** The number in an encoded plan. */
+  code: number;
+  /** Arguments in their encoded order. */
+  args: Record<string, ArgKind>;
+  /** Spelling of integer arguments for people; `dec` if not named. */
+  spell?: Record<string, Spelling>;
+}
+
+const op = <A extends Record<string, ArgKind>>(
+  code: number,
+  args: A,
+  spell: { [K in keyof A]?: Spelling } = {},
+) => ({
+  code,
+  args,
+  spell: spell as Record<string, Spelling>,
+});
+
+export const ops = {
+  // --- processes -------------------------------------------------------------------
+  /** clone3(2): start process `process` of this plan. `cgroup` is a v2 directory's descriptor for CLONE_INTO_CGROUP or -1. */
+  clone: op(1, { process: 'int', flags: 'int', cgroup: 'int', pid: 'out', pidfd: 'out' }, { flags: 'clone' }),
+  /** unshare(2) */
+  unshare: op(2, { flags: 'int' }, { flags: 'clone' }),
+  /** setns(2) of a namespace's descriptor, or of a pidfd with several kinds at once. */
+  setns: op(3, { fd: 'int', flags: 'int' }, { flags: 'clone' }),
+  /** Tell process `process` that this one has reached `point`. */
+  notify: op(4, { process: 'int', point: 'int' }),
+  /** Wait until process `process` has reached `point`; its failure or death is a failure here. */
+  await: op(5, { process: 'int', point: 'int' }),
+  /** Give a descriptor to `process`, which takes it with `take`. */
+  pass: op(6, { process: 'int', fd: 'int' }),
+  take: op(7, { process: 'int', fd: 'out' }),
+  /** Give the text of a slot or template to `process`, which reads it with `take_text`. */
+  pass_text: op(8, { process: 'int', text: 'text' }),
+  take_text: op(9, { process: 'int', text: 'out' }),
+  /** Wait until `process` runs its command (its channel closed by execve), or has failed. */
+  await_exec: op(10, { process: 'int' }),
+  /**
+   * Stay with the child: forward signals, follow stop and continue, relay the terminal
+   * `pty` (or -1), reap strays, and end as it ended. `mode` 0: by the same signal;
+   * 1: with 128+N.
+   */
+  supervise: op(11, { process: 'int', pid: 'int', pidfd: 'int', mode: 'int', pty: 'int' }),
+  /** Become the command. The name is looked up in PATH as the environment is now. 127 not found, 126 not runnable. */
+  exec: op(12, { file: 'text', argv: 'list' }),
+  /** End this process of the plan with success and this exit code, undoing nothing but what is marked for the end. */
+  exit: op(13, { code: 'int' }),
+  /** prctl(PR_SET_DUMPABLE). The launcher starts every plan with 0. */
+  dumpable: op(14, { on: 'int' }),
+  /**
+   * Run a program to its end: hooks, newuidmap, CRIU. `timeout` in milliseconds, 0 for
+   * none; a non-zero exit status, a signal or the time limit is a failure. Its stdout
+   * and stderr are shown in the failure's message (the last lines).
+   */
+  helper: op(15, { file: 'text', argv: 'list', env: 'list', stdin: 'blob', timeout: 'int' }),
+  /** Ask the planner, which stayed alive for it, and wait for its answer; what it answers fills `reply`. */
+  ask: op(16, { topic: 'text', payload: 'text', reply: 'out' }),
+  /** Write a line to a descriptor. */
+  print: op(17, { fd: 'int', text: 'text' }),
+  /** Milliseconds since the launcher started, as text with one decimal. */
+  elapsed: op(18, { text: 'out' }),
+  /** Start time of a process in clock ticks after boot (proc_pid_stat(5) field 22). */
+  start_time: op(19, { pid: 'int', ticks: 'out' }),
+  pidfd_open: op(20, { pid: 'int', pidfd: 'out' }),
+  /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is no failure. */
+  kill: op(21, { pid: 'int', pidfd: 'int', signal: 'int' }, { signal: 'signal' }),
+  /** Wait until a byte can be read from a FIFO opened O_NONBLOCK before; read it. */
+  await_start: op(22, { fd: 'int' }),
+  /** prctl(PR_SET_PDEATHSIG), then check that the parent is still there. */
+  pdeathsig: op(23, { signal: 'int' }, { signal: 'signal' }),
+  /** Reset every signal's disposition to the default and unblock all signals. */
+  signals_default: op(24, {}),
+  /** The PID of this process, as its own PID namespace counts. */
+  self_pid: op(25, { pid: 'out' }),
+  /** PR_SET_CHILD_SUBREAPER */
+  subreaper: op(26, { on: 'int' }),
+  /** setns(2) by /proc/self/ns file kinds kept open before; closes the gap for PID namespaces: fork into them is `clone`. */
+  wait_child: op(27, { pid: 'int', status: 'out' }),
+
+  // --- files outside the container's root -------------------------------------------
+  open: op(30, { path: 'text', flags: 'int', mode: 'int', fd: 'out' }, { flags: 'open', mode: 'oct' }),
+  /** Open an existing file for writing, write once, close (files of /proc, /sys and cgroups). */
+  write: op(31, { path: 'text', data: 'blob' }),
+  write_fd: op(32, { fd: 'int', data: 'blob' }),
+  mkdir: op(33, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  /** mkdir -p. What exists is no failure. */
+  mkdirs: op(34, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  /** rmdir(2), again for up to a second while it says EBUSY. ENOENT is no failure. */
+  rmdir: op(35, { path: 'text' }),
+  unlink: op(36, { path: 'text' }),
+  /** Write a whole file beside itself and rename it into place. */
+  write_file: op(37, { path: 'text', data: 'blob', mode: 'int' }, { mode: 'oct' }),
+  symlink: op(38, { target: 'text', path: 'text' }),
+  chown: op(39, { path: 'text', uid: 'int', gid: 'int' }),
+  chmod: op(40, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  rename: op(41, { from: 'text', to: 'text' }),
+  /** rm -r by descriptors: follows no link and crosses no mount. ENOENT is no failure. */
+  remove_tree: op(42, { path: 'text' }),
+  close: op(43, { fd: 'int' }),
+  mkfifo: op(44, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  /** mkdtemp(3): `prefix` and six characters; the path fills `path`. */
+  mkdtemp: op(45, { prefix: 'text', path: 'out' }),
+  /** Write a file of procfs by a path relative to /proc, through a descriptor proved to be procfs (PROC_SUPER_MAGIC, no mount crossed). */
+  proc_write: op(46, { path: 'text', data: 'blob' }),
+  /** flock(2) exclusive of a descriptor. */
+  lock: op(47, { fd: 'int' }),
+  /** Connect to a unix stream socket and send bytes with descriptors (console socket, pidfd socket, seccomp listener). -1 in `fds` is left out. */
+  send_fds: op(48, { path: 'text', data: 'blob', fds: 'ints' }),
+  /** Read a small file whole into a slot, less its last newline. */
+  read_file: op(49, { path: 'text', text: 'out' }),
+
+  // --- mounts. Targets are resolved inside `root` (openat2 RESOLVE_IN_ROOT) ------------
+  /** mount(2) for propagation alone: MS_PRIVATE, MS_SLAVE … with MS_REC. */
+  propagation: op(50, { path: 'text', flags: 'int' }, { flags: 'mount' }),
+  /** Open a directory as a root for the operations below (O_PATH). */
+  open_root: op(51, { path: 'text', root: 'out' }),
+  /**
+   * Mount a filesystem. `make` says what to make when the target is missing: 0 nothing,
+   * 1 a directory. `flags` are MS_*; `data` the filesystem's own options, comma separated.
+   */
+  mount: op(
+    52,
+    { root: 'int', target: 'text', type: 'text', source: 'text', flags: 'int', data: 'text', make: 'int' },
+    { flags: 'mount' },
+  ),
+  /**
+   * Bind `source` (a path, or `fd` if not -1) to the target, with the attributes `set` and
+   * `clear` (MOUNT_ATTR_*), on the whole tree of mounts if `recursive` has bit 1; bit 0 makes
+   * the bind itself recursive. `propagation` is MS_* or 0. `userns` is a descriptor for
+   * an idmapped mount or -1. `make`: 2 makes what the source is, file or directory.
+   */
+  bind: op(
+    53,
+    {
+      root: 'int',
+      target: 'text',
+      source: 'text',
+      fd: 'int',
+      recursive: 'int',
+      set: 'int',
+      clear: 'int',
+      propagation: 'int',
+      userns: 'int',
+      make: 'int',
+    },
+    { set: 'attr', clear: 'attr', propagation: 'mount' },
+  ),
+  /** mount_setattr(2) of what is mounted at the target. */
+  mount_attr: op(
+    54,
+    { root: 'int', target: 'text', set: 'int', clear: 'int', propagation: 'int', recursive: 'int' },
+    { set: 'attr', clear: 'attr', propagation: 'mount' },
+  ),
+  /** Make a device node or FIFO; where mknod is not allowed (`bind` 1), bind the host's node instead. `mode` has the type's bits. */
+  device: op(
+    55,
+    { root: 'int', path: 'text', mode: 'int', dev: 'int', uid: 'int', gid: 'int', bind: 'int' },
+    { mode: 'oct' },
+  ),
+  /** A symbolic link inside the root; one that is already there and the same is no failure. */
+  link_in: op(56, { root: 'int', path: 'text', target: 'text' }),
+  /** Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory. A missing path is no failure. */
+  mask: op(57, { root: 'int', path: 'text' }),
+  /** Make a path read-only by binding it over itself. A missing path is no failure. */
+  readonly: op(58, { root: 'int', path: 'text' }),
+  /** pivot_root(2) to the root and let the old one go. */
+  pivot: op(59, { root: 'int' }),
+  /** Without pivot_root: MS_MOVE the root over / and chroot (for an initramfs), `move` 0: chroot alone. */
+  change_root: op(60, { root: 'int', move: 'int' }),
+  umount: op(61, { path: 'text', flags: 'int' }),
+  /**
+   * An overlay on the host's path `target` (or, when that is empty, detached), its root
+   * opened as `root`. `lower` topmost first; `upper` and `work` may be empty for read-only.
+   */
+  overlay: op(
+    62,
+    {
+      target: 'text',
+      lower: 'list',
+      upper: 'text',
+      work: 'text',
+      flags: 'int',
+      options: 'list',
+      root: 'out',
+    },
+    { flags: 'attr' },
+  ),
+  /** Open a pty in the root's own /dev/pts, mount its end over /dev/console if `bind`, and give both ends. */
+  console: op(63, { root: 'int', rows: 'int', columns: 'int', bind: 'int', master: 'out', slave: 'out' }),
+  mkdir_in: op(64, { root: 'int', path: 'text', mode: 'int', uid: 'int', gid: 'int' }, { mode: 'oct' }),
+  /** A user namespace with these maps, for an idmapped mount. Maps are lines as in /proc/PID/uid_map. */
+  idmap_userns: op(65, { uids: 'text', gids: 'text', userns: 'out' }),
+  /** Copy the tree at the target into a new tmpfs mounted over it (tmpcopyup). */
+  tmp_copy_up: op(66, { root: 'int', target: 'text', flags: 'int', data: 'text' }, { flags: 'mount' }),
+  /** Make the root's directory a mount of its own (recursive bind onto itself) and open it anew. */
+  root_mount: op(67, { path: 'text', root: 'out' }),
+  /** open a path inside the root (O_PATH unless flags say otherwise). */
+  open_in: op(68, { root: 'int', path: 'text', flags: 'int', fd: 'out' }, { flags: 'open' }),
+  /** open_tree(2) OPEN_TREE_CLONE of a host path, to be mounted after the view of the host is gone. */
+  open_tree: op(69, { path: 'text', recursive: 'int', fd: 'out' }),
+
+  // --- credentials and filters --------------------------------------------------------
+  setgroups: op(80, { gids: 'ints' }),
+  setgid: op(81, { gid: 'int' }),
+  setuid: op(82, { uid: 'int' }),
+  /** Drop from the bounding set what is not in `keep` (a mask), up to the last capability that the kernel knows. */
+  bounding: op(83, { keep: 'int' }, { keep: 'caps' }),
+  /** capset(2) */
+  capset: op(
+    84,
+    { effective: 'int', permitted: 'int', inheritable: 'int' },
+    { effective: 'caps', permitted: 'caps', inheritable: 'caps' },
+  ),
+  /** Clear the ambient set and raise these. */
+  ambient: op(85, { caps: 'int' }, { caps: 'caps' }),
+  securebits: op(86, { bits: 'int' }),
+  keep_caps: op(87, { on: 'int' }),
+  no_new_privs: op(88, {}),
+  /** seccomp(2) SECCOMP_SET_MODE_FILTER. `listener` is filled where the flags ask for one, else -1. */
+  seccomp: op(89, { filter: 'blob', flags: 'int', listener: 'out' }, { flags: 'seccomp' }),
+  /** Write an LSM's exec attribute (`apparmor/exec`, `exec`) of this thread, through a checked procfs. */
+  lsm_attr: op(90, { attr: 'text', value: 'text' }),
+
+  // --- the command's process ----------------------------------------------------------
+  rlimit: op(100, { resource: 'int', soft: 'int', hard: 'int' }, { resource: 'rlimit' }),
+  umask: op(101, { mask: 'int' }, { mask: 'oct' }),
+  personality: op(102, { persona: 'int' }),
+  /** chdir(2); with `inside` 1 the new directory is checked to lie within the root (CVE-2024-21626). */
+  chdir: op(103, { path: 'text', inside: 'int' }),
+  setsid: op(104, {}),
+  /** Make a terminal the controlling one and the three standard descriptors. */
+  controlling_tty: op(105, { fd: 'int' }),
+  dup2: op(106, { from: 'int', to: 'int' }),
+  /** Mark descriptors from `first` on close-on-exec. */
+  cloexec_from: op(107, { first: 'int' }),
+  /** sched_setattr(2), with the struct as its bytes. */
+  scheduler: op(108, { attr: 'blob' }),
+  ioprio: op(109, { value: 'int' }),
+  /** sched_setaffinity(2) of `pid` (0 for itself), with the mask as its bytes. */
+  affinity: op(110, { pid: 'int', mask: 'blob' }),
+  /** set_mempolicy(2) */
+  mempolicy: op(111, { mode: 'int', nodes: 'blob', maxnode: 'int' }),
+  /** keyctl(2) KEYCTL_JOIN_SESSION_KEYRING; a full quota is no failure. */
+  keyring: op(112, { name: 'text' }),
+  setenv: op(113, { name: 'text', value: 'text' }),
+  unsetenv: op(114, { name: 'text' }),
+  /** Replace the environment: NAME=VALUE each. */
+  environ: op(115, { env: 'list' }),
+  nice: op(116, { value: 'int' }),
+  /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
+  own_stdio: op(117, { uid: 'int', gid: 'int' }),
+  /** setenv unless the environment has it. */
+  setenv_default: op(118, { name: 'text', value: 'text' }),
+
+  // --- network --------------------------------------------------------------------------
+  loopback_up: op(130, {}),
+  /** Move a network interface into the namespace of `pid` under the name `as`, keeping its addresses. */
+  netdev_move: op(131, { name: 'text', pid: 'int', as: 'text' }),
+
+  // --- cgroups and names ---------------------------------------------------------------
+  /** Kill all processes in the group and below until none is left (cgroup.kill, or freeze and kill). Missing groups are no failure. */
+  cgroup_kill: op(140, { path: 'text' }),
+  /** Remove a group and the groups below it, for up to `timeout` ms while the kernel says EBUSY. */
+  cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
+  /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */
+  device_filter: op(142, { path: 'text', program: 'blob' }),
+  hostname: op(150, { name: 'text' }),
+  domainname: op(151, { name: 'text' }),
+} satisfies Record<string, OpShape>;
+
+export type Ops = typeof ops;
+export type OpName = keyof Ops;

@@ -1,0 +1,49 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * The four layers of tests. A file's ending says which it belongs to, so that a
+ * test stands beside what it tests and still runs only where it can:
+ *
+ * - `*.test.ts` unit: needs nothing
+ * - `*.host.test.ts` host: needs root on Linux and `dist/bin`
+ * - `*.vm.test.ts` vm: needs the Vagrant box (and runs inside it)
+ *
+ * Tests against peers are host tests that skip, by name, where the peer is missing.
+ */
+const everywhere = ['packages/*/test/**', 'test/**', 'bench/test/**', 'test-vm/test/**', 'native/test/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: everywhere.map((at) => `${at}/*.test.ts`),
+          exclude: ['**/*.host.test.ts', '**/*.vm.test.ts', '**/node_modules/**'],
+        },
+      },
+      {
+        test: {
+          name: 'host',
+          include: everywhere.map((at) => `${at}/*.host.test.ts`),
+          exclude: ['**/node_modules/**'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          globalSetup: ['test/leftovers.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: everywhere.flatMap((at) => [`${at}/*.vm.test.ts`, `${at}/*.host.test.ts`]),
+          exclude: ['**/node_modules/**'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          globalSetup: ['test/leftovers.ts'],
+        },
+      },
+    ],
+  },
+});
