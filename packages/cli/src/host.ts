@@ -1,3 +1,5 @@
+import type { Template } from '@ctr-tools/plan';
+
 /**
  * What the planner knows of the process that it plans for. The launcher tells it, because
  * the planner is a process of its own: its PID, limits and descriptors are not the caller's.
@@ -28,4 +30,25 @@ export interface Host {
   launcher: string;
   /** The planner's working directory is the caller's. */
   cwd: string;
+  /** Present while `ctr-run` makes a container, and tells every tool's `gather` what a spec does not say. */
+  container?: ContainerContext;
+}
+
+/** A container that is being made from a bundle. */
+export interface ContainerContext {
+  id: string;
+  /** Absolute path; relative paths of the spec are relative to it. */
+  bundle: string;
+  /** `command`: what was made goes when the command ends (foreground `run`); `kept`: it stays until `delete`. */
+  lifetime: 'command' | 'kept';
+  /** `--systemd-cgroup` */
+  systemdCgroup: boolean;
+  /** `--no-pivot` */
+  noPivot: boolean;
+  /** `--no-new-keyring` */
+  noNewKeyring: boolean;
+  /** How many descriptors from 3 on the command inherits. */
+  preserveFds: number;
+  /** The OCI state as JSON with the PID still to be filled in, of a container in this status. */
+  state(status: 'creating' | 'created' | 'running' | 'stopped'): Template;
 }
