@@ -1,0 +1,476 @@
+/**
+ * The Linux part of the OCI runtime-spec 1.3.0: `config.json`, with each name exactly as
+ * it stands in the file. Read with config.md and config-linux.md of
+ * https://github.com/opencontainers/runtime-spec/tree/v1.3.0.
+ *
+ * An `Integer` is a bigint only where its value does not fit a number exactly
+ * (RLIM_INFINITY, say); `json.ts` reads and writes it so. `BigInt(value)` takes both.
+ */
+
+/** A 64-bit integer: a number as long as that is exact, else a bigint. */
+export type Integer = number | bigint;
+
+/** `config.json` */
+export interface Spec {
+  ociVersion: string;
+  root?: Root;
+  mounts?: Mount[];
+  process?: Process;
+  hostname?: string;
+  domainname?: string;
+  hooks?: Hooks;
+  annotations?: Record<string, string>;
+  linux?: Linux;
+  /** Other platforms' sections; a Linux runtime only minds that they are there. */
+  solaris?: unknown;
+  windows?: unknown;
+  vm?: unknown;
+  zos?: unknown;
+  freebsd?: unknown;
+}
+
+export interface Root {
+  /** Absolute, or relative to the bundle. */
+  path: string;
+  readonly?: boolean;
+}
+
+export interface Mount {
+  destination: string;
+  type?: string;
+  source?: string;
+  options?: string[];
+  /** An idmapped mount's own maps. */
+  uidMappings?: IDMapping[];
+  gidMappings?: IDMapping[];
+}
+
+export interface Process {
+  terminal?: boolean;
+  consoleSize?: Box;
+  cwd: string;
+  env?: string[];
+  args?: string[];
+  /** Windows only. */
+  commandLine?: string;
+  rlimits?: Rlimit[];
+  apparmorProfile?: string;
+  capabilities?: Capabilities;
+  noNewPrivileges?: boolean;
+  oomScoreAdj?: number;
+  scheduler?: Scheduler;
+  selinuxLabel?: string;
+  ioPriority?: IOPriority;
+  execCPUAffinity?: ExecCPUAffinity;
+  user?: User;
+}
+
+/** Size of a terminal in characters. */
+export interface Box {
+  height: number;
+  width: number;
+}
+
+export interface User {
+  uid: number;
+  gid: number;
+  umask?: number;
+  additionalGids?: number[];
+  /** Windows only. */
+  username?: string;
+}
+
+export interface Rlimit {
+  /** `RLIMIT_NOFILE` … */
+  type: string;
+  soft: Integer;
+  hard: Integer;
+}
+
+export interface Capabilities {
+  bounding?: string[];
+  effective?: string[];
+  inheritable?: string[];
+  permitted?: string[];
+  ambient?: string[];
+}
+
+/** The arguments of sched_setattr(2); the last three are in nanoseconds. */
+export interface Scheduler {
+  policy: SchedulerPolicy;
+  nice?: number;
+  priority?: number;
+  flags?: SchedulerFlag[];
+  runtime?: Integer;
+  deadline?: Integer;
+  period?: Integer;
+}
+
+export type SchedulerPolicy =
+  | 'SCHED_OTHER'
+  | 'SCHED_FIFO'
+  | 'SCHED_RR'
+  | 'SCHED_BATCH'
+  | 'SCHED_ISO'
+  | 'SCHED_IDLE'
+  | 'SCHED_DEADLINE';
+
+export type SchedulerFlag =
+  | 'SCHED_FLAG_RESET_ON_FORK'
+  | 'SCHED_FLAG_RECLAIM'
+  | 'SCHED_FLAG_DL_OVERRUN'
+  | 'SCHED_FLAG_KEEP_POLICY'
+  | 'SCHED_FLAG_KEEP_PARAMS'
+  | 'SCHED_FLAG_UTIL_CLAMP_MIN'
+  | 'SCHED_FLAG_UTIL_CLAMP_MAX';
+
+export type IOPriorityClass = 'IOPRIO_CLASS_RT' | 'IOPRIO_CLASS_BE' | 'IOPRIO_CLASS_IDLE';
+
+export interface IOPriority {
+  class: IOPriorityClass;
+  /** 0 (highest) to 7. */
+  priority?: number;
+}
+
+/** CPU lists (`0-3,7`) for `exec`: before and after the process joins the container's cgroup. */
+export interface ExecCPUAffinity {
+  initial?: string;
+  final?: string;
+}
+
+export interface Hook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
+}
+
+export interface Hooks {
+  /** Deprecated by the three after it. */
+  prestart?: Hook[];
+  createRuntime?: Hook[];
+  createContainer?: Hook[];
+  startContainer?: Hook[];
+  poststart?: Hook[];
+  poststop?: Hook[];
+}
+
+export interface Linux {
+  namespaces?: Namespace[];
+  uidMappings?: IDMapping[];
+  gidMappings?: IDMapping[];
+  timeOffsets?: TimeOffsets;
+  devices?: Device[];
+  netDevices?: NetDevices;
+  cgroupsPath?: string;
+  resources?: LinuxResources;
+  intelRdt?: IntelRdt;
+  memoryPolicy?: MemoryPolicy;
+  sysctl?: Record<string, string>;
+  seccomp?: LinuxSeccomp;
+  rootfsPropagation?: RootfsPropagation;
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+  mountLabel?: string;
+  personality?: Personality;
+}
+
+export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time';
+
+export interface Namespace {
+  type: NamespaceType;
+  /** A namespace's file to be joined; a new one is made if it is absent. */
+  path?: string;
+}
+
+export interface IDMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+export type TimeClock = 'monotonic' | 'boottime';
+
+export type TimeOffsets = { [clock in TimeClock]?: TimeOffset };
+
+export interface TimeOffset {
+  secs?: Integer;
+  nanosecs?: number;
+}
+
+export type RootfsPropagation =
+  | 'shared'
+  | 'slave'
+  | 'private'
+  | 'unbindable'
+  | 'rshared'
+  | 'rslave'
+  | 'rprivate'
+  | 'runbindable';
+
+/** c and u: character, b: block, p: FIFO. */
+export type DeviceType = 'c' | 'b' | 'u' | 'p';
+
+export interface Device {
+  type: DeviceType;
+  path: string;
+  major?: number;
+  minor?: number;
+  /** Permission bits. */
+  fileMode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+/** Network interfaces of the host by name, to be moved into the container. */
+export type NetDevices = Record<string, NetDevice>;
+
+export interface NetDevice {
+  /** The name inside; the same as outside if absent. */
+  name?: string;
+}
+
+export interface LinuxResources {
+  devices?: DeviceCgroup[];
+  memory?: Memory;
+  cpu?: Cpu;
+  pids?: Pids;
+  blockIO?: BlockIO;
+  hugepageLimits?: HugepageLimit[];
+  network?: Network;
+  rdma?: Record<string, Rdma>;
+  /** Files of a cgroup v2 and what to write into them. */
+  unified?: Record<string, string>;
+}
+
+/** A rule of the devices cgroup; `major` and `minor` of -1 or absent stand for all. */
+export interface DeviceCgroup {
+  allow: boolean;
+  type?: 'a' | 'c' | 'b';
+  major?: Integer;
+  minor?: Integer;
+  /** Some of `rwm`. */
+  access?: string;
+}
+
+/** Bytes; -1 is no limit. */
+export interface Memory {
+  limit?: Integer;
+  reservation?: Integer;
+  /** Memory and swap together. */
+  swap?: Integer;
+  /** Not recommended since 1.0.2. */
+  kernel?: Integer;
+  kernelTCP?: Integer;
+  /** 0 to 100. */
+  swappiness?: number;
+  disableOOMKiller?: boolean;
+  useHierarchy?: boolean;
+  /** Whether a limit below the present usage is refused. */
+  checkBeforeUpdate?: boolean;
+}
+
+/** Times in microseconds. */
+export interface Cpu {
+  shares?: Integer;
+  quota?: Integer;
+  burst?: Integer;
+  period?: Integer;
+  realtimeRuntime?: Integer;
+  realtimePeriod?: Integer;
+  cpus?: string;
+  mems?: string;
+  /** 1 makes the whole group idle (SCHED_IDLE). */
+  idle?: Integer;
+}
+
+export interface Pids {
+  limit?: Integer;
+}
+
+export interface BlockIO {
+  weight?: number;
+  leafWeight?: number;
+  weightDevice?: WeightDevice[];
+  throttleReadBpsDevice?: ThrottleDevice[];
+  throttleWriteBpsDevice?: ThrottleDevice[];
+  throttleReadIOPSDevice?: ThrottleDevice[];
+  throttleWriteIOPSDevice?: ThrottleDevice[];
+}
+
+export interface WeightDevice {
+  major: Integer;
+  minor: Integer;
+  weight?: number;
+  leafWeight?: number;
+}
+
+export interface ThrottleDevice {
+  major: Integer;
+  minor: Integer;
+  rate: Integer;
+}
+
+export interface HugepageLimit {
+  /** `2MB`, `1GB` … */
+  pageSize: string;
+  limit: Integer;
+}
+
+export interface Network {
+  classID?: number;
+  priorities?: InterfacePriority[];
+}
+
+export interface InterfacePriority {
+  name: string;
+  priority: number;
+}
+
+export interface Rdma {
+  hcaHandles?: number;
+  hcaObjects?: number;
+}
+
+export interface IntelRdt {
+  closID?: string;
+  /** Lines for the group's `schemata` file. */
+  schemata?: string[];
+  l3CacheSchema?: string;
+  memBwSchema?: string;
+  enableMonitoring?: boolean;
+  /** Before 1.3.0. */
+  enableCMT?: boolean;
+  enableMBM?: boolean;
+}
+
+export type MemoryPolicyMode =
+  | 'MPOL_DEFAULT'
+  | 'MPOL_BIND'
+  | 'MPOL_INTERLEAVE'
+  | 'MPOL_WEIGHTED_INTERLEAVE'
+  | 'MPOL_PREFERRED'
+  | 'MPOL_PREFERRED_MANY'
+  | 'MPOL_LOCAL';
+
+export type MemoryPolicyFlag = 'MPOL_F_NUMA_BALANCING' | 'MPOL_F_RELATIVE_NODES' | 'MPOL_F_STATIC_NODES';
+
+/** The arguments of set_mempolicy(2). */
+export interface MemoryPolicy {
+  mode: MemoryPolicyMode;
+  /** A list of nodes: `0-3,7`. */
+  nodes?: string;
+  flags?: MemoryPolicyFlag[];
+}
+
+export type PersonalityDomain = 'LINUX' | 'LINUX32';
+
+export interface Personality {
+  domain: PersonalityDomain;
+  flags?: string[];
+}
+
+export type SeccompAction =
+  | 'SCMP_ACT_KILL'
+  | 'SCMP_ACT_KILL_PROCESS'
+  | 'SCMP_ACT_KILL_THREAD'
+  | 'SCMP_ACT_TRAP'
+  | 'SCMP_ACT_ERRNO'
+  | 'SCMP_ACT_TRACE'
+  | 'SCMP_ACT_ALLOW'
+  | 'SCMP_ACT_LOG'
+  | 'SCMP_ACT_NOTIFY';
+
+export type SeccompOperator =
+  | 'SCMP_CMP_NE'
+  | 'SCMP_CMP_LT'
+  | 'SCMP_CMP_LE'
+  | 'SCMP_CMP_EQ'
+  | 'SCMP_CMP_GE'
+  | 'SCMP_CMP_GT'
+  | 'SCMP_CMP_MASKED_EQ';
+
+export type SeccompFlag =
+  | 'SECCOMP_FILTER_FLAG_TSYNC'
+  | 'SECCOMP_FILTER_FLAG_LOG'
+  | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW'
+  | 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV';
+
+export interface LinuxSeccomp {
+  defaultAction: SeccompAction;
+  defaultErrnoRet?: number;
+  architectures?: string[];
+  flags?: SeccompFlag[];
+  listenerPath?: string;
+  listenerMetadata?: string;
+  syscalls?: SeccompSyscall[];
+}
+
+export interface SeccompSyscall {
+  names: string[];
+  action: SeccompAction;
+  errnoRet?: number;
+  args?: SeccompArg[];
+}
+
+export interface SeccompArg {
+  /** 0 to 5. */
+  index: number;
+  value: Integer;
+  /** With SCMP_CMP_MASKED_EQ: `value` is the mask, this what must be left. */
+  valueTwo?: Integer;
+  op: SeccompOperator;
+}
+
+/** State of a container (runtime.md). */
+export type Status = 'creating' | 'created' | 'running' | 'stopped';
+
+export interface State {
+  ociVersion: string;
+  id: string;
+  status: Status;
+  /** Required while created or running. */
+  pid?: number;
+  bundle: string;
+  annotations?: Record<string, string>;
+}
+
+/** What a seccomp listener's socket is sent beside the descriptor (config-linux.md). */
+export interface ContainerProcessState {
+  ociVersion: string;
+  /** `seccompFd`, `pidFd` … one for each descriptor sent, in order. */
+  fds: string[];
+  pid: number;
+  metadata?: string;
+  state: State;
+}
+
+/** What `features` prints (features.md, features-linux.md). */
+export interface Features {
+  ociVersionMin: string;
+  ociVersionMax: string;
+  hooks?: string[];
+  mountOptions?: string[];
+  linux?: {
+    namespaces?: string[];
+    capabilities?: string[];
+    cgroup?: { v1?: boolean; v2?: boolean; systemd?: boolean; systemdUser?: boolean; rdma?: boolean };
+    seccomp?: {
+      enabled?: boolean;
+      actions?: string[];
+      operators?: string[];
+      archs?: string[];
+      knownFlags?: string[];
+      supportedFlags?: string[];
+    };
+    apparmor?: { enabled?: boolean };
+    selinux?: { enabled?: boolean };
+    intelRdt?: { enabled?: boolean; schemata?: boolean; monitoring?: boolean };
+    memoryPolicy?: { modes?: string[]; flags?: string[] };
+    mountExtensions?: { idmap?: { enabled?: boolean } };
+    netDevices?: { enabled?: boolean };
+  };
+  annotations?: Record<string, string>;
+  potentiallyUnsafeConfigAnnotations?: string[];
+}
