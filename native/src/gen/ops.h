@@ -70,6 +70,7 @@
   X(ROOT_MOUNT, root_mount, 67, "to") \
   X(OPEN_IN, open_in, 68, "itio") \
   X(OPEN_TREE, open_tree, 69, "tio") \
+  X(CHECK_MOUNTS, check_mounts, 70, "ill") \
   X(SETGROUPS, setgroups, 80, "n") \
   X(SETGID, setgid, 81, "i") \
   X(SETUID, setuid, 82, "i") \
@@ -100,6 +101,11 @@
   X(NICE, nice, 116, "i") \
   X(OWN_STDIO, own_stdio, 117, "ii") \
   X(SETENV_DEFAULT, setenv_default, 118, "tt") \
+  X(PRLIMIT, prlimit, 119, "iiii") \
+  X(FIND_COMMAND, find_command, 120, "to") \
+  X(HOME_DEFAULT, home_default, 121, "i") \
+  X(CHDIR_EARLY, chdir_early, 122, "to") \
+  X(CHDIR_LATE, chdir_late, 123, "ti") \
   X(LOOPBACK_UP, loopback_up, 130, "") \
   X(NETDEV_MOVE, netdev_move, 131, "tit") \
   X(CGROUP_KILL, cgroup_kill, 140, "t") \

@@ -233,6 +233,12 @@ export const ops = {
   open_in: op(68, { root: 'int', path: 'text', flags: 'int', fd: 'out' }, { flags: 'open' }),
   /** open_tree(2) OPEN_TREE_CLONE of a host path, to be mounted after the view of the host is gone. */
   open_tree: op(69, { path: 'text', recursive: 'int', fd: 'out' }),
+  /**
+   * Check the mounts once they are made, whatever links the root's paths went through: nothing
+   * of ours lies inside the root's /proc but at the paths `allowed`, and each path in `whole`
+   * is the very place where its filesystem (`PATH TYPE`) was mounted.
+   */
+  check_mounts: op(70, { root: 'int', allowed: 'list', whole: 'list' }),
 
   // --- credentials and filters --------------------------------------------------------
   setgroups: op(80, { gids: 'ints' }),
@@ -286,6 +292,16 @@ export const ops = {
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
   /** setenv unless the environment has it. */
   setenv_default: op(118, { name: 'text', value: 'text' }),
+  /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
+  prlimit: op(119, { pid: 'int', resource: 'int', soft: 'int', hard: 'int' }, { resource: 'rlimit' }),
+  /** Look a command up as `exec` would, so that a missing one is known before `start`: `path` is what `exec` then takes. */
+  find_command: op(120, { file: 'text', path: 'out' }),
+  /** Set HOME, where the environment has none, to this user's directory in the process's own /etc/passwd, or to `/`. */
+  home_default: op(121, { uid: 'int' }),
+  /** chdir(2) as `chdir` with `inside`, before the user is set; `entered` is 1, or 0 where the directory is forbidden to us (EACCES, EPERM). */
+  chdir_early: op(122, { path: 'text', entered: 'out' }),
+  /** chdir(2) as `chdir` with `inside`, as the user, unless `entered` is 1. */
+  chdir_late: op(123, { path: 'text', entered: 'int' }),
 
   // --- network --------------------------------------------------------------------------
   loopback_up: op(130, {}),
