@@ -6,6 +6,7 @@
  * An `Integer` is a bigint only where its value does not fit a number exactly
  * (RLIM_INFINITY, say); `json.ts` reads and writes it so. `BigInt(value)` takes both.
  */
+import type * as names from './names.ts';
 
 /** A 64-bit integer: a number as long as that is exact, else a bigint. */
 export type Integer = number | bigint;
@@ -106,25 +107,11 @@ export interface Scheduler {
   period?: Integer;
 }
 
-export type SchedulerPolicy =
-  | 'SCHED_OTHER'
-  | 'SCHED_FIFO'
-  | 'SCHED_RR'
-  | 'SCHED_BATCH'
-  | 'SCHED_ISO'
-  | 'SCHED_IDLE'
-  | 'SCHED_DEADLINE';
+export type SchedulerPolicy = (typeof names.schedulerPolicies)[number];
 
-export type SchedulerFlag =
-  | 'SCHED_FLAG_RESET_ON_FORK'
-  | 'SCHED_FLAG_RECLAIM'
-  | 'SCHED_FLAG_DL_OVERRUN'
-  | 'SCHED_FLAG_KEEP_POLICY'
-  | 'SCHED_FLAG_KEEP_PARAMS'
-  | 'SCHED_FLAG_UTIL_CLAMP_MIN'
-  | 'SCHED_FLAG_UTIL_CLAMP_MAX';
+export type SchedulerFlag = (typeof names.schedulerFlags)[number];
 
-export type IOPriorityClass = 'IOPRIO_CLASS_RT' | 'IOPRIO_CLASS_BE' | 'IOPRIO_CLASS_IDLE';
+export type IOPriorityClass = (typeof names.ioPriorityClasses)[number];
 
 export interface IOPriority {
   class: IOPriorityClass;
@@ -176,7 +163,7 @@ export interface Linux {
   personality?: Personality;
 }
 
-export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time';
+export type NamespaceType = (typeof names.namespaceTypes)[number];
 
 export interface Namespace {
   type: NamespaceType;
@@ -190,7 +177,7 @@ export interface IDMapping {
   size: number;
 }
 
-export type TimeClock = 'monotonic' | 'boottime';
+export type TimeClock = (typeof names.timeClocks)[number];
 
 export type TimeOffsets = { [clock in TimeClock]?: TimeOffset };
 
@@ -199,18 +186,10 @@ export interface TimeOffset {
   nanosecs?: number;
 }
 
-export type RootfsPropagation =
-  | 'shared'
-  | 'slave'
-  | 'private'
-  | 'unbindable'
-  | 'rshared'
-  | 'rslave'
-  | 'rprivate'
-  | 'runbindable';
+export type RootfsPropagation = (typeof names.rootfsPropagations)[number];
 
 /** c and u: character, b: block, p: FIFO. */
-export type DeviceType = 'c' | 'b' | 'u' | 'p';
+export type DeviceType = (typeof names.deviceTypes)[number];
 
 export interface Device {
   type: DeviceType;
@@ -345,16 +324,9 @@ export interface IntelRdt {
   enableMBM?: boolean;
 }
 
-export type MemoryPolicyMode =
-  | 'MPOL_DEFAULT'
-  | 'MPOL_BIND'
-  | 'MPOL_INTERLEAVE'
-  | 'MPOL_WEIGHTED_INTERLEAVE'
-  | 'MPOL_PREFERRED'
-  | 'MPOL_PREFERRED_MANY'
-  | 'MPOL_LOCAL';
+export type MemoryPolicyMode = (typeof names.memoryPolicyModes)[number];
 
-export type MemoryPolicyFlag = 'MPOL_F_NUMA_BALANCING' | 'MPOL_F_RELATIVE_NODES' | 'MPOL_F_STATIC_NODES';
+export type MemoryPolicyFlag = (typeof names.memoryPolicyFlags)[number];
 
 /** The arguments of set_mempolicy(2). */
 export interface MemoryPolicy {
@@ -364,43 +336,24 @@ export interface MemoryPolicy {
   flags?: MemoryPolicyFlag[];
 }
 
-export type PersonalityDomain = 'LINUX' | 'LINUX32';
+export type PersonalityDomain = (typeof names.personalityDomains)[number];
 
 export interface Personality {
   domain: PersonalityDomain;
   flags?: string[];
 }
 
-export type SeccompAction =
-  | 'SCMP_ACT_KILL'
-  | 'SCMP_ACT_KILL_PROCESS'
-  | 'SCMP_ACT_KILL_THREAD'
-  | 'SCMP_ACT_TRAP'
-  | 'SCMP_ACT_ERRNO'
-  | 'SCMP_ACT_TRACE'
-  | 'SCMP_ACT_ALLOW'
-  | 'SCMP_ACT_LOG'
-  | 'SCMP_ACT_NOTIFY';
+export type SeccompAction = (typeof names.seccompActions)[number];
 
-export type SeccompOperator =
-  | 'SCMP_CMP_NE'
-  | 'SCMP_CMP_LT'
-  | 'SCMP_CMP_LE'
-  | 'SCMP_CMP_EQ'
-  | 'SCMP_CMP_GE'
-  | 'SCMP_CMP_GT'
-  | 'SCMP_CMP_MASKED_EQ';
+export type SeccompOperator = (typeof names.seccompOperators)[number];
 
-export type SeccompFlag =
-  | 'SECCOMP_FILTER_FLAG_TSYNC'
-  | 'SECCOMP_FILTER_FLAG_LOG'
-  | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW'
-  | 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV';
+export type SeccompArch = (typeof names.seccompArchs)[number];
+export type SeccompFlag = (typeof names.seccompFlags)[number];
 
 export interface LinuxSeccomp {
   defaultAction: SeccompAction;
   defaultErrnoRet?: number;
-  architectures?: string[];
+  architectures?: SeccompArch[];
   flags?: SeccompFlag[];
   listenerPath?: string;
   listenerMetadata?: string;
@@ -424,7 +377,7 @@ export interface SeccompArg {
 }
 
 /** State of a container (runtime.md). */
-export type Status = 'creating' | 'created' | 'running' | 'stopped';
+export type Status = (typeof names.statuses)[number];
 
 export interface State {
   ociVersion: string;
