@@ -30,6 +30,7 @@
   X(SELF_PID, self_pid, 25, "o") \
   X(SUBREAPER, subreaper, 26, "i") \
   X(WAIT_CHILD, wait_child, 27, "io") \
+  X(EXPECT, expect, 28, "tt") \
   X(OPEN, open, 30, "tiio") \
   X(WRITE, write, 31, "tb") \
   X(WRITE_FD, write_fd, 32, "ib") \

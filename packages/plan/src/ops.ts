@@ -111,6 +111,8 @@ export const ops = {
   subreaper: op(26, { on: 'int' }),
   /** setns(2) by /proc/self/ns file kinds kept open before; closes the gap for PID namespaces: fork into them is `clone`. */
   wait_child: op(27, { pid: 'int', status: 'out' }),
+  /** Fail with ESRCH unless two texts are the same: a start time, to know that a PID still means the process it meant. */
+  expect: op(28, { found: 'text', wanted: 'text' }),
 
   // --- files outside the container's root -------------------------------------------
   open: op(30, { path: 'text', flags: 'int', mode: 'int', fd: 'out' }, { flags: 'open', mode: 'oct' }),
