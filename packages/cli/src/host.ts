@@ -1,4 +1,4 @@
-import type { Template } from '@ctr-tools/plan';
+import type { AnyStep, Template } from '@ctr-tools/plan';
 
 /**
  * What the planner knows of the process that it plans for. The launcher tells it, because
@@ -29,7 +29,13 @@ export interface Host {
   /** The launcher's own file; the tools beside it are its siblings. */
   launcher: string;
   /** The planner's working directory is the caller's. */
-  cwd: string;
+  readonly cwd: string;
+  /**
+   * In a fused chain: what the links before this tool carry out before its own steps (empty
+   * or absent where it begins). Whoever decides by its own process's state, such as its
+   * capabilities or no_new_privs, looks here too.
+   */
+  earlier?: readonly AnyStep[];
   /** Present while `ctr-run` makes a container, and tells every tool's `gather` what a spec does not say. */
   container?: ContainerContext;
 }

@@ -1,3 +1,11 @@
+export * from './argv.ts';
+export * from './chain.ts';
 export * from './errors.ts';
 export type * from './host.ts';
+export * from './main.ts';
+export * from './output.ts';
+export * from './request.ts';
+export * from './style.ts';
 export type * from './tool.ts';
+export * from './verbs.ts';
+export * from './words.ts';

@@ -1,5 +1,5 @@
 import type { Spec } from '@ctr-tools/oci';
-import type { AnyStep } from '@ctr-tools/plan';
+import type { AnyStep, Plan } from '@ctr-tools/plan';
 import type { Host } from './host.ts';
 
 /** One flag of a command, once: parser, help and man page are made from it. */
@@ -25,6 +25,10 @@ export interface Flag {
   act?: boolean;
   /** A flag without a place in a spec: an error when amending. */
   applyOnly?: boolean;
+  /** An act that runs the command itself (`--learn -- COMMAND`); without it an act beside a command is an error. */
+  takesCommand?: boolean;
+  /** The empty text is a value like another (`--name=`); else it is an error. */
+  empty?: boolean;
 }
 
 /** Flags as they were given. A flag without a value is `''`; an optional value left out is `''` too. */
@@ -67,6 +71,39 @@ export interface Tool<O = unknown, F = unknown> {
   steps(spec: Spec, facts: F): AnyStep[];
   /** Whether something must stay beside the command (a cleanup), though nothing else clones a process. */
   stays?(spec: Spec, facts: F): boolean;
-  /** Carry out the act `name` (a flag with `act`); the exit code. Its code is loaded only then. */
-  act?(name: string, options: O, parsed: Parsed, host: Host): number | Promise<number>;
+  /**
+   * Carry out the act `name` (a flag with `act`): the exit code, or a plan where the kernel's
+   * work is the launcher's. Its code is loaded only then.
+   */
+  act?(name: string, options: O, parsed: Parsed, host: Host): Outcome | Promise<Outcome>;
+  /**
+   * What the tool does when no command follows and `--amend` is not given, where that is not
+   * amending (ufs-mount mounts and prints a path). Only a tool with this has `--amend`.
+   */
+  alone?(options: O, parsed: Parsed, host: Host): Outcome | Promise<Outcome>;
 }
+
+/** What a command comes to: an exit code of the planner's own, or a plan for the launcher. */
+export type Outcome = number | Plan | Conversation;
+
+/** A plan with `ask` steps, and who answers them while the launcher carries it out. */
+export interface Conversation {
+  plan: Plan;
+  /** The answer's text. A `Failure` becomes the failure of the step that asked. */
+  answer(topic: string, payload: string): string | Promise<string>;
+}
+
+/** A command that reads its own command line (`ctr-run` with its subcommands). */
+export interface Program {
+  name: string;
+  summary: string;
+  run(host: Host, siblings: Siblings): Outcome | Promise<Outcome>;
+}
+
+export type Command = Tool | Program;
+
+/**
+ * The tools that this installation holds beside the one that was called. `undefined` for a
+ * name that is none of ours or is not installed here.
+ */
+export type Siblings = (name: string) => Promise<Command | undefined>;

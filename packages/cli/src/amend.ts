@@ -1,0 +1,57 @@
+/** Amending: a spec on stdin, the same with this tool's section changed on stdout; whole or not at all. */
+import { readSync } from 'node:fs';
+import type { Spec } from '@ctr-tools/oci';
+import { parseJson, serializeJson } from '@ctr-tools/oci';
+import { withDefaults } from './argv.ts';
+import { probablyMeant } from './common.ts';
+import { UsageError } from './errors.ts';
+import type { Host } from './host.ts';
+import { out } from './output.ts';
+import type { Parsed, Tool } from './tool.ts';
+
+export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
+  for (const flag of tool.flags)
+    if (flag.applyOnly && parsed.flags.has(flag.name))
+      throw new UsageError(
+        `--${flag.name} has no place in a spec; it needs a command: ${probablyMeant(tool, host)}`,
+      );
+  if (host.tty[0])
+    throw new UsageError(`no command, and stdin is a terminal and no spec; ${probablyMeant(tool, host)}`);
+  // A variable is the default of what a spec can hold only.
+  const full = withDefaults(
+    parsed,
+    tool.flags.filter((flag) => !flag.applyOnly),
+    host.env,
+  );
+  const options = tool.options(full, host);
+  const input = readStdin();
+  if (input === undefined || input.length === 0)
+    throw new UsageError(
+      `no command, and stdin is ${input ? 'empty' : 'closed'}; ${probablyMeant(tool, host)}`,
+    );
+  const spec = parseJson(input, 'stdin') as Spec;
+  out(serializeJson(tool.amend(spec, options, tool.gather(options, spec, host)), 2));
+  return 0;
+}
+
+/** All of stdin, or undefined where it is closed. */
+export function readStdin(): Buffer | undefined {
+  const parts: Buffer[] = [];
+  for (;;) {
+    const part = Buffer.allocUnsafe(65536);
+    let n: number;
+    try {
+      n = readSync(0, part, 0, part.length, null);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EBADF') return undefined;
+      if (code === 'EOF') n = 0;
+      else if (code === 'EAGAIN') {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+        continue;
+      } else throw error;
+    }
+    if (n === 0) return Buffer.concat(parts);
+    parts.push(part.subarray(0, n));
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Applying: a command line with a command becomes a plan. Where the command is a sibling
+ * by its bare name, its steps join the same plan, and so on (DESIGN.md, "Chains"): one
+ * launch for the whole line. The result is that of launching each for itself, so a link
+ * is fused only where its planner would find in between just what it finds now.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Spec } from '@ctr-tools/oci';
+import type { AnyStep, Manner, Plan, Slot, Text } from '@ctr-tools/plan';
+import { compile, decodeBytes, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
+import { CLONE } from '@ctr-tools/sys/constants';
+import { parseArgv, withDefaults } from './argv.ts';
+import { grammarOf, isPlainApply } from './common.ts';
+import { isFailure } from './errors.ts';
+import type { Host } from './host.ts';
+import type { Parsed, Siblings, Tool } from './tool.ts';
+
+/** What a tool amends when it applies: a spec that says nothing. */
+export const emptySpec: Spec = { ociVersion: '1.2.0' };
+
+/** The exit code of a tool that fails itself, as env(1), nohup(1) and docker-run(1) have it. */
+export const TOOL_FAILED = 125;
+
+interface Link {
+  tool: Tool;
+  parsed: Parsed;
+  host: Host;
+}
+
+/** Compile a tool, its command, and whatever siblings the command begins with, into one plan. */
+export async function applyChain(
+  tool: Tool,
+  parsed: Parsed,
+  host: Host,
+  siblings: Siblings,
+  manner: Partial<Manner> = {},
+): Promise<Plan> {
+  const links: AnyStep[][] = [];
+  let debug = manner.debug ?? false;
+  let link: Link = { tool, parsed, host };
+  for (;;) {
+    const steps = linkSteps(link);
+    const command = link.parsed.command!;
+    const view = viewAfter(steps, link.host);
+    const sibling = siblingName(command[0]!, host);
+    const next = sibling && view ? await nextLink(sibling, command.slice(1), view, siblings) : undefined;
+    if (!next) {
+      links.push([
+        ...steps,
+        execStep(command, sibling && seesHost(steps) ? besideLauncher(sibling, host) : command[0]!),
+      ]);
+      break;
+    }
+    links.push(steps);
+    debug ||= next.parsed.flags.has('debug');
+    link = next;
+  }
+  return compile(links, { tool: tool.name, exit: TOOL_FAILED, ...manner, ...(debug && { debug }) });
+}
+
+/** One tool's own steps, with a parent that stays where it needs one. */
+function linkSteps({ tool, parsed, host }: Link): AnyStep[] {
+  try {
+    const options = tool.options(parsed, host);
+    const facts = tool.gather(options, emptySpec, host);
+    const spec = tool.amend(emptySpec, options, facts);
+    const steps = tool.steps(spec, facts);
+    return withParent(steps, tool.stays?.(spec, facts) ?? false);
+  } catch (error) {
+    if (error instanceof Error && !('tool' in error)) Object.assign(error, { tool: tool.name });
+    throw error;
+  }
+}
+
+/**
+ * Add what a parent that stays needs: the clone, if no step has it; then waiting until the
+ * command runs, and staying with it.
+ */
+export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[] {
+  const has = (op: AnyStep['op']): boolean => steps.some((s) => s.op === op);
+  const cloned = has('clone');
+  if (!cloned && !stays) return [...steps];
+  const all = [...steps];
+  if (!cloned) {
+    all.unshift(
+      step(
+        'clone',
+        'clone',
+        {
+          process: peer,
+          flags: 0,
+          cgroup: optionalSlot('cgroup'),
+          pid: slot('child.pid'),
+          pidfd: slot('child.pidfd'),
+        },
+        "start the command's process",
+        {
+          side: 'host',
+          hints: { EAGAIN: 'a limit on processes is reached (ulimit -u, pids.max of the cgroup)' },
+        },
+      ),
+    );
+  }
+  if (!has('await_exec'))
+    all.push(
+      step('running', 'await_exec', { process: peer }, 'wait until the command runs', { side: 'host' }),
+    );
+  if (!has('supervise'))
+    all.push(
+      step(
+        'supervise',
+        'supervise',
+        { process: peer, pid: slot('child.pid'), pidfd: slot('child.pidfd'), mode: 0, pty: -1 },
+        'stay with the command',
+        { side: 'host' },
+      ),
+    );
+  return all;
+}
+
+function execStep(command: readonly string[], file: string): AnyStep {
+  return step('exec', 'exec', { file, argv: command }, `run ${command[0]}`, {
+    hints: {
+      ENOENT: command[0]!.includes('/')
+        ? 'no such file, or its interpreter or loader is missing'
+        : 'no such command in PATH',
+      EACCES: 'it is no executable file, or its file system is mounted noexec',
+      ENOEXEC: 'it is no program, nor a script that begins with #!',
+      E2BIG: 'arguments and environment are too long',
+    },
+  });
+}
+
+const besideLauncher = (name: string, host: Host): string => join(dirname(host.launcher), name);
+
+/** The name, if it is bare and a tool of that name is installed beside this one. */
+function siblingName(word: string, host: Host): string | undefined {
+  if (word === '' || word.includes('/') || host.launcher === '') return undefined;
+  if (!siblingNames.has(word)) return undefined;
+  return existsSync(besideLauncher(word, host)) ? word : undefined;
+}
+
+const siblingNames = new Set([
+  'ns-enter',
+  'cg-limit',
+  'ufs-mount',
+  'caps-drop',
+  'seccomp-load',
+  'aa-confine',
+  'ctr-run',
+]);
+
+/**
+ * The sibling's part of the line as a link, or undefined where it does something else than
+ * apply, or is called wrongly: then it is launched and says so itself.
+ */
+async function nextLink(
+  name: string,
+  argv: readonly string[],
+  host: Host,
+  siblings: Siblings,
+): Promise<Link | undefined> {
+  const command = await siblings(name);
+  if (!command || 'run' in command) return undefined;
+  const own: Host = withOwn(host, { tool: name, argv });
+  try {
+    const parsed = parseArgv(argv, grammarOf(command));
+    if (!isPlainApply(command, parsed)) return undefined;
+    return { tool: command, parsed: withDefaults(parsed, command.flags, own.env), host: own };
+  } catch (error) {
+    if (isFailure(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A copy of the host with some fields changed; `cwd` stays the getter that it is. */
+function withOwn(host: Host, changed: Partial<Host>): Host {
+  return Object.defineProperties(
+    {},
+    {
+      ...Object.getOwnPropertyDescriptors(host),
+      ...Object.getOwnPropertyDescriptors(changed),
+    },
+  ) as Host;
+}
+
+/** Operations after which a path, an ID or the working directory means something else. */
+const changesView = new Set<AnyStep['op']>([
+  'pivot',
+  'change_root',
+  'chdir',
+  'setuid',
+  'setgid',
+  'setgroups',
+]);
+const changesRoot = new Set<AnyStep['op']>(['pivot', 'change_root']);
+
+/** Whether a path of the host still names the same file for the command. */
+function seesHost(steps: readonly AnyStep[]): boolean {
+  return !steps.some((s) => s.side === 'container' && (changesRoot.has(s.op) || joinsMounts(s)));
+}
+
+const flagsOf = (s: AnyStep): bigint =>
+  typeof s.args.flags === 'object' ? 0n : BigInt(s.args.flags as number | bigint);
+
+/** setns with no kind named is any kind that the descriptor has. */
+function joinsMounts(s: AnyStep): boolean {
+  if (s.op !== 'setns') return false;
+  const flags = flagsOf(s);
+  return flags === 0n || (flags & BigInt(CLONE.NEWNS)) !== 0n;
+}
+
+function changesIds(s: AnyStep): boolean {
+  return ['setns', 'unshare', 'clone'].includes(s.op) && (flagsOf(s) & BigInt(CLONE.NEWUSER)) !== 0n;
+}
+
+/**
+ * What a tool after these steps would be told by its launcher; undefined where that cannot
+ * be known beforehand.
+ */
+export function viewAfter(steps: readonly AnyStep[], host: Host): Host | undefined {
+  if (!seesHost(steps)) return undefined;
+  const env = new Map(host.env);
+  let { umask } = host;
+  for (const s of steps) {
+    if (changesIds(s)) return undefined;
+    if (s.side !== 'container') continue;
+    if (changesView.has(s.op)) return undefined;
+    const { args } = s;
+    if (s.op === 'umask') {
+      if (typeof args.mask !== 'number') return undefined;
+      umask = args.mask;
+    } else if (s.op === 'unsetenv') {
+      const name = literal(args.name as Text);
+      if (name === undefined) return undefined;
+      env.delete(name);
+    } else if (s.op === 'setenv' || s.op === 'setenv_default') {
+      const name = literal(args.name as Text);
+      const value = literal(args.value as Text);
+      if (name === undefined || value === undefined) return undefined;
+      if (s.op === 'setenv' || !env.has(name)) env.set(name, value);
+    } else if (s.op === 'environ') {
+      env.clear();
+      for (const text of args.env as readonly Text[]) {
+        const entry = literal(text);
+        if (entry === undefined) return undefined;
+        const equals = entry.indexOf('=', 1);
+        if (equals > 0 && !env.has(entry.slice(0, equals)))
+          env.set(entry.slice(0, equals), entry.slice(equals + 1));
+      }
+    }
+  }
+  return withOwn(host, { env, umask, earlier: [...(host.earlier ?? []), ...steps] });
+}
+
+/** A text's value if it is known before the plan runs. */
+function literal(text: Text): string | undefined {
+  if (typeof text === 'string') return text;
+  if (text instanceof Uint8Array) return decodeBytes(text);
+  if ('slot' in text) return undefined;
+  const parts = text.parts.map((part) => (isKnown(part) ? literal(part) : undefined));
+  return parts.every((part) => part !== undefined) ? parts.join('') : undefined;
+}
+
+const isKnown = (part: string | Uint8Array | Slot): part is string | Uint8Array =>
+  typeof part === 'string' || part instanceof Uint8Array;

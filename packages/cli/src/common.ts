@@ -1,0 +1,61 @@
+import type { Grammar } from './argv.ts';
+import type { Host } from './host.ts';
+import type { Flag, Parsed, Tool } from './tool.ts';
+import { shellLine } from './words.ts';
+
+const about = 'About this program';
+
+/** The flags that every tool has. */
+const commonFlags: readonly Flag[] = [
+  { name: 'help', alias: ['h'], help: 'show this help', group: about },
+  { name: 'version', alias: ['V'], help: 'show the version', group: about },
+  {
+    name: 'plan',
+    help: 'print what would be done, one kernel operation a line, and do nothing',
+    group: about,
+  },
+  { name: 'debug', help: 'when something fails, show the plan with a mark at the step', group: about },
+];
+
+const amendFlag: Flag = {
+  name: 'amend',
+  help: 'read a spec on stdin and write it amended on stdout',
+  group: about,
+};
+
+/** All flags of a tool: its own, then the common ones. A letter that the tool uses itself stays the tool's. */
+export function allFlags(tool: Pick<Tool, 'flags' | 'alone'>): Flag[] {
+  const taken = new Set(tool.flags.flatMap((flag) => [flag.name, ...(flag.alias ?? [])]));
+  const common = tool.alone ? [amendFlag, ...commonFlags] : commonFlags;
+  return [
+    ...tool.flags,
+    ...common
+      .filter((flag) => !taken.has(flag.name))
+      .map((flag) => ({
+        ...flag,
+        ...(flag.alias && { alias: flag.alias.filter((name) => !taken.has(name)) }),
+      })),
+  ];
+}
+
+export const grammarOf = (tool: Tool): Grammar => ({ flags: allFlags(tool), command: tool.command });
+
+/** The acts that were asked for. */
+export const actsOf = (tool: Tool, parsed: Parsed): Flag[] =>
+  tool.flags.filter((flag) => flag.act && parsed.flags.has(flag.name));
+
+/** Whether this line does nothing but set something on the process and become a command. */
+export function isPlainApply(tool: Tool, parsed: Parsed): boolean {
+  if (parsed.command === undefined || parsed.command.length === 0) return false;
+  if (['help', 'version', 'plan', 'amend'].some((name) => parsed.flags.has(name))) return false;
+  return actsOf(tool, parsed).length === 0;
+}
+
+/** The line that somebody without a command probably meant. */
+export function probablyMeant(tool: Tool, host: Host, argv: readonly string[] = host.argv): string {
+  const amend = tool.alone && !argv.includes('--amend') ? ['--amend'] : [];
+  const plain = argv.filter((word) => word !== '--amend');
+  const run = shellLine([tool.name, ...plain, '--', 'COMMAND']);
+  const pipe = shellLine([tool.name, ...amend, ...argv]);
+  return `to run a command: ${run}; to amend a spec: ctr-run spec | ${pipe}`;
+}

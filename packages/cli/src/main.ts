@@ -1,0 +1,58 @@
+import { encode } from '@ctr-tools/plan';
+import { TOOL_FAILED } from './chain.ts';
+import { isFailure } from './errors.ts';
+import type { Host } from './host.ts';
+import { err, writePlan } from './output.ts';
+import type { Command, Conversation, Outcome, Siblings } from './tool.ts';
+import { runTool } from './verbs.ts';
+
+/**
+ * Carry out one command line to its end: the exit code of the planner. A plan has then
+ * been handed to the launcher, and whoever answers its questions has answered.
+ */
+export async function runCommand(command: Command, host: Host, siblings: Siblings): Promise<number> {
+  try {
+    const outcome =
+      'run' in command ? await command.run(host, siblings) : await runTool(command, host, siblings);
+    return await finish(outcome);
+  } catch (error) {
+    return report(error, host);
+  }
+}
+
+async function finish(outcome: Outcome): Promise<number> {
+  if (typeof outcome === 'number') return outcome;
+  if (!('plan' in outcome)) {
+    writePlan(encode(outcome));
+    return 0;
+  }
+  writePlan(encode(outcome.plan));
+  const { converse } = await import('./converse.ts');
+  await converse(outcome as Conversation);
+  return 0;
+}
+
+/** Say what went wrong, as one line; the exit code. */
+export function report(error: unknown, host: Pick<Host, 'tool' | 'argv'>): number {
+  if (error instanceof Error && error.name === 'ClosedPipe') return 0;
+  const tool = (error as { tool?: string }).tool ?? host.tool;
+  if (isFailure(error)) {
+    err(`${tool}: ${oneLine(error.message)}\n`);
+    return error.exit ?? TOOL_FAILED;
+  }
+  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  err(`${tool}: ${oneLine(words)} (this is a bug in ctr-tools; --debug shows where)\n`);
+  if (wantsDebug(host.argv) && error instanceof Error) err(`${error.stack}\n`);
+  return TOOL_FAILED;
+}
+
+function wantsDebug(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end < 0 ? undefined : end).includes('--debug');
+}
+
+/** Control characters, which a file's name may hold, must not reach a terminal. */
+const oneLine = (text: string): string =>
+  text.replace(/[\0-\x1f\x7f]/g, (c) =>
+    c === '\n' ? '\\n' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );

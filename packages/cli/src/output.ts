@@ -1,0 +1,54 @@
+/**
+ * Writing without `process.stdout`, which would set O_NONBLOCK on a description that the
+ * caller shares and load Node's stream code. All of it is synchronous, so that a planner
+ * that is ended right after its plan has left nothing unwritten.
+ */
+import { writeSync } from 'node:fs';
+import { encodeBytes } from '@ctr-tools/plan';
+
+/** The socket on which the plan goes to the launcher. */
+export const PLAN_FD = 4;
+
+/** The reader of our stdout has gone; nobody is left to be told so. */
+export class ClosedPipe extends Error {
+  override name = 'ClosedPipe';
+}
+
+const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code;
+
+/** Write everything to a descriptor, waiting where it was left non-blocking by somebody. */
+export function writeAll(fd: number, data: Uint8Array): void {
+  for (let at = 0; at < data.length; ) {
+    try {
+      at += writeSync(fd, data, at);
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}
+
+/** Results, on stdout. Text is a byte string (`decodeBytes`). Throws `ClosedPipe` when the reader has gone. */
+export function out(text: string | Uint8Array): void {
+  try {
+    writeAll(1, typeof text === 'string' ? encodeBytes(text) : text);
+  } catch (error) {
+    if (codeOf(error) === 'EPIPE') throw new ClosedPipe('stdout was closed');
+    throw error;
+  }
+}
+
+/** All else, on stderr. A closed stderr is nobody's failure. */
+export function err(text: string): void {
+  try {
+    writeAll(2, encodeBytes(text));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'EPIPE' && code !== 'EBADF') throw error;
+  }
+}
+
+/** Hand the encoded plan to the launcher. */
+export function writePlan(plan: Uint8Array, fd = PLAN_FD): void {
+  writeAll(fd, plan);
+}

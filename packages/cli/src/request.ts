@@ -1,0 +1,91 @@
+import { fstatSync, readSync } from 'node:fs';
+import { decodeBytes } from '@ctr-tools/plan';
+import type { Host } from './host.ts';
+
+/** The descriptor on which the launcher hands over its request: a memfd. */
+export const REQUEST_FD = 3;
+const MAGIC = 'CTRREQ1';
+
+/** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
+export function readRequest(fd = REQUEST_FD): Host {
+  const size = fstatSync(fd).size;
+  const bytes = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; ) {
+    const n = readSync(fd, bytes, at, size - at, at);
+    if (n === 0) throw new Error(`the launcher's request ends after ${at} of ${size} bytes`);
+    at += n;
+  }
+  return decodeRequest(bytes, process.cwd);
+}
+
+/**
+ * Decode a request: NUL-terminated fields, as docs/architecture.md lists them. The working
+ * directory is asked for only when somebody wants it, for it may have been removed.
+ */
+export function decodeRequest(bytes: Buffer, cwd: () => string): Host {
+  let at = 0;
+  const field = (): string => {
+    const end = bytes.indexOf(0, at);
+    if (end < 0) throw new Error("the launcher's request is cut short");
+    const text = decodeBytes(bytes.subarray(at, end));
+    at = end + 1;
+    return text;
+  };
+  const magic = field();
+  if (magic !== MAGIC) throw new Error(`the launcher's request is not ${MAGIC}: launcher and planner differ`);
+  const tool = field();
+  const [pid, ppid, uid, euid, gid, egid] = numbers(field(), 6);
+  const umask = Number.parseInt(field(), 8);
+  const fdText = field();
+  const fds = fdText === '' ? [] : fdText.split(' ').map(Number);
+  const tty = field();
+  const [columns, rows] = numbers(field(), 2);
+  const launcher = field();
+  const argv = Array.from({ length: count(field()) }, field);
+  const env = new Map<string, string>();
+  for (let left = count(field()); left > 0; left--) {
+    const variable = field();
+    // A name may begin with '=' (bash does so on some systems); one without any '=' has no value.
+    const equals = variable.indexOf('=', 1);
+    const name = equals < 0 ? variable : variable.slice(0, equals);
+    // getenv(3) answers with the first of two; so do we.
+    if (!env.has(name)) env.set(name, equals < 0 ? '' : variable.slice(equals + 1));
+  }
+  const terminal = (i: number): boolean => tty[i] === '1';
+  let known: string | undefined;
+  return {
+    tool,
+    argv,
+    env,
+    pid: pid!,
+    ppid: ppid!,
+    uid: uid!,
+    euid: euid!,
+    gid: gid!,
+    egid: egid!,
+    umask,
+    fds,
+    tty: [terminal(0), terminal(1), terminal(2)],
+    columns: columns || 80,
+    rows: rows || 24,
+    launcher,
+    get cwd() {
+      known ??= cwd();
+      return known;
+    },
+  };
+}
+
+function numbers(text: string, want: number): number[] {
+  const found = text.split(' ').map(Number);
+  if (found.length !== want || found.some((n) => !Number.isSafeInteger(n)))
+    throw new Error(`the launcher's request has ${JSON.stringify(text)} where ${want} numbers belong`);
+  return found;
+}
+
+function count(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new Error(`the launcher's request has ${JSON.stringify(text)} where a count belongs`);
+  return n;
+}

@@ -1,0 +1,39 @@
+/**
+ * The planner: the launcher of every tool starts this program, which loads the one tool
+ * that was called and what its command line needs, and nothing else.
+ */
+import { type Command, readRequest, report, runCommand, type Siblings } from '@ctr-tools/cli';
+
+const tools: Record<string, () => Promise<Command>> = {
+  'ns-enter': async () => (await import('@ctr-tools/ns-enter')).nsEnter as Command,
+  'cg-limit': async () => (await import('@ctr-tools/cg-limit')).cgLimit as Command,
+  'ufs-mount': async () => (await import('@ctr-tools/ufs-mount')).ufsMount as Command,
+  'caps-drop': async () => (await import('@ctr-tools/caps-drop')).capsDrop as Command,
+  'seccomp-load': async () => (await import('@ctr-tools/seccomp-load')).seccompLoad as Command,
+  'aa-confine': async () => (await import('@ctr-tools/aa-confine')).aaConfine as Command,
+  'ctr-run': async () => (await import('@ctr-tools/ctr-run')).ctrRun as Command,
+};
+
+const siblings: Siblings = async (name) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined);
+
+async function main(): Promise<number> {
+  let host: ReturnType<typeof readRequest>;
+  try {
+    host = readRequest();
+  } catch (error) {
+    return report(error, { tool: 'ctr-planner', argv: [] });
+  }
+  try {
+    const command = await siblings(host.tool);
+    if (command) return await runCommand(command, host, siblings);
+  } catch (error) {
+    return report(error, host);
+  }
+  const names = Object.keys(tools).join(', ');
+  return report(
+    Object.assign(new Error(`there is no tool of this name; there are ${names}`), { name: 'Failure' }),
+    host,
+  );
+}
+
+main().then((code) => process.exit(code));

@@ -1,0 +1,178 @@
+/**
+ * `pnpm build`: everything that an installation holds, under dist/.
+ *
+ *     dist/bin/TOOL           the launcher under every tool's name, and as ctr-launcher
+ *     dist/lib/planner.cjs    the planner, and beside it chunks that it loads when called for
+ *     dist/lib/node           the pinned Node
+ *     dist/lib/koffi.node     system calls for acts
+ *     dist/share/man/man1     a manual page for each tool
+ *
+ * It may run while tools run: each file is made beside its place and renamed into it.
+ * `--standalone` makes dist/lib/planner as well, which holds planner and runtime in one
+ * file; the launcher takes it in place of Node where it exists.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { tools } from './tools.ts';
+
+const top = join(import.meta.dirname, '..');
+const dist = join(top, 'dist');
+const lib = join(dist, 'lib');
+const bin = join(dist, 'bin');
+
+const { version } = JSON.parse(readFileSync(join(top, 'packages/ctr-run/package.json'), 'utf8')) as {
+  version: string;
+};
+
+/** Make a file by `write` beside `path`, then put it into place at once. */
+function place(path: string, write: (temporary: string) => void): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = join(dirname(path), `.${process.pid}-${path.slice(path.lastIndexOf('/') + 1)}`);
+  rmSync(temporary, { force: true });
+  write(temporary);
+  // rename(2) of two links to one file does nothing and leaves both.
+  renameSync(temporary, path);
+  rmSync(temporary, { force: true });
+}
+
+/** What a module imports dynamically becomes a chunk of its own, loaded only when asked for. */
+interface Chunk {
+  entry: string;
+  name: string;
+}
+
+function chunkName(entry: string): string {
+  const [, name, file] = /packages\/([^/]+)\/src\/(.*)\.ts$/.exec(entry) ?? [];
+  if (!name || !file) throw new Error(`a chunk outside packages/*/src: ${entry}`);
+  return file === 'index' ? name : `${name}-${file.replaceAll('/', '-')}`;
+}
+
+function splitAtImports(wanted: Map<string, Chunk>): Plugin {
+  return {
+    name: 'split-at-dynamic-imports',
+    setup(setup) {
+      setup.onResolve({ filter: /^(@ctr-tools\/|\.)/ }, async ({ path, kind, resolveDir, pluginData }) => {
+        if (kind !== 'dynamic-import' || pluginData === 'inner') return undefined;
+        const { path: entry } = await setup.resolve(path, { kind, resolveDir, pluginData: 'inner' });
+        // A tool that is not written yet is left out by name when it is called.
+        if (entry === '') return { path: `./missing-${path.replace(/^.*\//, '')}.cjs`, external: true };
+        const chunk = { entry, name: chunkName(entry) };
+        wanted.set(chunk.name, chunk);
+        return { path: `./${chunk.name}.cjs`, external: true };
+      });
+    },
+  };
+}
+
+const options: BuildOptions = {
+  absWorkingDir: top,
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  // require() of a chunk; import() would start the ES module loader for it.
+  supported: { 'dynamic-import': false },
+  format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  metafile: true,
+  write: false,
+  define: { CTR_TOOLS_VERSION: JSON.stringify(version) },
+};
+
+/** The planner and its chunks, one file each. */
+async function buildPlanner(): Promise<void> {
+  const first: Chunk = { entry: join(top, 'packages/planner/src/main.ts'), name: 'planner' };
+  const wanted = new Map<string, Chunk>([[first.name, first]]);
+  const done = new Set<string>();
+  for (const chunk of wanted.values()) {
+    const result = await build({
+      ...options,
+      entryPoints: [chunk.entry],
+      plugins: [splitAtImports(wanted)],
+    }).catch(() => undefined);
+    // What was built before stays; the others go on, and the build fails at its end.
+    if (!result) {
+      process.exitCode = 1;
+      done.add(`${chunk.name}.cjs`);
+      continue;
+    }
+    place(join(lib, `${chunk.name}.cjs`), (at) => writeFileSync(at, result.outputFiles![0]!.contents));
+    done.add(`${chunk.name}.cjs`);
+  }
+  for (const name of readdirSync(lib))
+    if (name.endsWith('.cjs') && !name.startsWith('.') && !done.has(name)) rmSync(join(lib, name));
+  process.stdout.write(`planner: ${done.size} chunks\n`);
+}
+
+function linkLauncher(): void {
+  const built = join(top, 'native/build/ctr-launcher');
+  if (!existsSync(built)) throw new Error(`make -C native left no ${built}`);
+  const first = join(bin, 'ctr-launcher');
+  place(first, (at) => {
+    copyFileSync(built, at);
+  });
+  for (const tool of tools) place(join(bin, tool), (at) => linkSync(first, at));
+}
+
+function linkRuntime(): void {
+  const require = createRequire(import.meta.url);
+  const node = join(dirname(require.resolve(`node-linux-${process.arch}/package.json`)), 'bin/node');
+  place(join(lib, 'node'), (at) => symlinkSync(node, at));
+  const sys = createRequire(join(top, 'packages/sys/package.json'));
+  const koffi = dirname(sys.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
+  const addon = readdirSync(koffi, { recursive: true, encoding: 'utf8' }).find((name) =>
+    name.endsWith('.node'),
+  );
+  if (!addon) throw new Error(`no .node file in ${koffi}`);
+  place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
+}
+
+function buildStandalone(): void {
+  place(join(lib, 'planner'), (at) => {
+    execFileSync(
+      join(top, 'node_modules/.bin/bun'),
+      [
+        'build',
+        '--compile',
+        '--minify',
+        '--no-compile-autoload-bunfig',
+        '--no-compile-autoload-dotenv',
+        '--define',
+        `CTR_TOOLS_VERSION=${JSON.stringify(version)}`,
+        `--outfile=${at}`,
+        join(top, 'packages/planner/src/main.ts'),
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+  });
+  process.stdout.write(`standalone planner: ${Math.round(statSync(join(lib, 'planner')).size / 1e6)} MB\n`);
+}
+
+mkdirSync(lib, { recursive: true });
+mkdirSync(bin, { recursive: true });
+const words = process.argv.slice(2);
+if (!words.includes('--no-native')) {
+  execFileSync('make', ['-s', '-C', join(top, 'native')], { stdio: ['ignore', 'inherit', 'inherit'] });
+  linkLauncher();
+}
+linkRuntime();
+await buildPlanner();
+if (words.includes('--standalone')) buildStandalone();
+else rmSync(join(lib, 'planner'), { force: true });
