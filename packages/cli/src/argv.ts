@@ -32,7 +32,7 @@ function namesOf(flags: readonly Flag[]): Names {
   return { long, short };
 }
 
-export const isOptional = (flag: Flag): boolean => flag.value?.startsWith('[') ?? false;
+export const isOptional = (flag: Flag): boolean => flag.value !== undefined && /^\[.*\]$/.test(flag.value);
 
 /** `--memory SIZE`, as the help spells it. */
 export function spellFlag(flag: Flag): string {

@@ -45,6 +45,8 @@ export interface ContainerContext {
   id: string;
   /** Absolute path; relative paths of the spec are relative to it. */
   bundle: string;
+  /** Its state directory: a place for mount points of its own, removed with it. */
+  directory: string;
   /** `command`: what was made goes when the command ends (foreground `run`); `kept`: it stays until `delete`. */
   lifetime: 'command' | 'kept';
   /** `--systemd-cgroup` */

@@ -1,0 +1,60 @@
+/** Manual pages (man(7) macros, which groff and mandoc both read) from the same tables as the help. */
+import { isOptional } from './argv.ts';
+import { type Described, exitCodes, flagHelp, grouped } from './help.ts';
+import type { Flag } from './tool.ts';
+
+/** Text for roff: backslashes and hyphens are what they look like, and no line is a request by accident. */
+export function roff(text: string): string {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/gm, '\\&$1');
+}
+
+const bold = (text: string): string => `\\fB${roff(text)}\\fR`;
+const italic = (text: string): string => `\\fI${roff(text)}\\fR`;
+
+/** All names of a flag, its value behind each. */
+function flagTerm(flag: Flag): string {
+  const names = [
+    ...(flag.alias ?? []).filter((n) => n.length === 1),
+    flag.name,
+    ...(flag.alias ?? []).filter((n) => n.length > 1),
+  ];
+  return names
+    .map((name) => {
+      const dashed = bold(name.length === 1 ? `-${name}` : `--${name}`);
+      if (flag.value === undefined) return dashed;
+      if (isOptional(flag)) return `${dashed}[=${italic(flag.value.slice(1, -1))}]`;
+      return `${dashed} ${italic(flag.value)}`;
+    })
+    .join(', ');
+}
+
+/** The page of section 1. `date` as YYYY-MM-DD. */
+export function renderMan(tool: Described, version: string, date: string): string {
+  const lines = [
+    `.TH ${tool.name.toUpperCase()} 1 ${date} "ctr-tools ${version}" "User Commands"`,
+    '.SH NAME',
+    `${roff(tool.name)} \\- ${roff(tool.summary)}`,
+    '.SH SYNOPSIS',
+    ...tool.usage.flatMap((usage, i) => [...(i ? ['.br'] : []), `${bold(tool.name)} ${roff(usage)}`]),
+    '.SH OPTIONS',
+  ];
+  for (const [name, flags] of grouped(tool)) {
+    lines.push(`.SS ${roff(name)}`);
+    for (const flag of flags) lines.push('.TP', flagTerm(flag), roff(flagHelp(flag)));
+  }
+  if (tool.examples.length) lines.push('.SH EXAMPLES');
+  for (const [line, what] of tool.examples)
+    lines.push(`${roff(what)}:`, '.PP', '.nf', '.RS', ...line.split('\n').map(roff), '.RE', '.fi', '.PP');
+  if (tool.notes?.length) lines.push('.SH NOTES');
+  for (const note of tool.notes ?? []) lines.push('.PP', roff(note));
+  const variables = tool.flags.filter((flag) => flag.env !== undefined);
+  if (variables.length) lines.push('.SH ENVIRONMENT');
+  for (const flag of variables) lines.push('.TP', bold(flag.env!), `Default of ${bold(`--${flag.name}`)}.`);
+  lines.push('.SH EXIT STATUS');
+  for (const [code, what] of exitCodes) lines.push('.TP', bold(code), roff(what));
+  lines.push('.SH SEE ALSO', `${bold('ctr-run')}(1), the OCI runtime specification`, '');
+  return lines.join('\n');
+}
