@@ -1,0 +1,121 @@
+/** The shape of the `linux` section (config-linux.md of runtime-spec 1.3.0), but for its resources. */
+import {
+  array,
+  boolean,
+  int64,
+  integer,
+  object,
+  oneOf,
+  record,
+  string,
+  text,
+  uint32,
+  uint64,
+} from '../schema/check.ts';
+import * as names from './names.ts';
+import { resources } from './schema-resources.ts';
+import type {
+  Device,
+  IDMapping,
+  IntelRdt,
+  Linux,
+  LinuxSeccomp,
+  MemoryPolicy,
+  Namespace,
+  NetDevice,
+  Personality,
+  SeccompArg,
+  SeccompSyscall,
+  TimeOffset,
+  TimeOffsets,
+} from './types.ts';
+
+const strings = array(string, 'an array of strings');
+const absolute = text('an absolute path', /^\//);
+
+export const idMapping = object<IDMapping>({ containerID: uint32, hostID: uint32, size: uint32 }, [
+  'containerID',
+  'hostID',
+  'size',
+]);
+
+const namespace = object<Namespace>({ type: oneOf(names.namespaceTypes), path: string }, ['type']);
+
+const device = object<Device>(
+  {
+    type: oneOf(names.deviceTypes),
+    path: absolute,
+    // The kernel's dev_t has 12 bits for the major number and 20 for the minor.
+    major: integer(0, 0xfff),
+    minor: integer(0, 0xfffff),
+    fileMode: uint32,
+    uid: uint32,
+    gid: uint32,
+  },
+  ['type', 'path'],
+);
+
+const timeOffset = object<TimeOffset>({ secs: int64, nanosecs: integer(0, 999_999_999) });
+
+const seccompArg = object<SeccompArg>(
+  { index: integer(0, 5), value: uint64, valueTwo: uint64, op: oneOf(names.seccompOperators) },
+  ['index', 'value', 'op'],
+);
+
+const seccompSyscall = object<SeccompSyscall>(
+  {
+    names: strings,
+    action: oneOf(names.seccompActions),
+    errnoRet: integer(0, 0xffff),
+    args: array(seccompArg),
+  },
+  ['names', 'action'],
+);
+
+export const seccomp = object<LinuxSeccomp>(
+  {
+    defaultAction: oneOf(names.seccompActions),
+    defaultErrnoRet: integer(0, 0xffff),
+    architectures: array(oneOf(names.seccompArchs)),
+    flags: array(oneOf(names.seccompFlags)),
+    listenerPath: string,
+    listenerMetadata: string,
+    syscalls: array(seccompSyscall),
+  },
+  ['defaultAction'],
+);
+
+export const linux = object<Linux>({
+  namespaces: array(namespace),
+  uidMappings: array(idMapping),
+  gidMappings: array(idMapping),
+  timeOffsets: object<TimeOffsets>({ monotonic: timeOffset, boottime: timeOffset }),
+  devices: array(device),
+  netDevices: record(object<NetDevice>({ name: string })),
+  cgroupsPath: string,
+  resources,
+  intelRdt: object<IntelRdt>({
+    closID: string,
+    schemata: strings,
+    l3CacheSchema: string,
+    memBwSchema: string,
+    enableMonitoring: boolean,
+    enableCMT: boolean,
+    enableMBM: boolean,
+  }),
+  memoryPolicy: object<MemoryPolicy>(
+    {
+      mode: oneOf(names.memoryPolicyModes),
+      nodes: text('a list of nodes such as 0-3,7', /^[\d,\- ]*$/),
+      flags: array(oneOf(names.memoryPolicyFlags)),
+    },
+    ['mode'],
+  ),
+  sysctl: record(string),
+  seccomp,
+  rootfsPropagation: oneOf(names.rootfsPropagations),
+  maskedPaths: strings,
+  readonlyPaths: strings,
+  mountLabel: string,
+  personality: object<Personality>({ domain: oneOf(names.personalityDomains), flags: strings }, ['domain']),
+});

@@ -1,0 +1,135 @@
+/** The shape of `config.json` but for its Linux section (config.md of runtime-spec 1.3.0). */
+import {
+  anything,
+  array,
+  boolean,
+  integer,
+  object,
+  oneOf,
+  record,
+  string,
+  text,
+  uint32,
+  uint64,
+} from '../schema/check.ts';
+import * as names from './names.ts';
+import { idMapping, linux } from './schema-linux.ts';
+import type {
+  Box,
+  Capabilities,
+  ExecCPUAffinity,
+  Hook,
+  Hooks,
+  IOPriority,
+  Mount,
+  Process,
+  Rlimit,
+  Root,
+  Scheduler,
+  Spec,
+  User,
+} from './types.ts';
+
+const strings = array(string, 'an array of strings');
+const absolute = text('an absolute path', /^\//);
+const cpuList = text('a list of CPUs such as 0-3,7', /^[\d,\- ]*$/);
+
+const root = object<Root>({ path: text('a path', /./s), readonly: boolean }, ['path']);
+
+const mount = object<Mount>(
+  {
+    destination: text('a path', /./s),
+    type: string,
+    source: string,
+    options: strings,
+    uidMappings: array(idMapping),
+    gidMappings: array(idMapping),
+  },
+  ['destination'],
+);
+
+const hook = object<Hook>({ path: absolute, args: strings, env: strings, timeout: integer(1, 2 ** 31 - 1) }, [
+  'path',
+]);
+const hookList = array(hook);
+
+const hooks = object<Hooks>({
+  prestart: hookList,
+  createRuntime: hookList,
+  createContainer: hookList,
+  startContainer: hookList,
+  poststart: hookList,
+  poststop: hookList,
+});
+
+const user = object<User>(
+  { uid: uint32, gid: uint32, umask: integer(0, 0o777), additionalGids: array(uint32), username: string },
+  ['uid', 'gid'],
+);
+
+const rlimit = object<Rlimit>({ type: string, soft: uint64, hard: uint64 }, ['type', 'soft', 'hard']);
+
+const capabilities = object<Capabilities>({
+  bounding: strings,
+  effective: strings,
+  inheritable: strings,
+  permitted: strings,
+  ambient: strings,
+});
+
+const scheduler = object<Scheduler>(
+  {
+    policy: oneOf(names.schedulerPolicies),
+    nice: integer(-20, 19),
+    priority: integer(0, 99),
+    flags: array(oneOf(names.schedulerFlags)),
+    runtime: uint64,
+    deadline: uint64,
+    period: uint64,
+  },
+  ['policy'],
+);
+
+export const process = object<Process>(
+  {
+    terminal: boolean,
+    consoleSize: object<Box>({ height: integer(0, 65535), width: integer(0, 65535) }, ['height', 'width']),
+    cwd: absolute,
+    env: strings,
+    args: strings,
+    commandLine: string,
+    rlimits: array(rlimit),
+    apparmorProfile: string,
+    capabilities,
+    noNewPrivileges: boolean,
+    oomScoreAdj: integer(-1000, 1000),
+    scheduler,
+    selinuxLabel: string,
+    ioPriority: object<IOPriority>({ class: oneOf(names.ioPriorityClasses), priority: integer(0, 7) }, [
+      'class',
+    ]),
+    execCPUAffinity: object<ExecCPUAffinity>({ initial: cpuList, final: cpuList }),
+    user,
+  },
+  ['cwd'],
+);
+
+export const spec = object<Spec>(
+  {
+    ociVersion: string,
+    root,
+    mounts: array(mount),
+    process,
+    hostname: string,
+    domainname: string,
+    hooks,
+    annotations: record(string),
+    linux,
+    solaris: anything,
+    windows: anything,
+    vm: anything,
+    zos: anything,
+    freebsd: anything,
+  },
+  ['ociVersion'],
+);

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { invalidId } from '../src/runtime/id.ts';
+
+it.each(['a', 'web-1', 'a.b+c_D', '0', '...', 'x'.repeat(1024)])('%s is an ID', (id) => {
+  expect(invalidId(id)).toBeUndefined();
+});
+
+it.each([
+  ['', 'empty'],
+  ['.', 'directory'],
+  ['..', 'directory'],
+  ['a/b', '"/"'],
+  ['../x', '"/"'],
+  ['a b', '" "'],
+  ['ä', '"ä"'],
+  ['a\n', '"\\n"'],
+  ['x'.repeat(1025), 'longer than 1024'],
+])('%j is none', (id, words) => {
+  expect(invalidId(id)).toContain(words);
+});
