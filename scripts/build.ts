@@ -85,6 +85,12 @@ const options: BuildOptions = {
   platform: 'node',
   target: 'node22',
   // require() of a chunk; import() would start the ES module loader for it.
+  define: {
+    CTR_TOOLS_VERSION: JSON.stringify(version),
+    'import.meta.dirname': '__dirname',
+    'import.meta.filename': '__filename',
+    'import.meta.url': '__filename',
+  },
   supported: { 'dynamic-import': false },
   format: 'cjs',
   minifySyntax: true,
@@ -93,7 +99,6 @@ const options: BuildOptions = {
   logLevel: 'warning',
   metafile: true,
   write: false,
-  define: { CTR_TOOLS_VERSION: JSON.stringify(version) },
 };
 
 /** The planner and its chunks, one file each. */
@@ -137,10 +142,9 @@ function linkRuntime(): void {
   place(join(lib, 'node'), (at) => symlinkSync(node, at));
   const sys = createRequire(join(top, 'packages/sys/package.json'));
   const koffi = dirname(sys.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
-  const addon = readdirSync(koffi, { recursive: true, encoding: 'utf8' }).find((name) =>
+  const addon = `linux_${process.arch}/koffi.node`;
     name.endsWith('.node'),
   );
-  if (!addon) throw new Error(`no .node file in ${koffi}`);
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
 }
 

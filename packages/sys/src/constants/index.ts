@@ -2,4 +2,8 @@ export * from './capabilities.ts';
 export * from './clone.ts';
 export * from './files.ts';
 export * from './limits.ts';
+export * from './mempolicy.ts';
 export * from './mount.ts';
+export * from './seccomp.ts';
+export * from './personality.ts';
+export * from './scheduling.ts';
