@@ -82,7 +82,19 @@ struct run {
   uint64_t started_ns;               /* CLOCK_MONOTONIC when the launcher began */
   uint32_t at;                       /* the step that is being carried out */
   char detail[1024];                 /* words of the operation's own for the failure, if it has any */
+  int parent;                        /* the process that cloned this one, -1: none, or it has let go */
+  uint32_t *made, nmade;             /* steps of this process that have an undoing, in order */
+  struct failure *relayed;           /* another process's failure, for E_RELAYED */
+  int log;                           /* the log file, open from the start, or -1 */
+  pid_t planner_pid;                 /* 0: reaped */
 };
+
+/*
+ * What an operation may return beside -errno. E_DETAIL: run->detail says it all, there is no
+ * errno to explain. E_RELAYED: run->relayed has the words of the process that failed.
+ */
+#define E_DETAIL 4094
+#define E_RELAYED 4093
 
 /*
  * An operation: 0, or a negative errno. What went wrong beyond the errno (which

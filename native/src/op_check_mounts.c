@@ -54,7 +54,7 @@ static int check_one(struct check *check, const char *point, const char *type) {
       listed(check->allowed, check->nallowed, "/proc"))
     return 0;
   detail(check->run, "%s cannot be mounted because it is inside /proc", point);
-  return E_DETAIL;
+  return -E_DETAIL;
 }
 
 /* A line: ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS */
@@ -84,7 +84,7 @@ static int check_all(struct check *check) {
   for (unsigned i = 0; rc == 0 && i < check->nwhole; i++) {
     if (check->seen[i]) continue;
     detail(check->run, "a link led the mount of %s elsewhere", check->whole[i]);
-    rc = E_DETAIL;
+    rc = -E_DETAIL;
   }
   return rc;
 }

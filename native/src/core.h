@@ -1,0 +1,171 @@
+/* What the files of the launcher's core share among themselves; operations use launcher.h alone. */
+#ifndef CTR_CORE_H
+#define CTR_CORE_H
+
+#include <signal.h>
+
+#include "launcher.h"
+
+/* --- arena.c: memory that stays until the process ends */
+
+void *arena(size_t size); /* never NULL: a launcher without memory ends with a message */
+
+/* --- report.c: a failure in words */
+
+#define MAX_SENTENCE 8192
+
+struct failure {
+  uint32_t step;
+  int32_t error;     /* errno, or E_DETAIL */
+  int32_t exit_code; /* of the launcher */
+  int32_t signal;    /* end by this signal, without a word; 0: none */
+  char sentence[MAX_SENTENCE];
+};
+
+/* The words for step `at`, which failed with `error`, with the slots as they are now. */
+struct failure *failure_of(struct run *run, uint32_t at, int error);
+/* Say it, as process 0 or as one that was let go: stderr, log file, the plan where asked. */
+void report_failure(struct run *run, const struct failure *failure);
+/* Something that went wrong while taking down; nobody's exit code changes. */
+void report_warning(struct run *run, const char *sentence);
+/* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */
+_Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern const char *tool_name;
+
+/* --- channel.c */
+
+enum message_type {
+  MSG_POINT = 1, /* number: the point */
+  MSG_FD,        /* a descriptor comes with it */
+  MSG_TEXT,      /* payload: the text */
+  MSG_EXEC,      /* the next thing is execve: the channel's end means that it worked */
+  MSG_RUNNING,   /* my command runs, and I stay with it */
+  MSG_BYE,       /* I go, all is well, go on without me */
+  MSG_ABORT,     /* take down what you made, and go */
+  MSG_FAILED,    /* payload: struct failure, as long as its sentence */
+  MSG_WARNING,   /* payload: a sentence */
+};
+
+struct message {
+  struct message *next;
+  int fd; /* or -1 */
+  uint32_t type;
+  int32_t number;
+  size_t length;
+  char payload[]; /* NUL behind it */
+};
+
+struct channel {
+  int fd;
+  bool ended;   /* the other end is closed */
+  bool exec;    /* MSG_EXEC came */
+  bool running; /* MSG_RUNNING came */
+  bool bye;     /* MSG_BYE came */
+  bool aborted; /* MSG_ABORT came */
+  struct failure *failed;
+  struct message *queue; /* came but not asked for yet */
+};
+
+struct channel *channel_new(int fd);
+void channel_close(struct channel **channel);
+int channel_send(struct channel *channel, enum message_type type, int number, const void *payload,
+                 size_t length, int fd);
+/* Take in what has come; never waits. */
+void channel_pump(struct run *run, struct channel *channel);
+/*
+ * Wait for a message of this type (and, for points, number) from process `peer`. 0 and *message,
+ * which the caller frees; or a failure if the peer failed, died, or cannot send it any more.
+ */
+int channel_await(struct run *run, unsigned peer, enum message_type type, int number,
+                  struct message **message);
+/* Wait until the peer's command runs. */
+int channel_await_exec(struct run *run, unsigned peer);
+/* Why process `peer`, whose channel has ended without a word, has gone; reaps it. Into run->detail. */
+int peer_gone(struct run *run, unsigned peer);
+/* The channel to the process that argument `n` names; NULL with run->detail set if there is none. */
+struct channel *channel_of(struct run *run, const struct step *step, unsigned n, unsigned *peer);
+
+/* --- run.c */
+
+/* Carry out the plan as process `run->process`. Does not return. */
+_Noreturn void run_plan(struct run *run);
+/* The end of a process of the plan: undo what is marked for the end; then exit with `code`, or by `signal`. */
+_Noreturn void run_end(struct run *run, int code, int signal);
+/* The same after a failure: everything is taken down and the failure told. */
+_Noreturn void run_failed(struct run *run, struct failure *failure);
+/* End by `signal` as if it had not been caught, leaving no core; where that is impossible 128+N. */
+_Noreturn void die_by_signal(int signal);
+
+/* --- guard.c: signals that would end a process which has something to undo */
+
+void guard_begin(struct run *run);
+/* The signal that came, or 0. */
+int guard_caught(void);
+/* In a cloned child: back to the dispositions that the caller gave. */
+void guard_forget(void);
+
+/* Whether the caller ignores SIGCHLD, which the launcher itself must not. Restored before exec. */
+extern bool sigchld_was_ignored;
+
+/* --- op_exec.c */
+
+/* execvp(3) with the PATH of `environ`; -errno, words in run->detail. */
+int exec_command(struct run *run, const char *file, char **argv, char **envp);
+
+/* --- terminal.c: our terminal and the container's */
+
+struct terminal {
+  int pty;      /* the container's, or -1 */
+  bool raw;     /* ours is in raw mode */
+  bool in, out; /* still open */
+  size_t nin, nout;
+  void *saved; /* struct termios */
+  char *to_pty, *from_pty;
+};
+
+void terminal_begin(struct terminal *terminal, int pty);
+void terminal_raw(struct terminal *terminal);
+void terminal_restore(struct terminal *terminal);
+void terminal_resize(struct terminal *terminal);
+/* Fill at most three pollfds; how many. */
+struct pollfd;
+int terminal_poll(struct terminal *terminal, struct pollfd *fds);
+void terminal_relay(struct terminal *terminal, const struct pollfd *fds, int count);
+/* What the container has written and we not yet, then the terminal as it was. */
+void terminal_end(struct terminal *terminal);
+
+/* --- planner.c, request.c, trust.c, seal.c */
+
+struct start { /* what the launcher knows before there is a plan; survives the sealing */
+  uint64_t started_ns;
+  pid_t planner; /* 0: none */
+  int socket;    /* to the planner, or -1 */
+  int plan;      /* a stored plan, or -1 */
+  int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
+};
+
+/* Start the planner of this launcher; fills planner, socket and stdio. */
+void planner_start(struct start *start, int argc, char **argv);
+/* Its plan in memory. Without one, ends as the planner ended. */
+void *planner_plan(struct start *start, size_t *length);
+/* End the planner if it still lives. */
+void planner_dismiss(struct run *run);
+/* O_NONBLOCK of 0, 1, 2 as they were. */
+void stdio_restore(const struct start *start);
+/* A memfd holding the request, at its beginning. */
+int request_make(int argc, char **argv, const char *launcher);
+/* 0, or -EPERM with the component that is not to be trusted in *culprit. `path` is resolved. */
+int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
+/* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
+void seal(const struct start *start, char **argv);
+/* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
+bool sealed(struct start *start, int *argc, char ***argv);
+
+/* --- sys.c */
+
+/* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */
+int high_fd(int fd);
+const char *signal_name(int signal);
+void sleep_ms(unsigned ms);
+
+#endif

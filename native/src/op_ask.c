@@ -1,0 +1,77 @@
+/* Questions to the planner, which stayed alive for them; and letting it go. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "ops.h"
+
+void planner_dismiss(struct run *run) {
+  if (run->planner >= 0) close(run->planner);
+  run->planner = -1;
+  if (run->planner_pid <= 0) return;
+  /* It wrote all that it had to say, synchronously; its farewell would only cost time. */
+  kill(run->planner_pid, SIGKILL);
+  while (waitpid(run->planner_pid, NULL, 0) < 0 && errno == EINTR) {
+  }
+  run->planner_pid = 0;
+}
+
+static int send_all(int fd, const void *data, size_t length) {
+  for (const char *at = data; length > 0;) {
+    ssize_t n = send(fd, at, length, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR && !guard_caught()) continue;
+    if (n < 0) return -errno;
+    at += n;
+    length -= (size_t)n;
+  }
+  return 0;
+}
+
+static int receive_all(int fd, void *data, size_t length) {
+  for (char *at = data; length > 0;) {
+    ssize_t n = recv(fd, at, length, 0);
+    if (n < 0 && errno == EINTR && !guard_caught()) continue;
+    if (n < 0) return -errno;
+    if (n == 0) return -ECONNRESET;
+    at += n;
+    length -= (size_t)n;
+  }
+  return 0;
+}
+
+/* u32 length of the rest; topic, NUL, payload. The answer: u32 length of the rest; u8 status, text. */
+int op_ask(struct run *run, const struct step *step) {
+  const char *topic = arg_text(run, step, 0);
+  size_t length, head = strlen(topic) + 1;
+  const char *payload = arg_blob(run, step, 1, &length);
+  if (run->planner < 0) {
+    detail(run, "a stored plan has no planner to ask about %s", topic);
+    return -E_DETAIL;
+  }
+  uint32_t total = (uint32_t)(head + length);
+  int result = send_all(run->planner, &total, sizeof total);
+  if (result == 0) result = send_all(run->planner, topic, head);
+  if (result == 0) result = send_all(run->planner, payload, length);
+  if (result == 0) result = receive_all(run->planner, &total, sizeof total);
+  if (result == 0 && (total < 1 || total > MAX_SLOT_TEXT)) result = -EPROTO;
+  char *answer = NULL;
+  if (result == 0) {
+    answer = arena(total + 1);
+    result = receive_all(run->planner, answer, total);
+  }
+  if (result == -ECONNRESET || result == -EPIPE) {
+    detail(run, "the planner has gone");
+    return -E_DETAIL;
+  }
+  if (result < 0) return result;
+  answer[total] = 0;
+  if (answer[0] != 0) {
+    detail(run, "%s", answer + 1);
+    return -E_DETAIL;
+  }
+  return out_text(run, step, 2, answer + 1, total - 1);
+}

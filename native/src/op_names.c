@@ -1,0 +1,15 @@
+/* Names of the UTS namespace. */
+#include "kernel.h"
+#include "launcher.h"
+
+#include <string.h>
+
+int op_hostname(struct run *run, const struct step *step) {
+  const char *name = arg_text(run, step, 0);
+  return (int)AGAIN(sethostname(name, strlen(name)));
+}
+
+int op_domainname(struct run *run, const struct step *step) {
+  const char *name = arg_text(run, step, 0);
+  return (int)KERNEL(SYS_setdomainname, name, strlen(name));
+}

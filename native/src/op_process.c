@@ -1,0 +1,166 @@
+/* Operations on processes that are a system call or two. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "ops.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
+static int checked(long result) { return result < 0 ? -errno : 0; }
+
+int op_unshare(struct run *run, const struct step *step) {
+  return checked(unshare((int)arg_int(run, step, 0)));
+}
+
+int op_setns(struct run *run, const struct step *step) {
+  return checked(setns(arg_fd(run, step, 0), (int)arg_int(run, step, 1)));
+}
+
+int op_exit(struct run *run, const struct step *step) {
+  run_end(run, (int)arg_int(run, step, 0) & 255, 0);
+}
+
+int op_dumpable(struct run *run, const struct step *step) {
+  return checked(prctl(PR_SET_DUMPABLE, arg_int(run, step, 0), 0, 0, 0));
+}
+
+int op_print(struct run *run, const struct step *step) {
+  size_t length;
+  const char *text = arg_blob(run, step, 1, &length);
+  char *line = arena(length + 1);
+  memcpy(line, text, length);
+  line[length] = '\n';
+  return (int)write_all(arg_fd(run, step, 0), line, length + 1);
+}
+
+int op_elapsed(struct run *run, const struct step *step) {
+  uint64_t tenths = (now_ns() - run->started_ns) / 100000;
+  char text[32];
+  int n = snprintf(text, sizeof text, "%llu.%llu", (unsigned long long)(tenths / 10),
+                   (unsigned long long)(tenths % 10));
+  return out_text(run, step, 0, text, (size_t)n);
+}
+
+int op_start_time(struct run *run, const struct step *step) {
+  char path[40], stat[1024];
+  snprintf(path, sizeof path, "%lld/stat", (long long)arg_int(run, step, 0));
+  int fd = open_proc(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fd;
+  ssize_t n = read(fd, stat, sizeof stat - 1);
+  int error = errno;
+  close(fd);
+  if (n < 0) return -error;
+  stat[n] = 0;
+  /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
+  char *at = strrchr(stat, ')');
+  for (unsigned field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
+  if (!at) return -EPROTO;
+  out_int(run, step, 1, strtoll(at + 1, NULL, 10));
+  return 0;
+}
+
+int op_pidfd_open(struct run *run, const struct step *step) {
+  long fd = syscall(SYS_pidfd_open, (pid_t)arg_int(run, step, 0), 0); /* close-on-exec by itself */
+  if (fd < 0) return -errno;
+  out_int(run, step, 1, fd);
+  return 0;
+}
+
+int op_kill(struct run *run, const struct step *step) {
+  int pidfd = arg_fd(run, step, 1), signal = (int)arg_int(run, step, 2);
+  int64_t pid = arg_int(run, step, 0);
+  if (pidfd < 0 && pid <= 0) return -EINVAL; /* 0 and -1 would be whole groups */
+  long result = pidfd >= 0 ? syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) : kill((pid_t)pid, signal);
+  return result < 0 && errno != ESRCH ? -errno : 0;
+}
+
+/*
+ * A FIFO without a writer: poll(2) waits until the first one comes. One who came and went
+ * without a byte leaves POLLHUP for ever; then only looking again now and then is left.
+ */
+int op_await_start(struct run *run, const struct step *step) {
+  struct pollfd p = {.fd = arg_fd(run, step, 0), .events = POLLIN};
+  if (p.fd < 0) return -EBADF;
+  for (unsigned pause = 1;;) {
+    char byte;
+    ssize_t n = read(p.fd, &byte, 1);
+    if (n == 1) return 0;
+    if (n < 0 && errno == EINTR && guard_caught()) return -EINTR;
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return -errno;
+    if (poll(&p, 1, -1) < 0) {
+      if (errno != EINTR) return -errno;
+      if (guard_caught()) return -EINTR;
+      continue;
+    }
+    if (!(p.revents & POLLIN)) {
+      sleep_ms(pause);
+      if (pause < 64) pause *= 2;
+    } else {
+      pause = 1;
+    }
+  }
+}
+
+int op_pdeathsig(struct run *run, const struct step *step) {
+  int signal = (int)arg_int(run, step, 0);
+  if (prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) < 0) return -errno;
+  if (signal == 0 || run->parent < 0) return 0;
+  /* It may have died before the call; then no signal comes (PR_SET_PDEATHSIG(2const)). */
+  struct channel *up = run->to[run->parent];
+  if (!up) return 0;
+  channel_pump(run, up);
+  return up->ended && !up->bye ? peer_gone(run, (unsigned)run->parent) : 0;
+}
+
+int op_signals_default(struct run *run, const struct step *step) {
+  (void)run;
+  (void)step;
+  struct sigaction action;
+  sigset_t none;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  /* Those of musl and glibc themselves (32 to 34) cannot be set, and nobody else did. */
+  for (int signal = 1; signal < _NSIG; signal++) sigaction(signal, &action, NULL);
+  sigchld_was_ignored = false;
+  sigemptyset(&none);
+  return checked(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+int op_self_pid(struct run *run, const struct step *step) {
+  out_int(run, step, 0, getpid());
+  return 0;
+}
+
+int op_subreaper(struct run *run, const struct step *step) {
+  return checked(prctl(PR_SET_CHILD_SUBREAPER, arg_int(run, step, 0), 0, 0, 0));
+}
+
+int op_wait_child(struct run *run, const struct step *step) {
+  pid_t pid = (pid_t)arg_int(run, step, 0);
+  int status;
+  if (pid <= 0) return -EINVAL;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return -errno;
+    if (guard_caught()) return -EINTR;
+  }
+  for (unsigned p = 0; p < MAX_PROCESSES; p++)
+    if (run->child[p] == pid) run->child[p] = 0;
+  out_int(run, step, 1, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  return 0;
+}

@@ -1,0 +1,16 @@
+/* Operations' numbers and functions, from the one table. */
+#ifndef CTR_OPS_H
+#define CTR_OPS_H
+
+#include "gen/ops.h"
+#include "launcher.h"
+
+#define NUMBER(NAME, name, code, kinds) OP_##NAME = code,
+enum op_number { OPS(NUMBER) };
+#undef NUMBER
+
+#define DECLARE(NAME, name, code, kinds) int op_##name(struct run *run, const struct step *step) __attribute__((weak));
+OPS(DECLARE)
+#undef DECLARE
+
+#endif

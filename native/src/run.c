@@ -1,0 +1,174 @@
+/* Carrying out a plan: each process its own steps in order, and back again when one fails. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "ops.h"
+
+enum { FAULT_FAIL = 1, FAULT_DIE = 2 };
+enum { PATIENCE_MS = 10000 }; /* for a child that takes down what it made */
+
+static int carry_out(struct run *run, uint32_t at) {
+  const struct plan *plan = run->plan;
+  const struct step *step = &plan->steps[at];
+  run->at = at;
+  run->detail[0] = 0;
+  if (plan->fault_step == at + 1) {
+    if (plan->fault_mode == FAULT_DIE) kill(getpid(), SIGKILL);
+    if (plan->fault_mode == FAULT_FAIL) {
+      detail(run, "fault asked for at step %u", at);
+      return -EIO;
+    }
+  }
+  int result = op_shape(step->op)->fn(run, step);
+  for (uint32_t i = 0; result < 0 && i < step->nunless; i++) {
+    int64_t passed = (int64_t)plan->cells[step->unless + i].value;
+    if (passed == -1 || passed == -result) return 1;
+  }
+  return result;
+}
+
+static void warn_of(struct run *run, uint32_t at, int error) {
+  struct failure *f = failure_of(run, at, error);
+  report_warning(run, f->sentence);
+}
+
+/* Backwards; one that fails is told and the others still run. */
+static void undo(struct run *run, unsigned at_least) {
+  while (run->nmade > 0) {
+    const struct step *step = &run->plan->steps[run->made[--run->nmade]];
+    if (step->undo_when < at_least) continue;
+    int result = carry_out(run, step->undo);
+    if (result < 0) warn_of(run, step->undo, -result);
+  }
+}
+
+/* A child with children or makings of its own is asked to take them down; any other is just killed. */
+static bool must_be_asked(const struct plan *plan, unsigned process) {
+  for (uint32_t i = 0; i < plan->nsteps; i++)
+    if (plan->steps[i].process == process && (plan->steps[i].undo_when || plan->steps[i].op == OP_CLONE))
+      return true;
+  return false;
+}
+
+static void ask_to_go(struct run *run, unsigned process) {
+  struct channel *channel = run->to[process];
+  if (!channel || channel->ended || channel_send(channel, MSG_ABORT, 0, NULL, 0, -1) != 0) return;
+  uint64_t until = now_ns() + PATIENCE_MS * 1000000ull;
+  while (!channel->ended) {
+    channel_pump(run, channel);
+    uint64_t now = now_ns();
+    if (channel->ended || now >= until) return;
+    struct pollfd p = {.fd = channel->fd, .events = POLLIN};
+    poll(&p, 1, (int)((until - now) / 1000000) + 1);
+  }
+}
+
+static void end_children(struct run *run) {
+  for (unsigned p = 0; p < MAX_PROCESSES; p++) {
+    if (!run->child[p]) continue;
+    if (must_be_asked(run->plan, p)) ask_to_go(run, p);
+    kill(run->child[p], SIGKILL);
+    while (waitpid(run->child[p], NULL, 0) < 0 && errno == EINTR) {
+    }
+    run->child[p] = 0;
+  }
+}
+
+void die_by_signal(int signal) {
+  struct rlimit none = {0, 0};
+  struct sigaction action;
+  sigset_t one;
+  setrlimit(RLIMIT_CORE, &none);
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  sigaction(signal, &action, NULL);
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  kill(getpid(), signal);
+  sigprocmask(SIG_UNBLOCK, &one, NULL);
+  _exit(128 + signal); /* PID 1 of a namespace cannot die of it */
+}
+
+void run_failed(struct run *run, struct failure *failure) {
+  planner_dismiss(run);
+  end_children(run);
+  undo(run, 1);
+  struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  bool told = up && !up->bye &&
+              channel_send(up, MSG_FAILED, 0, failure,
+                           offsetof(struct failure, sentence) + strlen(failure->sentence) + 1, -1) == 0;
+  if (told) _exit(failure->exit_code);
+  if (failure->signal) die_by_signal(failure->signal);
+  if (!up || up->bye) report_failure(run, failure);
+  _exit(failure->exit_code);
+}
+
+void run_end(struct run *run, int code, int signal) {
+  planner_dismiss(run);
+  undo(run, 2);
+  for (unsigned p = 0; p < MAX_PROCESSES; p++)
+    if (run->to[p] && !run->to[p]->ended) channel_send(run->to[p], MSG_BYE, 0, NULL, 0, -1);
+  if (signal) die_by_signal(signal);
+  _exit(code);
+}
+
+/* Between two steps: is this still wanted? */
+static int unwanted(struct run *run) {
+  struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  run->detail[0] = 0;
+  if (guard_caught()) return -EINTR;
+  if (!up) return 0;
+  channel_pump(run, up);
+  if (up->aborted) {
+    detail(run, "the process that started this one gave up");
+    return -E_DETAIL;
+  }
+  if (!up->ended) return 0;
+  bool let_go = up->bye || up->exec;
+  if (!let_go) return peer_gone(run, (unsigned)run->parent);
+  channel_close(&run->to[run->parent]);
+  run->parent = -1;
+  return 0;
+}
+
+static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
+  struct failure *failure = error == E_RELAYED ? run->relayed : failure_of(run, at, error);
+  if (error == EINTR && guard_caught()) failure->signal = guard_caught();
+  if (run->plan->steps[at].op == OP_EXEC && error != EINTR && error != E_RELAYED && error != E_DETAIL)
+    failure->exit_code = error == ENOENT || error == ENOTDIR ? 127 : 126;
+  run_failed(run, failure);
+}
+
+/* The planner stays only for questions; after the last it is in nobody's way any more. */
+static bool more_questions(const struct plan *plan, uint32_t after) {
+  for (uint32_t i = after; i < plan->nsteps; i++)
+    if (plan->steps[i].op == OP_ASK) return true;
+  return false;
+}
+
+void run_plan(struct run *run) {
+  const struct plan *plan = run->plan;
+  guard_begin(run);
+  for (uint32_t at = 0; at < plan->nsteps; at++) {
+    const struct step *step = &plan->steps[at];
+    if (step->undoing || step->process != run->process) continue;
+    int result = unwanted(run);
+    if (result < 0) failed_at(run, at, -result);
+    result = carry_out(run, at);
+    if (result < 0) failed_at(run, at, -result);
+    if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_dismiss(run);
+    if (step->process != run->process) {
+      guard_begin(run); /* op_clone, in the child: from here on this is another process of the plan */
+      continue;
+    }
+    if (result == 0 && step->undo_when) run->made[run->nmade++] = at;
+  }
+  run_end(run, 0, 0);
+}

@@ -1,0 +1,151 @@
+/*
+ * Running from a copy of ourselves that nobody can write: a process in a container may open
+ * /proc/PID/exe of the launcher that made it, and write through it to the file on disk
+ * (CVE-2019-5736). A sealed memfd has no file and cannot be written; where the system forbids
+ * to execute one (vm.memfd_noexec=2), a file without a name, opened for reading only, does it.
+ *
+ * What must survive the exec travels in argv, because the environment is the command's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core.h"
+
+#define MARK "ctr-launcher (sealed)"
+
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1u
+#endif
+#ifndef MFD_ALLOW_SEALING
+#define MFD_ALLOW_SEALING 2u
+#endif
+#ifndef MFD_EXEC /* Linux 6.3 */
+#define MFD_EXEC 0x10u
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#endif
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#ifndef SYS_execveat
+#error "execveat(2) is needed: Linux 3.19"
+#endif
+
+static int copy_to(int to) {
+  int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (from < 0) return -errno;
+  struct stat st;
+  int error = fstat(from, &st) < 0 ? errno : 0;
+  for (off_t left = st.st_size; !error && left > 0;) {
+    ssize_t n = sendfile(to, from, NULL, (size_t)left);
+    if (n > 0) left -= n;
+    else if (n == 0) error = EIO;
+    else if (errno != EINTR) error = errno;
+  }
+  close(from);
+  return -error;
+}
+
+static int in_memory(void) {
+  unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags | MFD_EXEC);
+  if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags);
+  if (fd < 0) return -errno;
+  int error = copy_to(fd);
+  if (!error && fcntl(fd, F_ADD_SEALS, SEALS) < 0) error = -errno;
+  if (!error) return fd;
+  close(fd);
+  return error;
+}
+
+/* A file without a name where one can be made and executed; then again, for reading only. */
+static int nameless(const char *directory) {
+  int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0500);
+  if (fd < 0) return -errno;
+  int error = copy_to(fd);
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int reading = error ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+  if (!error && reading < 0) error = -errno;
+  close(fd); /* while anybody has it open for writing, execve says ETXTBSY */
+  return error ? error : reading;
+}
+
+static void become(int fd, char **argv) {
+  if (fd < 0) return;
+  syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+  close(fd);
+}
+
+void seal(const struct start *s, char **argv) {
+  size_t count = 0;
+  while (argv[count]) count++;
+  char state[160], **told = arena((count + 3) * sizeof *told);
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d", (unsigned long long)s->started_ns, (int)s->planner,
+           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored);
+  told[0] = MARK;
+  told[1] = state;
+  memcpy(told + 2, argv, (count + 1) * sizeof *told);
+  if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
+  if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
+  int fd = in_memory();
+  become(fd, told);
+  int error = fd < 0 ? -fd : errno;
+  static const char *const places[] = {"/run", "/dev/shm", "/tmp", "/var/tmp", "."};
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) become(nameless(places[i]), told);
+  die(125, "make a sealed copy of the launcher: %s; it needs /proc, and memfd_create or a directory for "
+           "temporary files that is not mounted noexec", strerror(error));
+}
+
+/* What runs is that copy, and nobody can write to it. */
+static bool is_sealed(void) {
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat st;
+  int seals = fcntl(fd, F_GET_SEALS);
+  bool ok = seals >= 0 && (seals & SEALS) == SEALS;
+  if (!ok) ok = fstat(fd, &st) == 0 && st.st_nlink == 0;
+  close(fd);
+  return ok;
+}
+
+/* ps(1) shall show what the caller called: move the arguments to where the kernel looks for them. */
+static void show_arguments(char **argv, int argc) {
+  char *start = argv[0], *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
+  ptrdiff_t gap = argv[2] - start;
+  memmove(start, argv[2], (size_t)(end - argv[2]));
+  memset(end - gap, 0, (size_t)gap);
+  for (int i = 2; i < argc; i++) argv[i] -= gap;
+}
+
+bool sealed(struct start *s, int *argc, char ***argv) {
+  if (*argc < 3 || strcmp((*argv)[0], MARK) != 0) return false;
+  if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
+  unsigned long long started;
+  int ignored;
+  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d", &started, &s->planner, &s->socket, &s->plan, &s->stdio[0],
+             &s->stdio[1], &s->stdio[2], &ignored) != 8)
+    die(125, "this copy of the launcher was started by somebody else");
+  s->started_ns = started;
+  sigchld_was_ignored = ignored;
+  show_arguments(*argv, *argc);
+  *argv += 2;
+  *argc -= 2;
+  const char *slash = strrchr((*argv)[0], '/');
+  prctl(PR_SET_NAME, slash ? slash + 1 : (*argv)[0], 0, 0, 0);
+  if (s->socket >= 0) s->socket = high_fd(s->socket);
+  if (s->plan >= 0) s->plan = high_fd(s->plan);
+  return true;
+}
