@@ -72,6 +72,8 @@
   X(OPEN_IN, open_in, 68, "itio") \
   X(OPEN_TREE, open_tree, 69, "tio") \
   X(CHECK_MOUNTS, check_mounts, 70, "ill") \
+  X(TMPFS, tmpfs, 71, "ittit") \
+  X(IDMAP_TREE, idmap_tree, 72, "iii") \
   X(SETGROUPS, setgroups, 80, "n") \
   X(SETGID, setgid, 81, "i") \
   X(SETUID, setuid, 82, "i") \

@@ -241,6 +241,14 @@ export const ops = {
    * is the very place where its filesystem (`PATH TYPE`) was mounted.
    */
   check_mounts: op(70, { root: 'int', allowed: 'list', whole: 'list' }),
+  /** Mount a tmpfs over a directory, made if missing; one that was there gives it its mode unless `data` names another. */
+  tmpfs: op(
+    71,
+    { root: 'int', target: 'text', source: 'text', flags: 'int', data: 'text' },
+    { flags: 'mount' },
+  ),
+  /** mount_setattr(2) MOUNT_ATTR_IDMAP of a tree from `open_tree`, by who owns its filesystem; `recursive` 1: all of it. */
+  idmap_tree: op(72, { fd: 'int', userns: 'int', recursive: 'int' }),
 
   // --- credentials and filters --------------------------------------------------------
   setgroups: op(80, { gids: 'ints' }),
