@@ -1,0 +1,9 @@
+export { amendProcess, type ProcessOptions } from './amend.ts';
+export {
+  gatherProcess,
+  type ProcessFacts,
+  type ProcessSituation,
+  preservedDescriptors,
+} from './gather.ts';
+export { processSteps } from './steps.ts';
+export { parseUlimit } from './ulimit.ts';

@@ -1,0 +1,106 @@
+import { Failure } from '@ctr-tools/cli';
+import type { Process, Spec } from '@ctr-tools/oci';
+import { type AnyStep, slot, step, type Text } from '@ctr-tools/plan';
+import { environmentSteps } from './environment.ts';
+import type { ProcessFacts } from './gather.ts';
+import { oomSteps, rlimitSteps } from './limits.ts';
+import { schedulingSteps } from './scheduling.ts';
+import { consoleSteps, sessionSteps } from './terminal.ts';
+
+/** The umask of a container whose spec names none, as runc has it. */
+const defaultUmask = 0o022;
+
+/**
+ * Pure: everything that makes the command's own process, its `exec` last. Throws a `Failure`
+ * for a spec that says something impossible.
+ */
+export function processSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
+  const process: Process = spec.process ?? { cwd: '' };
+  return [
+    ...oomSteps(spec, facts),
+    ...consoleSteps(process, facts),
+    ...sessionSteps(process, facts),
+    ...umaskSteps(process, facts),
+    ...rlimitSteps(process.rlimits ?? [], facts),
+    ...schedulingSteps(spec, facts),
+    ...cwdSteps(process, facts),
+    ...environmentSteps(process, facts),
+    ...commandSteps(process, facts),
+  ];
+}
+
+function umaskSteps(process: Process, facts: ProcessFacts): AnyStep[] {
+  const mask = process.user?.umask ?? (facts.mode === 'oci' ? defaultUmask : undefined);
+  if (mask === undefined) return [];
+  return [step('limits', 'umask', { mask }, `set the umask ${mask.toString(8).padStart(4, '0')}`)];
+}
+
+/**
+ * The working directory. A container's is made where it is missing, as runc does, and entered
+ * before the user is set, who may lack the right to; where only the user has it (a home on
+ * NFS, say), it is entered as the user.
+ */
+function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
+  const { cwd } = process;
+  const doing = `enter the working directory ${cwd}`;
+  const hints = {
+    ENOENT: facts.exec ? 'make it first, or name another' : 'the root is read-only and lacks it',
+    ENOTDIR: 'something on the way is no directory',
+    EACCES: 'neither root nor the user may enter it',
+  };
+  if (facts.mode === 'apply') {
+    if (!cwd) return [];
+    return [
+      step('cwd', 'chdir', { path: cwd, inside: 0 }, doing, {
+        hints: { ENOTDIR: hints.ENOTDIR, EACCES: 'we may not enter it' },
+      }),
+    ];
+  }
+  if (!cwd.startsWith('/')) {
+    throw new Failure(`process.cwd: "${cwd}" is not an absolute path, which config.md demands`);
+  }
+  const entered = slot('cwd.entered');
+  const make = step(
+    'devices',
+    'mkdir_in',
+    { root: slot('root'), path: cwd, mode: 0o755, uid: 0, gid: 0 },
+    `make the working directory ${cwd}`,
+    { unless: ['EEXIST', 'EROFS'] },
+  );
+  return [
+    ...(facts.exec || cwd === '/' ? [] : [make]),
+    step('limits', 'chdir_early', { path: cwd, entered }, doing, { hints }),
+    step('cwd', 'chdir_late', { path: cwd, entered }, doing, { hints }),
+  ];
+}
+
+/** What a shell would say of a command that cannot be had, in words that engines know. */
+function commandHints(file: string): Record<string, string> {
+  return {
+    ENOENT: file.includes('/')
+      ? 'no such file or directory, or its interpreter or loader is missing'
+      : 'executable file not found in $PATH',
+    EACCES: 'permission denied: it is not executable for this user, or lies on a noexec mount',
+    ENOEXEC: 'exec format error: made for another machine, or a script without #!',
+    E2BIG: 'arguments and environment together are too long',
+  };
+}
+
+function commandSteps(process: Process, facts: ProcessFacts): AnyStep[] {
+  const [file, ...rest] = process.args ?? [];
+  if (file === undefined) throw new Failure('process.args: there is no command to run');
+  const doing = `exec: "${file}"`;
+  const hints = commandHints(file);
+  if (facts.mode === 'apply')
+    return [step('exec', 'exec', { file, argv: [file, ...rest] }, doing, { hints })];
+  const found: Text = slot('command');
+  const steps: AnyStep[] = [
+    // Now, and not at `start`: a container that cannot run is not to be made.
+    step('environment', 'find_command', { file, path: slot('command') }, doing, { hints }),
+    step('exec', 'exec', { file: found, argv: [file, ...rest] }, doing, { hints }),
+  ];
+  if (facts.awaitStart) {
+    steps.push(step('await-start', 'await_start', { fd: slot('state.start') }, 'wait for start'));
+  }
+  return steps;
+}

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import { MAGIC } from '@ctr-tools/sys/constants';
+import {
+  type CgroupHierarchy,
+  type Cgroups,
+  cgroupHierarchies,
+  mountOf,
+  readMountinfo,
+} from '@ctr-tools/sys/proc';
+import { isBind } from './destination.ts';
+
+/** What the one who makes a container says of its root beyond its spec. */
+export interface RootfsSituation {
+  /** Another tool's step in phase `root` fills the slot `root` (an overlay of ufs-mount's). */
+  rootSlotFilled?: boolean;
+  /** The container's group in a hierarchy, as an absolute path from that hierarchy's root. */
+  cgroupPath?(hierarchy: CgroupHierarchy): string | undefined;
+}
+
+export interface RootfsFacts {
+  /** The root's directory, absolute and without links; empty where `rootSlotFilled`. */
+  rootPath: string;
+  rootSlotFilled: boolean;
+  /** Directory that relative sources of binds start from. */
+  bundle: string;
+  noPivot: boolean;
+  /** The process is or will be in a user namespace that is not the first, where device nodes cannot be made. */
+  userNamespace: boolean;
+  /** We may clone trees of mounts before the container is born: its mapped root may not reach their paths. */
+  openTrees: boolean;
+  /** The mount on which the root lies, where pivot_root(2) needs it private. */
+  parentMount: string;
+  /** Whole mounts of procfs and sysfs outside of the root, which `--no-pivot` would leave within reach. */
+  fullMounts: readonly string[];
+  /** Destinations of binds whose source is a procfs: these alone may cover /proc. */
+  procBinds: readonly string[];
+  /** The kernel has /proc/kcore, so /dev/core leads to it. */
+  kcore: boolean;
+  cgroups: Cgroups;
+  /** By hierarchy ID: the directory of the container's group. */
+  cgroupDirectories: Readonly<Record<number, string>>;
+}
+
+/** The impure step. Throws a `Failure` where the root or a bind's source is not there. */
+export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation = {}): RootfsFacts {
+  const bundle = host.container?.bundle ?? host.cwd;
+  const rootSlotFilled = situation.rootSlotFilled ?? false;
+  const rootPath = rootSlotFilled || !spec.root ? '' : rootDirectory(spec.root.path, bundle);
+  const newUserNamespace = spec.linux?.namespaces?.some((n) => n.type === 'user') ?? false;
+  const noPivot = host.container?.noPivot ?? false;
+  const shared = /^r?shared$/.test(spec.linux?.rootfsPropagation ?? '');
+  const mounts = noPivot || shared ? readMountinfo() : [];
+  const inside = (path: string): boolean => path === rootPath || path.startsWith(`${rootPath}/`);
+  const cgroups: Cgroups = spec.mounts?.some((m) => m.type === 'cgroup' || m.type === 'cgroup2')
+    ? cgroupHierarchies()
+    : { mode: 'none', hierarchies: [] };
+  return {
+    rootPath,
+    rootSlotFilled,
+    bundle,
+    noPivot,
+    userNamespace: newUserNamespace || inUserNamespace(),
+    openTrees: newUserNamespace && host.euid === 0,
+    parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
+    fullMounts: noPivot
+      ? mounts
+          .filter((m) => m.root === '/' && (m.type === 'proc' || m.type === 'sysfs') && !inside(m.mountPoint))
+          .map((m) => m.mountPoint)
+      : [],
+    procBinds: procBinds(spec, bundle),
+    kcore: existsSync('/proc/kcore'),
+    cgroups,
+    cgroupDirectories: groupDirectories(cgroups, situation),
+  };
+}
+
+function rootDirectory(path: string, bundle: string): string {
+  const absolute = resolve(bundle, path);
+  let real: string;
+  try {
+    real = realpathSync(absolute);
+    if (statSync(real).isDirectory()) return real;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Failure(`root.path: ${absolute}: ${code === 'ENOENT' ? 'there is no such directory' : code}`);
+  }
+  throw new Failure(`root.path: ${absolute} is not a directory`);
+}
+
+/** Sources of binds must exist (config.md, Mounts); those of procfs may cover /proc. */
+function procBinds(spec: Spec, bundle: string): string[] {
+  const found: string[] = [];
+  for (const mount of spec.mounts ?? []) {
+    if (!isBind(mount) || !mount.source) continue;
+    const source = resolve(bundle, mount.source);
+    try {
+      if (statfsSync(source).type === MAGIC.PROC) found.push(mount.destination);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') continue;
+      throw new Failure(`mount of ${source} on ${mount.destination}: there is no such file or directory`);
+    }
+  }
+  return found;
+}
+
+/** In the first user namespace all of the IDs are mapped to themselves (user_namespaces(7)). */
+function inUserNamespace(): boolean {
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+}
+
+function groupDirectories(cgroups: Cgroups, situation: RootfsSituation): Record<number, string> {
+  const directories: Record<number, string> = {};
+  for (const hierarchy of cgroups.hierarchies) {
+    const path = situation.cgroupPath?.(hierarchy);
+    directories[hierarchy.id] =
+      path === undefined
+        ? hierarchy.directory
+        : resolve(
+            hierarchy.mountPoint,
+            path.replace(hierarchy.root === '/' ? '' : hierarchy.root, '').replace(/^\/+/, ''),
+          );
+  }
+  return directories;
+}

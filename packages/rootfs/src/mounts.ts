@@ -1,0 +1,170 @@
+import { posix, resolve } from 'node:path';
+import { Failure } from '@ctr-tools/cli';
+import { type Mount, type MountOptions, mountAttributes, parseMountOptions, type Spec } from '@ctr-tools/oci';
+import { type AnyStep, type Int, slot, step } from '@ctr-tools/plan';
+import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
+import { cgroupMountSteps } from './cgroup.ts';
+import { checkDestination, destinationOf, isBind } from './destination.ts';
+import type { RootfsFacts } from './gather.ts';
+import { idmapSteps } from './idmap.ts';
+
+const root = slot('root');
+
+/** What one mount is made from. */
+export interface MountContext {
+  mount: Mount;
+  /** Its place in the spec; names its slots. */
+  index: number;
+  target: string;
+  options: MountOptions;
+  spec: Spec;
+  facts: RootfsFacts;
+}
+
+/** Mounts in the order of the spec. */
+export function mountSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
+  return (spec.mounts ?? []).flatMap((mount, index) => {
+    checkDestination(mount, facts.procBinds);
+    const options = parseMountOptions(mount.options ?? []);
+    return oneMount({ mount, index, target: destinationOf(mount), options, spec, facts });
+  });
+}
+
+function oneMount(context: MountContext): AnyStep[] {
+  const { mount } = context;
+  if (isBind(mount)) return [...bindSteps(context), ...afterwards(context)];
+  if (context.options.idmap || mount.uidMappings || mount.gidMappings) {
+    throw new Failure(`mount on ${context.target}: only binds can be idmapped`);
+  }
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2') return cgroupMountSteps(context);
+  if (!mount.type) throw new Failure(`mount on ${context.target}: it has no type, and is no bind`);
+  return [filesystemStep(context, mount.type), ...afterwards(context)];
+}
+
+/** Filesystems that cannot carry a label when they are mounted: runc leaves them out too. */
+const unlabelled = new Set(['proc', 'sysfs', 'mqueue', 'cgroup', 'cgroup2']);
+
+/** The filesystem's options, with an SELinux label for its files (mount(8), context=). */
+function dataOf({ mount, options, spec }: MountContext): string {
+  const label = spec.linux?.mountLabel;
+  if (!label || unlabelled.has(mount.type ?? '')) return options.data;
+  return [options.data, `context="${label}"`].filter((word) => word !== '').join(',');
+}
+
+const hints = {
+  EPERM:
+    'it needs CAP_SYS_ADMIN over the mount namespace; in a user namespace some types are not allowed, or what the host covers in them forbids it',
+  ENODEV: 'the kernel does not know this filesystem type',
+  EINVAL: "the filesystem does not take these options; the kernel's log may say which",
+  EBUSY: 'the source is mounted already, with other options',
+  ELOOP: 'links lead in a circle, or where no mount may go',
+};
+
+function filesystemStep(context: MountContext, type: string): AnyStep {
+  const { mount, target, options } = context;
+  const source = mount.source ?? type;
+  const data = dataOf(context);
+  const doing = `mount ${type} on ${target}`;
+  // What is written into it later keeps it writable until then.
+  const flags = latelyReadonly(mount) ? options.flags & ~MS.RDONLY : options.flags;
+  if (options.tmpcopyup) {
+    if (type !== 'tmpfs') throw new Failure(`mount on ${target}: tmpcopyup is for a tmpfs, not for ${type}`);
+    return step('mounts', 'tmp_copy_up', { root, target, flags, data }, doing, { hints });
+  }
+  if (type === 'tmpfs' && !options.remount) {
+    return step('mounts', 'tmpfs', { root, target, source, flags, data }, doing, { hints });
+  }
+  const make = options.remount ? 0 : 1;
+  return step('mounts', 'mount', { root, target, type, source, flags, data, make }, doing, { hints });
+}
+
+/**
+ * A bind. Where the container has a user namespace, its root may have no right to the source's
+ * path: then the host takes hold of the tree before the container is born.
+ */
+function bindSteps(context: MountContext): AnyStep[] {
+  const { mount, index, target, options, facts } = context;
+  if (!mount.source) throw new Failure(`mount on ${target}: a bind needs a source`);
+  const source = resolve(facts.bundle, mount.source);
+  const recursive = options.recursiveBind || mount.type === 'rbind' ? 1 : 0;
+  const { set, clear } = mountAttributes(options);
+  const doing = `bind ${source} on ${target}`;
+  const idmap = idmapSteps(context);
+  const early = facts.openTrees || idmap.length > 0;
+  const fd: Int = early ? slot(`mount.${index}`) : -1;
+  const steps: AnyStep[] = [];
+  if (early) {
+    steps.push(
+      step('descriptors', 'open_tree', { path: source, recursive, fd: slot(`mount.${index}`) }, doing, {
+        side: 'host',
+        hints: { EPERM: 'this needs CAP_SYS_ADMIN', ENOENT: 'the source is not there' },
+      }),
+      ...idmap,
+    );
+  }
+  const bind = { root, target, source, fd, recursive, set, clear, propagation: 0, userns: -1, make: 2 };
+  steps.push(
+    step('mounts', 'bind', bind, doing, {
+      hints: {
+        ENOENT: 'the source is not there',
+        EACCES: "the container's root has no right to the source",
+        EPERM: 'an attribute that the host locked would be lifted, or the source is not ours to bind',
+      },
+    }),
+  );
+  // A tree taken from the host's namespace is still one with the host's: what is mounted in the
+  // container would appear there. Elsewhere the whole namespace was made a slave before.
+  if (early && options.propagation.length === 0) {
+    steps.push(attrStep(target, { propagation: MS.SLAVE, recursive }, `cut ${target} off from the host`));
+  }
+  return steps;
+}
+
+interface Attributes {
+  set?: number;
+  clear?: number;
+  propagation?: number;
+  recursive: number;
+}
+
+function attrStep(target: string, attributes: Attributes, doing: string): AnyStep {
+  return step(
+    'mounts',
+    'mount_attr',
+    { root, target, set: 0, clear: 0, propagation: 0, ...attributes },
+    doing,
+    {
+      hints: { ENOSYS: 'recursive attributes need mount_setattr(2), Linux 5.12' },
+    },
+  );
+}
+
+/** Recursive attributes and propagation, once something is mounted. */
+function afterwards({ target, options }: MountContext): AnyStep[] {
+  const { set, clear } = options.recursive;
+  const steps: AnyStep[] = [];
+  if (set || clear) {
+    steps.push(attrStep(target, { set, clear, recursive: 1 }, `set attributes of all mounts at ${target}`));
+  }
+  for (const flags of options.propagation) {
+    const recursive = flags & MS.REC ? 1 : 0;
+    const propagation = flags & ~MS.REC;
+    steps.push(attrStep(target, { propagation, recursive }, `set the propagation of ${target}`));
+  }
+  return steps;
+}
+
+/** A tmpfs and whatever is at /dev: nodes, links and mount points are still to be made in them. */
+const latelyReadonly = (mount: Mount): boolean =>
+  !isBind(mount) && (mount.type === 'tmpfs' || destinationOf(mount) === '/dev');
+
+/** Mounts that become read-only when nothing is to be made in them any more. */
+export function readonlyAfterwards(spec: Spec): AnyStep[] {
+  return (spec.mounts ?? [])
+    .filter((m) => latelyReadonly(m) && parseMountOptions(m.options ?? []).flags & MS.RDONLY)
+    .map((m) => {
+      const target = posix.normalize(destinationOf(m));
+      const args = { root: -1, target, set: MOUNT_ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 };
+      return step('masks', 'mount_attr', args, `make ${target} read-only`);
+    });
+}

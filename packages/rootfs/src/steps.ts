@@ -1,0 +1,149 @@
+import { Failure } from '@ctr-tools/cli';
+import type { RootfsPropagation, Spec } from '@ctr-tools/oci';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { MNT, MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
+import { coverableProc, destinationOf, isBind } from './destination.ts';
+import { deviceSteps } from './devices.ts';
+import type { RootfsFacts } from './gather.ts';
+import { mountSteps, readonlyAfterwards } from './mounts.ts';
+
+const root = slot('root');
+
+/**
+ * Pure: everything inside the root, from the mount namespace cut off from the host to the
+ * root made read-only. Empty for a spec that has no root of its own and no mounts. Throws a
+ * `Failure` for a spec that cannot be carried out safely.
+ */
+export function rootfsSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
+  if (!spec.root && !facts.rootSlotFilled) {
+    if (!spec.mounts?.length) return [];
+    throw new Failure('the spec has mounts but no root to make them in; name one in root.path');
+  }
+  if (!spec.linux?.namespaces?.some((n) => n.type === 'mount')) {
+    throw new Failure(
+      'the spec has a root but no mount namespace, and its mounts would be the host\'s; add {"type": "mount"} to linux.namespaces',
+    );
+  }
+  return [
+    ...rootSteps(spec, facts),
+    ...mountSteps(spec, facts),
+    ...checkSteps(spec),
+    ...deviceSteps(spec, facts),
+    ...pivotSteps(facts),
+    ...propagationSteps(spec),
+    ...readonlyAfterwards(spec),
+    ...maskSteps(spec),
+    ...readonlySteps(spec),
+  ];
+}
+
+const propagations: Record<RootfsPropagation, number> = {
+  shared: MS.SHARED,
+  slave: MS.SLAVE,
+  private: MS.PRIVATE,
+  unbindable: MS.UNBINDABLE,
+  rshared: MS.SHARED | MS.REC,
+  rslave: MS.SLAVE | MS.REC,
+  rprivate: MS.PRIVATE | MS.REC,
+  runbindable: MS.UNBINDABLE | MS.REC,
+};
+
+/** The flags that a word of linux.rootfsPropagation stands for. */
+function propagationOf(spec: Spec): number | undefined {
+  const word = spec.linux?.rootfsPropagation;
+  if (!word) return undefined;
+  const flags = propagations[word];
+  if (flags === undefined) {
+    throw new Failure(
+      `linux.rootfsPropagation: "${word}" is none of ${Object.keys(propagations).join(', ')}`,
+    );
+  }
+  return flags;
+}
+
+/**
+ * The mount namespace is cut off, and the root becomes a mount. Nothing said, all mounts
+ * become slaves: what the host mounts later is seen, what the container mounts is not. Where
+ * they stay shared the root's parent alone is made private, as pivot_root(2) demands. What is
+ * unbindable could not be made the root, so it is private until the root is changed.
+ */
+function rootSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
+  const wanted = propagationOf(spec) ?? MS.SLAVE | MS.REC;
+  const unbindable = (wanted & MS.UNBINDABLE) !== 0;
+  const flags = unbindable ? MS.PRIVATE | (wanted & MS.REC) : wanted;
+  const steps = [
+    step('root', 'propagation', { path: '/', flags }, "cut the mounts off from the host's", {
+      hints: { EPERM: 'this needs root, or a user namespace' },
+    }),
+  ];
+  if (flags & MS.SHARED) {
+    const path = facts.parentMount;
+    steps.push(step('root', 'propagation', { path, flags: MS.PRIVATE }, `make the mount ${path} private`));
+  }
+  if (!facts.rootSlotFilled) {
+    steps.push(
+      step('root', 'root_mount', { path: facts.rootPath, root }, `make ${facts.rootPath} the root`, {
+        hints: {
+          EACCES:
+            'root of the user namespace may not enter it: give others the right to search every directory above it',
+        },
+      }),
+    );
+  }
+  return steps;
+}
+
+/** Proof that no link in the root led a mount astray. */
+function checkSteps(spec: Spec): AnyStep[] {
+  const mounts = spec.mounts ?? [];
+  const whole = mounts
+    .filter((m) => !isBind(m) && (m.type === 'proc' || m.type === 'sysfs'))
+    .map((m) => `${destinationOf(m)} ${m.type}`);
+  // A bind of a whole procfs brings along what is mounted inside it.
+  const bound = mounts.some((m) => isBind(m) && destinationOf(m) === '/proc');
+  const allowed = bound ? ['/proc'] : coverableProc;
+  if (mounts.length === 0) return [];
+  return [step('mounts', 'check_mounts', { root, allowed, whole }, 'check where the mounts came to lie')];
+}
+
+function pivotSteps(facts: RootfsFacts): AnyStep[] {
+  if (!facts.noPivot) return [step('pivot', 'pivot', { root }, 'change the root')];
+  // Without pivot_root the host's mounts stay, out of sight. A whole procfs or sysfs among them
+  // would let a process in a user namespace mount its own without our masks (mount_namespaces(7)).
+  const hide = facts.fullMounts.flatMap((path) => [
+    step('pivot', 'propagation', { path, flags: MS.SLAVE | MS.REC }, `cut off ${path}`, {
+      unless: ['ENOENT', 'EINVAL'],
+    }),
+    step('pivot', 'umount', { path, flags: MNT.DETACH }, `unmount the host's ${path}`, {
+      unless: ['ENOENT', 'EINVAL', 'EPERM'],
+    }),
+  ]);
+  return [...hide, step('pivot', 'change_root', { root, move: 1 }, 'change the root without pivot_root')];
+}
+
+/** The propagation that was asked for, now that pivot_root(2) can no longer object to it. */
+function propagationSteps(spec: Spec): AnyStep[] {
+  const flags = propagationOf(spec);
+  if (flags === undefined) return [];
+  const word = spec.linux?.rootfsPropagation;
+  return [step('masks', 'propagation', { path: '/', flags }, `make the mounts of the container ${word}`)];
+}
+
+function maskSteps(spec: Spec): AnyStep[] {
+  const { maskedPaths = [], readonlyPaths = [] } = spec.linux ?? {};
+  for (const path of [...maskedPaths, ...readonlyPaths]) {
+    if (!path.startsWith('/')) {
+      throw new Failure(`linux.maskedPaths, linux.readonlyPaths: "${path}" is not an absolute path`);
+    }
+  }
+  return [
+    ...readonlyPaths.map((path) => step('masks', 'readonly', { root: -1, path }, `make ${path} read-only`)),
+    ...maskedPaths.map((path) => step('masks', 'mask', { root: -1, path }, `hide ${path}`)),
+  ];
+}
+
+function readonlySteps(spec: Spec): AnyStep[] {
+  if (!spec.root?.readonly) return [];
+  const args = { root: -1, target: '/', set: MOUNT_ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 };
+  return [step('root-readonly', 'mount_attr', args, 'make the root read-only')];
+}

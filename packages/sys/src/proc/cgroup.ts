@@ -1,0 +1,108 @@
+import { readFileSync, statfsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { MAGIC } from '../constants/files.ts';
+import { type MountInfo, readMountinfo } from './mountinfo.ts';
+
+/** A line of /proc/PID/cgroup (cgroups(7)): one hierarchy, and the process's group in it. */
+export interface CgroupLine {
+  id: number;
+  /** v1 controllers; empty on v2 and for a hierarchy with a name only. */
+  controllers: readonly string[];
+  /** The name of a v1 hierarchy: `systemd` of `name=systemd`. */
+  name?: string;
+  /** The group, as seen from the reader's cgroup namespace. */
+  path: string;
+}
+
+/** A mounted hierarchy. */
+export interface CgroupHierarchy extends CgroupLine {
+  version: 1 | 2;
+  mountPoint: string;
+  /** The group that is the root of this mount. */
+  root: string;
+  /** The directory of the process's own group, through this mount. */
+  directory: string;
+}
+
+/**
+ * `v2`: cgroup2 alone at /sys/fs/cgroup; `v1`: no cgroup2; `hybrid`: v1 controllers, and a
+ * cgroup2 beside them; `none`: nothing mounted.
+ */
+export type CgroupMode = 'v1' | 'v2' | 'hybrid' | 'none';
+
+export interface Cgroups {
+  mode: CgroupMode;
+  hierarchies: readonly CgroupHierarchy[];
+}
+
+/** Where everybody mounts them (cgroups(7)). */
+export const cgroupRoot = '/sys/fs/cgroup';
+
+export function parseCgroups(text: string): CgroupLine[] {
+  const lines: CgroupLine[] = [];
+  for (const line of text.split('\n')) {
+    const match = /^(\d+):([^:]*):(\/.*)$/.exec(line);
+    if (!match) continue;
+    const [, id, list, path] = match;
+    const words = list === '' ? [] : list!.split(',');
+    const name = words.find((w) => w.startsWith('name='))?.slice(5);
+    lines.push({
+      id: Number(id),
+      controllers: words.filter((w) => !w.startsWith('name=')),
+      ...(name !== undefined && { name }),
+      path: path!,
+    });
+  }
+  return lines;
+}
+
+/** The groups of a process. Throws as `readFileSync` does. */
+export function readCgroups(pid: number | 'self' = 'self'): CgroupLine[] {
+  return parseCgroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+}
+
+/** Pure part of `cgroupHierarchies`: which mounts carry which hierarchy. */
+export function matchHierarchies(
+  lines: readonly CgroupLine[],
+  mounts: readonly MountInfo[],
+  unified: boolean,
+): Cgroups {
+  // Engines mount cgroups in other places too; those under the usual one are the host's own.
+  const usual = (m: MountInfo): number => (m.mountPoint.startsWith(cgroupRoot) ? 0 : 1);
+  const candidates = mounts
+    .filter((m) => m.type === 'cgroup' || m.type === 'cgroup2')
+    .toSorted((a, b) => usual(a) - usual(b));
+  const hierarchies: CgroupHierarchy[] = [];
+  for (const line of lines) {
+    const version = line.controllers.length === 0 && line.name === undefined ? 2 : 1;
+    const wanted = line.name === undefined ? line.controllers : [...line.controllers, `name=${line.name}`];
+    const mount = candidates.find((m) =>
+      version === 2
+        ? m.type === 'cgroup2'
+        : m.type === 'cgroup' && wanted.every((w) => m.superOptions.includes(w)),
+    );
+    if (!mount) continue;
+    hierarchies.push({
+      ...line,
+      version,
+      mountPoint: mount.mountPoint,
+      root: mount.root,
+      directory: join(mount.mountPoint, relative(mount.root, line.path)),
+    });
+  }
+  // In the order in which they were mounted, as everybody lists them.
+  const rank = (h: CgroupHierarchy): number => candidates.findIndex((m) => m.mountPoint === h.mountPoint);
+  hierarchies.sort((a, b) => rank(a) - rank(b));
+  const versions = new Set(hierarchies.map((h) => h.version));
+  const mode = unified ? 'v2' : versions.has(1) ? (versions.has(2) ? 'hybrid' : 'v1') : 'none';
+  return { mode, hierarchies };
+}
+
+/**
+ * The machine's cgroup hierarchies as a process sees them. cgroup v2 is told by the
+ * filesystem at /sys/fs/cgroup (CGROUP2_SUPER_MAGIC of statfs(2)), as systemd and runc do.
+ */
+export function cgroupHierarchies(pid: number | 'self' = 'self'): Cgroups {
+  const type = statfsSync(cgroupRoot, { bigint: true }).type;
+  return matchHierarchies(readCgroups(pid), readMountinfo(pid), type === BigInt(MAGIC.CGROUP2));
+}

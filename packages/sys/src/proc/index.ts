@@ -1,0 +1,3 @@
+export * from './cgroup.ts';
+export * from './lists.ts';
+export * from './mountinfo.ts';
