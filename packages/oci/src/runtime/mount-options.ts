@@ -114,7 +114,14 @@ export const mountOptionNames: readonly string[] = Object.keys(table).sort();
  * Words of mount(8) for fstab, which never reach the kernel. "If a custom option string is
  * already recognized by mount(8), the runtime SHOULD follow the behavior of mount(8)."
  */
-const fstabOnly = /^(?:_netdev|no?auto|auto|nofail|no?user|user|users|owner|group|comment=.*|[xX]-.*)$/;
+const fstabWords = new Set(
+  '_netdev auto noauto nofail user nouser users nousers owner noowner group nogroup'.split(' '),
+);
+const fstabOnly = (option: string): boolean =>
+  fstabWords.has(option) ||
+  option.startsWith('x-') ||
+  option.startsWith('X-') ||
+  option.startsWith('comment=');
 
 const accessTimes = MS.NOATIME | MS.RELATIME | MS.STRICTATIME;
 
@@ -135,7 +142,7 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   for (const option of options) {
     const effect = effects.get(option);
     if (effect) apply(effect, result);
-    else if (option !== '' && !fstabOnly.test(option)) data.push(option);
+    else if (option !== '' && !fstabOnly(option)) data.push(option);
   }
   result.bind = (result.flags & MS.BIND) !== 0;
   result.recursiveBind = result.bind && (result.flags & MS.REC) !== 0;
