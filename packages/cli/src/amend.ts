@@ -1,5 +1,4 @@
 /** Amending: a spec on stdin, the same with this tool's section changed on stdout; whole or not at all. */
-import { readSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { parseJson, serializeJson } from '@ctr-tools/oci';
 import { withDefaults } from './argv.ts';
@@ -7,6 +6,7 @@ import { probablyMeant } from './common.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
+import { readStdin } from './stdin.ts';
 import type { Parsed, Tool } from './tool.ts';
 
 export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
@@ -32,26 +32,4 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
   const spec = parseJson(input, 'stdin') as Spec;
   out(serializeJson(tool.amend(spec, options, tool.gather(options, spec, host)), 2));
   return 0;
-}
-
-/** All of stdin, or undefined where it is closed. */
-export function readStdin(): Buffer | undefined {
-  const parts: Buffer[] = [];
-  for (;;) {
-    const part = Buffer.allocUnsafe(65536);
-    let n: number;
-    try {
-      n = readSync(0, part, 0, part.length, null);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EBADF') return undefined;
-      if (code === 'EOF') n = 0;
-      else if (code === 'EAGAIN') {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-        continue;
-      } else throw error;
-    }
-    if (n === 0) return Buffer.concat(parts);
-    parts.push(part.subarray(0, n));
-  }
 }

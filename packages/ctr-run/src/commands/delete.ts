@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { Failure } from '@ctr-tools/cli';
+import { parseJson, type Spec } from '@ctr-tools/oci';
+import { type AnyStep, compile, type Plan, step, template } from '@ctr-tools/plan';
+import { poststopSteps } from '../container/hooks.ts';
+import { stateJson } from '../container/state-json.ts';
+import { mannerOf } from '../globals.ts';
+import { type Found, readRecord } from '../state/record.ts';
+import { statusOf } from '../state/status.ts';
+import { type Call, has } from '../subcommand.ts';
+import { killSteps } from './kill.ts';
+
+const side = 'host';
+const SIGKILL = 9;
+/** How long a group may take to lose its last process: a killed process still has to release its memory. */
+const groupTimeout = 10_000;
+
+/**
+ * `ctr-run delete [--force] ID`: take back all that the container was given, also after its
+ * supervisor was killed or it was never finished. It works from the state alone.
+ */
+export function run(call: Call): Plan | number {
+  const { globals, parsed } = call;
+  const id = parsed.operands[0]!;
+  const force = has(call, 'force');
+  const record = readRecord(globals.root, id);
+  if (!record) {
+    // As runc: a forced delete of what is not there has reached its aim.
+    if (force) return 0;
+    throw new Failure(`container "${id}" does not exist`);
+  }
+  const status = statusOf(record);
+  if (status !== 'stopped' && !force) {
+    throw new Failure(
+      `cannot delete container ${id} that is not stopped: ${status}; kill it first, or use --force`,
+    );
+  }
+  return compile([deleteSteps(record, status !== 'stopped')], mannerOf(globals, 1));
+}
+
+/** The steps that remove a container: processes, groups, hooks, files, in this order. */
+export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
+  const paths = Object.values(record.cgroup?.paths ?? {});
+  const spec = specOf(record);
+  const state = () => stateJson(record, 'stopped', undefined);
+  return [
+    ...(alive && record.pid ? killQuietly(record) : []),
+    ...paths
+      .slice(0, 1)
+      .map((path) => step('ready', 'cgroup_kill', { path }, `kill what is left in ${path}`, { side })),
+    ...paths.map((path) =>
+      step('running', 'cgroup_remove', { path, timeout: groupTimeout }, `remove the cgroup ${path}`, {
+        side,
+        hints: { EBUSY: 'a process in it does not end; look at it with ctr-run ps' },
+      }),
+    ),
+    ...(record.remove ?? []).map((path) =>
+      step('running', 'remove_tree', { path }, `remove ${path}`, { side }),
+    ),
+    step(
+      'running',
+      'remove_tree',
+      { path: record.directory },
+      template`remove the state ${record.directory}`,
+      { side },
+    ),
+    ...poststopSteps(spec, state),
+    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+  ];
+}
+
+/** Kill the first process, unless it has ended meanwhile. */
+function killQuietly(record: Found): AnyStep[] {
+  return killSteps(record.pid!, record.startTime, SIGKILL).map((s) => ({ ...s, unless: ['ESRCH'] }));
+}
+
+/** The container's own copy of its config, for its hooks; one that was never written has none. */
+function specOf(record: Found): Spec {
+  const path = `${record.directory}/config.json`;
+  try {
+    return parseJson(readFileSync(path), path) as Spec;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ociVersion: record.ociVersion };
+    throw error;
+  }
+}

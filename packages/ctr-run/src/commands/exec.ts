@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
+import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
+import { amendProcess } from '@ctr-tools/process';
+import { execPlan } from '../container/join.ts';
+import { type Found, theRecord } from '../state/record.ts';
+import { statusOf } from '../state/status.ts';
+import { type Call, has, many, one } from '../subcommand.ts';
+
+/**
+ * `ctr-run exec ID COMMAND …`: a further process in a container: its namespaces, its
+ * group, and what its config says of user, capabilities, filter and label, as far as the
+ * command line does not say otherwise (runc-exec(8)).
+ */
+export function run(call: Call): Outcome {
+  const [id, ...args] = call.parsed.command ?? [];
+  if (id === undefined) throw new UsageError('which container? ctr-run exec [FLAGS] ID COMMAND [ARG...]', 1);
+  const record = theRecord(call.globals.root, id);
+  const status = statusOf(record);
+  if (status === 'stopped' || status === 'creating')
+    throw new Failure(`cannot exec in container ${id}: it is ${status}`);
+  if (status === 'paused' && !has(call, 'ignore-paused')) {
+    throw new Failure(`cannot exec in container ${id}: it is paused; resume it, or use --ignore-paused`);
+  }
+  const config = parseJson(readFileSync(`${record.directory}/config.json`), 'config.json') as Spec;
+  return execPlan(call, record, config, processOf(call, record, config, args));
+}
+
+/** What is to run: from `--process FILE`, or the container's own process with other words. */
+function processOf(call: Call, record: Found, config: Spec, args: readonly string[]): Process {
+  const file = one(call, 'process');
+  if (file !== undefined) {
+    if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 1);
+    const path = resolve(call.host.cwd, file);
+    return readProcess(read(path), path).value;
+  }
+  if (args.length === 0)
+    throw new UsageError(`what should run in ${record.id}? ctr-run exec ${record.id} COMMAND`, 1);
+  const terminal = has(call, 'tty');
+  const cwd = one(call, 'cwd');
+  const changes = { args, terminal, env: many(call, 'env'), ...(cwd !== undefined && { cwd }) };
+  const { consoleSize: _, ...own } = amendProcess(config, changes).process!;
+  return withSecurity(withUser(own, call), call);
+}
+
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new Failure(`read the process: ${(error as Error).message}`);
+  }
+}
+
+function withUser(process: Process, call: Call): Process {
+  const text = one(call, 'user');
+  const extra = many(call, 'additional-gids').map(Number);
+  if (text === undefined && extra.length === 0) return process;
+  const found = /^(\d+)(?::(\d+))?$/.exec(text ?? '0');
+  if (!found) throw new UsageError(`--user is "${text}"; give numbers, UID or UID:GID`, 1);
+  const user =
+    text === undefined
+      ? { ...process.user!, additionalGids: [...(process.user?.additionalGids ?? []), ...extra] }
+      : { uid: Number(found[1]), gid: Number(found[2] ?? 0), additionalGids: extra };
+  return { ...process, user };
+}
+
+function withSecurity(process: Process, call: Call): Process {
+  const added = many(call, 'cap');
+  const changed: Process = { ...process };
+  if (added.length > 0) changed.capabilities = withCapabilities(process.capabilities ?? {}, added);
+  const apparmor = one(call, 'apparmor');
+  if (apparmor !== undefined) changed.apparmorProfile = apparmor;
+  const label = one(call, 'process-label');
+  if (label !== undefined) changed.selinuxLabel = label;
+  if (has(call, 'no-new-privs')) changed.noNewPrivileges = true;
+  return changed;
+}
+
+/** `--cap` adds to what the container has, but never to inheritable (CVE-2022-29162). */
+function withCapabilities(sets: NonNullable<Process['capabilities']>, added: readonly string[]) {
+  const names = added.map((name) =>
+    name.toUpperCase().startsWith('CAP_') ? name.toUpperCase() : `CAP_${name.toUpperCase()}`,
+  );
+  const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...names])];
+  return {
+    ...sets,
+    bounding: more(sets.bounding),
+    effective: more(sets.effective),
+    permitted: more(sets.permitted),
+  };
+}

@@ -1,0 +1,99 @@
+import { constants } from 'node:os';
+import { Failure, UsageError } from '@ctr-tools/cli';
+import { compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { mannerOf } from '../globals.ts';
+import { groupOf, processesIn } from '../state/group.ts';
+import { type Found, theRecord } from '../state/record.ts';
+import { statusOf } from '../state/status.ts';
+import { type Call, has } from '../subcommand.ts';
+
+/** The number of a signal by number, name, or name with SIG, in any case (runc-kill(8)); real-time ones as RTMIN+N. */
+export function signalNumber(text: string): number {
+  if (/^\d+$/.test(text)) {
+    const number = Number(text);
+    if (number > 64) throw new UsageError(`there is no signal ${text}; signals are 1 to 64`);
+    return number;
+  }
+  const name = text.toUpperCase().replace(/^SIG/, '');
+  const known = (constants.signals as Record<string, number>)[`SIG${name}`];
+  if (known !== undefined) return known;
+  const realtime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
+  if (realtime) {
+    // SIGRTMIN as programs see it: the C library keeps 32 and 33 (signal(7)).
+    const number = (realtime[1] === 'MIN' ? 34 : 64) + Number(`${realtime[2] ?? '+'}${realtime[3] ?? 0}`);
+    if (number >= 34 && number <= 64) return number;
+  }
+  throw new UsageError(`unknown signal "${text}"; it can be a number or a name like TERM`);
+}
+
+/**
+ * `ctr-run kill ID [SIGNAL]`. The process is held by a pidfd and proved to be the
+ * container's by its start time, so that a PID used again is never hit.
+ */
+export function run(call: Call): Plan | number {
+  const { parsed, globals } = call;
+  const signal = signalNumber(parsed.operands[1] ?? 'TERM');
+  const record = theRecord(globals.root, parsed.operands[0]!);
+  const status = statusOf(record);
+  if (has(call, 'all')) return killAll(record, signal, call);
+  if (status === 'stopped' || status === 'creating' || !record.pid) {
+    throw new Failure(`container not running (${record.id} is ${status})`);
+  }
+  const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
+  return compile([[...killSteps(record.pid, record.startTime, signal), end]], mannerOf(globals, 1));
+}
+
+/** Every process in the container's groups; those that ended meanwhile are no failure. */
+function killAll(record: Found, signal: number, { globals }: Call): Plan | number {
+  const path = groupOf(record);
+  if (path === undefined)
+    throw new Failure(`kill all of ${record.id}: it has no cgroup that would tell its processes`);
+  if (signal === constants.signals.SIGKILL) {
+    const kill = step('state', 'cgroup_kill', { path }, `kill every process in ${path}`, { side: 'host' });
+    return compile(
+      [[kill, step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' })]],
+      mannerOf(globals, 1),
+    );
+  }
+  for (const pid of processesIn(path)) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH')
+        throw new Failure(`signal process ${pid}: ${(error as Error).message}`);
+    }
+  }
+  return 0;
+}
+
+/** Steps that send a signal to one process, if it still is the one that started then. */
+export function killSteps(pid: number, startTime: number | undefined, signal: number) {
+  const pidfd = slot('pidfd');
+  const ticks = slot('ticks');
+  const side = 'host';
+  return [
+    step('state', 'pidfd_open', { pid, pidfd }, `find process ${pid}`, {
+      side,
+      hints: { ESRCH: 'container not running' },
+    }),
+    ...(startTime === undefined
+      ? []
+      : [
+          step('state', 'start_time', { pid, ticks }, `look at process ${pid}`, {
+            side,
+            hints: { ESRCH: 'container not running' },
+          }),
+          step(
+            'state',
+            'expect',
+            { found: ticks, wanted: String(startTime) },
+            `find the container's process ${pid}`,
+            {
+              side,
+              hints: { ESRCH: 'container not running: this PID belongs to another process by now' },
+            },
+          ),
+        ]),
+    step('running', 'kill', { pid, pidfd, signal }, `send signal ${signal} to process ${pid}`, { side }),
+  ];
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { out, renderTable, UsageError } from '@ctr-tools/cli';
+import { type Found, listRecords } from '../state/record.ts';
+import { stateView } from '../state/view.ts';
+import { type Call, has, one } from '../subcommand.ts';
+
+/** `ctr-run list`: a table for people, IDs alone (`-q`), or JSON as runc writes it. */
+export function run(call: Call): number {
+  const format = one(call, 'format') ?? 'table';
+  if (format !== 'table' && format !== 'json')
+    throw new UsageError(`--format is "${format}"; it can be table or json`);
+  const records = listRecords(call.globals.root);
+  if (has(call, 'quiet')) for (const { id } of records) out(`${id}\n`);
+  else if (format === 'json') out(records.length > 0 ? JSON.stringify(views(records)) : 'null');
+  else {
+    const rows = views(records).map((v) => [v.id, String(v.pid), v.status, v.bundle, v.created, v.owner]);
+    out(
+      renderTable(
+        ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'].map((title) => ({ title })),
+        rows,
+        call.host.tty[1] ? { width: call.host.columns } : {},
+      ),
+    );
+  }
+  return 0;
+}
+
+function views(records: readonly Found[]) {
+  const users = userNames();
+  return records.map((record) => ({
+    ...stateView(record),
+    owner: users.get(record.owner) ?? `#${record.owner}`,
+  }));
+}
+
+/** Names of local users; a number that has none here is shown as `#1000`, as runc does. */
+function userNames(): Map<number, string> {
+  try {
+    const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+    return new Map(lines.map((line) => line.split(':')).map((f) => [Number(f[2]), f[0]!]));
+  } catch {
+    return new Map();
+  }
+}

@@ -1,0 +1,27 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { out } from '@ctr-tools/cli';
+import { encode, explain } from '@ctr-tools/plan';
+import { containerPlan, making } from '../container/make.ts';
+import { sourceOf } from '../container/source.ts';
+import { type Call, has, one } from '../subcommand.ts';
+
+/**
+ * `ctr-run plan`: what `run` would do, one kernel operation a line, in order; or, with
+ * `--output FILE`, as the launcher takes it (`ctr-launcher --plan FILE`). Nothing is done.
+ */
+export function run(call: Call): number {
+  const source = sourceOf(call);
+  const course = has(call, 'detach') ? 'detach' : 'foreground';
+  const made = making(call, source.spec, source.bundle, source.id, course);
+  const plan = containerPlan(
+    { ...made, specOnStdin: source.onStdin },
+    call.host,
+    call.globals,
+    source.forPeople ? 125 : 1,
+  );
+  const file = one(call, 'output');
+  if (file === undefined) out(explain(plan));
+  else writeFileSync(resolve(call.host.cwd, file), encode(plan));
+  return 0;
+}

@@ -1,0 +1,50 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure } from '@ctr-tools/cli';
+import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
+
+/**
+ * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be
+ * wrong is refused here, before anything in the system is touched.
+ */
+export function readBundle(directory: string): { spec: Spec; bundle: string } {
+  const bundle = resolve(directory);
+  const path = `${bundle}/config.json`;
+  let text: Buffer;
+  try {
+    text = readFileSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      throw new Failure(
+        `no config.json in the bundle ${bundle}: make one with "ctr-run spec --bundle ${directory}", or run an image with --image REF`,
+      );
+    }
+    throw new Failure(`read ${path}: ${message}`);
+  }
+  return { spec: checkSpec(parseJson(text, path), path, bundle), bundle };
+}
+
+/** Check a spec from anywhere; `from` names it in messages. Relative paths are relative to `bundle`. */
+export function checkSpec(value: unknown, from: string, bundle: string): Spec {
+  const { value: spec } = validateSpec(value, 'run', from);
+  requireRoot(spec, from, bundle);
+  return spec;
+}
+
+function requireRoot(spec: Spec, from: string, bundle: string): void {
+  if (spec.annotations?.[rootAnnotation] !== undefined) return;
+  const path = spec.root?.path;
+  if (path === undefined)
+    throw new Failure(`${from}: root.path: missing; it names the container's root file system`);
+  const root = resolve(bundle, path);
+  const found = statSync(root, { throwIfNoEntry: false });
+  if (!found)
+    throw new Failure(
+      `${from}: root.path: no directory ${root}; unpack a root file system there, or change root.path`,
+    );
+  if (!found.isDirectory()) throw new Failure(`${from}: root.path: ${root} is not a directory`);
+}
+
+/** The annotation by which ufs-mount asks for a root made of layers. */
+export const rootAnnotation = 'org.ctr-tools.root';

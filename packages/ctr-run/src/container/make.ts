@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
+import { invalidId, type Spec } from '@ctr-tools/oci';
+import { compile, type Plan } from '@ctr-tools/plan';
+import type { Globals } from '../globals.ts';
+import { mannerOf } from '../globals.ts';
+import { readRecord } from '../state/record.ts';
+import { type Call, has, one } from '../subcommand.ts';
+import { containerSteps } from './compose.ts';
+import type { Course, Making } from './making.ts';
+import { childPid, stateJson } from './state-json.ts';
+
+/** An ID for a container that nobody named: twelve hexadecimal digits, as Docker shows them. */
+export const madeUpId = (): string => randomBytes(6).toString('hex');
+
+/** Refuse an ID that cannot be one, or that is taken, before anything is touched. */
+function freeId(id: string, root: string): string {
+  const wrong = invalidId(id);
+  if (wrong !== undefined) throw new Failure(`invalid container ID "${id}": ${wrong}`);
+  if (readRecord(root, id))
+    throw new Failure(`container with id "${id}" exists already; choose another, or delete that one`);
+  return id;
+}
+
+/** Put the decisions of a command line and a spec together. */
+export function making(call: Call, spec: Spec, bundle: string, id: string, course: Course): Making {
+  const { host, globals } = call;
+  freeId(id, globals.root);
+  const identity = { id, bundle, annotations: spec.annotations };
+  const context: ContainerContext = {
+    id,
+    bundle,
+    directory: `${globals.root}/${id}`,
+    lifetime: course === 'foreground' && !has(call, 'keep') ? 'command' : 'kept',
+    systemdCgroup: globals.systemdCgroup,
+    noPivot: has(call, 'no-pivot'),
+    noNewKeyring: has(call, 'no-new-keyring'),
+    preserveFds: preserved(call),
+    state: (status) => stateJson(identity, status, status === 'stopped' ? undefined : childPid),
+  };
+  const path = (flag: string): string | undefined => {
+    const given = one(call, flag);
+    return given === undefined ? undefined : resolve(host.cwd, given);
+  };
+  const pidFile = path('pid-file');
+  const consoleSocket = path('console-socket');
+  const pidfdSocket = path('pidfd-socket');
+  checkTerminal(spec, course, consoleSocket);
+  return {
+    spec,
+    context,
+    course,
+    root: globals.root,
+    created: new Date().toISOString(),
+    owner: host.euid,
+    keep: has(call, 'keep'),
+    remove: [],
+    ...(pidFile !== undefined && { pidFile }),
+    ...(consoleSocket !== undefined && { consoleSocket }),
+    ...(pidfdSocket !== undefined && { pidfdSocket }),
+    time: has(call, 'time'),
+    specOnStdin: false,
+  };
+}
+
+/** `--preserve-fds N`; whether they are open is checked by who passes them on (packages/process). */
+function preserved(call: Call): number {
+  const given = one(call, 'preserve-fds') ?? '0';
+  if (!/^\d+$/.test(given)) throw new Failure(`--preserve-fds is "${given}"; it is a number of descriptors`);
+  return Number(given);
+}
+
+/** Where a detached container's terminal goes must be known, and a console socket needs a terminal (runc's terminals.md). */
+function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undefined): void {
+  const terminal = spec.process?.terminal === true;
+  if (terminal && course !== 'foreground' && consoleSocket === undefined) {
+    throw new Failure(
+      'cannot allocate tty if runc will detach without setting console socket'.replace('runc', 'ctr-run'),
+    );
+  }
+  if (!terminal && consoleSocket !== undefined) {
+    throw new Failure(
+      '--console-socket is given, but process.terminal is false: the container has no terminal to send',
+    );
+  }
+  if (consoleSocket !== undefined && course === 'foreground') {
+    throw new Failure('--console-socket is for a container that nobody stays with: add --detach');
+  }
+}
+
+/** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
+export function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Plan {
+  return compile([containerSteps(made, host)], mannerOf(globals, exit));
+}

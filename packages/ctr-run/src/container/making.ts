@@ -1,0 +1,37 @@
+import type { ContainerContext } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import type { CgroupRecord } from '../state/record.ts';
+
+/** How far a container is taken, and who stays with it. */
+export type Course =
+  /** `create`: made, waiting for `start`; nobody stays. */
+  | 'create'
+  /** `run -d`: started; nobody stays. */
+  | 'detach'
+  /** `run`: started; the launcher stays until it ends. */
+  | 'foreground';
+
+/** Everything that is decided about a container before its steps are written. */
+export interface Making {
+  spec: Spec;
+  context: ContainerContext;
+  course: Course;
+  /** The state root. */
+  root: string;
+  /** RFC 3339 */
+  created: string;
+  owner: number;
+  /** `--keep`: the container's state stays after a foreground run. */
+  keep: boolean;
+  cgroup?: CgroupRecord;
+  remove: readonly string[];
+  pidFile?: string;
+  consoleSocket?: string;
+  pidfdSocket?: string;
+  /** Say on stderr how long the start took. */
+  time: boolean;
+  /** The spec came on stdin, so the container's own stdin is something else. */
+  specOnStdin: boolean;
+}
+
+export const stateDirectory = (making: Making): string => `${making.root}/${making.context.id}`;

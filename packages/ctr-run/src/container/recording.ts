@@ -1,0 +1,188 @@
+import { ociVersion } from '@ctr-tools/oci';
+import {
+  type AnyStep,
+  jsonTemplate,
+  optionalSlot,
+  peer,
+  points,
+  slot,
+  step,
+  template,
+  undo,
+} from '@ctr-tools/plan';
+import { startFifo } from '../state/status.ts';
+import { type Making, stateDirectory } from './making.ts';
+import { childPid } from './state-json.ts';
+
+const startFd = slot('state.start');
+const startTime = slot('child.start');
+
+/** When what a container leaves behind is taken back: at its end, or only after a failure. */
+const lifetime = (making: Making): 'failure' | 'end' =>
+  making.course === 'foreground' && !making.keep ? 'end' : 'failure';
+
+/** `state.json` as it stands at one moment: before the process is born there is no PID. */
+function writeState(
+  making: Making,
+  status: string,
+  born: boolean,
+  phase: 'state' | 'network' | 'ready' | 'running',
+): AnyStep {
+  const { id, bundle } = making.context;
+  const data = jsonTemplate({
+    ociVersion,
+    id,
+    status,
+    ...(born && { pid: childPid, startTime }),
+    bundle,
+    annotations: making.spec.annotations,
+    created: making.created,
+    owner: making.owner,
+    cgroup: making.cgroup,
+    systemdCgroup: making.context.systemdCgroup || undefined,
+    remove: making.remove.length > 0 ? making.remove : undefined,
+  });
+  return step(
+    phase,
+    'write_file',
+    { path: `${stateDirectory(making)}/state.json`, data, mode: 0o644 },
+    `write the state of ${id}`,
+    {
+      side: 'host',
+    },
+  );
+}
+
+/** Take the name, and write down what must be undone before any of it exists. */
+export function takeName(making: Making, configText: string): AnyStep[] {
+  const directory = stateDirectory(making);
+  const { id } = making.context;
+  const steps = [
+    step(
+      'state',
+      'mkdirs',
+      { path: making.root, mode: 0o711 },
+      `make the directory for states ${making.root}`,
+      {
+        side: 'host',
+        hints: {
+          EACCES: 'choose another place with --root DIR',
+          EROFS: 'choose another place with --root DIR',
+        },
+      },
+    ),
+    step('state', 'mkdir', { path: directory, mode: 0o711 }, `take the name ${id}`, {
+      side: 'host',
+      undo: undo(lifetime(making), 'remove_tree', { path: directory }, `remove ${directory}`),
+      hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
+    }),
+    writeState(making, 'creating', false, 'state'),
+    step(
+      'state',
+      'write_file',
+      { path: `${directory}/config.json`, data: configText, mode: 0o600 },
+      `keep the config of ${id}`,
+      {
+        side: 'host',
+      },
+    ),
+  ];
+  if (making.course === 'create') {
+    const fifo = startFifo(directory);
+    const flags = 0o4000; // O_RDONLY | O_NONBLOCK: opening does not wait for a writer (fifo(7))
+    steps.push(
+      step('state', 'mkfifo', { path: fifo, mode: 0o600 }, `make ${fifo}`, { side: 'host' }),
+      step('state', 'open', { path: fifo, flags, mode: 0, fd: startFd }, `open ${fifo}`, { side: 'host' }),
+    );
+  }
+  return steps;
+}
+
+/** Once the process is born: its PID and start time into the state, so that `delete` can end it whatever happens. */
+export function recordBirth(making: Making): AnyStep[] {
+  return [
+    step(
+      'network',
+      'start_time',
+      { pid: childPid, ticks: startTime },
+      'read the start time of the container',
+      { side: 'host' },
+    ),
+    writeState(making, 'creating', true, 'network'),
+  ];
+}
+
+/** The container is made: the outside learns of it before the container may go on. */
+export function recordReady(making: Making): AnyStep[] {
+  const { id } = making.context;
+  const steps = [
+    step('ready', 'notify', { process: peer, point: points.ready }, 'say that the container is made'),
+    step('ready', 'await', { process: peer, point: points.ready }, 'wait for the container to be made', {
+      side: 'host',
+    }),
+    writeState(making, making.course === 'create' ? 'created' : 'running', true, 'ready'),
+  ];
+  if (making.pidFile !== undefined) {
+    // Without a newline: conmon and go-runc parse the whole file as a number.
+    const args = { path: making.pidFile, data: template`${childPid}`, mode: 0o644 };
+    steps.push(
+      step('ready', 'write_file', args, `write the PID file ${making.pidFile}`, {
+        side: 'host',
+        undo: undo('failure', 'unlink', { path: making.pidFile }, `remove ${making.pidFile}`),
+      }),
+    );
+  }
+  if (making.consoleSocket !== undefined) {
+    const args = { path: making.consoleSocket, data: '/dev/ptmx', fds: [slot('console.master')] };
+    steps.push(
+      step('ready', 'send_fds', args, `send the terminal to the console socket ${making.consoleSocket}`, {
+        side: 'host',
+      }),
+    );
+  }
+  if (making.pidfdSocket !== undefined) {
+    const args = { path: making.pidfdSocket, data: id, fds: [slot('child.pidfd')] };
+    steps.push(step('ready', 'send_fds', args, `send the pidfd to ${making.pidfdSocket}`, { side: 'host' }));
+  }
+  steps.push(
+    step('ready', 'notify', { process: peer, point: points.recorded }, 'let the container go on', {
+      side: 'host',
+    }),
+    step('ready', 'await', { process: peer, point: points.recorded }, 'wait until the state is written'),
+  );
+  return steps;
+}
+
+/** After the start: go, or stay with the container until it ends. */
+export function stayOrGo(making: Making): AnyStep[] {
+  if (making.course === 'create') return [leave()];
+  const steps = [step('running', 'await_exec', { process: peer }, 'start the command', { side: 'host' })];
+  if (making.time) {
+    const text = slot('elapsed');
+    steps.push(
+      step('running', 'elapsed', { text }, 'take the time', { side: 'host' }),
+      step(
+        'running',
+        'print',
+        { fd: 2, text: template`ctr-run: ${making.context.id} started in ${text} ms` },
+        'say how long it took',
+        {
+          side: 'host',
+          unless: ['any'],
+        },
+      ),
+    );
+  }
+  if (making.course === 'detach') return [...steps, leave()];
+  const args = {
+    process: peer,
+    pid: childPid,
+    pidfd: slot('child.pidfd'),
+    mode: 1,
+    pty: optionalSlot('console.master'),
+  };
+  return [...steps, step('supervise', 'supervise', args, 'stay with the container', { side: 'host' })];
+}
+
+const leave = (): AnyStep =>
+  step('supervise', 'exit', { code: 0 }, 'leave the container to its engine', { side: 'host' });

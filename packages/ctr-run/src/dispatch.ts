@@ -1,0 +1,89 @@
+import {
+  Failure,
+  type Host,
+  isFailure,
+  type Outcome,
+  out,
+  parseArgv,
+  UsageError,
+  withDefaults,
+} from '@ctr-tools/cli';
+import { globalFlags, globalsOf } from './globals.ts';
+import { appendLog } from './log.ts';
+import type { Call, Subcommand } from './subcommand.ts';
+import { subcommands } from './subcommands.ts';
+
+const commonFlags = [
+  { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
+] as const;
+const topFlags = [
+  ...globalFlags,
+  ...commonFlags,
+  { name: 'version', alias: ['v'], help: 'show the versions', group: 'About this program' },
+];
+
+/** Understand `ctr-run [GLOBAL FLAGS] SUBCOMMAND [FLAGS] …` and carry it out. */
+export async function dispatch(host: Host): Promise<Outcome> {
+  const top = parseArgv(host.argv, { flags: topFlags, command: 'first-operand' });
+  const [name, ...argv] = top.command ?? [];
+  if (top.flags.has('version')) return version();
+  if (name === undefined || name === 'help' || top.flags.has('help')) {
+    const { helpOf } = await import('./help.ts');
+    return helpOf(name === 'help' ? argv[0] : name, host, topFlags);
+  }
+  const subcommand = subcommands.find((s) => s.name === name);
+  if (!subcommand) throw unknown(name);
+  const flags = [...subcommand.flags, ...commonFlags];
+  const parsed = withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env);
+  if (parsed.flags.has('help')) {
+    const { helpOf } = await import('./help.ts');
+    return helpOf(name, host, topFlags);
+  }
+  checkOperands(subcommand, parsed.operands);
+  const globals = globalsOf(withDefaults(top, topFlags, host.env), host);
+  const call: Call = { parsed, globals, host };
+  try {
+    return await (await subcommand.load()).run(call);
+  } catch (error) {
+    // An engine reads --log, not stderr (go-runc, getLastRuntimeError).
+    if (globals.log && isFailure(error)) appendLog(globals.log, error.message);
+    throw fails(error, subcommand, call);
+  }
+}
+
+/** OCI's subcommands exit 1 as runc's do; what people type exits 125. */
+function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
+  if (!isFailure(error) || error.exit !== undefined) return error;
+  const forPeople =
+    ['rootfs', 'image'].some((flag) => call.parsed.flags.has(flag)) || call.parsed.command?.[0] === '-';
+  return new Failure(
+    error.message,
+    forPeople || subcommand.name === 'plan' || subcommand.name === 'spec' ? 125 : 1,
+  );
+}
+
+function checkOperands({ name, usage, operands: [least, most] }: Subcommand, given: readonly string[]): void {
+  const line = `ctr-run ${name} ${usage[0]}`;
+  if (given.length < least)
+    throw new UsageError(
+      `ctr-run ${name} needs ${least === 1 ? 'a container ID' : `${least} words`}: ${line}`,
+      1,
+    );
+  if (given.length > most) throw new UsageError(`"${given[most]}" is too much: ${line}`, 1);
+}
+
+function unknown(name: string): UsageError {
+  const near = subcommands.find((s) => s.name.startsWith(name.slice(0, 3)));
+  return new UsageError(
+    `unknown subcommand "${name}"${near ? `; did you mean ${near.name}?` : ''} (ctr-run --help lists them)`,
+    1,
+  );
+}
+
+/** The first lines in the form that engines parse (go-runc, parseVersion; podman, "runc version"). */
+async function version(): Promise<number> {
+  const { version } = await import('@ctr-tools/cli');
+  const { ociVersion } = await import('@ctr-tools/oci');
+  out(`ctr-run version ${version}\ncommit: ${version}\nspec: ${ociVersion}\n`);
+  return 0;
+}

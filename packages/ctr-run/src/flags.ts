@@ -1,0 +1,58 @@
+import type { Flag } from '@ctr-tools/cli';
+
+const bundle: Flag = {
+  name: 'bundle',
+  alias: ['b'],
+  value: 'DIR',
+  help: 'the bundle (default: the working directory)',
+  env: 'CTR_BUNDLE',
+};
+const pidFile: Flag = { name: 'pid-file', value: 'FILE', help: 'write the PID of the first process here' };
+
+/** Flags by which engines make containers, as runc has them (runc-run(8), runc-create(8)). */
+export const makeFlags: readonly Flag[] = [
+  bundle,
+  { name: 'console-socket', value: 'SOCKET', help: 'send the terminal to this unix socket' },
+  { name: 'pidfd-socket', value: 'SOCKET', help: 'send a pidfd of the first process to this unix socket' },
+  pidFile,
+  { name: 'no-pivot', help: 'move and chroot instead of pivot_root (for a root on an initramfs)' },
+  { name: 'no-new-keyring', help: 'keep the session keyring of the caller' },
+  { name: 'preserve-fds', value: 'N', help: 'let the command inherit N descriptors from 3 on' },
+];
+
+/** What `run` has beside them. */
+export const runFlags: readonly Flag[] = [
+  { name: 'detach', alias: ['d'], help: 'do not stay with the container' },
+  { name: 'keep', help: "leave the container's state and cgroup behind when it ends" },
+  { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
+  { name: 'time', help: 'say on stderr how long the start took' },
+];
+
+/** `exec`, as runc has it (runc-exec(8)). */
+export const execFlags: readonly Flag[] = [
+  { name: 'process', alias: ['p'], value: 'FILE', help: 'read the process as in config.json from a file' },
+  { name: 'tty', alias: ['t'], help: 'give it a terminal' },
+  { name: 'user', alias: ['u'], value: 'UID[:GID]', help: 'run as this user' },
+  { name: 'additional-gids', alias: ['g'], value: 'GID', many: true, help: 'add a supplementary group' },
+  { name: 'env', alias: ['e'], value: 'NAME=VALUE', many: true, help: 'set a variable' },
+  { name: 'cwd', value: 'DIR', help: 'working directory' },
+  { name: 'cap', alias: ['c'], value: 'CAP', many: true, help: 'add a capability' },
+  { name: 'apparmor', value: 'PROFILE', help: 'AppArmor profile' },
+  { name: 'process-label', value: 'LABEL', help: 'SELinux label' },
+  { name: 'no-new-privs', help: 'set no_new_privs' },
+  { name: 'detach', alias: ['d'], help: 'do not stay with it' },
+  { name: 'console-socket', value: 'SOCKET', help: 'send the terminal to this unix socket' },
+  { name: 'pidfd-socket', value: 'SOCKET', help: 'send a pidfd of the process to this unix socket' },
+  pidFile,
+  { name: 'preserve-fds', value: 'N', help: 'let the command inherit N descriptors from 3 on' },
+  {
+    name: 'cgroup',
+    value: '[CONTROLLER:]PATH',
+    many: true,
+    help: "run in this group below the container's own",
+  },
+  { name: 'ignore-paused', help: 'do not refuse a paused container' },
+  { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
+];
+
+export { bundle as bundleFlag };

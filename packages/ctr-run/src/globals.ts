@@ -1,0 +1,58 @@
+import { type Flag, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import type { Manner } from '@ctr-tools/plan';
+import { stateRoot } from './state/root.ts';
+
+/** Flags before the subcommand, as runc has them (runc(8)). */
+export const globalFlags: readonly Flag[] = [
+  { name: 'root', value: 'DIR', help: 'directory for the state of containers', env: 'CTR_STATE_ROOT' },
+  { name: 'log', value: 'FILE', help: 'write errors to this file as well' },
+  { name: 'log-format', value: 'FORMAT', help: 'text (default) or json, for --log' },
+  { name: 'debug', help: 'on a failure, show the plan with a mark at the step that failed' },
+  { name: 'systemd-cgroup', help: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name' },
+  { name: 'rootless', value: 'BOOL', help: 'accepted for runc; whether root is there is found out' },
+  { name: 'criu', value: 'PATH', help: 'accepted for runc; criu is looked up in PATH' },
+  { name: 'fault', value: 'N[:die]', help: 'fail (or die) at step N of the plan, to test the clean-up' },
+];
+
+export interface Globals {
+  /** The state root. */
+  root: string;
+  log?: { path: string; format: 'text' | 'json' };
+  debug: boolean;
+  systemdCgroup: boolean;
+  fault?: Manner['fault'];
+}
+
+/** Understand the global flags. Throws `UsageError`. */
+export function globalsOf(parsed: Parsed, host: Host): Globals {
+  const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
+  const format = one('log-format') ?? 'text';
+  if (format !== 'text' && format !== 'json')
+    throw new UsageError(`--log-format is "${format}"; it can be text or json`);
+  const rootless = one('rootless');
+  if (rootless !== undefined && !['true', 'false', 'auto'].includes(rootless)) {
+    throw new UsageError(`--rootless is "${rootless}"; it can be true, false or auto`);
+  }
+  const log = one('log');
+  const fault = faultOf(one('fault'));
+  return {
+    root: stateRoot(host, one('root')),
+    ...(log !== undefined && { log: { path: log.startsWith('/') ? log : `${host.cwd}/${log}`, format } }),
+    debug: parsed.flags.has('debug'),
+    systemdCgroup: parsed.flags.has('systemd-cgroup'),
+    ...(fault && { fault }),
+  };
+}
+
+function faultOf(text: string | undefined): Manner['fault'] {
+  if (text === undefined) return undefined;
+  const found = /^(\d+)(:die)?$/.exec(text);
+  if (!found) throw new UsageError(`--fault is "${text}"; it is the number of a step, or N:die`);
+  return { step: Number(found[1]), mode: found[2] ? 'die' : 'fail' };
+}
+
+/** How the launcher speaks and ends for this call. `exit`: 1 for OCI's subcommands, as runc's; 125 for people's. */
+export function mannerOf(globals: Globals, exit: number): Manner {
+  const { log, debug, fault } = globals;
+  return { tool: 'ctr-run', exit, debug, ...(log && { log }), ...(fault && { fault }) };
+}

@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { CgroupRecord } from './record.ts';
+
+/** The one group that tells a container's processes: v2's, else the freezer's, else any. */
+export function groupOf(record: { cgroup?: CgroupRecord }): string | undefined {
+  const paths = record.cgroup?.paths;
+  return paths && (paths['freezer'] ?? paths['unified'] ?? paths['pids'] ?? Object.values(paths)[0]);
+}
+
+/** PIDs in a group and the groups below it (cgroups(7), cgroup.procs). A group that is gone holds none. */
+export function processesIn(path: string): number[] {
+  try {
+    const own = readFileSync(`${path}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
+    const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...own, ...below.flatMap((entry) => processesIn(`${path}/${entry.name}`))];
+  } catch (error) {
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Failure } from '@ctr-tools/cli';
+import { parseJson, type State } from '@ctr-tools/oci';
+
+/** What `state.json` holds: the OCI state and what `delete` and `exec` need to know. */
+export interface ContainerRecord extends State {
+  /** RFC 3339, when the container was created. */
+  created: string;
+  /** Start time of `pid` in clock ticks after boot: the same PID with another start time is another process. */
+  startTime?: number;
+  /** Absolute path of the root file system, for people. */
+  rootfs?: string;
+  /** UID of the user who made it. */
+  owner: number;
+  /** Where its processes are held. */
+  cgroup?: CgroupRecord;
+  /** Directories to be removed with the container (a throw-away upper). */
+  remove?: readonly string[];
+  /** Whether `ctr-run` itself was asked to use systemd. */
+  systemdCgroup?: boolean;
+}
+
+export interface CgroupRecord {
+  manager: 'files' | 'systemd';
+  /** Absolute directories by hierarchy: a controller's name, or `unified`. */
+  paths: Record<string, string>;
+}
+
+/** A container as it is found on disk. */
+export interface Found extends ContainerRecord {
+  /** Its state directory. */
+  directory: string;
+}
+
+/** The containers under a state root, sorted by ID. What is not (yet) a container is passed over. */
+export function listRecords(root: string): Found[] {
+  let names: string[];
+  try {
+    names = readdirSync(root);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new Failure(`read the containers in ${root}: ${(error as Error).message}`);
+  }
+  return names.toSorted().flatMap((id) => readRecord(root, id) ?? []);
+}
+
+/** One container's record, or undefined where there is none. */
+export function readRecord(root: string, id: string): Found | undefined {
+  const directory = `${root}/${id}`;
+  let text: Buffer;
+  try {
+    text = readFileSync(`${directory}/state.json`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Failure(`read the state of ${id}: ${(error as Error).message}`);
+  }
+  return { ...(parseJson(text, `${directory}/state.json`) as ContainerRecord), directory };
+}
+
+/** One container's record; that there is none is a failure in the words engines look for ("does not exist"). */
+export function theRecord(root: string, id: string): Found {
+  const record = readRecord(root, id);
+  if (!record)
+    throw new Failure(
+      `container "${id}" does not exist (looked in ${root}; ctr-run list shows those there are)`,
+    );
+  return record;
+}

@@ -1,0 +1,31 @@
+import type { Flag, Host, Parsed } from '@ctr-tools/cli';
+import type { Plan } from '@ctr-tools/plan';
+import type { Globals } from './globals.ts';
+
+/** What a subcommand is given. */
+export interface Call {
+  parsed: Parsed;
+  globals: Globals;
+  host: Host;
+}
+
+/** An exit code, or a plan for the launcher. */
+export type Outcome = number | Plan;
+
+/** One subcommand's face: parser and help are made from it. Its code is loaded only when it is called. */
+export interface Subcommand {
+  name: string;
+  summary: string;
+  usage: readonly string[];
+  flags: readonly Flag[];
+  command: 'first-operand' | 'after-dashes' | 'never';
+  /** How many operands of its own, at least and at most. */
+  operands: readonly [number, number];
+  examples?: readonly (readonly [string, string])[];
+  notes?: readonly string[];
+  load(): Promise<{ run(call: Call): Outcome | Promise<Outcome> }>;
+}
+
+export const one = (call: Call, flag: string): string | undefined => call.parsed.flags.get(flag)?.at(-1);
+export const many = (call: Call, flag: string): readonly string[] => call.parsed.flags.get(flag) ?? [];
+export const has = (call: Call, flag: string): boolean => call.parsed.flags.has(flag);

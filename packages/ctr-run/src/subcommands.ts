@@ -1,0 +1,170 @@
+import { bundleFlag, execFlags, makeFlags, runFlags } from './flags.ts';
+import { peopleFlags } from './people-flags.ts';
+import type { Subcommand } from './subcommand.ts';
+
+const id = 'ID';
+
+/** Every subcommand's face. */
+export const subcommands: readonly Subcommand[] = [
+  {
+    name: 'run',
+    summary: 'make a container, start it, and stay with it',
+    usage: [
+      '[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]',
+      '[FLAGS] [--bundle DIR] ID',
+      '[FLAGS] - < SPEC',
+    ],
+    flags: [...peopleFlags, ...makeFlags, ...runFlags],
+    command: 'first-operand',
+    operands: [0, 0],
+    examples: [
+      [
+        'ctr-run run --rootfs host -- sh',
+        "a shell over this machine's own files, whose changes are thrown away",
+      ],
+      ['ctr-run run --bundle ./alpine a1', 'an OCI bundle, as runc would'],
+      [
+        'ctr-run spec --rootfs host -- id | cg-limit --memory 64M | ctr-run run -',
+        'a spec that other tools have amended',
+      ],
+    ],
+    notes: [
+      'With --rootfs host, root inside the container can read whatever root can read on this machine. It cannot change it: writes go to an upper layer that is thrown away.',
+    ],
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'create',
+    summary: 'make a container and leave it waiting for start',
+    usage: ['[FLAGS] [--bundle DIR] ID'],
+    flags: [...makeFlags, { name: 'no-subreaper', help: 'accepted for runc' }],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/create.ts'),
+  },
+  {
+    name: 'start',
+    summary: 'let a created container go',
+    usage: [id],
+    flags: [],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/start.ts'),
+  },
+  {
+    name: 'state',
+    summary: 'show the OCI state as JSON',
+    usage: [id],
+    flags: [],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/state.ts'),
+  },
+  {
+    name: 'kill',
+    summary: 'send a signal to the first process (default TERM)',
+    usage: [`[--all] ${id} [SIGNAL]`],
+    flags: [{ name: 'all', alias: ['a'], help: "to every process in the container's group" }],
+    command: 'never',
+    operands: [1, 2],
+    load: () => import('./commands/kill.ts'),
+  },
+  {
+    name: 'delete',
+    summary: 'take back all that a stopped container was given',
+    usage: [`[--force] ${id}`],
+    flags: [
+      { name: 'force', alias: ['f'], help: 'kill it first if it runs; what does not exist is no failure' },
+    ],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/delete.ts'),
+  },
+  {
+    name: 'list',
+    summary: 'list containers',
+    usage: ['[--quiet] [--format table|json]'],
+    flags: [
+      { name: 'quiet', alias: ['q'], help: 'IDs alone' },
+      { name: 'format', alias: ['f'], value: 'FORMAT', help: 'table (default) or json' },
+    ],
+    command: 'never',
+    operands: [0, 0],
+    load: () => import('./commands/list.ts'),
+  },
+  {
+    name: 'exec',
+    summary: 'run a further process in a container',
+    usage: [`[FLAGS] ${id} COMMAND [ARG...]`, `[FLAGS] --process FILE ${id}`],
+    flags: execFlags,
+    command: 'first-operand',
+    operands: [0, 0],
+    load: () => import('./commands/exec.ts'),
+  },
+  {
+    name: 'ps',
+    summary: 'list the processes of a container',
+    usage: [`[--format table|json] ${id} [PS OPTIONS]`],
+    flags: [{ name: 'format', alias: ['f'], value: 'FORMAT', help: 'table (default) or json: PIDs alone' }],
+    command: 'first-operand',
+    operands: [0, 0],
+    load: () => import('./commands/ps.ts'),
+  },
+  {
+    name: 'pause',
+    summary: 'freeze all processes of a container',
+    usage: [id],
+    flags: [],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/pause.ts'),
+  },
+  {
+    name: 'resume',
+    summary: 'thaw them',
+    usage: [id],
+    flags: [],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/resume.ts'),
+  },
+  {
+    name: 'spec',
+    summary: 'print a spec, or write one into a bundle',
+    usage: ['[FLAGS] [--bundle DIR] [[--] COMMAND [ARG...]]'],
+    flags: [...peopleFlags, bundleFlag, { name: 'rootless', help: 'for a user without root' }],
+    command: 'first-operand',
+    operands: [0, 0],
+    examples: [
+      [
+        'ctr-run spec --rootfs host -- sh | ns-enter --new net,pid | ctr-run run -',
+        'through other tools and back',
+      ],
+      ['ctr-run spec --bundle .', 'write ./config.json, never over one that is there'],
+    ],
+    load: () => import('./commands/spec.ts'),
+  },
+  {
+    name: 'plan',
+    summary: 'print what run would do, one kernel operation a line',
+    usage: ['[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]', '[FLAGS] [--bundle DIR] ID'],
+    flags: [
+      ...peopleFlags,
+      ...makeFlags,
+      ...runFlags,
+      { name: 'output', alias: ['o'], value: 'FILE', help: 'write it encoded, for ctr-launcher --plan FILE' },
+    ],
+    command: 'first-operand',
+    operands: [0, 0],
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'features',
+    summary: 'what this runtime can do, as JSON',
+    usage: [''],
+    flags: [],
+    command: 'never',
+    operands: [0, 0],
+    load: () => import('./commands/features.ts'),
+  },
+];

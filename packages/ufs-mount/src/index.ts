@@ -1,0 +1,2 @@
+export { rootAnnotation } from './root-annotation.ts';
+export { ufsMount } from './tool.ts';

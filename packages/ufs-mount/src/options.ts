@@ -1,0 +1,31 @@
+import { type Parsed, UsageError } from '@ctr-tools/cli';
+
+/** What a command line asks of ufs-mount. */
+export interface UfsOptions {
+  /** Bottom layer first. */
+  sources: readonly string[];
+  temp: boolean;
+  readOnly: boolean;
+  upper?: string;
+  target?: string;
+}
+
+/** Understand the flags. Throws `UsageError` for what does not go together. */
+export function ufsOptions(parsed: Parsed): UfsOptions {
+  const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
+  const upper = one('upper');
+  const target = one('target');
+  const temp = parsed.flags.has('temp');
+  const readOnly = parsed.flags.has('read-only');
+  if (temp && upper !== undefined)
+    throw new UsageError('--temp throws changes away, --upper keeps them; give one');
+  if (readOnly && (temp || upper !== undefined))
+    throw new UsageError('--read-only allows no changes; leave out --temp and --upper');
+  return {
+    sources: parsed.operands,
+    temp,
+    readOnly,
+    ...(upper !== undefined && { upper }),
+    ...(target !== undefined && { target }),
+  };
+}
