@@ -143,8 +143,6 @@ function linkRuntime(): void {
   const sys = createRequire(join(top, 'packages/sys/package.json'));
   const koffi = dirname(sys.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
   const addon = `linux_${process.arch}/koffi.node`;
-    name.endsWith('.node'),
-  );
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
 }
 
