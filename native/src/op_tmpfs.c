@@ -2,18 +2,18 @@
  * tmpfs: a filesystem that takes the place of a directory, and so its mode, as people expect of
  * a /tmp with its sticky bit. idmap_tree: a detached tree that shows other owners.
  */
-#include <limits.h>
 #include <stdio.h>
 
 #include "kernel.h"
 #include "launcher.h"
+#include "mounting.h"
 
 int op_tmpfs(struct run *run, const struct step *step);
 
 int op_tmpfs(struct run *run, const struct step *step) {
   int root = arg_fd(run, step, 0);
   const char *target = arg_text(run, step, 1), *data = arg_text(run, step, 4);
-  char path[32], with_mode[4096];
+  char with_mode[4096];
   struct stat st;
   int fd = open_inside(root, target, O_PATH | O_DIRECTORY);
   if (fd >= 0 && fstat(fd, &st) == 0) {
@@ -26,11 +26,19 @@ int op_tmpfs(struct run *run, const struct step *step) {
     fd = open_target(root, target, MAKE_DIRECTORY, 0755);
   }
   if (fd < 0) return fd;
-  /* The mount lands on what the descriptor is, whatever becomes of the path. */
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  long rc = AGAIN(mount(arg_text(run, step, 2), path, "tmpfs", (unsigned long)arg_int(run, step, 3), data));
+  const char *source = arg_text(run, step, 2);
+  unsigned long flags = (unsigned long)arg_int(run, step, 3);
+  int mount = filesystem_new(run, "tmpfs", source, flags, data, NULL);
+  int rc = mount;
+  if (mount >= 0) {
+    rc = mount_attach(mount, fd);
+  } else if (mount == -E2BIG || missing_call(mount)) {
+    run->detail[0] = '\0';
+    rc = mount_at(source, fd, "tmpfs", flags, data);
+  }
+  close_fd(mount);
   close_fd(fd);
-  return (int)rc;
+  return rc;
 }
 
 int op_idmap_tree(struct run *run, const struct step *step);

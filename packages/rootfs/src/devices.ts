@@ -21,7 +21,7 @@ export function deviceSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
   const links = [...defaultLinks, ...(facts.kcore ? [['/dev/core', '/proc/kcore'] as const] : [])];
   return [
     // /dev/ptmx is a link into the container's own devpts, and no node can stand for it.
-    ...devices.filter((d) => posix.resolve('/', d.path) !== '/dev/ptmx').map((d) => deviceStep(d, facts)),
+    ...devices.filter((d) => posix.resolve('/', d.path) !== '/dev/ptmx').map((d) => deviceStep(d)),
     ...links.map(([path, target]) =>
       step('devices', 'link_in', { root, path, target }, `link ${path} to ${target}`, {
         unless: ['EEXIST'],
@@ -30,7 +30,7 @@ export function deviceSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
   ];
 }
 
-function deviceStep(device: Device, facts: RootfsFacts): AnyStep {
+function deviceStep(device: Device): AnyStep {
   const { path, type, major, minor, fileMode = 0o666, uid = 0, gid = 0 } = device;
   const bits = typeBits[type];
   if (bits === undefined) throw new Failure(`linux.devices: ${path}: "${type}" is none of c, b, u, p`);
@@ -39,11 +39,12 @@ function deviceStep(device: Device, facts: RootfsFacts): AnyStep {
   }
   const dev = type === 'p' ? 0 : makedev(major!, minor!);
   const mode = bits | (fileMode & 0o7777);
-  const bind = facts.userNamespace && type !== 'p' ? 1 : 0;
+  // Where the kernel forbids a node (in a user namespace) the host's is bound, as runc does.
+  const bind = type === 'p' ? 0 : 1;
   return step('devices', 'device', { root, path, mode, dev, uid, gid, bind }, `make the device ${path}`, {
     hints: {
-      EPERM: 'making device nodes needs CAP_MKNOD',
-      ENOENT: 'in a user namespace the node of the host is bound, and the host has none at this path',
+      EPERM: 'making device nodes needs CAP_MKNOD outside of any user namespace',
+      ENOENT: 'where nodes cannot be made the one of the host is bound, and it has none at this path',
     },
   });
 }

@@ -27,14 +27,12 @@ export interface RootfsFacts {
   /** Directory that relative sources of binds start from. */
   bundle: string;
   noPivot: boolean;
-  /** The process is or will be in a user namespace that is not the first, where device nodes cannot be made. */
+  /** The process is or will be in a user namespace that is not the first. */
   userNamespace: boolean;
   /** We may clone trees of mounts before the container is born: its mapped root may not reach their paths. */
   openTrees: boolean;
   /** The mount on which the root lies, where pivot_root(2) needs it private. */
   parentMount: string;
-  /** Whole mounts of procfs and sysfs outside of the root, which `--no-pivot` would leave within reach. */
-  fullMounts: readonly string[];
   /** Destinations of binds whose source is a procfs: these alone may cover /proc. */
   procBinds: readonly string[];
   /** The kernel has /proc/kcore, so /dev/core leads to it. */
@@ -50,10 +48,8 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
   const rootSlotFilled = situation.rootSlotFilled ?? false;
   const rootPath = rootSlotFilled || !spec.root ? '' : rootDirectory(spec.root.path, bundle);
   const newUserNamespace = spec.linux?.namespaces?.some((n) => n.type === 'user') ?? false;
-  const noPivot = host.container?.noPivot ?? false;
   const shared = /^r?shared$/.test(spec.linux?.rootfsPropagation ?? '');
-  const mounts = noPivot || shared ? readMountinfo() : [];
-  const inside = (path: string): boolean => path === rootPath || path.startsWith(`${rootPath}/`);
+  const mounts = shared ? readMountinfo() : [];
   const cgroups: Cgroups = spec.mounts?.some((m) => m.type === 'cgroup' || m.type === 'cgroup2')
     ? cgroupHierarchies()
     : { mode: 'none', hierarchies: [] };
@@ -61,15 +57,10 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     rootPath,
     rootSlotFilled,
     bundle,
-    noPivot,
+    noPivot: host.container?.noPivot ?? false,
     userNamespace: newUserNamespace || inUserNamespace(),
     openTrees: newUserNamespace && host.euid === 0,
     parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
-    fullMounts: noPivot
-      ? mounts
-          .filter((m) => m.root === '/' && (m.type === 'proc' || m.type === 'sysfs') && !inside(m.mountPoint))
-          .map((m) => m.mountPoint)
-      : [],
     procBinds: procBinds(spec, bundle),
     kcore: existsSync('/proc/kcore'),
     cgroups,

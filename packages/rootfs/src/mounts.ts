@@ -32,13 +32,14 @@ export function mountSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
 
 function oneMount(context: MountContext): AnyStep[] {
   const { mount } = context;
-  if (isBind(mount)) return [...bindSteps(context), ...afterwards(context)];
+  if (isBind(mount)) return bindSteps(context);
   if (context.options.idmap || mount.uidMappings || mount.gidMappings) {
     throw new Failure(`mount on ${context.target}: only binds can be idmapped`);
   }
   if (mount.type === 'cgroup' || mount.type === 'cgroup2') return cgroupMountSteps(context);
   if (!mount.type) throw new Failure(`mount on ${context.target}: it has no type, and is no bind`);
-  return [filesystemStep(context, mount.type), ...afterwards(context)];
+  const { target, options } = context;
+  return [filesystemStep(context, mount.type), ...afterwards(target, options, options.propagation)];
 }
 
 /** Filesystems that cannot carry a label when they are mounted: runc leaves them out too. */
@@ -102,7 +103,11 @@ function bindSteps(context: MountContext): AnyStep[] {
       ...idmap,
     );
   }
-  const bind = { root, target, source, fd, recursive, set, clear, propagation: 0, userns: -1, make: 2 };
+  const [first, ...rest] = options.propagation;
+  // A tree taken from the host's namespace is still one with the host's: what is mounted in the
+  // container would appear there. Elsewhere the whole namespace was made a slave before.
+  const propagation = first ?? (early ? MS.SLAVE | (recursive ? MS.REC : 0) : 0);
+  const bind = { root, target, source, fd, recursive, set, clear, propagation, userns: -1, make: 2 };
   steps.push(
     step('mounts', 'bind', bind, doing, {
       hints: {
@@ -111,12 +116,8 @@ function bindSteps(context: MountContext): AnyStep[] {
         EPERM: 'an attribute that the host locked would be lifted, or the source is not ours to bind',
       },
     }),
+    ...afterwards(target, options, rest),
   );
-  // A tree taken from the host's namespace is still one with the host's: what is mounted in the
-  // container would appear there. Elsewhere the whole namespace was made a slave before.
-  if (early && options.propagation.length === 0) {
-    steps.push(attrStep(target, { propagation: MS.SLAVE, recursive }, `cut ${target} off from the host`));
-  }
   return steps;
 }
 
@@ -140,13 +141,13 @@ function attrStep(target: string, attributes: Attributes, doing: string): AnySte
 }
 
 /** Recursive attributes and propagation, once something is mounted. */
-function afterwards({ target, options }: MountContext): AnyStep[] {
+function afterwards(target: string, options: MountOptions, propagations: readonly number[]): AnyStep[] {
   const { set, clear } = options.recursive;
   const steps: AnyStep[] = [];
   if (set || clear) {
     steps.push(attrStep(target, { set, clear, recursive: 1 }, `set attributes of all mounts at ${target}`));
   }
-  for (const flags of options.propagation) {
+  for (const flags of propagations) {
     const recursive = flags & MS.REC ? 1 : 0;
     const propagation = flags & ~MS.REC;
     steps.push(attrStep(target, { propagation, recursive }, `set the propagation of ${target}`));

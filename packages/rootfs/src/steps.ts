@@ -1,7 +1,7 @@
 import { Failure } from '@ctr-tools/cli';
 import type { RootfsPropagation, Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
-import { MNT, MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
+import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { coverableProc, destinationOf, isBind } from './destination.ts';
 import { deviceSteps } from './devices.ts';
 import type { RootfsFacts } from './gather.ts';
@@ -108,17 +108,8 @@ function checkSteps(spec: Spec): AnyStep[] {
 
 function pivotSteps(facts: RootfsFacts): AnyStep[] {
   if (!facts.noPivot) return [step('pivot', 'pivot', { root }, 'change the root')];
-  // Without pivot_root the host's mounts stay, out of sight. A whole procfs or sysfs among them
-  // would let a process in a user namespace mount its own without our masks (mount_namespaces(7)).
-  const hide = facts.fullMounts.flatMap((path) => [
-    step('pivot', 'propagation', { path, flags: MS.SLAVE | MS.REC }, `cut off ${path}`, {
-      unless: ['ENOENT', 'EINVAL'],
-    }),
-    step('pivot', 'umount', { path, flags: MNT.DETACH }, `unmount the host's ${path}`, {
-      unless: ['ENOENT', 'EINVAL', 'EPERM'],
-    }),
-  ]);
-  return [...hide, step('pivot', 'change_root', { root, move: 1 }, 'change the root without pivot_root')];
+  // The launcher takes the host's procfs and sysfs away first, which would stay within reach.
+  return [step('pivot', 'change_root', { root, move: 1 }, 'change the root without pivot_root')];
 }
 
 /** The propagation that was asked for, now that pivot_root(2) can no longer object to it. */
