@@ -13,6 +13,7 @@ bool sigchld_was_ignored;
 
 static const int deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2};
 static volatile sig_atomic_t caught;
+static bool guarding;
 
 static void mark(int signal) {
   if (!caught) caught = signal;
@@ -24,6 +25,7 @@ void guard_begin(struct run *run) {
   for (uint32_t i = 0; !needed && i < plan->nsteps; i++)
     needed = plan->steps[i].process == run->process && plan->steps[i].undo_when;
   if (!needed) return;
+  guarding = true;
   for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
     struct sigaction old, new;
     if (sigaction(deadly[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
@@ -36,6 +38,8 @@ void guard_begin(struct run *run) {
 int guard_caught(void) { return caught; }
 
 void guard_forget(void) {
+  if (!guarding) return;
+  guarding = false;
   for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
     struct sigaction old;
     if (sigaction(deadly[i], NULL, &old) != 0 || old.sa_handler != mark) continue;

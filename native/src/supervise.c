@@ -138,6 +138,7 @@ static void reap(struct watch *w) {
     }
     for (unsigned p = 0; p < MAX_PROCESSES; p++)
       if (w->run->child[p] == pid) w->run->child[p] = 0;
+    if (pid == w->run->planner_pid) w->run->planner_pid = 0;
     if (pid != w->pid) continue;
     w->ended = true;
     w->status = status;
