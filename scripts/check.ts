@@ -1,0 +1,141 @@
+/**
+ * Every check of the project, one after the other; `./check` comes here once everything is
+ * installed. Each goes on though one before it failed. The last line of the output is
+ * counted from what really ran: each test is one, and so are the type check, the lint, the
+ * generated files and the build.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { SKIPS } from '../test/skips.ts';
+
+const top = join(import.meta.dirname, '..');
+const cache = join(top, '.cache/check');
+const tool = (name: string): string => join(top, 'node_modules/.bin', name);
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** Why what was skipped was skipped: `test: reason`. */
+  reasons: string[];
+}
+
+const none = (): Count => ({ passed: 0, failed: 0, skipped: 0, reasons: [] });
+
+/** Run a program with our own output; whether it ended well. */
+function ran(file: string, args: readonly string[], env: Record<string, string> = {}): boolean {
+  const { status, error } = spawnSync(file, args, {
+    cwd: top,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  if (error) process.stdout.write(`${file}: ${error.message}\n`);
+  return status === 0;
+}
+
+const one = (fine: boolean): Count => ({ ...none(), [fine ? 'passed' : 'failed']: 1 });
+
+interface Assertion {
+  fullName: string;
+  status: 'passed' | 'failed' | 'skipped' | 'pending' | 'todo' | 'disabled';
+}
+
+/** A project of vitest, counted from its JSON report. */
+function vitest(project: string): Count {
+  const report = join(cache, `${project}.json`);
+  const skips = join(cache, `${project}-skips.jsonl`);
+  for (const path of [report, skips]) rmSync(path, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const fine = ran(tool('vitest'), ['run', '--project', project, '--passWithNoTests', ...reporters], { [SKIPS]: skips });
+  const count = none();
+  if (!existsSync(report)) return { ...count, failed: 1 };
+  const known = new Map<string, string>();
+  for (const line of existsSync(skips) ? readFileSync(skips, 'utf8').split('\n').filter(Boolean) : []) {
+    const { test, reason } = JSON.parse(line) as { test: string; reason: string };
+    known.set(test.replaceAll(' > ', ' '), reason);
+  }
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: { name: string; status: string; assertionResults: Assertion[] }[];
+  };
+  for (const { name, status, assertionResults } of testResults) {
+    // A file that could not even be loaded has no tests to count.
+    if (status === 'failed' && !assertionResults.some((a) => a.status === 'failed')) count.failed++;
+    for (const { fullName, status } of assertionResults) {
+      if (status === 'passed') count.passed++;
+      else if (status === 'failed') count.failed++;
+      else {
+        count.skipped++;
+        count.reasons.push(`${name.replace(`${top}/`, '')}: ${fullName}: ${reasonOf(fullName, known)}`);
+      }
+    }
+  }
+  // Something left over, or an error outside of any test.
+  if (!fine && count.failed === 0) count.failed++;
+  return count;
+}
+
+function reasonOf(fullName: string, known: ReadonlyMap<string, string>): string {
+  for (const [test, reason] of known) if (test.endsWith(fullName)) return reason;
+  return 'skipped where it is declared';
+}
+
+/** `make test` says how many it ran: `12 passed, 0 failed`; where it says nothing it is one. */
+function native(): Count {
+  const { status, stdout } = spawnSync('make', ['-s', '-C', join(top, 'native'), 'test'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  process.stdout.write(stdout);
+  const count = none();
+  for (const [, passed, failed, skipped] of stdout.matchAll(/^.*?(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/gm)) {
+    count.passed += Number(passed);
+    count.failed += Number(failed ?? 0);
+    count.skipped += Number(skipped ?? 0);
+  }
+  for (const [line] of stdout.matchAll(/^\s*skip.*$/gim)) count.reasons.push(`native: ${line.trim()}`);
+  if (status !== 0 && count.failed === 0) count.failed++;
+  return count.passed + count.failed === 0 ? one(status === 0) : count;
+}
+
+const stages: Record<string, () => Count> = {
+  types: () => one(ran(tool('tsc'), ['-p', 'tsconfig.json'])),
+  lint: () => one(ran(tool('biome'), ['check', '.'])),
+  generated: () => one(ran(process.execPath, ['scripts/gen-ops.ts', '--check'])),
+  native,
+  unit: () => vitest('unit'),
+  host: () => {
+    if (process.geteuid?.() === 0) return vitest('host');
+    return { ...none(), skipped: 1, reasons: ['all host tests: they need root'] };
+  },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !Object.hasOwn(stages, name));
+if (unknown !== undefined) {
+  process.stderr.write(`check: there is no stage "${unknown}"; there are ${Object.keys(stages).join(', ')}\n`);
+  process.exit(2);
+}
+mkdirSync(cache, { recursive: true });
+const total = none();
+const summary: string[] = [];
+for (const [name, stage] of Object.entries(stages)) {
+  if (asked.length && !asked.includes(name)) continue;
+  process.stdout.write(`\n--- ${name}\n`);
+  const began = Date.now();
+  const count = stage();
+  const seconds = ((Date.now() - began) / 1000).toFixed(1);
+  summary.push(
+    `${name.padEnd(10)} ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped  (${seconds} s)`,
+  );
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+  total.reasons.push(...count.reasons);
+}
+process.stdout.write('\n---\n');
+for (const reason of total.reasons) process.stdout.write(`skipped: ${reason}\n`);
+for (const line of summary) process.stdout.write(`${line}\n`);
+process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exitCode = total.failed ? 1 : 0;
