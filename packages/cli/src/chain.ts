@@ -34,10 +34,10 @@ export async function applyChain(
   parsed: Parsed,
   host: Host,
   siblings: Siblings,
-  manner: Partial<Manner> = {},
+  { debug: asked = false, ...manner }: Partial<Manner> = {},
 ): Promise<Plan> {
   const links: AnyStep[][] = [];
-  let debug = manner.debug ?? false;
+  let debug = asked;
   let link: Link = { tool, parsed, host };
   for (;;) {
     const steps = linkSteps(link);
@@ -56,7 +56,7 @@ export async function applyChain(
     debug ||= next.parsed.flags.has('debug');
     link = next;
   }
-  return compile(links, { tool: tool.name, exit: TOOL_FAILED, ...manner, ...(debug && { debug }) });
+  return compile(links, { ...manner, tool: tool.name, exit: TOOL_FAILED, ...(debug && { debug }) });
 }
 
 /** One tool's own steps, with a parent that stays where it needs one. */

@@ -84,7 +84,9 @@ export function renderHelp(tool: Described, paper: Paper): string {
   parts.push(
     section(
       'Exit codes',
-      exitCodes.map(([code, what]) => `  ${code.padEnd(5)} ${what}`),
+      exitCodes.flatMap(([code, what]) =>
+        wrap(what, width - 8).map((text, i) => `  ${(i ? '' : code).padEnd(5)} ${text}`),
+      ),
       style,
     ),
   );

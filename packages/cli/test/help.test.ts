@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { renderHelp, wrap } from '../src/help.ts';
+import { renderMan, roff } from '../src/man.ts';
+import { nameTool } from './fixtures.ts';
+
+const paper = { columns: 80, color: false, terminal: false };
+
+test('the help has every flag, heading, example and exit code', () => {
+  expect(renderHelp(nameTool, paper)).toMatchInlineSnapshot(`
+    "ns-enter: set the host name
+
+    Usage
+      ns-enter [FLAGS] [--] COMMAND [ARG...]
+
+    Flags
+      -n, --hostname NAME  the name (default: $CTR_NAME)
+          --keep           leave it
+
+    Acts, one a call
+          --show[=WHAT]  show the name
+          --drop         drop the name
+          --learn        watch a command
+
+    About this program
+      -h, --help     show this help
+      -V, --version  show the version
+          --plan     print what would be done, one kernel operation a line, and do
+                     nothing
+          --debug    when something fails, show the plan with a mark at the step
+
+    Examples
+      # a shell on a host named box
+      ns-enter --hostname box -- sh
+
+    Exit codes
+      125   the tool itself failed
+      126   the command was found but cannot be run
+      127   the command was not found
+      else  the command's own; a signal that ended it ends the tool too
+    "
+  `);
+});
+
+test('it keeps to the width of the terminal', () => {
+  for (const columns of [50, 72, 200]) {
+    const lines = renderHelp(nameTool, { ...paper, columns, terminal: true }).split('\n');
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.min(columns, 100));
+  }
+});
+
+test('colour is there only when asked for', () => {
+  expect(renderHelp(nameTool, paper)).not.toContain('\x1b');
+  expect(renderHelp(nameTool, { ...paper, color: true })).toContain('\x1b[36m');
+});
+
+test('wrapping breaks at spaces and keeps what is too long whole', () => {
+  expect(wrap('one two three', 7)).toEqual(['one two', 'three']);
+  expect(wrap('a verylongword b', 5)).toEqual(['a', 'verylongword', 'b']);
+});
+
+describe('manual pages', () => {
+  test('text cannot become a request', () => {
+    expect(roff(".so /etc/passwd\n'x\\n-a")).toBe("\\&.so /etc/passwd\n\\&'x\\en\\-a");
+  });
+  test('have the sections of man-pages(7)', () => {
+    const page = renderMan(nameTool, '1.2.3', '2026-01-01');
+    const sections = [...page.matchAll(/^\.SH (.*)$/gm)].map(([, name]) => name);
+    expect(sections).toEqual([
+      'NAME',
+      'SYNOPSIS',
+      'OPTIONS',
+      'EXAMPLES',
+      'ENVIRONMENT',
+      'EXIT STATUS',
+      'SEE ALSO',
+    ]);
+  });
+});
