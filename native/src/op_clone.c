@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "ns.h"
 #include "ops.h"
 
 #ifndef SYS_clone3
@@ -83,7 +84,8 @@ int op_clone(struct run *run, const struct step *step) {
   sigset_t all, old;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &old); /* a signal meant for the child must not find our handlers in it */
-  long pid = fork_with(flags, arg_fd(run, step, 2), &pidfd);
+  int cgroup = arg_fd(run, step, 2);
+  long pid = joins_pending() ? fork_joined(run, flags, cgroup, &pidfd, fork_with) : fork_with(flags, cgroup, &pidfd);
   int error = errno;
   if (pid == 0) {
     close(ends[0]);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "ns.h"
 #include "ops.h"
 
 enum { FAULT_FAIL = 1, FAULT_DIE = 2 };
@@ -99,6 +100,7 @@ void die_by_signal(int signal) {
 void run_failed(struct run *run, struct failure *failure) {
   planner_dismiss(run);
   end_children(run);
+  end_status_fill(run, failure->exit_code);
   undo(run, 1);
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   bool told = up && !up->bye &&
@@ -112,6 +114,7 @@ void run_failed(struct run *run, struct failure *failure) {
 
 void run_end(struct run *run, int code, int signal) {
   planner_dismiss(run);
+  end_status_fill(run, signal ? 128 + signal : code);
   undo(run, 2);
   for (unsigned p = 0; p < MAX_PROCESSES; p++)
     if (run->to[p] && !run->to[p]->ended) channel_send(run->to[p], MSG_BYE, 0, NULL, 0, -1);
@@ -141,7 +144,8 @@ static int unwanted(struct run *run) {
 static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
   struct failure *failure = error == E_RELAYED ? run->relayed : failure_of(run, at, error);
   if (error == EINTR && guard_caught()) failure->signal = guard_caught();
-  if (run->plan->steps[at].op == OP_EXEC && error != EINTR && error != E_RELAYED && error != E_DETAIL)
+  unsigned op = run->plan->steps[at].op;
+  if ((op == OP_EXEC || op == OP_FIND_COMMAND) && error != EINTR && error != E_RELAYED && error != E_DETAIL)
     failure->exit_code = error == ENOENT || error == ENOTDIR ? 127 : 126;
   run_failed(run, failure);
 }

@@ -115,6 +115,14 @@
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
   X(DEVICE_FILTER, device_filter, 142, "tb") \
   X(HOSTNAME, hostname, 150, "t") \
-  X(DOMAINNAME, domainname, 151, "t")
+  X(DOMAINNAME, domainname, 151, "t") \
+  X(JOIN_FIRST, join_first, 160, "n") \
+  X(INODE, inode, 161, "tiio") \
+  X(END_STATUS, end_status, 162, "o") \
+  X(FCHDIR, fchdir, 163, "i") \
+  X(USER_NAMESPACE, user_namespace, 164, "iioo") \
+  X(NS_GET, ns_get, 165, "iio") \
+  X(SOCKET_NETNS, socket_netns, 166, "iio") \
+  X(NETDEV_RETURN, netdev_return, 167, "itt")
 
 #endif

@@ -327,6 +327,33 @@ export const ops = {
   device_filter: op(142, { path: 'text', program: 'blob' }),
   hostname: op(150, { name: 'text' }),
   domainname: op(151, { name: 'text' }),
+
+  // --- namespaces -------------------------------------------------------------------------
+  /**
+   * Let the next `clone` go through a process that joins namespaces first: pairs of a
+   * descriptor and CLONE_NEW* flags, in order. It joins and clones with CLONE_PARENT and
+   * goes, so that the child is born inside (a PID namespace is joined for children only,
+   * and new namespaces belong to the user namespace of whoever makes them), while this
+   * process stays outside and is the child's parent all the same.
+   */
+  join_first: op(160, { joins: 'ints' }),
+  /** st_ino of a path, or of `fd` where that is not -1. EOPNOTSUPP unless it lies on this `filesystem` (statfs(2) f_type; 0: any). */
+  inode: op(161, { path: 'text', fd: 'int', filesystem: 'int', inode: 'out' }),
+  /** Have `status` filled, before the undoings for the end run, with the exit code that this process ends with (128+N for a signal). */
+  end_status: op(162, { status: 'out' }),
+  fchdir: op(163, { fd: 'int' }),
+  /**
+   * Start a process in a new user namespace, which holds it for its maps to be written from
+   * here and does nothing else, and dies with this one. With `uid` and `gid` (or -1) it
+   * takes those IDs first, and so its user owns the namespace.
+   */
+  user_namespace: op(164, { uid: 'int', gid: 'int', pid: 'out', userns: 'out' }),
+  /** ioctl_ns(2) on a namespace's descriptor: NS_GET_USERNS or NS_GET_PARENT. */
+  ns_get: op(165, { fd: 'int', request: 'int', ns: 'out' }),
+  /** The network namespace of descriptor `fd` of the process behind `pidfd`, a socket (pidfd_getfd(2), SIOCGSKNS). */
+  socket_netns: op(166, { pidfd: 'int', fd: 'int', ns: 'out' }),
+  /** Move a network interface out of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
+  netdev_return: op(167, { netns: 'int', name: 'text', as: 'text' }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;

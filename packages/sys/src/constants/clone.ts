@@ -24,3 +24,11 @@ export const namespaceFlags = {
 } as const;
 
 export type NamespaceFile = keyof typeof namespaceFlags;
+
+/** Requests of ioctl_ns(2), from `linux/nsfs.h`: `_IO(0xb7, N)`. */
+export const NS_IOCTL = {
+  GET_USERNS: 0xb701,
+  GET_PARENT: 0xb702,
+  GET_NSTYPE: 0xb703,
+  GET_OWNER_UID: 0xb704,
+} as const;

@@ -33,6 +33,7 @@ export const MAGIC = {
   OVERLAY: 0x794c7630,
   BTRFS: 0x9123683e,
   NSFS: 0x6e736673,
+  PIDFS: 0x50494446,
 } as const;
 
 /** Device number as the kernel's user ABI encodes it (makedev(3)). */
