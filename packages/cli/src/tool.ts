@@ -72,6 +72,11 @@ export interface Tool<O = unknown, F = unknown> {
   /** Whether something must stay beside the command (a cleanup), though nothing else clones a process. */
   stays?(spec: Spec, facts: F): boolean;
   /**
+   * What of a container's spec is left undone although the spec allows to go on without it
+   * ("MUST be logged as a warning", runtime-spec): a line each, for stderr and the log.
+   */
+  warnings?(spec: Spec, facts: F): string[];
+  /**
    * Carry out the act `name` (a flag with `act`): the exit code, or a plan where the kernel's
    * work is the launcher's. Its code is loaded only then.
    */
@@ -98,6 +103,16 @@ export interface Program {
   name: string;
   summary: string;
   run(host: Host, siblings: Siblings): Outcome | Promise<Outcome>;
+  /** What its manual page is made from. */
+  describe(): Described | Promise<Described>;
+}
+
+/** What help and manual are made from: a tool, or one command of a program. */
+export interface Described extends Pick<Tool, 'name' | 'summary' | 'usage' | 'flags' | 'notes' | 'examples' | 'alone'> {
+  /** A program that has no flags but its own: the common ones (`--plan` …) are left out. */
+  ownFlagsOnly?: boolean;
+  /** Commands of the program: a heading, then each with its line. */
+  commands?: readonly (readonly [name: string, summary: string])[];
 }
 
 export type Command = Tool | Program;
