@@ -11,7 +11,7 @@
  * `--standalone` makes dist/lib/planner as well, which holds planner and runtime in one
  * file; the launcher takes it in place of Node where it exists.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -28,6 +28,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { writeManuals } from './man.ts';
 import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -167,6 +168,20 @@ function buildStandalone(): void {
   process.stdout.write(`standalone planner: ${Math.round(statSync(join(lib, 'planner')).size / 1e6)} MB\n`);
 }
 
+/** Only one build at a time: the rest of this program runs again under flock(1). */
+function alone(): void {
+  if (process.env.CTR_BUILD_LOCK) return;
+  const lock = join(top, '.cache/build.lock');
+  mkdirSync(dirname(lock), { recursive: true });
+  const { status, error } = spawnSync('flock', [lock, process.execPath, ...process.argv.slice(1)], {
+    stdio: 'inherit',
+    env: { ...process.env, CTR_BUILD_LOCK: lock },
+  });
+  if (error) throw error;
+  process.exit(status ?? 1);
+}
+
+alone();
 mkdirSync(lib, { recursive: true });
 mkdirSync(bin, { recursive: true });
 const words = process.argv.slice(2);
@@ -176,5 +191,9 @@ if (!words.includes('--no-native')) {
 }
 linkRuntime();
 await buildPlanner();
+await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
+  process.stderr.write(`manual pages: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+});
 if (words.includes('--standalone')) buildStandalone();
 else rmSync(join(lib, 'planner'), { force: true });

@@ -47,7 +47,9 @@ function vitest(project: string): Count {
   const skips = join(cache, `${project}-skips.jsonl`);
   for (const path of [report, skips]) rmSync(path, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const fine = ran(tool('vitest'), ['run', '--project', project, '--passWithNoTests', ...reporters], { [SKIPS]: skips });
+  const fine = ran(tool('vitest'), ['run', '--project', project, '--passWithNoTests', ...reporters], {
+    [SKIPS]: skips,
+  });
   const count = none();
   if (!existsSync(report)) return { ...count, failed: 1 };
   const known = new Map<string, string>();
@@ -89,7 +91,9 @@ function native(): Count {
   });
   process.stdout.write(stdout);
   const count = none();
-  for (const [, passed, failed, skipped] of stdout.matchAll(/^.*?(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/gm)) {
+  for (const [, passed, failed, skipped] of stdout.matchAll(
+    /^.*?(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/gm,
+  )) {
     count.passed += Number(passed);
     count.failed += Number(failed ?? 0);
     count.skipped += Number(skipped ?? 0);
@@ -114,7 +118,9 @@ const stages: Record<string, () => Count> = {
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !Object.hasOwn(stages, name));
 if (unknown !== undefined) {
-  process.stderr.write(`check: there is no stage "${unknown}"; there are ${Object.keys(stages).join(', ')}\n`);
+  process.stderr.write(
+    `check: there is no stage "${unknown}"; there are ${Object.keys(stages).join(', ')}\n`,
+  );
   process.exit(2);
 }
 mkdirSync(cache, { recursive: true });

@@ -2,9 +2,9 @@
 import { isOptional } from './argv.ts';
 import { allFlags } from './common.ts';
 import { paint, type Style } from './style.ts';
-import type { Flag, Tool } from './tool.ts';
+import type { Described, Flag } from './tool.ts';
 
-export type Described = Pick<Tool, 'name' | 'summary' | 'usage' | 'flags' | 'notes' | 'examples' | 'alone'>;
+export type { Described } from './tool.ts';
 
 export interface Paper {
   /** Width of the terminal; 80 where there is none. */
@@ -40,7 +40,7 @@ export function flagHelp(flag: Flag): string {
 /** Flags by their heading, in the order in which headings first appear. Acts without one come under theirs. */
 export function grouped(tool: Described): Map<string, Flag[]> {
   const groups = new Map<string, Flag[]>();
-  for (const flag of allFlags(tool)) {
+  for (const flag of tool.ownFlagsOnly ? tool.flags : allFlags(tool)) {
     const name = flag.group ?? (flag.act ? 'Acts, one a call' : 'Flags');
     const group = groups.get(name);
     if (group) group.push(flag);
@@ -49,20 +49,24 @@ export function grouped(tool: Described): Map<string, Flag[]> {
   return groups;
 }
 
-/** Break text into lines of at most `width` columns, at spaces. A longer word has its own line. */
+/**
+ * Break text into lines of at most `width` columns, at spaces. A longer word has its own
+ * line; a line that is indented stays so, and what follows of it too.
+ */
 export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
+  return text.split('\n').flatMap((paragraph) => {
+    const indent = /^ */.exec(paragraph)![0];
+    const lines: string[] = [];
     let line = '';
-    for (const word of paragraph.split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > width) {
-        lines.push(line);
+    for (const word of paragraph.slice(indent.length).split(' ')) {
+      if (line !== '' && indent.length + line.length + 1 + word.length > width) {
+        lines.push(indent + line);
         line = word;
       } else line = line === '' ? word : `${line} ${word}`;
     }
-    lines.push(line);
-  }
-  return lines;
+    lines.push(indent + line);
+    return lines;
+  });
 }
 
 /** The whole help. */
@@ -77,8 +81,13 @@ export function renderHelp(tool: Described, paper: Paper): string {
       style,
     ),
   ];
+  if (tool.commands) parts.push(section('Commands', commandLines(tool.commands, width, style), style));
   const groups = grouped(tool);
-  for (const [name, flags] of groups) parts.push(section(name, flagLines(flags, width, style), style));
+  // One column for all groups, so that the eye finds the help at one place.
+  const heads = [...groups.values()].flat().map((flag) => flagHead(flag).length);
+  const column = Math.max(...heads.filter((length) => length <= 26), 8) + 4;
+  for (const [name, flags] of groups)
+    parts.push(section(name, flagLines(flags, column, width, style), style));
   if (tool.examples.length) parts.push(section('Examples', exampleLines(tool, width, style), style));
   for (const note of tool.notes ?? []) parts.push(`${wrap(note, width).join('\n')}\n`);
   parts.push(
@@ -102,8 +111,17 @@ function usageLines(name: string, line: string, width: number): string[] {
   return lines.map((text, i) => (i === 0 ? `  ${name} ${text}` : ' '.repeat(indent) + text));
 }
 
-function flagLines(flags: readonly Flag[], width: number, style: Style): string[] {
-  const column = Math.min(Math.max(...flags.map((flag) => flagHead(flag).length)), 28) + 4;
+function commandLines(commands: NonNullable<Described['commands']>, width: number, style: Style): string[] {
+  const column = Math.max(...commands.map(([name]) => name.length)) + 4;
+  return commands.flatMap(([name, summary]) =>
+    wrap(summary, Math.max(24, width - column)).map(
+      (text, i) =>
+        `  ${i ? ' '.repeat(column - 2) : style.flag(name) + ' '.repeat(column - 2 - name.length)}${text}`,
+    ),
+  );
+}
+
+function flagLines(flags: readonly Flag[], column: number, width: number, style: Style): string[] {
   return flags.flatMap((flag) => {
     const head = flagHead(flag);
     const help = wrap(flagHelp(flag), Math.max(24, width - column));

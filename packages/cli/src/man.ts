@@ -1,7 +1,7 @@
 /** Manual pages (man(7) macros, which groff and mandoc both read) from the same tables as the help. */
 import { isOptional } from './argv.ts';
-import { type Described, exitCodes, flagHelp, grouped } from './help.ts';
-import type { Flag } from './tool.ts';
+import { exitCodes, flagHelp, grouped } from './help.ts';
+import type { Described, Flag } from './tool.ts';
 
 /** Text for roff: backslashes and hyphens are what they look like, and no line is a request by accident. */
 export function roff(text: string): string {
@@ -45,6 +45,8 @@ export function renderMan(tool: Described, version: string, date: string): strin
     lines.push(`.SS ${roff(name)}`);
     for (const flag of flags) lines.push('.TP', flagTerm(flag), roff(flagHelp(flag)));
   }
+  if (tool.commands) lines.push('.SH COMMANDS');
+  for (const [name, summary] of tool.commands ?? []) lines.push('.TP', bold(name), roff(summary));
   if (tool.examples.length) lines.push('.SH EXAMPLES');
   for (const [line, what] of tool.examples)
     lines.push(`${roff(what)}:`, '.PP', '.nf', '.RS', ...line.split('\n').map(roff), '.RE', '.fi', '.PP');

@@ -104,11 +104,12 @@ export interface Program {
   summary: string;
   run(host: Host, siblings: Siblings): Outcome | Promise<Outcome>;
   /** What its manual page is made from. */
-  describe(): Described | Promise<Described>;
+  describe?(): Described | Promise<Described>;
 }
 
 /** What help and manual are made from: a tool, or one command of a program. */
-export interface Described extends Pick<Tool, 'name' | 'summary' | 'usage' | 'flags' | 'notes' | 'examples' | 'alone'> {
+export interface Described
+  extends Pick<Tool, 'name' | 'summary' | 'usage' | 'flags' | 'notes' | 'examples' | 'alone'> {
   /** A program that has no flags but its own: the common ones (`--plan` …) are left out. */
   ownFlagsOnly?: boolean;
   /** Commands of the program: a heading, then each with its line. */

@@ -17,16 +17,17 @@ test('the help has every flag, heading, example and exit code', () => {
           --keep           leave it
 
     Acts, one a call
-          --show[=WHAT]  show the name
-          --drop         drop the name
-          --learn        watch a command
+          --show[=WHAT]    show the name
+          --drop           drop the name
+          --learn          watch a command
 
     About this program
-      -h, --help     show this help
-      -V, --version  show the version
-          --plan     print what would be done, one kernel operation a line, and do
-                     nothing
-          --debug    when something fails, show the plan with a mark at the step
+      -h, --help           show this help
+      -V, --version        show the version
+          --plan           print what would be done, one kernel operation a line,
+                           and do nothing
+          --debug          when something fails, show the plan with a mark at the
+                           step
 
     Examples
       # a shell on a host named box
