@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type LinuxSeccomp, parseJson } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type AbiName, abis, table } from '../src/abi.ts';
 import { decode, type Instruction } from '../src/bpf/program.ts';
 import { type Call, simulate } from '../src/bpf/simulator.ts';
@@ -12,8 +12,10 @@ import { normalize } from '../src/profile/normalize.ts';
 import { select } from '../src/profile/select.ts';
 import type { Profile } from '../src/profile/types.ts';
 import { validate } from '../src/profile/validate.ts';
-import { compileWithLibseccomp, missing, without } from './libseccomp.ts';
+import { cleanUp, compileWithLibseccomp, missing, without } from './libseccomp.ts';
 import { argument, boundaries, Random, profile as randomProfile } from './random.ts';
+
+afterAll(cleanUp);
 
 const ENOSYS = (SECCOMP_RET.ERRNO | 38) >>> 0;
 const native: AbiName[] = ['x86_64', 'x86', 'x32'];
@@ -29,6 +31,9 @@ function runc(plain: Profile, program: readonly Instruction[], call: Call, name:
 /** A foreign ABI ends the thread there and the process here. */
 const sameKill = (value: number): number =>
   value === SECCOMP_RET.KILL_THREAD ? SECCOMP_RET.KILL_PROCESS : value;
+
+/** Calls that libseccomp 2.5 knows by name but not yet in every ABI. */
+const notEverywhere = new Set(['map_shadow_stack']);
 
 function argumentSets(r: Random): bigint[][] {
   const single = [
@@ -60,7 +65,7 @@ function argumentSets(r: Random): bigint[][] {
 /** Every number of every ABI here, with many arguments: our answer and the peer's. Gives how many were compared. */
 function compareAll(seccomp: LinuxSeccomp): number {
   const { unknown } = compileWithLibseccomp(seccomp);
-  const known = without(seccomp, unknown);
+  const known = without(without(seccomp, unknown), notEverywhere);
   const plain = normalize(known, 'x86_64');
   const ours = decode(compile(plain));
   const theirs = compileWithLibseccomp(known).program;
@@ -71,7 +76,8 @@ function compareAll(seccomp: LinuxSeccomp): number {
     const abi = abis.get(name)!;
     for (let nr = 0; nr < 600; nr++) {
       for (const set of sets) {
-        const args = set.map((a) => BigInt.asUintN(abi.wide ? 64 : 32, a));
+        // libseccomp looks at the lower halves of x32's arguments only; the kernel hands over all 64 bits.
+        const args = set.map((a) => BigInt.asUintN(name === 'x86_64' ? 64 : 32, a));
         const call = { arch: abi.audit, nr: nr + abi.base, args };
         const got = simulate(ours, call).value;
         const want = runc(plain, theirs, call, name);
@@ -102,7 +108,7 @@ describe.skipIf(missing)(`against libseccomp${missing ? ` (skipped: ${missing})`
   });
 
   test('random profiles of rules without arguments', () => {
-    for (let seed = 0; seed < 25; seed++) compareAll(plainDoors(randomProfile(new Random(seed), 0, native)));
+    for (let seed = 0; seed < 12; seed++) compareAll(plainDoors(randomProfile(new Random(seed), 0, native)));
   });
 
   test('every operator at every boundary', () => {

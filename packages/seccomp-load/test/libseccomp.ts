@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinuxSeccomp } from '@ctr-tools/oci';
@@ -28,14 +28,20 @@ const tokens: Record<AbiName, number> = {
 /** enum scmp_compare */
 const operators = { NE: 1, LT: 2, LE: 3, EQ: 4, GE: 5, GT: 6, MASKED_EQ: 7 };
 
-let built: string | undefined;
+let dir: string | undefined;
 
-function exporter(): string {
-  if (built) return built;
-  const to = join(mkdtempSync(join(tmpdir(), 'seccomp-load-test-')), 'export');
-  execFileSync('cc', ['-O1', '-o', to, join(import.meta.dirname, 'export.c'), '-lseccomp']);
-  built = to;
+/** Compile one of the C programs beside this file, once. `cleanUp` removes them. */
+export function build(name: string, ...flags: string[]): string {
+  dir ??= mkdtempSync(join(tmpdir(), 'seccomp-load-test-'));
+  const to = join(dir, name);
+  if (!existsSync(to))
+    execFileSync('cc', ['-O1', '-o', to, join(import.meta.dirname, `${name}.c`), ...flags]);
   return to;
+}
+
+export function cleanUp(): void {
+  if (dir) rmSync(dir, { recursive: true });
+  dir = undefined;
 }
 
 export interface Peer {
@@ -56,7 +62,10 @@ export function compileWithLibseccomp(seccomp: LinuxSeccomp, optimize = 2): Peer
     const args = rule.args.map((a) => `${a.index} ${operators[a.op]} ${a.value} ${a.two}`).join(' ');
     for (const name of rule.names) lines.push(`rule ${rule.action} ${name} ${args}`);
   }
-  const done = spawnSync(exporter(), { input: `${lines.join('\n')}\n`, maxBuffer: 1 << 24 });
+  const done = spawnSync(build('export', '-lseccomp'), {
+    input: `${lines.join('\n')}\n`,
+    maxBuffer: 1 << 24,
+  });
   if (done.status !== 0) throw new Error(`libseccomp: ${done.stderr}`);
   const unknown = new Set(
     done.stderr
