@@ -1,5 +1,4 @@
-import type { Flag, Host, Parsed } from '@ctr-tools/cli';
-import type { Plan } from '@ctr-tools/plan';
+import type { Flag, Host, Outcome, Parsed } from '@ctr-tools/cli';
 import type { Globals } from './globals.ts';
 
 /** What a subcommand is given. */
@@ -8,9 +7,6 @@ export interface Call {
   globals: Globals;
   host: Host;
 }
-
-/** An exit code, or a plan for the launcher. */
-export type Outcome = number | Plan;
 
 /** One subcommand's face: parser and help are made from it. Its code is loaded only when it is called. */
 export interface Subcommand {

@@ -5,6 +5,7 @@ import { type AnyStep, compile, type Plan, step, template } from '@ctr-tools/pla
 import { poststopSteps } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
+import { groupOf } from '../state/group.ts';
 import { type Found, readRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has } from '../subcommand.ts';
@@ -40,7 +41,7 @@ export function run(call: Call): Plan | number {
 
 /** The steps that remove a container: processes, groups, hooks, files, in this order. */
 export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
-  const paths = Object.values(record.cgroup?.paths ?? {});
+  const paths = [...new Set(Object.values(record.cgroup?.paths ?? {}))];
   const spec = specOf(record);
   const state = () => stateJson(record, 'stopped', undefined);
   return [

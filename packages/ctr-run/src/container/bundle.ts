@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
+import { rootAnnotation } from '@ctr-tools/ufs-mount';
 
 /**
  * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be
@@ -45,6 +46,3 @@ function requireRoot(spec: Spec, from: string, bundle: string): void {
     );
   if (!found.isDirectory()) throw new Failure(`${from}: root.path: ${root} is not a directory`);
 }
-
-/** The annotation by which ufs-mount asks for a root made of layers. */
-export const rootAnnotation = 'org.ctr-tools.root';

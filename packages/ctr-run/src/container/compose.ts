@@ -1,23 +1,19 @@
 import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
-import type { Host, Tool } from '@ctr-tools/cli';
+import type { Host } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
-import { type Spec, serializeJson } from '@ctr-tools/oci';
+import { serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, peer, points, slot, step, template } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
-import { ufsMount } from '@ctr-tools/ufs-mount';
+import { rootAnnotation, ufsMount } from '@ctr-tools/ufs-mount';
+import { cgroupRecord } from './cgroup-record.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
 import { recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
 import { childPid } from './state-json.ts';
-
-/** One tool's part of a container: its facts, then its steps. */
-function part<O, F>(tool: Tool<O, F>, spec: Spec, host: Host): AnyStep[] {
-  return tool.steps(spec, tool.gather(undefined, spec, host));
-}
 
 /** Hooks that run on the host while the container waits with its mounts made. */
 function runtimeHooks({ spec, context }: Making): AnyStep[] {
@@ -69,31 +65,50 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
 }
 
 /**
- * All steps of a container: everybody's part of its spec and the lifecycle around them.
- * `packages/plan` puts them in order by their phases.
+ * What every tool needs to know of the machine for one container: the impure half.
+ * Throws a `Failure` for what cannot be made here.
  */
-export function containerSteps(making: Making, host: Host): AnyStep[] {
-  const { spec, context } = making;
+export function gatherContainer({ spec, context, course }: Making, host: Host) {
   const within: Host = { ...host, container: context };
-  const cgroup = cgLimit.gather(undefined, spec, within);
-  const record = cgroupRecord(cgroup);
-  const recorded: Making = { ...making, ...(record && { cgroup: record }) };
+  const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
+  return {
+    cgroup: cgLimit.gather(undefined, spec, within),
+    namespaces: nsEnter.gather(undefined, spec, within),
+    layers: ufsMount.gather(undefined, spec, within),
+    rootfs: gatherRootfs(spec, within, { rootSlotFilled }),
+    process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
+    capabilities: capsDrop.gather(undefined, spec, within),
+    label: aaConfine.gather(undefined, spec, within),
+    filter: seccompLoad.gather(undefined, spec, within),
+  };
+}
+
+export type ContainerFacts = ReturnType<typeof gatherContainer>;
+
+/**
+ * All steps of a container: everybody's part of its spec and the lifecycle around them.
+ * Pure. `packages/plan` puts them in order by their phases.
+ */
+export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[] {
+  const { spec, context } = making;
+  const cgroup = cgroupRecord(facts.cgroup);
+  const recorded: Making = { ...making, ...(cgroup && { cgroup }) };
   return [
     ...poststopCarriers(spec, context.state),
     ...takeName(recorded, serializeJson(spec)),
     ...stdinSteps(making),
-    ...cgLimit.steps(spec, cgroup),
-    ...part(nsEnter, spec, within),
+    ...cgLimit.steps(spec, facts.cgroup),
+    ...nsEnter.steps(spec, facts.namespaces),
     ...recordBirth(recorded),
     ...runtimeHooks(making),
     ...insideHooks(making),
     // Its root phase begins with cutting the mounts off from the host's; only then are layers mounted.
-    ...rootfsSteps(spec, gatherRootfs(spec, within)),
-    ...part(ufsMount, spec, within),
-    ...processSteps(spec, gatherProcess(spec, within, { awaitStart: making.course === 'create' })),
-    ...part(capsDrop, spec, within),
-    ...part(aaConfine, spec, within),
-    ...part(seccompLoad, spec, within),
+    ...rootfsSteps(spec, facts.rootfs),
+    ...ufsMount.steps(spec, facts.layers),
+    ...processSteps(spec, facts.process),
+    ...capsDrop.steps(spec, facts.capabilities),
+    ...aaConfine.steps(spec, facts.label),
+    ...seccompLoad.steps(spec, facts.filter),
     ...recordReady(recorded),
     ...stayOrGo(recorded),
   ];

@@ -7,7 +7,7 @@ import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
-import { containerSteps } from './compose.ts';
+import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { childPid, stateJson } from './state-json.ts';
 
@@ -91,5 +91,5 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Plan {
-  return compile([containerSteps(made, host)], mannerOf(globals, exit));
+  return compile([containerSteps(made, gatherContainer(made, host))], mannerOf(globals, exit));
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
@@ -5,7 +6,7 @@ import { type Host, type Parsed, type Tool, UsageError } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
 import { defaultSpec, rootlessSpec, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
-import { amendRootfs } from '@ctr-tools/rootfs';
+import { amendRootfs, parseVolume } from '@ctr-tools/rootfs';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
 import { ufsMount } from '@ctr-tools/ufs-mount';
 import { type Call, has, many, one } from '../subcommand.ts';
@@ -88,15 +89,11 @@ function withRoot(spec: Spec, call: Call): Spec {
   if (image !== undefined || temp) {
     amended = through(ufsMount, amended, { temp: temp ? on : undefined }, [image ?? rootfs!], host);
   }
-  return amendRootfs(
-    amended,
-    {
-      ...(image === undefined && !temp && rootfs !== undefined && { rootPath: rootfs }),
-      readonly,
-      volumes: many(call, 'volume'),
-    },
-    host,
-  );
+  return amendRootfs(amended, {
+    ...(image === undefined && !temp && rootfs !== undefined && { rootPath: resolve(host.cwd, rootfs) }),
+    readonly,
+    mounts: many(call, 'volume').map((text) => parseVolume(text, host.cwd)),
+  });
 }
 
 function withCapabilities(spec: Spec, call: Call): Spec {

@@ -4,7 +4,7 @@ import type { CgroupRecord } from './record.ts';
 /** The one group that tells a container's processes: v2's, else the freezer's, else any. */
 export function groupOf(record: { cgroup?: CgroupRecord }): string | undefined {
   const paths = record.cgroup?.paths;
-  return paths && (paths['freezer'] ?? paths['unified'] ?? paths['pids'] ?? Object.values(paths)[0]);
+  return paths && (paths.freezer ?? paths.unified ?? paths.pids ?? Object.values(paths)[0]);
 }
 
 /** PIDs in a group and the groups below it (cgroups(7), cgroup.procs). A group that is gone holds none. */

@@ -1,0 +1,105 @@
+/** Bundles for tests: a busybox root made here, and configs as engines and people have them. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import type { Spec } from '@ctr-tools/oci';
+import { bin, tempDir } from '../../../test/support.ts';
+
+/** busybox from Debian's package busybox-static: one program that needs no library. */
+export const busybox =
+  ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path)) ?? '/bin/busybox';
+
+const applets = [
+  'sh',
+  'true',
+  'false',
+  'cat',
+  'id',
+  'hostname',
+  'ls',
+  'stat',
+  'mount',
+  'sleep',
+  'kill',
+  'env',
+  'pwd',
+  'ps',
+  'ip',
+  'grep',
+  'dd',
+  'touch',
+  'mkdir',
+  'mknod',
+  'umount',
+  'chmod',
+  'tty',
+  'stty',
+  'readlink',
+  'wc',
+  'sort',
+  'head',
+  'tr',
+  'ulimit',
+  'umask',
+  'sysctl',
+  'nice',
+  'test',
+  'echo',
+  'seq',
+  'find',
+  'cut',
+  'date',
+];
+
+/** A root file system with busybox under the names of its applets. */
+export function busyboxRoot(directory: string): string {
+  for (const path of ['bin', 'etc', 'proc', 'dev', 'sys', 'tmp', 'root', 'home/user'])
+    mkdirSync(`${directory}/${path}`, { recursive: true });
+  chmodSync(`${directory}/tmp`, 0o1777);
+  copyFileSync(busybox, `${directory}/bin/busybox`);
+  chmodSync(`${directory}/bin/busybox`, 0o755);
+  for (const name of applets)
+    if (!existsSync(`${directory}/bin/${name}`)) symlinkSync('busybox', `${directory}/bin/${name}`);
+  writeFileSync(
+    `${directory}/etc/passwd`,
+    'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n',
+  );
+  writeFileSync(`${directory}/etc/group`, 'root:x:0:\nuser:x:1000:\n');
+  return directory;
+}
+
+export type Maker = 'runc' | 'ctr-run';
+
+/** The config.json that `runc spec` or `ctr-run spec` writes, without a terminal. */
+export function specBy(maker: Maker, args: readonly string[]): Spec {
+  const directory = tempDir('spec');
+  if (maker === 'runc') execFileSync('runc', ['spec'], { cwd: directory });
+  else execFileSync(`${bin}/ctr-run`, ['spec', '--bundle', directory]);
+  const spec = JSON.parse(readFileSync(`${directory}/config.json`, 'utf8')) as Spec;
+  return { ...spec, process: { ...spec.process!, terminal: false, args: [...args] } };
+}
+
+/** A new bundle with a busybox root. `change` edits the spec before it is written. */
+export function makeBundle(
+  args: readonly string[],
+  change: (spec: Spec) => void = () => {},
+  maker: Maker = 'ctr-run',
+): string {
+  const directory = tempDir('bundle');
+  busyboxRoot(`${directory}/rootfs`);
+  const spec = specBy(maker, args);
+  change(spec);
+  writeFileSync(`${directory}/config.json`, JSON.stringify(spec));
+  return directory;
+}
+
+let made = 0;
+/** An ID of our own for a test's container. */
+export const testId = (): string => `ctr-test-${process.pid}-${++made}`;

@@ -1,0 +1,170 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { needs, run, runTool, tempDir } from '../../../test/support.ts';
+import { busyboxRoot, makeBundle, testId } from './bundles.ts';
+
+/** Everything on the machine that a failed start could have left. */
+function traces(): string {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  const groups = run('find', ['/sys/fs/cgroup', '-type', 'd', '-name', 'ctr-test-*']).stdout;
+  let states: string[] = [];
+  try {
+    states = readdirSync('/run/ctr-run');
+  } catch {
+    // No container was ever made here.
+  }
+  return JSON.stringify({ mounts, groups, states });
+}
+
+interface Refusal {
+  what: string;
+  prepare(): { bundle: string; id?: string };
+  status: number;
+  words: RegExp;
+}
+
+const edited = (change: Parameters<typeof makeBundle>[1], args = ['/bin/true']) => ({
+  bundle: makeBundle(args, change),
+});
+const written = (text: string | Buffer) => {
+  const bundle = tempDir('bad');
+  busyboxRoot(`${bundle}/rootfs`);
+  writeFileSync(`${bundle}/config.json`, text);
+  return { bundle };
+};
+
+const refusals: Refusal[] = [
+  {
+    what: 'a missing command',
+    prepare: () => edited(undefined, ['/bin/no-such']),
+    status: 127,
+    words: /no-such/,
+  },
+  {
+    what: 'a command that is no program',
+    prepare: () => edited(undefined, ['/etc/passwd']),
+    status: 126,
+    words: /\/etc\/passwd/,
+  },
+  {
+    what: 'a bad mount source',
+    prepare: () =>
+      edited((s) =>
+        s.mounts!.push({ destination: '/x', type: 'bind', source: '/no/such/source', options: ['bind'] }),
+      ),
+    status: 1,
+    words: /\/no\/such\/source/,
+  },
+  {
+    what: 'a file system that the kernel does not know',
+    prepare: () => edited((s) => s.mounts!.push({ destination: '/x', type: 'nosuchfs', source: 'x' })),
+    status: 1,
+    words: /nosuchfs/,
+  },
+  {
+    what: 'a seccomp action that is none',
+    prepare: () => edited((s) => (s.linux!.seccomp = { defaultAction: 'SCMP_ACT_NONSENSE' as never })),
+    status: 1,
+    words: /linux\.seccomp\.defaultAction.*SCMP_ACT_NONSENSE/,
+  },
+  {
+    what: 'a wrong type deep inside',
+    prepare: () => edited((s) => (s.linux!.resources = { memory: { limit: 'lots' as never } })),
+    status: 1,
+    words: /linux\.resources\.memory\.limit.*lots/,
+  },
+  {
+    what: 'random bytes',
+    prepare: () => written(Buffer.from([0xff, 0x00, 0x80, 0x7b, 0x22])),
+    status: 1,
+    words: /UTF-8|JSON/,
+  },
+  {
+    what: 'truncated JSON',
+    prepare: () => written('{"ociVersion": "1.0.2", "process": {'),
+    status: 1,
+    words: /line 1/,
+  },
+  { what: 'JSON of the wrong shape', prepare: () => written('[1, 2]'), status: 1, words: /object/ },
+  {
+    what: 'another major version',
+    prepare: () => edited((s) => (s.ociVersion = '2.0.0')),
+    status: 1,
+    words: /ociVersion.*2\.0\.0/,
+  },
+  {
+    what: 'a spec for another system',
+    prepare: () =>
+      written(
+        '{"ociVersion":"1.0.2","process":{"cwd":"C:\\\\","args":["cmd"]},"root":{"path":"rootfs"},"windows":{"layerFolders":["x"]}}',
+      ),
+    status: 1,
+    words: /windows/i,
+  },
+  {
+    what: 'a bundle without a root file system',
+    prepare: () => {
+      const made = edited(undefined);
+      rmSync(`${made.bundle}/rootfs`, { recursive: true });
+      return made;
+    },
+    status: 1,
+    words: /rootfs/,
+  },
+  {
+    what: 'a bundle without config.json',
+    prepare: () => {
+      const bundle = tempDir('empty');
+      mkdirSync(`${bundle}/rootfs`);
+      return { bundle };
+    },
+    status: 1,
+    words: /no config\.json.*--image/,
+  },
+  {
+    what: 'an ID with a slash',
+    prepare: () => ({ ...edited(undefined), id: 'a/b' }),
+    status: 1,
+    words: /"a\/b"/,
+  },
+  {
+    what: 'an ID that climbs',
+    prepare: () => ({ ...edited(undefined), id: '..' }),
+    status: 1,
+    words: /"\.\."/,
+  },
+];
+
+describe('refused with one clear line, the right exit code, and nothing left', () => {
+  test.each(refusals)('$what', ({ prepare, status, words }) => {
+    const { bundle, id = testId() } = prepare();
+    const before = traces();
+    const ended = runTool('ctr-run', ['run', '--bundle', bundle, id]);
+    expect(ended.stderr).toMatch(words);
+    expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(ended.stderr).toMatch(/^ctr-run: /);
+    expect(ended.stdout).toBe('');
+    expect(ended.status).toBe(status);
+    expect(traces()).toBe(before);
+  });
+});
+
+test('an unknown minor version is no reason to refuse', (context) => {
+  needs(context, 'root');
+  const bundle = makeBundle(['/bin/true'], (s) => (s.ociVersion = '1.99.0'));
+  expect(runTool('ctr-run', ['run', '--bundle', bundle, testId()])).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('a step that fails, wherever it is, leaves nothing', (context) => {
+  needs(context, 'root');
+  const id = testId();
+  const bundle = makeBundle(['/bin/true']);
+  const plan = runTool('ctr-run', ['plan', '--bundle', bundle, id]).stdout.trimEnd().split('\n');
+  expect(plan.length).toBeGreaterThan(40);
+  const before = traces();
+  for (let n = 0; n < plan.length; n++) {
+    const ended = runTool('ctr-run', ['--fault', String(n), 'run', '--bundle', bundle, id]);
+    expect(`${n}: ${ended.status} ${ended.stderr}`, plan[n]).not.toMatch(/: 0 /);
+    expect(traces(), `after a failure at ${plan[n]}`).toBe(before);
+  }
+});
