@@ -1,0 +1,219 @@
+/** `--show`: the machine's namespaces, or those of one process. */
+import {
+  type Branch,
+  err,
+  Failure,
+  type Host,
+  out,
+  type Parsed,
+  printable,
+  renderTable,
+  treeLines,
+  UsageError,
+  wantsColor,
+} from '@ctr-tools/cli';
+import { containerPid } from '../find-target.ts';
+import { fileOf } from '../kinds.ts';
+import { typeOption } from '../options.ts';
+import { namespaceOf } from '../proc.ts';
+import { parseTarget } from '../target.ts';
+import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
+import { type Cell, chooseColumns, columns, holderWords, type Row } from './columns.ts';
+import { namespaceTree, processTrees, rowOf, type TreeKind } from './tree.ts';
+
+interface Style {
+  host: Host;
+  json: boolean;
+  raw: boolean;
+  bare: boolean;
+}
+
+export function show(parsed: Parsed, host: Host): number {
+  const given = (name: string): string | undefined => parsed.flags.get(name)?.[0];
+  const style = {
+    host,
+    json: given('json') !== undefined,
+    raw: given('raw') !== undefined,
+    bare: given('noheadings') !== undefined,
+  };
+  const words = [given('show') || undefined, ...parsed.operands].filter((word) => word !== undefined);
+  if (words.length > 1) throw new UsageError(`--show takes one process; here are ${words.join(' and ')}`);
+  const types = typeOption(parsed.flags.get('type') ?? []);
+  const wanted = types && new Set([...types].map(fileOf));
+  const machine = collect();
+  const [word] = words;
+  if (word !== undefined) {
+    showProcess(machine, pidOf(word, host), style, (type) => !wanted || wanted.has(type as never));
+    return 0;
+  }
+  const namespaces = [...machine.namespaces.values()]
+    .filter(({ type }) => !wanted || wanted.has(type))
+    .sort((a, b) => a.ns - b.ns);
+  const chosen = chooseColumns(given('output'), given('output-all') !== undefined);
+  const tree = treeKind(given('tree'));
+  if (tree) showTree(namespaces, tree, chosen, style);
+  else if (style.json)
+    json({ namespaces: namespaces.map((n) => record(rowOf(n), chosen, given('output') === undefined)) });
+  else
+    print(
+      chosen,
+      namespaces.map((n) => cells(rowOf(n), chosen)),
+      style,
+    );
+  if (machine.hidden > 0 && !style.json)
+    err(
+      `ns-enter: the namespaces of ${machine.hidden} processes of others are not ours to see; as root all are shown\n`,
+    );
+  return 0;
+}
+
+function treeKind(value: string | undefined): TreeKind | undefined {
+  if (value === undefined) return undefined;
+  if (value === '' || value === 'owner') return 'owner';
+  if (value === 'parent' || value === 'process') return value;
+  throw new UsageError(`--tree is "${value}"; it is owner, parent or process`);
+}
+
+function pidOf(word: string, host: Host): number {
+  if (word === 'self') return host.pid;
+  const target = parseTarget(word);
+  if (target.by === 'container') return containerPid(target.id, host);
+  if (target.by === 'pid') return target.pid;
+  throw new UsageError(`--show ${word}: a process is a PID, self, or a container's ID`);
+}
+
+const cells = (row: Row, chosen: readonly string[]): Cell[] => chosen.map((name) => columns[name]!.cell(row));
+
+function record(row: Row, chosen: readonly string[], whole: boolean): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const name of chosen) if (name !== 'HELD') fields[name.toLowerCase()] = columns[name]!.cell(row);
+  if (whole || chosen.includes('HELD')) fields.held = row.namespace.holders;
+  return fields;
+}
+
+const json = (value: unknown): void => out(`${JSON.stringify(value, null, 2)}\n`);
+
+function print(
+  chosen: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  { host, raw, bare }: Style,
+): void {
+  const text = rows.map((row) => row.map((cell) => printable(String(cell ?? ''))));
+  if (raw) {
+    // As lsns(8): one space between, and what would break a column is escaped.
+    const line = (row: readonly string[]): string =>
+      `${row.map((cell) => cell.replace(/ /g, '\\x20') || '-').join(' ')}\n`;
+    out((bare ? '' : line(chosen)) + text.map(line).join(''));
+    return;
+  }
+  const shape = chosen.map((title) => ({
+    title,
+    ...(columns[title]?.right && { align: 'right' as const }),
+    ...((title === 'COMMAND' || title === 'HELD') && { shrink: true }),
+  }));
+  out(
+    renderTable(shape, text, {
+      ...(host.tty[1] && { width: host.columns }),
+      color: wantsColor(host, 1),
+      bare,
+    }),
+  );
+}
+
+function showTree(
+  namespaces: readonly Namespace[],
+  tree: TreeKind,
+  chosen: readonly string[],
+  style: Style,
+): void {
+  const roots = tree === 'process' ? processTrees(namespaces) : namespaceTree(namespaces, tree);
+  if (style.json) {
+    const node = ({ value, children }: Branch<Row>): unknown => ({
+      ...record(value, chosen, false),
+      ...(children.length > 0 && { children: children.map(node) }),
+    });
+    json({ namespaces: roots.map(node) });
+    return;
+  }
+  // The tree is drawn in the column that names what it is a tree of.
+  const drawn = tree === 'process' ? 'COMMAND' : 'NS';
+  const titles = chosen.includes(drawn) ? chosen : [drawn, ...chosen];
+  const rows = [...treeLines(roots)].map(({ prefix, value }) =>
+    titles.map((name) => {
+      const cell = columns[name]!.cell(value);
+      return name === drawn ? `${prefix}${cell ?? ''}` : cell;
+    }),
+  );
+  print(titles, drawn === 'NS' ? padFirst(rows, titles.indexOf('NS')) : rows, style);
+}
+
+/** Numbers stand to the right, but branches of a tree to the left. */
+function padFirst(rows: Cell[][], at: number): Cell[][] {
+  const width = Math.max(0, ...rows.map((row) => [...String(row[at])].length));
+  return rows.map((row) =>
+    row.map((cell, i) => (i === at ? String(cell) + ' '.repeat(width - [...String(cell)].length) : cell)),
+  );
+}
+
+/** Which namespaces are a process's own, and which it shares with the host: what people compare /proc/PID/ns for by hand. */
+function showProcess(machine: Machine, pid: number, style: Style, wanted: (type: string) => boolean): void {
+  const process = processInfo(pid);
+  if (!process) throw new Failure(`--show ${pid}: there is no such process`);
+  const rows = files.filter(wanted).flatMap((type) => {
+    let ns: number | undefined;
+    try {
+      ns = namespaceOf(pid, type);
+    } catch {
+      throw new Failure(
+        `--show ${pid}: the process belongs to UID ${process.uid}, and its namespaces are not yours to see (ptrace(2), PTRACE_MODE_READ); ask as root`,
+      );
+    }
+    const namespace = ns === undefined ? undefined : machine.namespaces.get(ns);
+    return namespace ? [{ type, namespace, host: isHosts(type, namespace.ns) }] : [];
+  });
+  const view = rows.map(({ type, namespace, host }) => ({
+    type,
+    ns: namespace.ns,
+    whose: host === undefined ? 'unknown' : host ? 'host' : 'own',
+    nprocs: namespace.processes.length,
+    pns: namespace.parent ?? null,
+    ons: namespace.owner ?? null,
+    held: namespace.holders,
+  }));
+  if (style.json) {
+    json({ pid, command: process.command, namespaces: view });
+    return;
+  }
+  const titles = ['TYPE', 'NS', 'WHOSE', 'NPROCS', 'PNS', 'ONS', 'HELD'];
+  const text = view.map((v) => [
+    v.type,
+    v.ns,
+    v.whose,
+    v.nprocs,
+    v.pns,
+    v.ons,
+    v.held.map(holderWords).join(', '),
+  ]);
+  print(titles, text, style);
+}
+
+/**
+ * Inodes of the first namespaces, fixed since Linux 3.8 (include/linux/proc_ns.h); for those
+ * who may not look at process 1.
+ */
+const initial: Readonly<Record<string, number>> = {
+  ipc: 0xefffffff,
+  uts: 0xeffffffe,
+  user: 0xeffffffd,
+  pid: 0xeffffffc,
+  cgroup: 0xeffffffb,
+  time: 0xeffffffa,
+};
+
+function isHosts(type: Namespace['type'], ns: number): boolean | undefined {
+  try {
+    return namespaceOf(1, type) === ns;
+  } catch {
+    return initial[type] === undefined ? undefined : initial[type] === ns;
+  }
+}

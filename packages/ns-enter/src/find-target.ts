@@ -1,0 +1,136 @@
+/** Finding what `--target` names, and reading what is asked of it, once. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
+import { cgroupHierarchies, matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
+import type { CallerFacts, TargetFacts } from './facts.ts';
+import type { Options } from './options.ts';
+import { isGone, namespaceOf, readEnviron, readStat, readStatus, type Stat } from './proc.ts';
+
+export interface Pins {
+  directory: string;
+  files: ReadonlySet<string>;
+}
+
+export function findTarget(options: Options, host: Host, caller: CallerFacts): TargetFacts | Pins {
+  const { target } = options;
+  if (target?.by === 'pins') return findPins(resolve(host.cwd, target.directory), options);
+  if (target?.by === 'container') return readTarget(containerPid(target.id, host), options, caller);
+  return readTarget(target!.pid, options, caller, target!.inode);
+}
+
+function findPins(directory: string, options: Options): Pins {
+  if (options.netSocket !== undefined || options.joinCgroup || options.followContext || options.env)
+    throw new Failure(
+      `${directory} holds namespaces, and no process to take a socket, a cgroup, a context or variables from`,
+    );
+  let names: string[];
+  try {
+    if (!statSync(directory).isDirectory())
+      throw new Failure(
+        `--target ${directory}: a path is a directory made by --pin; a single file is joined with --net=FILE`,
+      );
+    names = readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(
+      `--target ${directory}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such directory' : (error as Error).message}`,
+    );
+  }
+  return { directory, files: new Set(names.filter((name) => name in namespaceFlags)) };
+}
+
+/** The PID of a container of ctr-run's, from its state (runtime.md, State). */
+export function containerPid(id: string, host: Host): number {
+  const runtime = host.env.get('XDG_RUNTIME_DIR');
+  const root =
+    host.env.get('CTR_STATE_ROOT') || (host.euid === 0 || !runtime ? '/run/ctr-run' : `${runtime}/ctr-run`);
+  if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..')
+    throw new Failure(`--target ${id}: neither a PID nor a container's ID`);
+  let text: string;
+  try {
+    text = readFileSync(join(resolve(host.cwd, root), id, 'state.json'), 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Failure(
+      code === 'ENOENT'
+        ? `--target ${id}: no container of that ID in ${root} (CTR_STATE_ROOT names another place)`
+        : `--target ${id}: ${message}`,
+    );
+  }
+  const state = JSON.parse(text) as { pid?: number; startTime?: number };
+  if (!state.pid) throw new Failure(`--target ${id}: the container has no process`);
+  const stat = statOf(state.pid);
+  if (!stat || stat.state === 'Z' || (state.startTime !== undefined && state.startTime !== stat.startTime))
+    throw new Failure(`--target ${id}: the container has stopped`);
+  return state.pid;
+}
+
+function statOf(pid: number): Stat | undefined {
+  try {
+    return readStat(pid);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: bigint): TargetFacts {
+  const stat = statOf(pid);
+  if (!stat) throw new Failure(`--target ${pid}: there is no such process`);
+  if (stat.state === 'Z' || stat.state === 'X')
+    throw new Failure(
+      `--target ${pid}: the process has exited and only waits to be reaped by its parent ${stat.ppid}; its namespaces are gone`,
+    );
+  try {
+    const namespaces: Partial<Record<NamespaceFile, number>> = {};
+    if (joinsAny(options)) {
+      for (const file of Object.keys(namespaceFlags) as NamespaceFile[]) {
+        const found = namespaceOf(pid, file);
+        if (found !== undefined) namespaces[file] = found;
+      }
+    }
+    const { uid, gid } = readStatus(pid);
+    return {
+      pid,
+      startTime: stat.startTime,
+      ...(inode !== undefined && { inode }),
+      namespaces,
+      uid,
+      gid,
+      ...(options.env && { environ: readEnviron(pid) }),
+      ...(options.followContext && { context: selinuxContext(pid) }),
+      ...(options.joinCgroup && { cgroups: cgroupFiles(pid) }),
+    };
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    if (isGone(error)) throw new Failure(`--target ${pid}: the process has ended`);
+    const denied = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (!denied) throw error;
+    throw new Failure(
+      `look at process ${pid}: permission denied; it belongs to UID ${readStatus(pid).uid} and you are UID ${caller.uid}. ` +
+        'It takes root, or the same user and a process that gave up nothing (ptrace(2), PTRACE_MODE_READ)',
+    );
+  }
+}
+
+const joinsAny = (o: Options): boolean => o.all || o.userParent || o.join.some((j) => j.file === undefined);
+
+/**
+ * The file of each hierarchy by which a process joins the target's group. On v1 it is
+ * `tasks`: a single-threaded process that writes 0 there moves only itself, without the
+ * grace period that `cgroup.procs` waits for.
+ */
+function cgroupFiles(pid: number): string[] {
+  const unified = cgroupHierarchies().mode === 'v2';
+  const { hierarchies } = matchHierarchies(readCgroups(pid), readMountinfo(), unified);
+  if (hierarchies.length === 0) throw new Failure(`--join-cgroup: no cgroup hierarchy is mounted here`);
+  return hierarchies.map((h) => join(h.directory, h.version === 2 ? 'cgroup.procs' : 'tasks'));
+}
+
+function selinuxContext(pid: number): string {
+  if (!statSync('/sys/fs/selinux/enforce', { throwIfNoEntry: false }))
+    throw new Failure('--follow-context: SELinux is not enabled on this machine; leave it out');
+  return readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/\0$/, '');
+}

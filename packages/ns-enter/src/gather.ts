@@ -1,0 +1,218 @@
+/** The impure step: what the decisions of `amend` and `steps` need to know of the machine. */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import type { IDMapping, Spec } from '@ctr-tools/oci';
+import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
+import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
+import { findTarget } from './find-target.ts';
+import { fileOf, type Kind, kinds, optionOf } from './kinds.ts';
+import {
+  type Block,
+  overlay,
+  parseMapFile,
+  parseSubordinate,
+  rangesOf,
+  type SubordinateRange,
+} from './maps.ts';
+import { inspectFile } from './namespace-file.ts';
+import { isTargets, type MapOption, type Options } from './options.ts';
+import { namespaceOf, readStatus } from './proc.ts';
+
+export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
+  const caller = gatherCaller(host);
+  const found = options?.target ? findTarget(options, host, caller) : undefined;
+  const target = found && 'pid' in found ? found : undefined;
+  const joins = options ? joinsOf(options, caller, found) : [];
+  checkKinds(options?.create ?? [], spec, caller);
+  const inodes: Record<string, number> = {};
+  const named = [
+    ...joins,
+    ...(spec.linux?.namespaces ?? []).flatMap(({ type, path }) => (path ? [{ kind: type, path }] : [])),
+  ];
+  for (const { kind, path } of named) inodes[path] = inspectFile(kind, path);
+  const maps = options ? gatherMaps(options, host, caller) : {};
+  const root = options?.root;
+  return {
+    ...(options && { options }),
+    caller,
+    ...(target && { target }),
+    joins,
+    inodes,
+    ...maps,
+    lastCapability: Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1')),
+    procInRoot: root !== undefined && !isTargets(root) && isDirectory(join(root, 'proc')),
+  };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function gatherCaller(host: Host): CallerFacts {
+  const status = readStatus(host.pid);
+  const namespaces: Partial<Record<NamespaceFile, number>> = {};
+  for (const file of Object.keys(namespaceFlags) as NamespaceFile[]) {
+    // The planner is the launcher's child, and in the same namespaces.
+    const inode = namespaceOf('self', file);
+    if (inode !== undefined) namespaces[file] = inode;
+  }
+  const name = userName(host.euid);
+  const newuidmap = findHelper('newuidmap', host);
+  const newgidmap = findHelper('newgidmap', host);
+  return {
+    uid: host.euid,
+    gid: host.egid,
+    effective: capabilitiesThen(host, status.effective),
+    permitted: status.permitted,
+    namespaces,
+    subuids: rangesOf(subordinates('/etc/subuid'), host.euid, name),
+    // Group ranges belong to users as well (subgid(5)).
+    subgids: rangesOf(subordinates('/etc/subgid'), host.euid, name),
+    ...(newuidmap && { newuidmap }),
+    ...(newgidmap && { newgidmap }),
+    rootfsVariable: host.env.has('CTR_ROOTFS'),
+  };
+}
+
+/** In a fused chain an earlier link may give capabilities up before our steps. */
+function capabilitiesThen(host: Host, now: bigint): bigint {
+  const last = host.earlier?.findLast((step) => step.op === 'capset')?.args.effective;
+  return typeof last === 'bigint' || typeof last === 'number' ? now & BigInt(last) : now;
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * The files alone are read. Where nsswitch.conf(5) names another source (sssd), `getsubids`
+ * would know more; then ranges are given with INNER:OUTER:COUNT, and newuidmap(1) checks them.
+ */
+const subordinates = (path: string): SubordinateRange[] => parseSubordinate(readIfThere(path));
+
+function userName(uid: number): string | undefined {
+  return readIfThere('/etc/passwd')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields[2] === String(uid))?.[0];
+}
+
+function idByName(flag: 'map-user' | 'map-group', word: string): number {
+  if (/^\d+$/.test(word)) return Number(word);
+  const file = flag === 'map-user' ? '/etc/passwd' : '/etc/group';
+  const line = readIfThere(file)
+    .split('\n')
+    .map((text) => text.split(':'))
+    .find((fields) => fields[0] === word);
+  if (!line?.[2]) throw new Failure(`--${flag} ${word}: no such name in ${file}; give a number`);
+  return Number(line[2]);
+}
+
+/** Set-user-ID helpers are taken from the caller's PATH, then from where they usually are. */
+function findHelper(name: string, host: Host): string | undefined {
+  const path = `${host.env.get('PATH') ?? ''}:/usr/bin:/bin:/usr/local/bin`;
+  return path
+    .split(':')
+    .filter((dir) => dir.startsWith('/'))
+    .map((dir) => join(dir, name))
+    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+}
+
+/** A kind that this kernel was built without has no file in /proc/self/ns. */
+function checkKinds(create: readonly Kind[], spec: Spec, caller: CallerFacts): void {
+  const wanted = [...create, ...(spec.linux?.namespaces ?? []).map(({ type }) => type)];
+  for (const kind of wanted) {
+    if (caller.namespaces[fileOf(kind)] !== undefined) continue;
+    const config =
+      kind === 'mount'
+        ? 'NAMESPACES'
+        : `${kind === 'network' ? 'NET' : kind === 'cgroup' ? 'CGROUPS' : kind.toUpperCase()}_NS`;
+    throw new Failure(
+      `this kernel has no ${optionOf(kind)} namespaces (CONFIG_${config}); leave ${optionOf(kind)} out`,
+    );
+  }
+}
+
+function joinsOf(
+  options: Options,
+  caller: CallerFacts,
+  found: TargetFacts | { directory: string; files: ReadonlySet<string> } | undefined,
+): { kind: Kind; path: string }[] {
+  const byFile = new Map(options.join.map((j) => [j.kind, j.file]));
+  return kinds.flatMap((kind) => {
+    const named = byFile.get(kind);
+    if (named !== undefined) return [{ kind, path: named }];
+    const file = fileOf(kind);
+    if (!found || (!byFile.has(kind) && !options.all) || options.create.includes(kind)) return [];
+    if (!('pid' in found)) {
+      if (found.files.has(file)) return [{ kind, path: join(found.directory, file) }];
+      if (!byFile.has(kind)) return [];
+      throw new Failure(
+        `no ${optionOf(kind)} namespace is pinned in ${found.directory} (it has ${[...found.files].join(', ') || 'none'})`,
+      );
+    }
+    if (found.namespaces[file] === undefined) {
+      if (!byFile.has(kind)) return [];
+      throw new Failure(`this kernel has no ${optionOf(kind)} namespaces; leave --${optionOf(kind)} out`);
+    }
+    if (!byFile.has(kind) && found.namespaces[file] === caller.namespaces[file]) return [];
+    return [{ kind, path: `/proc/${found.pid}/ns/${file}` }];
+  });
+}
+
+/** What the `--map-*` flags come to. */
+function gatherMaps(o: Options, host: Host, caller: CallerFacts): Pick<Facts, 'uidMappings' | 'gidMappings'> {
+  const one = (flag: 'map-user' | 'map-group', word: string | undefined, own: number) =>
+    word === undefined ? undefined : { inner: word === 'current' ? own : idByName(flag, word), outer: own };
+  const map = (
+    flag: 'map-users' | 'map-groups',
+    ranges: readonly MapOption[],
+    single: { inner: number; outer: number } | undefined,
+  ): readonly IDMapping[] | undefined => {
+    if (ranges.length === 0 && !single) return undefined;
+    return overlay(
+      single,
+      ranges.flatMap((range) => blocks(flag, range, host, caller)),
+    );
+  };
+  const uidMappings = map('map-users', o.mapUsers, one('map-user', o.mapUser, host.euid));
+  const gidMappings = map('map-groups', o.mapGroups, one('map-group', o.mapGroup, host.egid));
+  return { ...(uidMappings && { uidMappings }), ...(gidMappings && { gidMappings }) };
+}
+
+function blocks(
+  flag: 'map-users' | 'map-groups',
+  range: MapOption,
+  host: Host,
+  caller: CallerFacts,
+): Block[] {
+  if (typeof range === 'object') return [range];
+  const users = flag === 'map-users';
+  if (range === 'all')
+    // What is inside for us is outside for the new namespace.
+    return parseMapFile(readFileSync(`/proc/self/${users ? 'uid' : 'gid'}_map`, 'latin1')).map((m) => ({
+      containerID: m.containerID,
+      hostID: m.containerID,
+      size: m.size,
+    }));
+  const file = users ? '/etc/subuid' : '/etc/subgid';
+  const first = (users ? caller.subuids : caller.subgids)[0];
+  if (!first)
+    throw new Failure(
+      `--${flag} ${range}: ${file} has no range for ${userName(host.euid) ?? `UID ${host.euid}`}; ` +
+        `root adds one with usermod --add-sub${users ? 'uids' : 'gids'} 100000-165535 USER`,
+    );
+  return [
+    {
+      containerID: range === 'auto' ? 0 : first.start,
+      hostID: first.start,
+      size: first.count,
+      ...(range === 'auto' && { movable: true }),
+    },
+  ];
+}

@@ -1,0 +1,28 @@
+import type { Tool } from '@ctr-tools/cli';
+import { amend } from './amend.ts';
+import type { Facts } from './facts.ts';
+import { examples, flags, notes, usage } from './flags.ts';
+import { gather } from './gather.ts';
+import { type Options, parseOptions } from './options.ts';
+import { steps } from './steps/index.ts';
+
+/** Namespaces, joined, created, kept and listed. */
+export const nsEnter: Tool<Options, Facts> = {
+  name: 'ns-enter',
+  summary: 'run a command in other namespaces, joined or new; list namespaces',
+  usage,
+  flags,
+  command: 'first-operand',
+  notes,
+  examples,
+  options: parseOptions,
+  gather,
+  amend,
+  steps,
+  async act(name, _options, parsed, host) {
+    if (name === 'unpin') return (await import('./act/unpin.ts')).unpin(parsed, host);
+    return (await import('./act/show.ts')).show(parsed, host);
+  },
+};
+
+export type { Facts, Options };

@@ -1,0 +1,36 @@
+/** What a person can do when the kernel refuses (clone(2), unshare(2), setns(2), ERRORS). */
+import type { Facts } from '../facts.ts';
+import { type Kind, kindWords } from '../kinds.ts';
+
+export function createHints(create: readonly Kind[], facts: Facts): Record<string, string> {
+  const user = create.includes('user');
+  return {
+    EPERM: user
+      ? 'user namespaces are not allowed to you: see /proc/sys/user/max_user_namespaces, kernel.unprivileged_userns_clone (Debian) and kernel.apparmor_restrict_unprivileged_userns (Ubuntu); inside a chroot none can be made'
+      : `it takes CAP_SYS_ADMIN; without root add a user namespace, as --map-root-user does (you are UID ${facts.caller.uid})`,
+    EACCES: 'a security module forbids it (kernel.apparmor_restrict_unprivileged_userns on Ubuntu)',
+    ENOSPC: 'a limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested 32 deep',
+    EUSERS: 'namespaces are nested 32 deep',
+    EINVAL: `this kernel does not know one of ${kindWords(create.length ? create : ['pid'])} (or the cgroup cannot be entered)`,
+    EAGAIN: 'a limit on processes is reached (ulimit -u, pids.max of the cgroup)',
+    EBUSY:
+      'the cgroup cannot take processes: a group of cgroup v2 with controllers enabled for its children has none of its own',
+    EOPNOTSUPP: 'the cgroup is of a type that cannot take the process (cgroup.type is "domain invalid")',
+  };
+}
+
+export function joinHints(joins: readonly Kind[], facts: Facts): Record<string, string> {
+  const pid = joins.includes('pid')
+    ? '; a PID namespace can be joined only if it lies below the own one'
+    : '';
+  return {
+    EPERM:
+      facts.caller.effective === 0n
+        ? 'it takes CAP_SYS_ADMIN in the user namespace that owns it: become root, or join that user namespace too (--user)'
+        : 'it takes CAP_SYS_ADMIN in the user namespace that owns it; a user namespace can be joined by its owner or root of one above',
+    EINVAL: `not a namespace of that kind, or one that cannot be joined from here${pid}`,
+    ESRCH: 'the process has ended',
+    EUSERS: 'namespaces are nested 32 deep',
+    ENOMEM: 'a PID namespace whose first process has ended takes no new ones',
+  };
+}
