@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import { ERRNO } from '@ctr-tools/sys/constants';
 import { encodeBytes } from './bytes.ts';
 import type { Plan, PlannedStep } from './compile.ts';
 import { explainStep } from './explain.ts';
@@ -141,7 +141,7 @@ class Encoder {
 /** Number of an errno name on this machine; `any` is -1. */
 export function errnoNumber(name: string): number {
   if (name === 'any') return -1;
-  const number = (constants.errno as Record<string, number>)[name];
+  const number = ERRNO[name];
   if (number === undefined) throw new Error(`unknown errno ${name}`);
   return number;
 }

@@ -1,12 +1,6 @@
-import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { ERRNO, errnoName } from './constants/errno.ts';
 import { koffi } from './koffi.ts';
-
-/** The name of an errno: `ENOENT`; `errno 4242` for one that nobody knows. */
-export function errnoCode(errno: number): string {
-  for (const [name, number] of Object.entries(constants.errno)) if (number === errno) return name;
-  return `errno ${errno}`;
-}
 
 /** What the kernel answered, in words. */
 function errnoWords(errno: number): string {
@@ -24,7 +18,7 @@ export class SysError extends Error {
   readonly code: string;
 
   constructor(call: string, args: readonly unknown[], errno: number) {
-    const code = errnoCode(errno);
+    const code = errnoName(errno);
     super(`${call}(${args.map(spell).join(', ')}): ${code} (${errnoWords(errno)})`);
     this.call = call;
     this.args = args;
@@ -48,6 +42,6 @@ export function checked(call: string, args: readonly unknown[], run: () => numbe
     const result = run();
     if (result !== -1) return result;
     const errno = koffi().errno();
-    if (errno !== constants.errno.EINTR) throw new SysError(call, args, errno);
+    if (errno !== ERRNO.EINTR) throw new SysError(call, args, errno);
   }
 }

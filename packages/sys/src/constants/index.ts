@@ -1,5 +1,6 @@
 export * from './capabilities.ts';
 export * from './clone.ts';
+export * from './errno.ts';
 export * from './files.ts';
 export * from './limits.ts';
 export * from './mempolicy.ts';
