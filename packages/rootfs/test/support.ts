@@ -1,12 +1,17 @@
-import type { Host } from '@ctr-tools/cli';
+import type { ContainerContext, Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
 import { carryOut, cloneSteps, container, hostOf, processOf } from '../../process/test/support/container.ts';
 import { gatherRootfs, type RootfsFacts, rootfsSteps } from '../src/index.ts';
 
 /** Both rooms' steps for a container of that bundle, as `ctr-run` would put them together. */
-export function containerSteps(spec: Spec, bundle: string, change: Partial<Host> = {}): AnyStep[] {
-  const host = hostOf({ container: { ...container, bundle }, ...change });
+export function containerSteps(
+  spec: Spec,
+  bundle: string,
+  change: Partial<Host> = {},
+  context: Partial<ContainerContext> = {},
+): AnyStep[] {
+  const host = hostOf({ container: { ...container, bundle, ...context }, ...change });
   return [
     ...cloneSteps(spec),
     ...rootfsSteps(spec, gatherRootfs(spec, host)),

@@ -143,12 +143,16 @@ export function cloneSteps(spec: Spec): AnyStep[] {
 
 export const manner: Manner = { tool: 'test', exit: 125 };
 
-/** Carry steps out in one link by the real launcher. */
-export function carryOut(steps: readonly AnyStep[], options: RunOptions = {}): Ended {
+/** Steps of one link, encoded in a file. */
+export function planOf(steps: readonly AnyStep[]): string {
   const plan = join(tempDir('plan'), 'plan');
   writeFileSync(plan, encode(compile([steps], manner)));
-  return run(launcher, ['--plan', plan], options);
+  return plan;
 }
+
+/** Carry steps out in one link by the real launcher. */
+export const carryOut = (steps: readonly AnyStep[], options: RunOptions = {}): Ended =>
+  run(launcher, ['--plan', planOf(steps)], options);
 
 /** This room's steps for a container of that bundle. */
 export function processOf(
