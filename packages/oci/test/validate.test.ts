@@ -74,7 +74,8 @@ describe('the shape', () => {
     const text = complaints({ ociVersion: 1, process: { cwd: 2, args: Array(20).fill(0) } });
     expect(text).toContain('ociVersion: found the number 1');
     expect(text).toContain('process.cwd: found the number 2');
-    expect(text.split('\n')).toHaveLength(11);
+    expect(text).not.toContain('\n');
+    expect(text.match(/: found /g)).toHaveLength(10);
     expect(text).toMatch(/and 12 more$/);
   });
 
