@@ -80,7 +80,7 @@ function starts(at: string, rounds: number): Measured[] {
 
 function installed(program: string): boolean {
   if (program.includes('/')) return existsSync(program);
-  return (process.env['PATH'] ?? '').split(':').some((dir) => existsSync(join(dir, program)));
+  return (process.env.PATH ?? '').split(':').some((dir) => existsSync(join(dir, program)));
 }
 
 function say(text: string): false {

@@ -42,13 +42,15 @@ export function run(call: Call): Plan | number {
 /** The steps that remove a container: processes, groups, hooks, files, in this order. */
 export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
   const paths = [...new Set(Object.values(record.cgroup?.paths ?? {}))];
+  const group = groupOf(record);
+  // Without a group nobody tells the other processes; with a PID namespace they die with the first.
+  const kill = alive && record.pid ? killSteps(record.pid, record.startTime, SIGKILL) : [];
   const spec = specOf(record);
   const state = () => stateJson(record, 'stopped', undefined);
   return [
-    ...(alive && record.pid ? killQuietly(record) : []),
-    ...paths
-      .slice(0, 1)
-      .map((path) => step('ready', 'cgroup_kill', { path }, `kill what is left in ${path}`, { side })),
+    ...(group === undefined
+      ? kill
+      : [step('ready', 'cgroup_kill', { path: group }, `kill what is left in ${group}`, { side })]),
     ...paths.map((path) =>
       step('running', 'cgroup_remove', { path, timeout: groupTimeout }, `remove the cgroup ${path}`, {
         side,
@@ -68,11 +70,6 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
     ...poststopSteps(spec, state),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
-}
-
-/** Kill the first process, unless it has ended meanwhile. */
-function killQuietly(record: Found): AnyStep[] {
-  return killSteps(record.pid!, record.startTime, SIGKILL).map((s) => ({ ...s, unless: ['ESRCH'] }));
 }
 
 /** The container's own copy of its config, for its hooks; one that was never written has none. */

@@ -112,45 +112,58 @@ export function recordBirth(making: Making): AnyStep[] {
   ];
 }
 
-/** The container is made: the outside learns of it before the container may go on. */
-export function recordReady(making: Making): AnyStep[] {
-  const { id } = making.context;
+/** What the outside is handed before a process may go on. */
+export interface Handover {
+  pidFile?: string;
+  consoleSocket?: string;
+  pidfdSocket?: string;
+}
+
+/**
+ * The process is made, all but its command: the outside learns of it (`between`: the
+ * state, say) and gets what it asked for, before the process may go on.
+ */
+export function handOver(
+  { pidFile, consoleSocket, pidfdSocket }: Handover,
+  id: string,
+  between: readonly AnyStep[],
+): AnyStep[] {
+  const side = 'host';
   const steps = [
-    step('ready', 'notify', { process: peer, point: points.ready }, 'say that the container is made'),
-    step('ready', 'await', { process: peer, point: points.ready }, 'wait for the container to be made', {
-      side: 'host',
+    step('ready', 'notify', { process: peer, point: points.ready }, 'say that the process is made'),
+    step('ready', 'await', { process: peer, point: points.ready }, 'wait for the process to be made', {
+      side,
     }),
-    writeState(making, making.course === 'create' ? 'created' : 'running', true, 'ready'),
+    ...between,
   ];
-  if (making.pidFile !== undefined) {
+  if (pidFile !== undefined) {
     // Without a newline: conmon and go-runc parse the whole file as a number.
-    const args = { path: making.pidFile, data: template`${childPid}`, mode: 0o644 };
+    const args = { path: pidFile, data: template`${childPid}`, mode: 0o644 };
+    const remove = undo('failure', 'unlink', { path: pidFile }, `remove ${pidFile}`);
+    steps.push(step('ready', 'write_file', args, `write the PID file ${pidFile}`, { side, undo: remove }));
+  }
+  if (consoleSocket !== undefined) {
+    // runc sends the name of the terminal's file along; engines show it at most.
+    const args = { path: consoleSocket, data: '/dev/ptmx', fds: [slot('console.master')] };
     steps.push(
-      step('ready', 'write_file', args, `write the PID file ${making.pidFile}`, {
-        side: 'host',
-        undo: undo('failure', 'unlink', { path: making.pidFile }, `remove ${making.pidFile}`),
-      }),
+      step('ready', 'send_fds', args, `send the terminal to the console socket ${consoleSocket}`, { side }),
     );
   }
-  if (making.consoleSocket !== undefined) {
-    const args = { path: making.consoleSocket, data: '/dev/ptmx', fds: [slot('console.master')] };
-    steps.push(
-      step('ready', 'send_fds', args, `send the terminal to the console socket ${making.consoleSocket}`, {
-        side: 'host',
-      }),
-    );
+  if (pidfdSocket !== undefined) {
+    const args = { path: pidfdSocket, data: id, fds: [slot('child.pidfd')] };
+    steps.push(step('ready', 'send_fds', args, `send the pidfd to ${pidfdSocket}`, { side }));
   }
-  if (making.pidfdSocket !== undefined) {
-    const args = { path: making.pidfdSocket, data: id, fds: [slot('child.pidfd')] };
-    steps.push(step('ready', 'send_fds', args, `send the pidfd to ${making.pidfdSocket}`, { side: 'host' }));
-  }
-  steps.push(
-    step('ready', 'notify', { process: peer, point: points.recorded }, 'let the container go on', {
-      side: 'host',
-    }),
-    step('ready', 'await', { process: peer, point: points.recorded }, 'wait until the state is written'),
-  );
-  return steps;
+  return [
+    ...steps,
+    step('ready', 'notify', { process: peer, point: points.recorded }, 'let the process go on', { side }),
+    step('ready', 'await', { process: peer, point: points.recorded }, 'wait until the outside knows'),
+  ];
+}
+
+/** The container is made: its state says so before it may go on. */
+export function recordReady(making: Making): AnyStep[] {
+  const status = making.course === 'create' ? 'created' : 'running';
+  return handOver(making, making.context.id, [writeState(making, status, true, 'ready')]);
 }
 
 /** After the start: go, or stay with the container until it ends. */
@@ -184,5 +197,5 @@ export function stayOrGo(making: Making): AnyStep[] {
   return [...steps, step('supervise', 'supervise', args, 'stay with the container', { side: 'host' })];
 }
 
-const leave = (): AnyStep =>
+export const leave = (): AnyStep =>
   step('supervise', 'exit', { code: 0 }, 'leave the container to its engine', { side: 'host' });

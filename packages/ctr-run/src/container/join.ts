@@ -1,0 +1,147 @@
+import { resolve } from 'node:path';
+import { aaConfine } from '@ctr-tools/aa-confine';
+import { capsDrop } from '@ctr-tools/caps-drop';
+import { type ContainerContext, Failure, type Host, type Outcome } from '@ctr-tools/cli';
+import { nsEnter } from '@ctr-tools/ns-enter';
+import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
+import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
+import { gatherProcess, processSteps } from '@ctr-tools/process';
+import { seccompLoad } from '@ctr-tools/seccomp-load';
+import { O } from '@ctr-tools/sys/constants';
+import { cgroupHierarchies } from '@ctr-tools/sys/proc';
+import { mannerOf } from '../globals.ts';
+import type { Found } from '../state/record.ts';
+import { type Call, has, many, one } from '../subcommand.ts';
+import { type Handover, handOver, leave } from './recording.ts';
+import { childPid, stateJson } from './state-json.ts';
+
+/** The file of /proc/PID/ns for each type of the spec (namespaces(7); config-linux.md, Namespaces). */
+const files: Record<NamespaceType, string> = {
+  cgroup: 'cgroup',
+  ipc: 'ipc',
+  mount: 'mnt',
+  network: 'net',
+  pid: 'pid',
+  time: 'time',
+  user: 'user',
+  uts: 'uts',
+};
+
+/** A spec whose process joins a container: its namespaces by path, nothing made anew. */
+export function joiningSpec(record: Found, config: Spec, process: Process): Spec {
+  const namespaces = (config.linux?.namespaces ?? []).map(({ type }) => ({
+    type,
+    path: `/proc/${record.pid}/ns/${files[type]}`,
+  }));
+  const { seccomp } = config.linux ?? {};
+  return { ociVersion: config.ociVersion, process, linux: { namespaces, ...(seccomp && { seccomp }) } };
+}
+
+/** The plan of `exec`: join, become the process; stay with it unless told to detach. */
+export function execPlan(call: Call, record: Found, config: Spec, process: Process): Outcome {
+  const spec = joiningSpec(record, config, process);
+  const host: Host = { ...call.host, container: contextOf(call, record) };
+  const handover = handoverOf(call, process);
+  const steps = withClone([
+    ...groupSteps(record, many(call, 'cgroup')),
+    ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
+    ...processSteps(spec, gatherProcess(spec, host, { exec: true })),
+    ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
+    ...aaConfine.steps(spec, aaConfine.gather(undefined, spec, host)),
+    ...seccompLoad.steps(spec, seccompLoad.gather(undefined, spec, host)),
+    ...handOver(handover, record.id, []),
+    step('running', 'await_exec', { process: peer }, 'start the command', { side: 'host' }),
+    has(call, 'detach') ? leave() : stay(),
+  ]);
+  // runc's exec fails with 255, which conmon and containerd tell from the command's own codes.
+  return compile([steps], mannerOf(call.globals, 255));
+}
+
+function stay(): AnyStep {
+  const args = {
+    process: peer,
+    pid: childPid,
+    pidfd: slot('child.pidfd'),
+    mode: 1,
+    pty: optionalSlot('console.master'),
+  };
+  return step('supervise', 'supervise', args, 'stay with the command', { side: 'host' });
+}
+
+/** A container that shares the PID namespace is joined without a clone, but somebody has to stay outside. */
+function withClone(steps: readonly AnyStep[]): AnyStep[] {
+  if (steps.some((s) => s.op === 'clone')) return [...steps];
+  const args = {
+    process: peer,
+    flags: 0,
+    cgroup: optionalSlot('cgroup'),
+    pid: childPid,
+    pidfd: slot('child.pidfd'),
+  };
+  return [...steps, step('clone', 'clone', args, 'start the process', { side: 'host' })];
+}
+
+function contextOf(call: Call, record: Found): ContainerContext {
+  const identity = { id: record.id, bundle: record.bundle, annotations: record.annotations };
+  const preserve = one(call, 'preserve-fds') ?? '0';
+  if (!/^\d+$/.test(preserve))
+    throw new Failure(`--preserve-fds is "${preserve}"; it is a number of descriptors`);
+  return {
+    id: record.id,
+    bundle: record.bundle,
+    directory: record.directory,
+    lifetime: 'kept',
+    systemdCgroup: record.systemdCgroup ?? false,
+    noPivot: false,
+    // A process of the container's shares its keyring; a new one would be a second (runc's exec makes none).
+    noNewKeyring: true,
+    preserveFds: Number(preserve),
+    state: (status) => stateJson(identity, status, childPid),
+  };
+}
+
+function handoverOf(call: Call, process: Process): Handover {
+  const path = (flag: string): string | undefined => {
+    const given = one(call, flag);
+    return given === undefined ? undefined : resolve(call.host.cwd, given);
+  };
+  const pidFile = path('pid-file');
+  const consoleSocket = path('console-socket');
+  const pidfdSocket = path('pidfd-socket');
+  if (process.terminal && has(call, 'detach') && consoleSocket === undefined) {
+    throw new Failure('cannot allocate tty if ctr-run will detach without setting console socket');
+  }
+  if (!process.terminal && consoleSocket !== undefined) {
+    throw new Failure('--console-socket is given, but the process has no terminal to send');
+  }
+  return {
+    ...(pidFile !== undefined && { pidFile }),
+    ...(consoleSocket !== undefined && { consoleSocket }),
+    ...(pidfdSocket !== undefined && { pidfdSocket }),
+  };
+}
+
+/**
+ * Enter the container's groups: v2's at birth, v1's by the process itself. Where the first
+ * process is by now is asked of the kernel, for an init system moves itself to a group below.
+ */
+function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
+  if (!record.cgroup) return [];
+  const wanted = new Map(
+    below.map((text) =>
+      text.includes(':') ? [text.split(':')[0]!, text.slice(text.indexOf(':') + 1)] : ['', text],
+    ) as [string, string][],
+  );
+  return cgroupHierarchies(record.pid!).hierarchies.flatMap(({ version, directory, controllers }) => {
+    const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
+    const group = under === undefined ? directory : `${directory}/${under.replace(/^\/+/, '')}`;
+    if (under?.split('/').includes('..'))
+      throw new Failure(`--cgroup ${under}: it may not lead out of the container's group`);
+    if (version === 1)
+      return [
+        step('cgroup-join', 'write', { path: `${group}/tasks`, data: '0' }, `enter the cgroup ${group}`),
+      ];
+    const args = { path: group, flags: O.RDONLY | O.DIRECTORY, mode: 0, fd: slot('cgroup') };
+    return [step('descriptors', 'open', args, `open the cgroup ${group}`, { side: 'host' })];
+  });
+}
