@@ -20,7 +20,7 @@
 #define SYS_close_range 436
 #endif
 
-enum { KEPT = 700 }; /* bytes of a helper's output that its failure shows */
+enum { KEPT = 600, LINES = 5 }; /* the end of a helper's output that its failure shows: bytes, lines */
 
 struct helper {
   pid_t pid;
@@ -129,10 +129,11 @@ static int attend(struct helper *h, int64_t timeout, int *status) {
   return result;
 }
 
-/* Its last words, in one line. */
+/* Its last words, a few lines of them, in one. */
 static const char *last_words(struct helper *h) {
   while (h->kept > 0 && strchr(" \t\r\n", h->output[h->kept - 1])) h->kept--;
-  size_t from = 0;
+  size_t from = h->kept;
+  for (unsigned lines = 0; from > 0 && (h->output[from - 1] != '\n' || ++lines < LINES);) from--;
   while (from < h->kept && strchr(" \t\r\n", h->output[from])) from++;
   static char words[KEPT * 3 + 1];
   size_t n = 0;
@@ -207,8 +208,12 @@ int op_helper(struct run *run, const struct step *step) {
     fcntl(h.in, F_SETFL, O_NONBLOCK);
     fcntl(h.out, F_SETFL, O_NONBLOCK);
     result = refused(run, complain[0]); /* waits for its execve, by which the pipe closes */
-    if (result == 0) result = verdict(run, &h, file, attend(&h, arg_int(run, step, 4), &status), status);
-    else waitpid(h.pid, &status, 0);
+    if (result < 0) {
+      waitpid(h.pid, &status, 0);
+    } else {
+      result = attend(&h, arg_int(run, step, 4), &status);
+      result = verdict(run, &h, file, result, status);
+    }
   } else {
     close(complain[0]);
   }

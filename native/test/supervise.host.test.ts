@@ -1,0 +1,261 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import {
+  awaitExec,
+  clone,
+  exec,
+  launcher,
+  NEWPID,
+  plan,
+  run,
+  runPlan,
+  shell,
+  step,
+  supervise,
+  work,
+} from './launcher.ts';
+
+const stay = (flags: number, mode: number, ...argv: string[]) => [
+  clone(flags),
+  exec(...argv),
+  awaitExec(),
+  supervise(mode),
+];
+
+/** Start a plan, wait for its first line, do something, see how it ends. */
+async function during(path: string, act: (pid: number) => Promise<void> | void) {
+  const child = spawn(launcher, ['--plan', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  let stdout = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  await once(child.stdout, 'data');
+  await act(child.pid!);
+  const [status, signal] = await ended;
+  return { status, signal, stdout };
+}
+
+describe('ending as the command ended', () => {
+  test('exit codes', () => {
+    expect(run(stay(0, 0, 'sh', '-c', 'exit 37')).status).toBe(37);
+    expect(run(stay(NEWPID, 1, 'sh', '-c', 'exit 255')).status).toBe(255);
+  });
+
+  test('signals: by the same one, or 128+N', () => {
+    expect(run(stay(0, 0, 'sh', '-c', 'kill -TERM $$'))).toMatchObject({ signal: 'SIGTERM', status: null });
+    expect(run(stay(0, 0, 'sh', '-c', 'kill -QUIT $$'))).toMatchObject({ signal: 'SIGQUIT' });
+    expect(run(stay(0, 1, 'sh', '-c', 'kill -TERM $$'))).toMatchObject({ status: 143, signal: null });
+  });
+
+  test('a caller that ignores SIGCHLD gets the exit code too', () => {
+    expect(
+      shell('env --ignore-signal=CHLD $L --plan $P; echo $?', plan([stay(0, 0, 'sh', '-c', 'exit 9')]))
+        .stdout,
+    ).toBe('9\n');
+  });
+
+  test('a closed pipe ends it quietly', () => {
+    const { stdout, stderr } = shell(
+      '$L --plan $P | head -1',
+      plan([stay(NEWPID, 0, 'sh', '-c', 'yes & yes; exit')]),
+    );
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^y\n/);
+  });
+});
+
+describe('signals from elsewhere', () => {
+  test('reach the command', async () => {
+    const script = 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.02; done';
+    for (const flags of [0, NEWPID])
+      expect(
+        await during(plan([stay(flags, 0, 'sh', '-c', script)]), (pid) => void process.kill(pid, 'SIGTERM')),
+      ).toEqual({
+        status: 5,
+        signal: null,
+        stdout: 'ready\ngot\n',
+      });
+  });
+
+  test('end PID 1 of a namespace though the kernel drops them for it', async () => {
+    // bash as PID 1, with default dispositions, runs no traps
+    const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 30')]);
+    const end = await during(path, async (pid) => {
+      await setTimeout(100);
+      process.kill(pid, 'SIGTERM');
+    });
+    expect(end).toMatchObject({ status: null, signal: 'SIGTERM' });
+  });
+
+  test('are not lost on a PID 1 that ignores them', async () => {
+    const path = plan([stay(NEWPID, 0, 'sh', '-c', "trap '' TERM; echo ready; sleep 0.5; exit 6")]);
+    expect(await during(path, (pid) => void process.kill(pid, 'SIGTERM'))).toMatchObject({ status: 6 });
+  });
+
+  test('SIGUSR1, SIGHUP and SIGWINCH too', async () => {
+    const script =
+      'trap "echo U" USR1; trap "echo W" WINCH; trap "echo H; exit 0" HUP; echo ready; while :; do sleep 0.02; done';
+    const end = await during(plan([stay(0, 0, 'sh', '-c', script)]), async (pid) => {
+      for (const signal of ['SIGUSR1', 'SIGWINCH', 'SIGHUP'] as const) {
+        process.kill(pid, signal);
+        await setTimeout(100);
+      }
+    });
+    expect(end).toMatchObject({ status: 0, stdout: 'ready\nU\nW\nH\n' });
+  });
+});
+
+test('a supervisor is small, and its planner and memory stay away', async () => {
+  const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 30')]);
+  let rss = 0;
+  await during(path, (pid) => {
+    rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+    process.kill(pid, 'SIGTERM');
+  });
+  expect(rss).toBeLessThan(1024);
+});
+
+test('strays are reaped where the launcher is their reaper', async () => {
+  const path = plan([
+    [
+      step('state', 'subreaper', { on: 1 }, 'adopt strays', { side: 'host' }),
+      ...stay(0, 0, 'sh', '-c', '(sleep 0.1 &) ; (sleep 0.1 &); echo ready; sleep 0.6'),
+    ],
+  ]);
+  let zombies = 'none';
+  await during(path, async (pid) => {
+    await setTimeout(300);
+    zombies = shell(`ps -o stat= --ppid ${pid} | grep -c Z`, '/').stdout;
+  });
+  expect(zombies).toBe('0\n');
+});
+
+/** Types at a shell on a terminal of its own, as a person would. */
+function typed(script: string, path: string) {
+  const file = join(work, 'typed.py');
+  writeFileSync(
+    file,
+    `
+import os, pty, sys, time, select
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.update(PS1='$ ', L=sys.argv[1], P=sys.argv[2]); os.environ.pop('PROMPT_COMMAND', None)
+    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
+seen = b''
+def expect(text, limit=8):
+    global seen
+    end = time.time() + limit
+    while text.encode() not in seen:
+        r, _, _ = select.select([fd], [], [], max(0, end - time.time()))
+        if not r:
+            print('NEVER SAW', repr(text), 'BUT', repr(seen)); os.kill(pid, 9); sys.exit(1)
+        try: seen += os.read(fd, 4096)
+        except OSError: seen += b'<gone>'; break
+    at = seen.find(text.encode()); out = seen[:at + len(text)]; seen = seen[at + len(text):]
+    return out.decode(errors='replace')
+def type(text): os.write(fd, text.encode())
+def pause(s): time.sleep(s)
+${script}
+os.close(fd)
+print('DONE')
+`,
+  );
+  return runPython(file, path);
+}
+
+function runPython(file: string, path: string) {
+  return shell(`python3 ${file} $L $P`, path).stdout;
+}
+
+describe('at a terminal', () => {
+  test.for([0, NEWPID])('Ctrl-C in a shell loop stops the loop (clone flags %i)', (flags) => {
+    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; exec sleep 20')]);
+    expect(
+      typed(
+        `
+type('for i in 1 2 3; do $L --plan $P; echo "after $i"; done; echo "rc"=$?\\r')
+expect('began'); pause(0.3); type('\\x03'); out = expect('$ ')
+type('echo "en"d\\r'); out += expect('end')
+print('after 1' in out, 'after 2' in out)`,
+        path,
+      ),
+    ).toBe('False False\nDONE\n');
+  });
+
+  test.for([0, NEWPID])('Ctrl-Z and fg (clone flags %i)', (flags) => {
+    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; sleep 1; echo fini"sh"ed')]);
+    expect(
+      typed(
+        `
+type('$L --plan $P\\r'); expect('began'); pause(0.2); type('\\x1a'); expect('Stopped')
+type('ps -o stat= -p $(jobs -p) | head -c1; echo "_sta"t\\r'); out = expect('_stat')
+print('T_stat' in out)
+type('fg\\r'); expect('finished'); type('echo "rc"=$?\\r'); expect('rc=0')`,
+        path,
+      ),
+    ).toBe('True\nDONE\n');
+  });
+
+  test('the terminal of a container is relayed, resized, and given back', () => {
+    const open = step('root', 'open_root', { path: '/', root: { slot: 'root' } }, 'open /');
+    const console_ = step(
+      'console',
+      'console',
+      {
+        root: { slot: 'root' },
+        rows: 30,
+        columns: 100,
+        bind: 0,
+        master: { slot: 'console.master' },
+        slave: { slot: 'console.slave' },
+      },
+      'open a pty',
+    );
+    const pass = step('console', 'pass', { process: -1, fd: { slot: 'console.master' } }, 'hand over');
+    const take = step('console', 'take', { process: -1, fd: { slot: 'pty' } }, 'take', { side: 'host' });
+    const setsid = step('session', 'setsid', {}, 'make a session');
+    const tty = step('session', 'controlling_tty', { fd: { slot: 'console.slave' } }, 'take the terminal');
+    const path = plan([
+      [
+        clone(),
+        open,
+        console_,
+        pass,
+        take,
+        setsid,
+        tty,
+        exec(
+          'sh',
+          '-c',
+          'trap "stty size; echo resi""zed" WINCH; tty; stty size; while read l; do test "$l" = q && exit 7; echo "<$l>"; done',
+        ),
+        awaitExec(),
+        supervise(1, { slot: 'pty' }),
+      ],
+    ]);
+    expect(
+      typed(
+        `
+import fcntl, termios, struct
+def size(r, c): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', r, c, 0, 0))
+size(33, 111)
+type('stty -a | grep -o .icanon; $L --plan $P; echo "rc"=$?; stty -a | grep -o .icanon\\r')
+expect('/dev/pts/'); expect('33 111')
+type('hello\\r'); expect('<hello>')
+size(44, 99); expect('44 99'); expect('resized')
+type('q\\r'); expect('rc=7'); expect(' icanon')`,
+        path,
+      ),
+    ).toBe('DONE\n');
+    // with a pipe instead of a terminal, to the end of the input
+    const piped = runPlan(path, { input: 'one\ntwo\nq\n' });
+    expect(piped.status).toBe(7);
+    expect(piped.stdout).toContain('<one>\r\n');
+    expect(piped.stdout).toContain('<two>\r\n');
+  });
+});
