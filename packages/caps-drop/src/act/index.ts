@@ -1,0 +1,14 @@
+import type { Host, Outcome, Parsed } from '@ctr-tools/cli';
+import type { CapsOptions } from '../options.ts';
+
+type Act = (value: string, options: CapsOptions, parsed: Parsed, host: Host) => Outcome | Promise<Outcome>;
+
+/** Each act's code is loaded only when it is asked for. */
+export const acts: Record<string, Act> = {
+  show: async (...args) => (await import('./show.ts')).show(...args),
+  tree: async (...args) => (await import('./tree.ts')).tree(...args),
+  files: async (...args) => (await import('./files.ts')).files(...args),
+  has: async (...args) => (await import('./has.ts')).has(...args),
+  decode: async (...args) => (await import('./decode.ts')).decode(...args),
+  learn: async (...args) => (await import('./learn.ts')).learn(...args),
+};

@@ -1,0 +1,46 @@
+/** What a record of capability checks says of a command. Pure. */
+import type { TraceEvent } from './trace.ts';
+
+export interface Learned {
+  /** Asked for and granted where a refusal would have had an effect. */
+  needed: bigint;
+  /** Asked for and refused: what the command would have liked. */
+  refused: bigint;
+  /** Asked for at all. */
+  asked: bigint;
+}
+
+/**
+ * Functions on the way to a check that is made only to know: a refusal is no error and not
+ * audited. Every mmap, fork and exec asks for CAP_SYS_ADMIN like this, to learn whether
+ * the last pages may be used (security/commoncap.c, cap_vm_enough_memory).
+ */
+const onlyToKnow = /_noaudit$|vm_enough_memory/;
+
+/**
+ * What process `first` and its descendants asked for from its exec on. Only the
+ * initial user namespace counts: what a command asks for in one that it made itself it need not
+ * be given.
+ */
+export function learned(events: readonly TraceEvent[], first: number, planner: number): Learned {
+  const result: Learned = { needed: 0n, refused: 0n, asked: 0n };
+  // The check for memory is always made in the initial namespace, so it tells that one's word.
+  const initial = events.find(
+    (e) => e.kind === 'check' && e.stack.some((f) => f.includes('vm_enough_memory')),
+  );
+  let running = false;
+  for (const event of events) {
+    if (event.kind === 'exec') {
+      running ||= event.pid === first;
+      continue;
+    }
+    if (!running || event.pid === planner) continue;
+    if (initial?.kind === 'check' && event.namespace !== initial.namespace) continue;
+    const bit = 1n << BigInt(event.capability);
+    result.asked |= bit;
+    if (event.stack.some((name) => onlyToKnow.test(name))) continue;
+    if (event.granted) result.needed |= bit;
+    else result.refused |= bit;
+  }
+  return result;
+}

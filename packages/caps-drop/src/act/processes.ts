@@ -1,0 +1,66 @@
+/** Processes to ask about. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { type Privileges, readPrivileges } from '../privileges.ts';
+
+const MAX_PID = 4_194_304;
+
+/** The PID that was typed, or the caller's own: the planner that reads this is not what is asked about. */
+export function targetPid(text: string, host: Host): number {
+  if (text === '' || text === 'self') return host.pid;
+  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_PID)
+    throw new UsageError(`"${text}" is no PID; give a number from 1 to ${MAX_PID}, or nothing for yourself`);
+  return Number(text);
+}
+
+/** The privileges of one process. Throws `Failure` where it is gone. */
+export function privilegesOf(pid: number): Privileges {
+  try {
+    return readPrivileges(pid);
+  } catch (error) {
+    throw new Failure(
+      `read the capabilities of PID ${pid}: ${gone(error) ? 'no such process' : (error as Error).message}`,
+    );
+  }
+}
+
+const gone = (error: unknown): boolean =>
+  ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/**
+ * The ID of root in a process's user namespace, as we count (user_namespaces(7), "User and
+ * group ID mappings": the second field is as seen from the reader's namespace, or from the
+ * parent's where both are in the same one).
+ */
+export function rootUidOf(pid: number): number | undefined {
+  try {
+    if (readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')) return 0;
+    for (const line of readFileSync(`/proc/${pid}/uid_map`, 'latin1').split('\n')) {
+      const [inside, outside] = line.trim().split(/\s+/).map(Number);
+      if (inside === 0) return outside;
+    }
+    return undefined;
+  } catch {
+    // Not ours to see, or gone meanwhile: most processes are in the first namespace.
+    return 0;
+  }
+}
+
+/** All processes that we see, with their parents; those that end meanwhile are left out. */
+export function allProcesses(): { pid: number; ppid: number; privileges: Privileges }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+    .flatMap((pid) => {
+      try {
+        // The fourth field, counted from behind the name, which may hold anything (proc_pid_stat(5)).
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        return [{ pid, ppid, privileges: readPrivileges(pid) }];
+      } catch (error) {
+        if (gone(error)) return [];
+        throw error;
+      }
+    });
+}

@@ -1,0 +1,106 @@
+import type { Flag } from '@ctr-tools/cli';
+
+const caps = 'Capabilities';
+const single = 'One set alone (LIST is exactly these; +CAP,-CAP changes it)';
+const who = 'User and groups';
+const privileges = 'Privileges';
+const ask = 'Asking';
+
+export const flags: readonly Flag[] = [
+  { name: 'all', help: 'drop every capability; --add gives some back', group: caps },
+  { name: 'only', value: 'LIST', many: true, help: 'keep only these', group: caps },
+  { name: 'docker', help: "keep only the fourteen that Docker's containers have", group: caps },
+  { name: 'drop', value: 'LIST', many: true, help: 'drop these; all is a word', group: caps },
+  {
+    name: 'add',
+    value: 'LIST',
+    many: true,
+    help: 'keep these whatever else is dropped; in a spec, add them',
+    group: caps,
+  },
+
+  { name: 'bounding', value: 'LIST', many: true, help: 'what any exec can still grant', group: single },
+  {
+    name: 'permitted',
+    value: 'LIST',
+    many: true,
+    help: 'what the process can make effective',
+    group: single,
+  },
+  { name: 'effective', value: 'LIST', many: true, help: 'what the kernel looks at', group: single },
+  {
+    name: 'inheritable',
+    value: 'LIST',
+    many: true,
+    help: 'what programs with file capabilities may inherit',
+    group: single,
+  },
+  {
+    name: 'ambient',
+    value: 'LIST',
+    many: true,
+    help: 'what a program run by another user than root keeps',
+    group: single,
+  },
+
+  {
+    name: 'user',
+    alias: ['u'],
+    value: 'USER[:GROUP]',
+    help: 'become this user, by name or number; a name brings its group',
+    group: who,
+  },
+  { name: 'group', alias: ['g'], value: 'GROUP', help: 'become this group', group: who },
+  {
+    name: 'groups',
+    alias: ['G'],
+    value: 'LIST',
+    many: true,
+    help: "supplementary groups: none, keep, init (the user's own), or a list",
+    group: who,
+  },
+
+  { name: 'no-new-privs', help: 'no exec grants anything from here on', group: privileges },
+  { name: 'allow-new-privs', help: 'take no_new_privs out of a spec', group: privileges },
+  {
+    name: 'securebits',
+    value: 'LIST',
+    help: 'set exactly these: noroot, no_setuid_fixup, no_cap_ambient_raise, each with _locked, keep_caps_locked',
+    group: privileges,
+    applyOnly: true,
+  },
+
+  {
+    name: 'show',
+    value: '[PID]',
+    act: true,
+    help: 'the sets of a process, what each capability allows, what an exec would leave',
+    group: ask,
+  },
+  { name: 'tree', act: true, help: 'all processes with their capabilities', group: ask },
+  { name: 'files', value: 'DIR', act: true, help: 'files below DIR that grant capabilities', group: ask },
+  { name: 'has', value: 'LIST', act: true, help: 'exit 0 if these are all effective, 1 if not', group: ask },
+  {
+    name: 'decode',
+    value: 'MASK|LIST',
+    act: true,
+    help: 'names of a mask, or the mask of names',
+    group: ask,
+  },
+  {
+    name: 'learn',
+    value: 'FILE',
+    act: true,
+    takesCommand: true,
+    help: 'run the command, and write the smallest set that it needs',
+    group: ask,
+  },
+  {
+    name: 'pid',
+    value: 'PID',
+    help: 'whose capabilities --has asks for; the caller itself by default',
+    group: ask,
+    applyOnly: true,
+  },
+  { name: 'json', alias: ['J'], help: 'as JSON', group: ask, applyOnly: true },
+];

@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Host } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import type { AnyStep, Int } from '@ctr-tools/plan';
+import { type Identity, resolveIdentity } from './identity.ts';
+import type { CapsOptions } from './options.ts';
+import { lastCapability, type Privileges, readPrivileges } from './privileges.ts';
+
+export interface CapsFacts {
+  /**
+   * `apply`: the command of a chain, which keeps what no option changes. `amend`: a spec on
+   * its way through a pipe. `oci`: a container's process, which gets what its spec says.
+   */
+  mode: 'apply' | 'amend' | 'oci';
+  /** The last capability that this kernel knows. */
+  last: number;
+  /** What the process that becomes the command has now. */
+  current: Privileges;
+  /** The IDs that the options ask for. */
+  identity: Identity;
+  securebits?: number;
+  /** Whether setgroups(2) is denied for good in the user namespace that we are in. */
+  setgroupsDenied: boolean;
+}
+
+/** The impure step: the caller's own privileges, the kernel's newest capability, names of users. */
+export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: Host): CapsFacts {
+  const mode = options ? (options.applies ? 'apply' : 'amend') : 'oci';
+  const current = afterSteps(readPrivileges(host.pid), host.earlier ?? []);
+  const present = mode === 'amend' ? (spec.process?.user?.gid ?? 0) : current.gids[1]!;
+  return {
+    mode,
+    last: lastCapability(),
+    current,
+    identity: options ? resolveIdentity(options.identity, present) : {},
+    ...(options?.securebits !== undefined && { securebits: options.securebits }),
+    setgroupsDenied: setgroupsDenied(),
+  };
+}
+
+/** user_namespaces(7), "The /proc/pid/setgroups file"; the planner is in the caller's namespace. */
+function setgroupsDenied(): boolean {
+  const path = '/proc/self/setgroups';
+  return existsSync(path) && readFileSync(path, 'latin1').trim() === 'deny';
+}
+
+const mask = (value: unknown): bigint => BigInt.asUintN(64, BigInt(value as Exclude<Int, object>));
+
+/** What is left of the caller's privileges after the links before this one in a fused chain. */
+export function afterSteps(start: Privileges, steps: readonly AnyStep[]): Privileges {
+  const now = { ...start };
+  for (const { op, args, side } of steps) {
+    if (side !== 'container') continue;
+    if (op === 'bounding') now.bounding &= mask(args.keep);
+    else if (op === 'capset') {
+      now.effective = mask(args.effective);
+      now.permitted = mask(args.permitted);
+      now.inheritable = mask(args.inheritable);
+      now.ambient &= now.permitted & now.inheritable;
+    } else if (op === 'ambient') now.ambient = mask(args.caps);
+    else if (op === 'no_new_privs') now.noNewPrivs = true;
+  }
+  return now;
+}

@@ -1,0 +1,127 @@
+/** Users and groups: what is typed, and what the machine's name service (NSS) makes of it. */
+import { execFileSync } from 'node:child_process';
+import { Failure, UsageError } from '@ctr-tools/cli';
+
+/** What the options say, names not yet looked up. */
+export interface IdentityOptions {
+  user?: string;
+  group?: string;
+  /** What becomes of the supplementary groups: none, those that are there, the user's own, or these. */
+  groups?: 'none' | 'keep' | 'init' | readonly string[];
+}
+
+/** IDs. What is absent stays as it is. */
+export interface Identity {
+  uid?: number;
+  gid?: number;
+  groups?: readonly number[];
+}
+
+/** uid_t has 32 bits and its last value means "none" (credentials(7), setresuid(2)). */
+const MAX_ID = 4_294_967_294;
+
+function parseId(word: string, what: string): number | undefined {
+  if (!/^\d+$/.test(word)) return undefined;
+  if (Number(word) > MAX_ID) throw new UsageError(`${what} ${word} is more than an ID can be (${MAX_ID})`);
+  return Number(word);
+}
+
+/** `USER[:GROUP]`, `--group` and `--groups` as they were given. */
+export function parseIdentity(
+  user: string | undefined,
+  group: string | undefined,
+  groups: readonly string[],
+): IdentityOptions {
+  const [name, ...rest] = user?.split(':') ?? [];
+  if (user !== undefined && (name === '' || rest.length > 1 || rest[0] === ''))
+    throw new UsageError(`--user ${user}: give USER or USER:GROUP, names or numbers`);
+  if (rest[0] !== undefined && group !== undefined)
+    throw new UsageError(`--user ${user} names a group, and --group another; give one of them`);
+  const list = groups.flatMap((text) => text.split(',')).map((word) => word.trim());
+  if (list.includes('')) throw new UsageError('--groups: give none, keep, init, or groups between commas');
+  const word = list.find((w) => w === 'none' || w === 'keep' || w === 'init');
+  if (word && list.length > 1)
+    throw new UsageError(`--groups ${word} stands alone; leave out the other words`);
+  if (word === 'init' && user === undefined)
+    throw new UsageError("--groups init takes a user's groups; add --user");
+  return {
+    ...(name !== undefined && { user: name }),
+    ...((rest[0] ?? group) !== undefined && { group: rest[0] ?? group! }),
+    ...(list.length > 0 && { groups: (word as 'none' | 'keep' | 'init' | undefined) ?? list }),
+  };
+}
+
+/** Look something up with getent(1): so LDAP, systemd's dynamic users and files are all asked. */
+function getent(database: 'passwd' | 'group' | 'initgroups', key: string): string[] | undefined {
+  try {
+    const line = execFileSync('getent', ['--', database, key], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return line.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
+  } catch (error) {
+    const { code, status } = error as { code?: string; status?: number };
+    if (code === 'ENOENT')
+      throw new Failure(
+        `look up ${key}: getent, which asks the name service, is not installed; give a number`,
+      );
+    // getent(1): 2, the key was not found.
+    if (status === 2) return undefined;
+    throw new Failure(`look up ${key} in ${database}: getent failed with status ${status}; give a number`);
+  }
+}
+
+function lookUpUser(word: string): { uid: number; gid?: number } {
+  const number = parseId(word, '--user');
+  if (number !== undefined) return { uid: number };
+  const entry = getent('passwd', word);
+  if (!entry) throw new Failure(`--user ${word}: no such user (getent passwd ${word})`);
+  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+}
+
+function lookUpGroup(word: string, flag: string): number {
+  const number = parseId(word, flag);
+  if (number !== undefined) return number;
+  const entry = getent('group', word);
+  if (!entry) throw new Failure(`${flag} ${word}: no such group (getent group ${word})`);
+  return Number(entry[2]);
+}
+
+/** The groups that the name service gives to a user, the primary one with them (initgroups(3)). */
+function userGroups(user: string, gid: number | undefined): number[] {
+  const name = parseId(user, '--user') === undefined ? user : getent('passwd', user)?.[0];
+  if (name === undefined)
+    throw new Failure(
+      `--groups init: user ${user} has no name in the name service, so no groups; give a list`,
+    );
+  const groups = (getent('initgroups', name) ?? []).slice(1).filter(Boolean).map(Number);
+  return [...new Set([...(gid === undefined ? [] : [gid]), ...groups])];
+}
+
+/**
+ * Look up what is a name. `present` is the gid that would stay. Impure. Throws `UsageError`
+ * where the gid changes and nobody said what becomes of the supplementary groups: the
+ * caller's, root's among them, would silently stay (setpriv(1) has the same rule).
+ */
+export function resolveIdentity(options: IdentityOptions, present: number): Identity {
+  const user = options.user === undefined ? undefined : lookUpUser(options.user);
+  const gid = options.group === undefined ? user?.gid : lookUpGroup(options.group, '--group');
+  if (gid !== undefined && gid !== present && options.groups === undefined)
+    throw new UsageError(
+      `the group becomes ${gid}: say what becomes of the supplementary groups, with --groups none, ` +
+        `${options.user === undefined ? '' : 'init (those of the user), '}keep, or a list`,
+    );
+  const groups = resolveGroups(options, gid ?? present);
+  return {
+    ...(user && { uid: user.uid }),
+    ...(gid !== undefined && { gid }),
+    ...(groups && { groups }),
+  };
+}
+
+function resolveGroups({ user, groups }: IdentityOptions, gid: number): readonly number[] | undefined {
+  if (groups === undefined || groups === 'keep') return undefined;
+  if (groups === 'none') return [];
+  if (groups === 'init') return userGroups(user!, gid);
+  return groups.map((word) => lookUpGroup(word, '--groups'));
+}

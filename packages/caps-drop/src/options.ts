@@ -1,0 +1,76 @@
+import type { Host, Parsed } from '@ctr-tools/cli';
+import { UsageError } from '@ctr-tools/cli';
+import { dockerCapabilities } from '@ctr-tools/oci';
+import { maskOf, parseCapabilities, parseChange, shortNames } from './capability-list.ts';
+import { type IdentityOptions, parseIdentity } from './identity.ts';
+import { lastCapability, setNames } from './privileges.ts';
+import { parseSecurebits } from './securebits.ts';
+import { type CapabilityOptions, mentionsCapabilities } from './target.ts';
+
+export interface CapsOptions {
+  capabilities: CapabilityOptions;
+  identity: IdentityOptions;
+  /** true: set; false: taken back in a spec. */
+  noNewPrivileges?: boolean;
+  securebits?: number;
+  /** A command follows: the options are applied to this very process. */
+  applies: boolean;
+  json: boolean;
+}
+
+/** Parse the flags' values. Throws `UsageError`. */
+export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
+  const { flags } = parsed;
+  const values = (name: string): readonly string[] => flags.get(name) ?? [];
+  const last = lastCapability();
+  const list = (name: string): bigint =>
+    values(name).reduce((mask, text) => mask | parseCapabilities(text, last), 0n);
+
+  const starts = ['all', 'only', 'docker'].filter((name) => flags.has(name));
+  if (starts.length > 1)
+    throw new UsageError(`--${starts[0]} and --${starts[1]} both say what to begin with; give one`);
+  const only = flags.has('all')
+    ? 0n
+    : flags.has('only')
+      ? list('only')
+      : flags.has('docker')
+        ? maskOf(dockerCapabilities).mask
+        : undefined;
+  const sets: CapabilityOptions['sets'] = {};
+  for (const name of setNames) if (flags.has(name)) sets[name] = parseChange(values(name), last);
+  const capabilities: CapabilityOptions = {
+    ...(only !== undefined && { only }),
+    drop: list('drop'),
+    add: list('add'),
+    sets,
+  };
+  const both = capabilities.drop & capabilities.add;
+  if (both) throw new UsageError(`${shortNames(both)} is to be dropped and added at once`);
+  if (flags.has('no-new-privs') && flags.has('allow-new-privs'))
+    throw new UsageError('--no-new-privs and --allow-new-privs exclude one another');
+
+  const options: CapsOptions = {
+    capabilities,
+    identity: parseIdentity(values('user')[0], values('group')[0], values('groups')),
+    ...(flags.has('no-new-privs') && { noNewPrivileges: true }),
+    ...(flags.has('allow-new-privs') && { noNewPrivileges: false }),
+    ...(flags.has('securebits') && { securebits: parseSecurebits(values('securebits')[0]!) }),
+    applies: parsed.command !== undefined,
+    json: flags.has('json'),
+  };
+  const acts = ['show', 'tree', 'files', 'has', 'decode', 'learn'].filter((name) => flags.has(name));
+  const asked = asksForSomething(options);
+  if (acts.length === 0 && !asked)
+    throw new UsageError(
+      'nothing to change was given; --all drops every capability, --no-new-privs forbids new ones',
+    );
+  if (acts.length > 0 && asked)
+    throw new UsageError(`--${acts[0]} changes nothing; leave out what is to be changed`);
+  return options;
+}
+
+const asksForSomething = ({ capabilities, identity, noNewPrivileges, securebits }: CapsOptions): boolean =>
+  mentionsCapabilities(capabilities) ||
+  Object.keys(identity).length > 0 ||
+  noNewPrivileges !== undefined ||
+  securebits !== undefined;

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { learned } from '../src/act/learned.ts';
+import { parseTrace } from '../src/act/trace.ts';
+import { fileCapabilitiesText, parseFileCapabilities } from '../src/file-capabilities.ts';
+import { afterSteps } from '../src/gather.ts';
+import { capsDrop } from '../src/index.ts';
+import { parseStatus } from '../src/privileges.ts';
+import { afterExec } from '../src/survive.ts';
+import { factsOf, nobody, options, root } from './fixtures.ts';
+
+describe('what an exec leaves (capabilities(7))', () => {
+  it('root gets the bounding set back', () => {
+    expect(afterExec({ ...root, permitted: 0n, effective: 0n, bounding: 0x21n }, 0).effective).toBe(0x21n);
+  });
+
+  it('with no_new_privs only what it has', () => {
+    const some = { ...root, permitted: 1n, effective: 1n, bounding: 0x21n, noNewPrivs: true };
+    expect(afterExec(some, 0).effective).toBe(1n);
+  });
+
+  it('others keep the ambient set, and root of another namespace is one of them', () => {
+    expect(afterExec({ ...nobody, permitted: 0x21n, ambient: 1n }, 0).effective).toBe(1n);
+    expect(afterExec(root, 100000).effective).toBe(0n);
+    expect(afterExec({ ...nobody, bounding: 0x21n }, 65534).effective).toBe(0x21n);
+  });
+});
+
+it('reads /proc/PID/status', () => {
+  const text =
+    'Name:\ta b: c\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\nGroups:\t7 8 \nCapInh:\t0\nCapPrm:\t21\nCapEff:\t1\nCapBnd:\t000001ffffffffff\nCapAmb:\t0\nNoNewPrivs:\t1\n';
+  expect(parseStatus(text)).toEqual({
+    name: 'a b: c',
+    uids: [1, 2, 3, 4],
+    gids: [5, 5, 5, 5],
+    groups: [7, 8],
+    noNewPrivs: true,
+    inheritable: 0n,
+    permitted: 0x21n,
+    effective: 1n,
+    bounding: 0x1ffffffffffn,
+    ambient: 0n,
+  });
+});
+
+it('counts what earlier links of a chain leave', () => {
+  const facts = factsOf('apply');
+  const spec = capsDrop.amend(
+    { ociVersion: '1.3.0' },
+    options({ only: 'kill,chown', 'no-new-privs': '' }, ['x']),
+    facts,
+  );
+  expect(afterSteps(root, capsDrop.steps(spec, facts))).toMatchObject({
+    permitted: 0x21n,
+    effective: 0x21n,
+    bounding: 0x21n,
+    noNewPrivs: true,
+  });
+});
+
+describe('file capabilities', () => {
+  it.each([
+    ['0100000200200000000000000000000000000000', 'cap_net_raw=ep'],
+    ['0000000200040000000400000000000000000000', 'cap_net_bind_service=ip'],
+    ['010000030020000000000000000000000000000000e80300', 'cap_net_raw=ep [rootid=256000]'],
+    ['0100000221000000010000000000000000000000', 'cap_chown=eip cap_kill=ep'],
+    [
+      '010000020000000000000000ff01000000000000',
+      'cap_mac_override,cap_mac_admin,cap_syslog,cap_wake_alarm,cap_block_suspend,cap_audit_read,cap_perfmon,cap_bpf,cap_checkpoint_restore=ep',
+    ],
+  ])('%s', (hex, text) => {
+    expect(fileCapabilitiesText(parseFileCapabilities(Buffer.from(hex, 'hex'))!)).toBe(text);
+  });
+
+  it.each(['', '01000002', '0100000900200000000000000000000000000000'])('%j is nothing', (hex) => {
+    expect(parseFileCapabilities(Buffer.from(hex, 'hex'))).toBeUndefined();
+  });
+});
+
+describe('learning', () => {
+  const line = (task: string, what: string, ...stack: string[]) =>
+    [
+      `           ${task}    [000] .....  3545.437745: ${what}`,
+      `           ${task}    [000] .....  3545.437746: <stack trace>`,
+      ...stack.map((name) => ` => ${name}`),
+    ].join('\n');
+  const check = (task: string, cap: number, ret: number, ns = '0a', ...stack: string[]) =>
+    line(
+      task,
+      `cap_capable: cred 0, target_ns ${ns}, capable_ns ${ns}, cap ${cap}, ret ${ret}`,
+      'cap_capable',
+      ...stack,
+    );
+  const exec = (task: string, pid: number) =>
+    line(task, `sched_process_exec: filename=/x pid=${pid} old_pid=${pid}`, 'f');
+
+  const trace = parseTrace(
+    [
+      '# tracer: nop',
+      check('node-9', 21, 0, '0a', 'security_vm_enough_memory_mm'),
+      check('node-10', 7, 0, '0a', 'setuid'),
+      exec('my cmd-10', 10),
+      check('my cmd-10', 21, 0, '0a', 'security_vm_enough_memory_mm'),
+      check('my cmd-10', 0, 0, '0a', 'chown_common'),
+      check('a-b c-11', 13, -1, '0a', 'ns_capable'),
+      check('a-b c-11', 19, 0, '0a', 'ns_capable_noaudit'),
+      check('a-b c-11', 12, 0, '0b', 'netlink_ns_capable'),
+      check('node-9', 1, 0, '0a', 'x'),
+    ].join('\n'),
+  );
+
+  it('tells needed from asked for and from refused', () => {
+    expect(learned(trace, 10, 9)).toEqual({
+      needed: 1n,
+      refused: 1n << 13n,
+      asked: (1n << 21n) | 1n | (1n << 13n) | (1n << 19n),
+    });
+  });
+});

@@ -1,0 +1,195 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseStatus } from '../src/privileges.ts';
+
+const tool = join(import.meta.dirname, '../../../dist/bin/caps-drop');
+const status = ['cat', '/proc/self/status'];
+
+function run(...argv: string[]) {
+  const { status: code, stdout, stderr } = spawnSync(tool, argv, { encoding: 'utf8' });
+  return { code, stdout, stderr };
+}
+
+/** What the kernel says of a command started so. */
+function after(...argv: string[]) {
+  const { code, stdout, stderr } = run(...argv, '--', ...status);
+  expect([code, stderr]).toEqual([0, '']);
+  return parseStatus(stdout);
+}
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'ctr-test-caps-'));
+  chmodSync(dir, 0o755);
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const self = parseStatus(readFileSync('/proc/self/status', 'latin1'));
+
+describe('a command', () => {
+  it('without any capability', () => {
+    expect(after('--all')).toMatchObject({ permitted: 0n, effective: 0n, bounding: 0n, inheritable: 0n });
+  });
+
+  it('with one', () => {
+    const one = 1n << 10n;
+    expect(after('--only', 'net_bind_service')).toMatchObject({
+      permitted: one,
+      effective: one,
+      bounding: one,
+    });
+  });
+
+  it('less one', () => {
+    expect(after('--drop', 'kill').effective).toBe(self.effective & ~(1n << 5n));
+  });
+
+  it('as another user that keeps one', () => {
+    const one = 1n << 10n;
+    expect(after('--user', '1234:1235', '--groups', '7,8', '--only', '10', '--ambient', '10')).toMatchObject({
+      uids: [1234, 1234, 1234, 1234],
+      gids: [1235, 1235, 1235, 1235],
+      groups: [7, 8],
+      permitted: one,
+      effective: one,
+      ambient: one,
+      inheritable: one,
+    });
+  });
+
+  it('as another user by name, with its own groups', () => {
+    const found = after('--user', 'daemon', '--groups', 'init');
+    expect(found).toMatchObject({ uids: [1, 1, 1, 1], gids: [1, 1, 1, 1], groups: [1], permitted: 0n });
+  });
+
+  it('without a way to more', () => {
+    expect(after('--no-new-privs')).toMatchObject({ noNewPrivs: true, effective: self.effective });
+  });
+
+  it('under securebits: root is nobody special', () => {
+    expect(after('--securebits', 'noroot,noroot_locked').effective).toBe(0n);
+  });
+
+  it('in a chain, fused or not, is the same', () => {
+    const chain = [tool, '--only', 'kill,chown', 'caps-drop', '--drop', 'chown', '--no-new-privs', ...status];
+    const parted = [tool, '--only', 'kill,chown', tool, '--drop', 'chown', '--no-new-privs', ...status];
+    const same = (argv: string[]) => {
+      const found = parseStatus(execFileSync(argv[0]!, argv.slice(1), { encoding: 'utf8' }));
+      return found;
+    };
+    expect(same(chain)).toEqual(same(parted));
+    expect(same(chain)).toMatchObject({ effective: 1n << 5n, noNewPrivs: true });
+  });
+
+  it('agrees with setpriv of util-linux', () => {
+    const peer = parseStatus(
+      execFileSync(
+        'setpriv',
+        [
+          '--reuid=1234',
+          '--regid=1235',
+          '--clear-groups',
+          '--inh-caps=-all,+kill',
+          '--ambient-caps=-all,+kill',
+          '--bounding-set=-all,+kill',
+          ...status,
+        ],
+        { encoding: 'utf8' },
+      ),
+    );
+    expect(after('--user', '1234:1235', '--groups', 'none', '--only', 'kill', '--ambient', 'kill')).toEqual(
+      peer,
+    );
+  });
+});
+
+describe('without privilege', () => {
+  const unprivileged = ['--user', '65534:65534', '--groups', 'none', '--', tool];
+
+  it('the bounding set cannot be cut', () => {
+    const { code, stderr } = run(...unprivileged, '--all', '--', 'true');
+    expect([code, stderr]).toEqual([125, expect.stringContaining('add --no-new-privs')]);
+  });
+
+  it('it need not be with no_new_privs', () => {
+    expect(run(...unprivileged, '--all', '--no-new-privs', '--', 'true')).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+  });
+
+  it('nobody else can be become', () => {
+    const { code, stderr } = run(...unprivileged, '--user', '5', '--', 'true');
+    expect([code, stderr]).toEqual([125, expect.stringMatching(/become user 5: .*CAP_SETUID/)]);
+  });
+});
+
+describe('asking', () => {
+  it('shows the caller, not the planner', () => {
+    const { stdout } = run('--only', 'kill', '--no-new-privs', '--', tool, '--show', '--json');
+    const report = JSON.parse(stdout) as { capabilities: Record<string, string[]>; noNewPrivs: boolean };
+    expect(report.noNewPrivs).toBe(true);
+    expect(report.capabilities.effective).toEqual(['CAP_KILL']);
+  });
+
+  it('answers by exit status', () => {
+    expect(run('--has', 'chown,kill').code).toBe(0);
+    expect(run('--only', 'kill', '--', tool, '--has', 'chown').code).toBe(1);
+    expect(run('--has', 'kill', '--pid', '4194304')).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('no such process'),
+    });
+  });
+
+  it('finds files that grant capabilities', () => {
+    const file = join(dir, 'a b');
+    writeFileSync(file, '');
+    execFileSync('setcap', ['cap_net_raw,cap_kill=ep', file]);
+    expect(run('--files', dir).stdout).toBe(`${file} cap_kill,cap_net_raw=ep\n`);
+    expect(execFileSync('getcap', [file], { encoding: 'utf8' })).toBe(`${file} cap_kill,cap_net_raw=ep\n`);
+  });
+
+  it('lists all processes', () => {
+    const { stdout } = run('--tree', '--json');
+    const list = JSON.parse(stdout) as { pid: number }[];
+    expect(list.map(({ pid }) => pid)).toContain(process.pid);
+  });
+
+  it('decodes both ways', () => {
+    expect(run('--decode', 'chown,kill').stdout).toBe('0000000000000021\n');
+    expect(run('--decode', '0x21').stdout).toMatch(/^CAP_CHOWN +.*\nCAP_KILL +/);
+  });
+});
+
+const events = spawnSync('unshare', [
+  '-m',
+  'sh',
+  '-c',
+  'mount -t tracefs t /mnt && test -e /mnt/events/capability/cap_capable',
+]);
+
+describe.skipIf(events.status !== 0)('learning', () => {
+  it('finds what a command needs, and the set is enough and no larger', () => {
+    const file = join(dir, 'learned.txt');
+    const target = join(dir, 'owned');
+    writeFileSync(target, '');
+    const command = ['chown', '12:12', target];
+    expect(run('--learn', file, '--', ...command).code).toBe(0);
+    const list = readFileSync(file, 'utf8').trim();
+    expect(list).toBe('chown');
+    execFileSync('chown', ['0:0', target]);
+    expect(run('--only', list, '--', ...command).code).toBe(0);
+    execFileSync('chown', ['0:0', target]);
+    expect(run('--all', '--', ...command).code).toBe(1);
+  });
+
+  it('passes on how the command ended and leaves no trace', () => {
+    const file = join(dir, 'none.txt');
+    expect(run('--learn', file, '--', 'sh', '-c', 'exit 7').code).toBe(7);
+    expect(readFileSync(file, 'utf8')).toBe('none\n');
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain('ctr-tracefs-');
+  });
+});
