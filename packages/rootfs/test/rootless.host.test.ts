@@ -39,7 +39,7 @@ test('without root, inside a user namespace of ones own: everything is made by w
   for (const path of [dirname(plan), plan]) chmodSync(path, 0o755);
   chmodSync(bundle, 0o755);
   // Where the launcher was built may be out of their reach.
-  const reachable = join(bundle, 'launcher');
+  const reachable = join(bundle, 'ctr-launcher');
   copyFileSync(launcher, reachable);
   const id = String(somebody);
   const ended = run('setpriv', [
