@@ -143,8 +143,7 @@ int op_user_namespace(struct run *run, const struct step *step) {
   int64_t uid = arg_int(run, step, 0), gid = arg_int(run, step, 1);
   int ends[2], error = EPROTO;
   if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
-  /* Without SIGCHLD: nobody but us is to hear of this child. */
-  long pid = KERNEL(SYS_clone, 0, 0, 0, 0, 0);
+  long pid = KERNEL(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) hold(uid, gid, ends[1]);
   close(ends[1]);
   if (pid < 0) error = (int)-pid;

@@ -44,7 +44,8 @@ export async function applyChain(
     const command = link.parsed.command!;
     const view = viewAfter(steps, link.host);
     const sibling = siblingName(command[0]!, host);
-    const next = sibling && view ? await nextLink(sibling, command.slice(1), view, siblings) : undefined;
+    const known = view && !(sibling === 'ns-enter' && changesNamespaces(view.earlier ?? []));
+    const next = sibling && known ? await nextLink(sibling, command.slice(1), view, siblings) : undefined;
     if (!next) {
       links.push([
         ...steps,
@@ -198,22 +199,38 @@ const changesRoot = new Set<AnyStep['op']>(['pivot', 'change_root']);
 
 /** Whether a path of the host still names the same file for the command. */
 function seesHost(steps: readonly AnyStep[]): boolean {
-  return !steps.some((s) => s.side === 'container' && (changesRoot.has(s.op) || joinsMounts(s)));
+  return !steps.some((s) =>
+    s.op !== 'join_first'
+      ? s.side === 'container' && (changesRoot.has(s.op) || joinsMounts(s))
+      : joinsMounts(s),
+  );
 }
 
-const flagsOf = (s: AnyStep): bigint =>
-  typeof s.args.flags === 'object' ? 0n : BigInt(s.args.flags as number | bigint);
+/** The CLONE_NEW* flags of a step; `join_first` has them in pairs with descriptors. */
+function flagsOf(s: AnyStep): bigint {
+  if (s.op === 'join_first')
+    return (s.args.joins as readonly (Slot | number)[])
+      .filter((_, i) => i % 2 === 1)
+      .reduce<bigint>((all, flags) => all | BigInt(flags as number), 0n);
+  return typeof s.args.flags === 'object' ? 0n : BigInt(s.args.flags as number | bigint);
+}
 
 /** setns with no kind named is any kind that the descriptor has. */
 function joinsMounts(s: AnyStep): boolean {
-  if (s.op !== 'setns') return false;
+  if (s.op !== 'setns' && s.op !== 'join_first') return false;
   const flags = flagsOf(s);
   return flags === 0n || (flags & BigInt(CLONE.NEWNS)) !== 0n;
 }
 
 function changesIds(s: AnyStep): boolean {
-  return ['setns', 'unshare', 'clone'].includes(s.op) && (flagsOf(s) & BigInt(CLONE.NEWUSER)) !== 0n;
+  return namespaceOps.has(s.op) && (flagsOf(s) & BigInt(CLONE.NEWUSER)) !== 0n;
 }
+
+const namespaceOps = new Set<AnyStep['op']>(['setns', 'unshare', 'clone', 'join_first']);
+
+/** Whether processes are counted, or networks seen, otherwise after these steps: what ns-enter decides by. */
+const changesNamespaces = (steps: readonly AnyStep[]): boolean =>
+  steps.some((s) => namespaceOps.has(s.op) && (s.op !== 'clone' || flagsOf(s) !== 0n));
 
 /**
  * What a tool after these steps would be told by its launcher; undefined where that cannot

@@ -55,7 +55,7 @@ export function isPlainApply(tool: Tool, parsed: Parsed): boolean {
 export function probablyMeant(tool: Tool, host: Host, argv: readonly string[] = host.argv): string {
   const amend = tool.alone && !argv.includes('--amend') ? ['--amend'] : [];
   const plain = argv.filter((word) => word !== '--amend');
-  const run = shellLine([tool.name, ...plain, '--', 'COMMAND']);
+  const run = `${shellLine([tool.name, ...plain])} -- ${tool.likely ?? 'COMMAND'}`;
   const pipe = shellLine([tool.name, ...amend, ...argv]);
   return `to run a command: ${run}; to amend a spec: ctr-run spec | ${pipe}`;
 }

@@ -57,6 +57,8 @@ export interface Tool<O = unknown, F = unknown> {
   flags: readonly Flag[];
   /** Where the command begins: at the first operand, or only after `--`. */
   command: 'first-operand' | 'after-dashes';
+  /** What a line without a command was probably meant to run, where peers start a shell: `$SHELL`. `COMMAND` if absent. */
+  likely?: string;
   /** Paragraphs after the flags: what it does not do, exit codes, variables. */
   notes?: readonly string[];
   /** Example lines with what each does. */

@@ -20,7 +20,7 @@ import { isTargets, type MapOption, type Options } from './options.ts';
 import { namespaceOf, readStatus } from './proc.ts';
 
 export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
-  const caller = gatherCaller(host);
+  const caller = gatherCaller(host, mapsIds(options, spec));
   const found = options?.target ? findTarget(options, host, caller) : undefined;
   const target = found && 'pid' in found ? found : undefined;
   const joins = options ? joinsOf(options, caller, found) : [];
@@ -45,11 +45,25 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   };
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Who may not look takes it for absent. */
+function isThere(path: string, what: 'isFile' | 'isDirectory'): boolean {
+  try {
+    return statSync(path)[what]();
+  } catch {
+    return false;
+  }
 }
 
-function gatherCaller(host: Host): CallerFacts {
+const isDirectory = (path: string): boolean => isThere(path, 'isDirectory');
+const isFile = (path: string): boolean => isThere(path, 'isFile');
+
+/** Whether ranges and helpers can matter. */
+function mapsIds(o: Options | undefined, spec: Spec): boolean {
+  if (o && (o.mapUsers.length > 0 || o.mapGroups.length > 0)) return true;
+  return (spec.linux?.uidMappings ?? spec.linux?.gidMappings) !== undefined;
+}
+
+function gatherCaller(host: Host, maps: boolean): CallerFacts {
   const status = readStatus(host.pid);
   const namespaces: Partial<Record<NamespaceFile, number>> = {};
   for (const file of Object.keys(namespaceFlags) as NamespaceFile[]) {
@@ -57,21 +71,31 @@ function gatherCaller(host: Host): CallerFacts {
     const inode = namespaceOf('self', file);
     if (inode !== undefined) namespaces[file] = inode;
   }
-  const name = userName(host.euid);
-  const newuidmap = findHelper('newuidmap', host);
-  const newgidmap = findHelper('newgidmap', host);
   return {
     uid: host.euid,
     gid: host.egid,
     effective: capabilitiesThen(host, status.effective),
     permitted: status.permitted,
     namespaces,
+    subuids: [],
+    subgids: [],
+    ...(maps && gatherRanges(host)),
+    rootfsVariable: host.env.has('CTR_ROOTFS'),
+  };
+}
+
+type Ranges = Pick<CallerFacts, 'subuids' | 'subgids' | 'newuidmap' | 'newgidmap'>;
+
+function gatherRanges(host: Host): Ranges {
+  const name = userName(host.euid);
+  const newuidmap = findHelper('newuidmap', host);
+  const newgidmap = findHelper('newgidmap', host);
+  return {
     subuids: rangesOf(subordinates('/etc/subuid'), host.euid, name),
     // Group ranges belong to users as well (subgid(5)).
     subgids: rangesOf(subordinates('/etc/subgid'), host.euid, name),
     ...(newuidmap && { newuidmap }),
     ...(newgidmap && { newgidmap }),
-    rootfsVariable: host.env.has('CTR_ROOTFS'),
   };
 }
 
@@ -120,7 +144,7 @@ function findHelper(name: string, host: Host): string | undefined {
     .split(':')
     .filter((dir) => dir.startsWith('/'))
     .map((dir) => join(dir, name))
-    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+    .find(isFile);
 }
 
 /** A kind that this kernel was built without has no file in /proc/self/ns. */

@@ -13,6 +13,8 @@ export const nsEnter: Tool<Options, Facts> = {
   usage,
   flags,
   command: 'first-operand',
+  // nsenter(1) and unshare(1) run it by themselves.
+  likely: '$SHELL',
   notes,
   examples,
   options: parseOptions,

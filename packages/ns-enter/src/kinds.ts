@@ -54,3 +54,7 @@ export function kindWords(of: readonly Kind[]): string {
   const last = words.pop();
   return `the ${words.length ? `${words.join(', ')} and ` : ''}${last} namespace${of.length > 1 ? 's' : ''}`;
 }
+
+/** "a new net namespace", "new mount and pid namespaces" */
+export const newWords = (of: readonly Kind[]): string =>
+  kindWords(of).replace('the ', of.length > 1 ? 'new ' : 'a new ');

@@ -61,9 +61,7 @@ export function show(parsed: Parsed, host: Host): number {
       style,
     );
   if (machine.hidden > 0 && !style.json)
-    err(
-      `ns-enter: the namespaces of ${machine.hidden} processes of others are not ours to see; as root all are shown\n`,
-    );
+    err(`ns-enter: the namespaces of ${machine.hidden} other processes are not yours to see\n`);
   return 0;
 }
 
@@ -198,9 +196,22 @@ function showProcess(machine: Machine, pid: number, style: Style, wanted: (type:
 }
 
 /**
- * Inodes of the first namespaces, fixed since Linux 3.8 (include/linux/proc_ns.h); for those
- * who may not look at process 1.
+ * The host's namespace of a kind: that of process 1, or, where we may not look at it, of
+ * kthreadd, which never leaves the first namespaces; else the inodes that those have had
+ * since Linux 3.8 (include/linux/proc_ns.h).
  */
+function hostsNamespace(type: Namespace['type']): number | undefined {
+  const references = processInfo(2)?.command === '[kthreadd]' ? [1, 2] : [1];
+  for (const pid of references) {
+    try {
+      return namespaceOf(pid, type);
+    } catch {
+      // Not ours to see.
+    }
+  }
+  return initial[type];
+}
+
 const initial: Readonly<Record<string, number>> = {
   ipc: 0xefffffff,
   uts: 0xeffffffe,
@@ -211,9 +222,6 @@ const initial: Readonly<Record<string, number>> = {
 };
 
 function isHosts(type: Namespace['type'], ns: number): boolean | undefined {
-  try {
-    return namespaceOf(1, type) === ns;
-  } catch {
-    return initial[type] === undefined ? undefined : initial[type] === ns;
-  }
+  const hosts = hostsNamespace(type);
+  return hosts === undefined ? undefined : hosts === ns;
 }

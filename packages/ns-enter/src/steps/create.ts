@@ -4,7 +4,7 @@ import type { Spec, TimeOffset } from '@ctr-tools/oci';
 import { type AnyStep, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { CLONE, O } from '@ctr-tools/sys/constants';
 import type { Facts } from '../facts.ts';
-import { flagsOf, type Kind, kindWords } from '../kinds.ts';
+import { flagsOf, type Kind, newWords } from '../kinds.ts';
 import type { Arrangement } from './arrange.ts';
 import { createHints } from './words.ts';
 
@@ -18,9 +18,7 @@ const waits = (kind: Kind): boolean => kind === 'cgroup' || kind === 'time';
 export function cloneSteps(arrangement: Arrangement, facts: Facts): AnyStep[] {
   if (!arrangement.child) return [];
   const create = arrangement.create.filter((kind) => !waits(kind));
-  const doing = create.length
-    ? `start a process in ${kindWords(create).replace('the ', 'new ')}`
-    : "start the command's process";
+  const doing = create.length ? `start a process in ${newWords(create)}` : "start the command's process";
   return [
     step(
       'clone',
@@ -44,15 +42,9 @@ export function unshareSteps(spec: Spec, arrangement: Arrangement, facts: Facts)
   const steps: AnyStep[] = [];
   if (create.length > 0)
     steps.push(
-      step(
-        'unshare',
-        'unshare',
-        { flags: flagsOf(create) },
-        `make ${kindWords(create).replace('the ', 'new ')}`,
-        {
-          hints: createHints(create, facts),
-        },
-      ),
+      step('unshare', 'unshare', { flags: flagsOf(create) }, `make ${newWords(create)}`, {
+        hints: createHints(create, facts),
+      }),
     );
   return create.includes('time') ? [...steps, ...timeSteps(spec)] : steps;
 }

@@ -22,7 +22,9 @@ export function createHints(create: readonly Kind[], facts: Facts): Record<strin
 export function joinHints(joins: readonly Kind[], facts: Facts): Record<string, string> {
   const pid = joins.includes('pid')
     ? '; a PID namespace can be joined only if it lies below the own one'
-    : '';
+    : joins.includes('user')
+      ? '; a user namespace can be joined only if it is another than the own one'
+      : '';
   return {
     EPERM:
       facts.caller.effective === 0n
