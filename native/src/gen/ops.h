@@ -114,6 +114,9 @@
   X(CGROUP_KILL, cgroup_kill, 140, "t") \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
   X(DEVICE_FILTER, device_filter, 142, "tb") \
+  X(CGROUP_REPORT, cgroup_report, 143, "tttit") \
+  X(CGROUP_PRUNE, cgroup_prune, 144, "t") \
+  X(CGROUP_VACATE, cgroup_vacate, 145, "tt") \
   X(HOSTNAME, hostname, 150, "t") \
   X(DOMAINNAME, domainname, 151, "t") \
   X(JOIN_FIRST, join_first, 160, "n") \

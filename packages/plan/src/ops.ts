@@ -325,6 +325,16 @@ export const ops = {
   cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
   /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */
   device_filter: op(142, { path: 'text', program: 'blob' }),
+  /**
+   * When a command has ended: say on stderr how often a limit was hit, if it was: the number
+   * behind `key` in `file` (no key: the file is the number), and the number in `peak`, which
+   * is `bytes` or a count. Files that are not there are no failure.
+   */
+  cgroup_report: op(143, { file: 'text', key: 'text', peak: 'text', bytes: 'int', text: 'text' }),
+  /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
+  cgroup_prune: op(144, { path: 'text' }),
+  /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */
+  cgroup_vacate: op(145, { path: 'text', leaf: 'text' }),
   hostname: op(150, { name: 'text' }),
   domainname: op(151, { name: 'text' }),
 

@@ -1,0 +1,70 @@
+import type { LinuxResources, Spec } from '@ctr-tools/oci';
+import type { Options } from './options.ts';
+
+/** The spec with these limits over its own: a member that was given replaces, all else stays. */
+export function amend(spec: Spec, { resources, cgroup }: Options): Spec {
+  const merged = merge(spec.linux?.resources ?? {}, resources);
+  return {
+    ...spec,
+    linux: {
+      ...spec.linux,
+      ...(Object.keys(merged).length > 0 && { resources: merged }),
+      ...(cgroup !== undefined && { cgroupsPath: cgroup }),
+    },
+  };
+}
+
+/** Objects member by member; device rules behind those that are there, since they are carried out in order; throttles by device. */
+export function merge(old: LinuxResources, added: LinuxResources): LinuxResources {
+  const { memory, cpu, blockIO, network, rdma, unified, devices, hugepageLimits, pids } = added;
+  const result: LinuxResources = { ...old };
+  if (memory) result.memory = withoutStaleSwap({ ...old.memory, ...memory }, memory);
+  if (cpu) result.cpu = { ...old.cpu, ...cpu };
+  if (pids) result.pids = pids;
+  if (network) result.network = { ...old.network, ...network };
+  if (rdma) result.rdma = { ...old.rdma, ...rdma };
+  if (unified) result.unified = { ...old.unified, ...unified };
+  if (devices) result.devices = [...(old.devices ?? []), ...devices];
+  if (hugepageLimits) result.hugepageLimits = byKey(old.hugepageLimits, hugepageLimits, (h) => h.pageSize);
+  if (blockIO) {
+    const io = { ...old.blockIO, ...blockIO };
+    for (const name of deviceLists)
+      if (blockIO[name])
+        Object.assign(io, {
+          [name]: byKey(
+            old.blockIO?.[name] as readonly Numbered[] | undefined,
+            blockIO[name] as readonly Numbered[],
+            deviceKey,
+          ),
+        });
+    result.blockIO = io;
+  }
+  return result;
+}
+
+type Numbered = { major: number | bigint; minor: number | bigint };
+const deviceKey = ({ major, minor }: Numbered): string => `${major}:${minor}`;
+const deviceLists = [
+  'weightDevice',
+  'throttleReadBpsDevice',
+  'throttleWriteBpsDevice',
+  'throttleReadIOPSDevice',
+  'throttleWriteIOPSDevice',
+] as const;
+
+function byKey<T>(old: readonly T[] | undefined, added: readonly T[], key: (item: T) => string): T[] {
+  const replaced = new Set(added.map(key));
+  return [...(old ?? []).filter((item) => !replaced.has(key(item))), ...added];
+}
+
+/** A limit on memory and swap that was below the new memory limit cannot stand beside it. */
+function withoutStaleSwap(
+  memory: NonNullable<LinuxResources['memory']>,
+  added: NonNullable<LinuxResources['memory']>,
+): NonNullable<LinuxResources['memory']> {
+  if (added.limit === undefined || added.swap !== undefined || memory.swap === undefined) return memory;
+  if (BigInt(memory.swap) < 0n || (BigInt(added.limit) >= 0n && BigInt(memory.swap) >= BigInt(added.limit)))
+    return memory;
+  const { swap: _, ...rest } = memory;
+  return rest;
+}

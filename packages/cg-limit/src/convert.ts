@@ -1,0 +1,86 @@
+/**
+ * Limits as the runtime-spec words them (cgroup v1's terms) in cgroup v2's terms. "If the
+ * conversion is not possible the runtime MUST generate an error" (config-linux.md, Unified).
+ */
+import { Failure } from '@ctr-tools/cli';
+import type { Integer } from '@ctr-tools/oci';
+
+/** cpu.shares of v1: `MIN_SHARES` and `MAX_SHARES` of kernel/sched/sched.h. */
+export const SHARES_MIN = 2n;
+export const SHARES_MAX = 262_144n;
+
+/**
+ * cpu.shares (2 to 262144) as cpu.weight (1 to 10000), linear. The runtime-spec leaves the
+ * formula open; this is that of crun.1.md before 1.23 and of runc before 1.3.2, and so of
+ * every runc that Debian 12 and 13 and current engines' stable lines carry. Later ones are
+ * quadratic through 1024 → 100 (opencontainers/cgroups#20). `cpu.weight` in `unified` says
+ * exactly what is meant.
+ */
+export function weightOfShares(shares: Integer): bigint {
+  const value = BigInt(shares);
+  checkShares(value);
+  return 1n + ((value - SHARES_MIN) * 9999n) / (SHARES_MAX - SHARES_MIN);
+}
+
+/** The kernel clamps what is out of range without a word; that would be dropping it silently. */
+export function checkShares(shares: Integer): void {
+  const value = BigInt(shares);
+  if (value < SHARES_MIN || value > SHARES_MAX)
+    throw new Failure(`cpu shares of ${value} are out of range: ${SHARES_MIN} to ${SHARES_MAX}`);
+}
+
+/** blkio weight (10 to 1000) as io.weight (1 to 10000): crun.1.md, "IO controller"; runc's ConvertBlkIOToIOWeightValue. */
+export function ioWeightOf(weight: number): number {
+  checkBlkioWeight(weight);
+  return 1 + Math.floor(((weight - 10) * 9999) / 990);
+}
+
+/** `CFQ_WEIGHT_MIN/MAX` were 10 and 1000, and so are Docker's; BFQ takes 1 to 1000. */
+export function checkBlkioWeight(weight: number): void {
+  if (!Number.isInteger(weight) || weight < 10 || weight > 1000)
+    throw new Failure(`a block I/O weight of ${weight} is out of range: 10 to 1000`);
+}
+
+/**
+ * memory.swap.max out of the spec's `swap`, which counts memory and swap together, and the
+ * memory limit. undefined: leave it as it is. -1: no limit.
+ *
+ * - memory unlimited and swap not given: both unlimited, as on v1, where memory+swap cannot
+ *   stay below memory (runc's ConvertMemorySwapToCgroupV2Value)
+ * - both equal: no swap at all
+ */
+export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined): bigint | undefined {
+  const both = BigInt(swap ?? 0);
+  const memory = BigInt(limit ?? 0);
+  if (both === 0n) return memory === -1n ? -1n : undefined;
+  if (both === -1n) return -1n;
+  if (both < 0n) throw new Failure(`a memory+swap limit of ${both} is no limit; it is bytes, or -1 for none`);
+  if (memory === -1n) return both;
+  if (memory === 0n)
+    throw new Failure(
+      'a limit on memory and swap together needs a memory limit too: cgroup v2 limits swap alone, and only the difference says how much',
+    );
+  checkSwap(both, memory);
+  return both - memory;
+}
+
+/** On both versions memory and swap together cannot be less than memory alone. */
+export function checkSwap(swap: bigint, limit: bigint): void {
+  if (swap > 0n && limit > 0n && swap < limit)
+    throw new Failure(
+      `the limit on memory and swap together (${swap} bytes) is below the memory limit (${limit} bytes); it includes memory, so it has to be at least that`,
+    );
+}
+
+/** `max` for -1 and any number else. */
+export const orMax = (value: bigint): string => (value < 0n ? 'max' : String(value));
+
+/** Microseconds that a period of the CPU controller has where none is said (sched-bwc.rst). */
+export const DEFAULT_PERIOD = 100_000n;
+
+/** The cpu.max line: quota and period in microseconds; a quota of 0 or less is none. */
+export function cpuMaxOf(quota: Integer | undefined, period: Integer | undefined): string {
+  const limit = BigInt(quota ?? 0);
+  const length = BigInt(period ?? 0) || DEFAULT_PERIOD;
+  return `${limit > 0n ? limit : 'max'} ${length}`;
+}

@@ -1,0 +1,87 @@
+import { Failure } from '@ctr-tools/cli';
+import type { LinuxResources } from '@ctr-tools/oci';
+import { type AnyStep, step } from '@ctr-tools/plan';
+import type { Facts, GroupFacts } from '../facts.ts';
+import { groupFor } from '../groups.ts';
+import { deviceProgram } from './program.ts';
+import { applyRules, containerDefaults, type DeviceList, exceptionText } from './rules.ts';
+
+const side = 'host';
+
+/**
+ * The list of devices that holds for the process, or undefined where none was asked for. In
+ * a container everything is denied but what its spec and the defaults of runc allow. Without
+ * privilege a container has no list (nor has it with runc); a user namespace makes no devices.
+ */
+export function deviceList(
+  { devices }: LinuxResources,
+  facts: Pick<Facts, 'container' | 'rootless'>,
+): DeviceList | undefined {
+  if (facts.container)
+    return facts.rootless ? undefined : applyRules([...(devices ?? []), ...containerDefaults]);
+  return devices?.length ? applyRules(devices, commandStart(devices)) : undefined;
+}
+
+/** A command keeps all devices until a rule allows some: that says that others are not. */
+function commandStart(rules: NonNullable<LinuxResources['devices']>): DeviceList {
+  return { allow: !rules[0]!.allow, exceptions: [] };
+}
+
+const hints = {
+  EPERM: 'the group above does not have that device, or CAP_SYS_ADMIN is missing',
+};
+
+/** Steps that put a list in force on new groups: v1 by its files, v2 by a program. */
+export function deviceSteps(
+  list: DeviceList | undefined,
+  groups: readonly GroupFacts[],
+  facts: Facts,
+): AnyStep[] {
+  if (!list) return [];
+  const v1 = groupFor(groups, 'devices', 1);
+  if (v1) return fileSteps(list, v1.directory);
+  const v2 = groups.find((g) => g.version === 2);
+  if (!v2) {
+    if (facts.rootless && facts.container) return [];
+    throw new Failure(
+      'limit devices: there is no devices controller of cgroup v1 here, and no cgroup v2 to attach a filter to',
+    );
+  }
+  if (list.allow && list.exceptions.length === 0) return [];
+  return [filterStep(list, v2.directory)];
+}
+
+/** The program takes the place of the one that we attached before, at once (BPF_F_REPLACE). */
+export const filterStep = (list: DeviceList, directory: string): AnyStep =>
+  step(
+    'cgroup',
+    'device_filter',
+    { path: directory, program: deviceProgram(list) },
+    `limit the devices of ${directory}`,
+    {
+      side,
+      hints: {
+        EPERM: 'loading a device filter needs CAP_BPF or CAP_SYS_ADMIN in the first user namespace',
+        EINVAL: 'this kernel has no CONFIG_CGROUP_BPF',
+      },
+    },
+  );
+
+/** A new group has what the one above has, so one that allows by default begins right. */
+function fileSteps(list: DeviceList, directory: string): AnyStep[] {
+  const write = (file: string, data: string, doing: string): AnyStep =>
+    step('cgroup', 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
+      side,
+      hints,
+    });
+  if (list.allow)
+    return list.exceptions.map((e) =>
+      write('devices.deny', exceptionText(e), `deny the device ${exceptionText(e)}`),
+    );
+  return [
+    write('devices.deny', 'a', 'deny all devices'),
+    ...list.exceptions.map((e) =>
+      write('devices.allow', exceptionText(e), `allow the device ${exceptionText(e)}`),
+    ),
+  ];
+}

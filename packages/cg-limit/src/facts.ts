@@ -1,0 +1,63 @@
+import type { Abilities } from './setting.ts';
+
+/** One mounted hierarchy, and the group in it that is to be made or joined. */
+export interface GroupFacts {
+  version: 1 | 2;
+  /** v1: its controllers, `name=systemd` too. v2: those that can be had for the group. */
+  controllers: readonly string[];
+  mountPoint: string;
+  /** Absolute path of the group's directory. */
+  directory: string;
+  exists: boolean;
+  /** Whether processes are in it already. */
+  populated: boolean;
+  /** Directories to be made, the topmost first; the last is `directory` itself. */
+  missing: readonly string[];
+  /** Whether this user can make it. */
+  writable: boolean;
+  /** v1 cpuset: what a new group starts with, as without it nothing can run there (cpusets.rst 1.4). */
+  inherit?: { cpus: string; mems: string };
+  /** v2: the groups above that exist, from the root of the mount down. */
+  above: readonly AncestorFacts[];
+}
+
+export interface AncestorFacts {
+  directory: string;
+  /** Controllers that the groups below may use already (cgroup.subtree_control). */
+  enabled: readonly string[];
+  /** The root of the whole hierarchy: it alone may have processes and controlled groups (cgroups(7), "no internal processes"). */
+  root: boolean;
+  populated: boolean;
+  /** Made by an outer cg-limit that the caller runs in, so its processes are ours to move. */
+  ours: boolean;
+}
+
+/** Everything about the host that decisions need. Plain data. */
+export interface Facts {
+  groups: readonly GroupFacts[];
+  abilities: Abilities;
+  manager: 'files' | 'systemd';
+  /** The unit, where systemd makes the group. */
+  unit?: UnitFacts;
+  /** A container of ctr-run: device defaults and all controllers, as runc does; else a command of cg-limit's. */
+  container: boolean;
+  /** `command`: the group goes when the command ends. */
+  lifetime: 'command' | 'kept';
+  /** Enter a group that exists, and change nothing. */
+  join: boolean;
+  /** Without the privilege to set up groups: what was not asked for may be left out. */
+  rootless: boolean;
+  /** What CTR_CGROUP is to say to the command. */
+  variable?: string;
+  /** Mount point of resctrl, where it is mounted. */
+  resctrl?: string;
+  id: string;
+}
+
+/** A transient unit of systemd's (org.freedesktop.systemd1(5), StartTransientUnit). */
+export interface UnitFacts {
+  name: string;
+  slice: string;
+  /** The user's own manager instead of the system's. */
+  user: boolean;
+}

@@ -1,0 +1,201 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import { readMountinfo } from '@ctr-tools/sys/proc';
+import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
+import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
+import type { Options } from './options.ts';
+import { checkPath, directoryIn, freeName, isSystemdPath, parentIn, variableFor } from './place.ts';
+import type { Abilities } from './setting.ts';
+import { chooseManager, unitFor, unitGroups } from './systemd/choose.ts';
+import { View } from './view.ts';
+
+/** Read what the limits of `options`, or of `spec`, need to be decided. */
+export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
+  const view = new View(host.earlier);
+  const hierarchies = hierarchiesOf();
+  const path = options?.cgroup ?? spec.linux?.cgroupsPath;
+  const container = host.container !== undefined;
+  const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
+  const manager = chooseManager({ path, container: host.container, options, variable, host });
+  const id = host.container?.id ?? `ctr-limit-${host.pid}`;
+  const join = options?.join ?? false;
+  const base = {
+    manager,
+    container,
+    join,
+    lifetime: host.container?.lifetime ?? (options?.keep ? 'kept' : 'command'),
+    rootless: host.euid !== 0 || inUserNamespace(),
+    id,
+    ...resctrlFact(spec),
+  } as const;
+  if (manager === 'systemd') {
+    const unit = unitFor(path, id, host, container);
+    const groups = unitGroups(unit, hierarchies, view, host);
+    return { ...base, unit, groups, abilities: abilitiesOf(hierarchies, groups, view) };
+  }
+  const placed = place(hierarchies, view, { path, variable, id, container, join });
+  const groups = placed.map((p) => groupFacts(p, view));
+  return {
+    ...base,
+    groups,
+    abilities: abilitiesOf(hierarchies, groups, view),
+    ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
+  };
+}
+
+interface Placed {
+  hierarchy: Hierarchy;
+  directory: string;
+  ours: boolean;
+}
+
+interface Wanted {
+  path: string | undefined;
+  variable: string | undefined;
+  id: string;
+  container: boolean;
+  join: boolean;
+}
+
+function place(hierarchies: readonly Hierarchy[], view: View, wanted: Wanted): Placed[] {
+  const { path, variable, id, container, join: joining } = wanted;
+  if (path !== undefined && isSystemdPath(path))
+    throw new Failure(
+      `"${path}" is a unit of systemd's (slice:prefix:name); making it needs --systemd-cgroup, else give a path`,
+    );
+  const named = path ?? (joining ? variable : undefined);
+  if (path !== undefined) checkPath(path, container ? 'linux.cgroupsPath' : '--cgroup');
+  if (named?.startsWith('/') || named?.includes('=/'))
+    return hierarchies.map((hierarchy) => ({
+      hierarchy,
+      directory: directoryIn(hierarchy, named),
+      ours: false,
+    }));
+  if (joining && named === undefined)
+    throw new Failure('--join needs to know the group: give --cgroup PATH, or set CTR_CGROUP');
+  const parents = hierarchies.map((h) => parentIn(h, view, variable));
+  if (variable !== undefined && !hierarchies.some((h) => view.exists(directoryIn(h, variable))))
+    throw new Failure(
+      `CTR_CGROUP names the group ${variable}, which does not exist; unset it, or name one that does`,
+    );
+  const directories = parents.map((p) => p.directory);
+  const name = path ?? (container ? `ctr-run-${id}` : freeName(id, directories, view));
+  return hierarchies.map((hierarchy, i) => ({
+    hierarchy,
+    directory: join(directories[i]!, name),
+    ours: parents[i]!.ours,
+  }));
+}
+
+function groupFacts({ hierarchy: h, directory, ours }: Placed, view: View): GroupFacts {
+  const exists = view.exists(directory);
+  const missing: string[] = [];
+  let nearest = directory;
+  while (!view.exists(nearest) && nearest !== h.mountPoint) {
+    missing.unshift(nearest);
+    nearest = dirname(nearest);
+  }
+  const above = h.version === 2 ? ancestors(h, exists ? dirname(directory) : nearest, ours, view) : [];
+  return {
+    version: h.version,
+    controllers: h.version === 1 ? carriedBy(h) : availableBelow(above, view),
+    mountPoint: h.mountPoint,
+    directory,
+    exists,
+    populated: exists && view.populated(directory),
+    missing,
+    writable: view.writable(nearest),
+    above,
+    ...(h.controllers.includes('cpuset') && h.version === 1 && { inherit: inherited(h, nearest, view) }),
+  };
+}
+
+function ancestors(h: Hierarchy, parent: string, ours: boolean, view: View): AncestorFacts[] {
+  const list: AncestorFacts[] = [];
+  for (let at = parent; ; at = dirname(at)) {
+    const root = !view.isFuture(at) && view.read(`${at}/cgroup.events`) === undefined;
+    list.unshift({
+      directory: at,
+      enabled: view.words(`${at}/cgroup.subtree_control`).map((word) => word.replace(/^\+/, '')),
+      root,
+      populated: !root && view.populated(at),
+      ours: ours && at === parent,
+    });
+    if (at === h.mountPoint || at === '/') return list;
+  }
+}
+
+/** Controllers that can reach the group: the topmost has them, and each below has them enabled or lets us do it. */
+function availableBelow(above: readonly AncestorFacts[], view: View): string[] {
+  const [top] = above;
+  if (!top) return [];
+  return view
+    .words(`${top.directory}/cgroup.controllers`)
+    .filter((c) =>
+      above.every((a) => a.enabled.includes(c) || view.writable(`${a.directory}/cgroup.subtree_control`)),
+    );
+}
+
+/** cpuset.cpus and .mems of the nearest group that has some. */
+function inherited(h: Hierarchy, from: string, view: View): { cpus: string; mems: string } {
+  const find = (file: string): string => {
+    for (let at = from; ; at = dirname(at)) {
+      const value = view.read(`${at}/${file}`);
+      if (value || at === h.mountPoint || at === '/') return value ?? '';
+    }
+  };
+  return { cpus: find('cpuset.cpus'), mems: find('cpuset.mems') };
+}
+
+/** What these hierarchies can express. Controllers of v1 come before those of v2: a controller is in one only. */
+export function abilitiesOf(
+  hierarchies: readonly Hierarchy[],
+  groups: readonly Pick<GroupFacts, 'version' | 'controllers'>[],
+  view: View,
+): Abilities {
+  const carriers: Record<string, 1 | 2> = {};
+  for (const { version, controllers } of groups) {
+    for (const name of controllers) carriers[name] = version;
+    if (version === 2) carriers['unified'] = 2;
+  }
+  const blkio = hierarchies.find((h) => h.controllers.includes('blkio'));
+  const unified = hierarchies.find((h) => h.version === 2);
+  const blkioFiles = blkio ? view.sample(blkio.mountPoint) : [];
+  const ioFiles = unified && carriers['io'] === 2 ? view.sample(unified.mountPoint) : [];
+  return {
+    carriers,
+    hugePages: hugePageSizes(),
+    // Where no group shows it yet: CFQ and its blkio.weight went in Linux 5.0.
+    blkioWeightFile: blkioFiles.includes('blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight',
+    ioWeightFile: ioFiles.includes('io.bfq.weight') ? 'io.bfq.weight' : 'io.weight',
+  };
+}
+
+/** `hugepages-2048kB` as the files are called: `2MB` (hugetlb_cgroup.c, mem_fmt). */
+export function hugePageSizes(directory = '/sys/kernel/mm/hugepages'): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((name) => {
+    const [, kib] = /^hugepages-(\d+)kB$/.exec(name) ?? [];
+    if (kib === undefined) return [];
+    const n = Number(kib);
+    return n >= 1 << 20 ? `${n >> 20}GB` : n >= 1 << 10 ? `${n >> 10}MB` : `${n}KB`;
+  });
+}
+
+/** The initial user namespace maps everything to itself (user_namespaces(7)). */
+function inUserNamespace(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  } catch {
+    return false; // a kernel without user namespaces
+  }
+}
+
+/** Where resctrl is mounted; looked for only if the spec asks for it ("MUST NOT manipulate" otherwise). */
+function resctrlFact(spec: Spec): { resctrl?: string } {
+  if (!spec.linux?.intelRdt) return {};
+  const mount = readMountinfo('self').find((m) => m.type === 'resctrl');
+  return mount ? { resctrl: mount.mountPoint } : {};
+}

@@ -1,0 +1,48 @@
+import type { Tool } from '@ctr-tools/cli';
+import { amend } from './amend.ts';
+import type { Facts } from './facts.ts';
+import { flags } from './flags.ts';
+import { gather } from './gather.ts';
+import { type Options, options } from './options.ts';
+import { mustStay, steps } from './steps.ts';
+
+export type { CgroupRecord } from './groups.ts';
+export { cgroupRecord } from './groups.ts';
+export type { Facts, Options };
+
+export const cgLimit: Tool<Options, Facts> = {
+  name: 'cg-limit',
+  summary: 'Run a command in a control group with limits, or show and change the limits of what runs',
+  usage: [
+    '[LIMITS] [--] COMMAND [ARG...]',
+    '[LIMITS] < config.json > config.json',
+    '--show[=TARGET] | --update TARGET LIMITS | --kill TARGET',
+  ],
+  flags,
+  command: 'first-operand',
+  notes: [
+    'The group is made before the command and removed after it. It goes below the group of the caller (CTR_CGROUP, where an outer cg-limit made one; on cgroup v2 otherwise beside it), or where --cgroup says. Where systemd runs, it makes the group, as a scope.',
+    'A process that outlives the command keeps the group: it is left alone, and so is the group.',
+    'When a command ended because of a limit, the last line on stderr says which, how often, and what the peak was.',
+    'A limit that this machine cannot hold (a controller that is missing, or a setting that its cgroup version does not have) is an error.',
+    'Exit codes: those of the command; 125 when cg-limit failed, 126 when the command cannot be run, 127 when it is not found.',
+    'Variables: CTR_CGROUP names the group below which new ones are made and which --join enters; the command finds its own group in it.',
+  ],
+  examples: [
+    ['cg-limit --memory 64M -- make', 'make, with 64 MiB of memory'],
+    ['cg-limit --cpus 50% --pids-limit 20 -- ./server', 'half a CPU and twenty processes'],
+    ['cg-limit --device-write-bps /dev/vda:10MB/s -- dd if=/dev/zero of=big oflag=direct', 'a slow disk'],
+    ['ctr-run spec -- sh | cg-limit --memory 64M | ctr-run run -', 'amend a spec'],
+    ['cg-limit --show=web', 'limits and use of the container web'],
+    ['cg-limit --update 4711 --memory 128M', 'change the limits of a process that runs'],
+  ],
+  options,
+  gather,
+  amend: (spec, given) => amend(spec, given),
+  steps,
+  stays: (_spec, facts) => mustStay(facts),
+  act: async (name, given, parsed, host) => {
+    const { act } = await import('./act/index.ts');
+    return act(name, given, parsed, host);
+  },
+};

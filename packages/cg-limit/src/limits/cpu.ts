@@ -1,0 +1,126 @@
+import { Failure, formatDuration } from '@ctr-tools/cli';
+import type { Cpu, Integer } from '@ctr-tools/oci';
+import { checkShares, cpuMaxOf, weightOfShares } from '../convert.ts';
+import type { Current, Setting } from '../setting.ts';
+import { onlyV1 } from './memory.ts';
+
+/** 0 is "not set", as every runtime takes it. */
+const given = (value: Integer | undefined): bigint | undefined =>
+  value === undefined || BigInt(value) === 0n ? undefined : BigInt(value);
+
+const us = (value: bigint): string => (value < 0n ? 'no limit' : formatDuration(value * 1000n));
+
+const quotaHints = {
+  EINVAL: 'the quota is at least 1ms, the period 1ms to 1s, and a group gets no more than the one above it',
+};
+
+/** cpu: scheduler/sched-bwc.rst and sched-design-CFS.rst; cgroup-v2.rst, "CPU". */
+export function cpuSettings(cpu: Cpu, version: 1 | 2, current: Current): Setting[] {
+  check(cpu);
+  const set = (
+    file: string,
+    value: bigint | string,
+    what: string,
+    says = String(value),
+    rest: Partial<Setting> = {},
+  ): Setting => ({
+    controller: 'cpu',
+    version,
+    file,
+    value: String(value),
+    what,
+    says,
+    ...rest,
+  });
+  const settings: Setting[] = [];
+  // An idle group has no weight of its own (kernel/sched/fair.c, sched_group_set_shares: EINVAL).
+  if (cpu.idle !== undefined) settings.push(set('cpu.idle', BigInt(cpu.idle), 'the idle scheduling'));
+  const shares = given(cpu.shares);
+  if (shares !== undefined && BigInt(cpu.idle ?? 0) !== 1n) {
+    checkShares(shares);
+    settings.push(
+      version === 1
+        ? set('cpu.shares', shares, 'the CPU shares')
+        : set('cpu.weight', weightOfShares(shares), 'the CPU weight'),
+    );
+  }
+  const quota = given(cpu.quota);
+  const period = given(cpu.period);
+  const burst = cpu.burst === undefined ? undefined : BigInt(cpu.burst);
+  const burstFile = version === 1 ? 'cpu.cfs_burst_us' : 'cpu.max.burst';
+  const bandwidth: Setting[] = [];
+  if (version === 1) {
+    if (period !== undefined)
+      bandwidth.push(set('cpu.cfs_period_us', period, 'the CPU period', us(period), { hints: quotaHints }));
+    if (quota !== undefined)
+      bandwidth.push(
+        set('cpu.cfs_quota_us', quota < 0n ? -1n : quota, 'the CPU quota', us(quota), { hints: quotaHints }),
+      );
+  } else if (quota !== undefined || period !== undefined) {
+    const value = cpuMaxOf(quota, period);
+    bandwidth.push(
+      set('cpu.max', value, 'the CPU quota', `${us(quota ?? -1n)} in ${value.split(' ')[1]}us`, {
+        hints: quotaHints,
+      }),
+    );
+  }
+  if (burst !== undefined) {
+    const setting = set(burstFile, burst, 'the CPU burst', us(burst), {
+      hints: { ENOENT: 'the kernel has it since 5.14', EINVAL: 'it is at most the quota' },
+    });
+    // A burst may never exceed the quota, so a quota that falls lets the burst go first.
+    if (current.quota !== undefined && quota !== undefined && quota > 0n && quota < current.quota)
+      bandwidth.unshift(setting);
+    else bandwidth.push(setting);
+  }
+  settings.push(...bandwidth);
+  const rtPeriod = given(cpu.realtimePeriod);
+  const rtRuntime = given(cpu.realtimeRuntime);
+  if (version === 2) {
+    if (rtPeriod !== undefined) throw onlyV1('cpu.realtimePeriod');
+    if (rtRuntime !== undefined) throw onlyV1('cpu.realtimeRuntime');
+    return settings;
+  }
+  const rtHints = {
+    ENOENT: 'this kernel was built without CONFIG_RT_GROUP_SCHED',
+    EINVAL: 'the groups above have less realtime left to give (cpu.rt_runtime_us of each)',
+  };
+  if (rtPeriod !== undefined)
+    settings.push(set('cpu.rt_period_us', rtPeriod, 'the realtime period', us(rtPeriod), { hints: rtHints }));
+  if (rtRuntime !== undefined)
+    settings.push(
+      set('cpu.rt_runtime_us', rtRuntime, 'the realtime limit', us(rtRuntime), { hints: rtHints }),
+    );
+  return settings;
+}
+
+function check({ idle, quota, burst }: Cpu): void {
+  if (idle !== undefined && BigInt(idle) !== 0n && BigInt(idle) !== 1n)
+    throw new Failure(`cpu.idle of ${idle} is neither 0 nor 1`);
+  const limit = given(quota);
+  if (limit !== undefined && limit > 0n && burst !== undefined && BigInt(burst) > limit)
+    throw new Failure(`a CPU burst of ${burst}us is more than the quota of ${limit}us`);
+}
+
+/** cpuset: the same files in both versions (cgroup-v1/cpusets.rst; cgroup-v2.rst, "Cpuset"). */
+export function cpusetSettings(cpu: Cpu, version: 1 | 2): Setting[] {
+  const set = (file: string, value: string, what: string): Setting => ({
+    controller: 'cpuset',
+    version,
+    file,
+    value,
+    what,
+    says: value,
+    hints: {
+      EINVAL: 'it is no list of numbers, or one of them does not exist on this machine (nproc --all)',
+      ERANGE: 'one of the numbers does not exist on this machine',
+      EACCES: 'the group above does not have all of them',
+      ENOSPC: 'processes of the group would have none left',
+      EBUSY: 'processes of the group are bound to others',
+    },
+  });
+  return [
+    ...(cpu.cpus ? [set('cpuset.cpus', cpu.cpus, 'the CPUs')] : []),
+    ...(cpu.mems ? [set('cpuset.mems', cpu.mems, 'the memory nodes')] : []),
+  ];
+}

@@ -1,0 +1,148 @@
+import { Failure, formatSize } from '@ctr-tools/cli';
+import type { Integer, Memory } from '@ctr-tools/oci';
+import { checkSwap, orMax, swapMaxOf } from '../convert.ts';
+import type { Current, Report, Setting } from '../setting.ts';
+
+const size = (value: bigint): string => (value < 0n ? 'no limit' : formatSize(value));
+
+const inUse = 'the group uses more than that; raise the limit, or end some of its processes first';
+
+/** 0 is "not set", as every runtime takes it: Docker writes it for what was not asked. */
+const given = (value: Integer | undefined): bigint | undefined => {
+  if (value === undefined || BigInt(value) === 0n) return undefined;
+  if (BigInt(value) < -1n)
+    throw new Failure(`${value} bytes are no memory limit; it is bytes, or -1 for none`);
+  return BigInt(value);
+};
+
+/** memory: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst, "Memory". */
+export function memorySettings(memory: Memory, version: 1 | 2, current: Current): Setting[] {
+  return version === 1 ? v1(memory, current) : v2(memory);
+}
+
+const oomReport = (version: 1 | 2, limit: bigint): Report => ({
+  file: version === 1 ? 'memory.oom_control' : 'memory.events',
+  key: 'oom_kill',
+  peak: version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak',
+  bytes: true,
+  text: `the memory limit of ${size(limit)} was exceeded; processes killed for it:`,
+});
+
+function v1(memory: Memory, current: Current): Setting[] {
+  const set = (file: string, value: bigint | string, what: string, rest: Partial<Setting> = {}): Setting => ({
+    controller: 'memory',
+    version: 1,
+    file,
+    value: String(value),
+    what,
+    says: typeof value === 'bigint' ? size(value) : value,
+    ...rest,
+  });
+  const limit = given(memory.limit);
+  const swap = given(memory.swap) ?? (limit === -1n ? -1n : undefined);
+  if (limit !== undefined && swap !== undefined) checkSwap(swap, limit);
+  const limits: Setting[] = [];
+  if (limit !== undefined)
+    limits.push(
+      set('memory.limit_in_bytes', limit, 'the memory limit', {
+        hints: { EBUSY: inUse, EINVAL: 'it has to be at most the limit on memory and swap together' },
+        ...(limit > 0n && { report: oomReport(1, limit) }),
+      }),
+    );
+  if (swap !== undefined)
+    limits.push(
+      set('memory.memsw.limit_in_bytes', swap, 'the limit on memory and swap', {
+        hints: {
+          ENOENT: 'this kernel does not count swap; boot it with swapaccount=1',
+          EBUSY: inUse,
+          EINVAL: 'it has to be at least the memory limit, which it includes',
+        },
+        ...(memory.swap === undefined && { unless: ['ENOENT'] }),
+      }),
+    );
+  // Memory may never exceed memory+swap, so the one that makes room goes first (memory.rst 8.1).
+  if (limits.length === 2 && (swap === -1n || (current.memory !== undefined && current.memory < swap!)))
+    limits.reverse();
+
+  const reservation = given(memory.reservation);
+  if (reservation !== undefined)
+    limits.push(set('memory.soft_limit_in_bytes', reservation, 'the soft memory limit'));
+  refuseKernelLimit(memory);
+  const tcp = given(memory.kernelTCP);
+  if (tcp !== undefined)
+    limits.push(
+      set('memory.kmem.tcp.limit_in_bytes', tcp, 'the limit on TCP buffers', { hints: { EBUSY: inUse } }),
+    );
+  if (memory.swappiness !== undefined) {
+    checkSwappiness(memory.swappiness);
+    limits.push(set('memory.swappiness', String(memory.swappiness), 'the swappiness'));
+  }
+  if (memory.disableOOMKiller !== undefined)
+    limits.push(
+      set(
+        'memory.oom_control',
+        memory.disableOOMKiller ? '1' : '0',
+        'the switch that turns the OOM killer off',
+      ),
+    );
+  if (memory.useHierarchy !== undefined)
+    limits.push(
+      set('memory.use_hierarchy', memory.useHierarchy ? '1' : '0', 'hierarchical accounting', {
+        hints: { else: 'since Linux 5.11 accounting is always hierarchical' },
+      }),
+    );
+  return limits;
+}
+
+/** Not to be had: since Linux 5.16 the file takes any value and limits nothing (memory.rst 2.7). */
+function refuseKernelLimit({ kernel }: Memory): void {
+  const limit = given(kernel);
+  if (limit !== undefined && limit >= 0n)
+    throw new Failure(
+      `memory.kernel: this kernel does not limit kernel memory by itself; it is part of the memory limit`,
+    );
+}
+
+function checkSwappiness(value: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > 100)
+    throw new Failure(`a swappiness of ${value} is out of range: 0 to 100`);
+}
+
+function v2(memory: Memory): Setting[] {
+  const set = (file: string, value: bigint, what: string, rest: Partial<Setting> = {}): Setting => ({
+    controller: 'memory',
+    version: 2,
+    file,
+    value: orMax(value),
+    what,
+    says: size(value),
+    ...rest,
+  });
+  refuseKernelLimit(memory);
+  if ((given(memory.kernelTCP) ?? -1n) >= 0n) throw onlyV1('memory.kernelTCP');
+  if (memory.swappiness !== undefined) throw onlyV1('memory.swappiness');
+  if (memory.disableOOMKiller) throw onlyV1('memory.disableOOMKiller');
+  if (memory.useHierarchy === false)
+    throw new Failure('memory.useHierarchy false: cgroup v2 always accounts hierarchically');
+  const limit = given(memory.limit);
+  const swap = swapMaxOf(memory.swap, memory.limit);
+  const settings: Setting[] = [];
+  if (swap !== undefined)
+    settings.push(
+      set('memory.swap.max', swap, 'the swap limit', {
+        hints: { ENOENT: 'this kernel does not count swap' },
+        // Where there is no swap, none and any are the same.
+        ...(swap <= 0n && { unless: ['ENOENT'] }),
+      }),
+    );
+  if (limit !== undefined)
+    settings.push(
+      set('memory.max', limit, 'the memory limit', { ...(limit > 0n && { report: oomReport(2, limit) }) }),
+    );
+  const reservation = given(memory.reservation);
+  if (reservation !== undefined) settings.push(set('memory.low', reservation, 'the memory protection'));
+  return settings;
+}
+
+export const onlyV1 = (name: string): Failure =>
+  new Failure(`${name} cannot be expressed in cgroup v2; leave it out`);

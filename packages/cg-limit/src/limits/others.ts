@@ -1,0 +1,181 @@
+import { Failure, formatSize } from '@ctr-tools/cli';
+import type { HugepageLimit, LinuxResources, Network, Pids, Rdma } from '@ctr-tools/oci';
+import type { Abilities, Setting } from '../setting.ts';
+
+/** pids: cgroup-v1/pids.rst, cgroup-v2.rst "PID". A limit of 0 or less is none, as with `docker run --pids-limit`. */
+export function pidsSettings({ limit }: Pids, version: 1 | 2): Setting[] {
+  if (limit === undefined) return [];
+  const value = BigInt(limit) > 0n ? String(limit) : 'max';
+  return [
+    {
+      controller: 'pids',
+      version,
+      file: 'pids.max',
+      value,
+      what: 'the limit on processes',
+      says: value,
+      hints: { EINVAL: 'the kernel counts up to 4194304 processes' },
+      ...(value !== 'max' && {
+        report: {
+          file: 'pids.events',
+          key: 'max',
+          peak: 'pids.peak',
+          bytes: false,
+          text: `the limit of ${value} processes was reached; forks refused:`,
+        },
+      }),
+    },
+  ];
+}
+
+/**
+ * hugetlb: the limit on use (a page fault beyond it is SIGBUS) and that on reservations, which
+ * fails mmap(2) instead and which the runtime-spec prefers (config-linux.md, Huge page limits).
+ */
+export function hugetlbSettings(
+  limits: readonly HugepageLimit[],
+  version: 1 | 2,
+  abilities: Abilities,
+): Setting[] {
+  return limits.flatMap(({ pageSize, limit }): Setting[] => {
+    if (!abilities.hugePages.includes(pageSize))
+      throw new Failure(
+        `there are no huge pages of ${pageSize} here; this machine has ${abilities.hugePages.join(', ') || 'none'}`,
+      );
+    const base = { controller: 'hugetlb', version, value: String(limit), says: formatSize(limit) } as const;
+    const suffix = version === 1 ? 'limit_in_bytes' : 'max';
+    return [
+      { ...base, file: `hugetlb.${pageSize}.${suffix}`, what: `the limit on huge pages of ${pageSize}` },
+      {
+        ...base,
+        file: `hugetlb.${pageSize}.rsvd.${suffix}`,
+        what: `the limit on reserved huge pages of ${pageSize}`,
+        unless: ['ENOENT'],
+      },
+    ];
+  });
+}
+
+/** net_cls.rst and net_prio.rst of cgroup-v1; v2 matches packets by group in nftables or BPF instead. */
+export function networkSettings(
+  { classID, priorities }: Network,
+  carriers: Abilities['carriers'],
+): Setting[] {
+  const need = (controller: string, what: string): void => {
+    if (carriers[controller] !== 1)
+      throw new Failure(
+        `${what} needs the ${controller} controller of cgroup v1, which is not mounted here; cgroup v2 has none (match the group in nftables: socket cgroupv2)`,
+      );
+  };
+  const settings: Setting[] = [];
+  if (classID) {
+    need('net_cls', 'network.classID');
+    settings.push({
+      controller: 'net_cls',
+      version: 1,
+      file: 'net_cls.classid',
+      value: String(classID),
+      what: 'the network class',
+      says: `0x${classID.toString(16)}`,
+    });
+  }
+  for (const { name, priority } of priorities ?? []) {
+    need('net_prio', 'network.priorities');
+    const hints = { EINVAL: `there is no interface ${name}` };
+    settings.push({
+      controller: 'net_prio',
+      version: 1,
+      file: 'net_prio.ifpriomap',
+      value: `${name} ${priority}`,
+      what: `the priority on ${name}`,
+      says: String(priority),
+      hints,
+    });
+  }
+  return settings;
+}
+
+/** rdma: the same file in both versions (cgroup-v1/rdma.rst). */
+export function rdmaSettings(rdma: Readonly<Record<string, Rdma>>, version: 1 | 2): Setting[] {
+  return Object.entries(rdma).map(([device, { hcaHandles, hcaObjects }]) => {
+    const parts = [
+      ...(hcaHandles === undefined ? [] : [`hca_handle=${hcaHandles}`]),
+      ...(hcaObjects === undefined ? [] : [`hca_object=${hcaObjects}`]),
+    ];
+    if (parts.length === 0)
+      throw new Failure(`rdma.${device}: give hcaHandles or hcaObjects; at least one is needed`);
+    const says = parts.join(' ');
+    const hints = {
+      EINVAL: `there is no RDMA device ${device}`,
+      ENODEV: `there is no RDMA device ${device}`,
+    };
+    return {
+      controller: 'rdma',
+      version,
+      file: 'rdma.max',
+      value: `${device} ${says}`,
+      what: `the limits on ${device}`,
+      says,
+      hints,
+    };
+  });
+}
+
+/** Controllers whose files begin with another word than the controller's name. */
+const core = new Set(['cgroup']);
+/** Written by us alone: they move processes or change the tree. */
+const notLimits = new Set([
+  'cgroup.procs',
+  'cgroup.threads',
+  'cgroup.subtree_control',
+  'cgroup.kill',
+  'cgroup.freeze',
+]);
+
+/** `unified`: any file of v2, each line written by itself, as such files take one setting a write. */
+export function unifiedSettings(
+  unified: NonNullable<LinuxResources['unified']>,
+  abilities: Abilities,
+): Setting[] {
+  return Object.entries(unified)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([file, text]) => {
+      const controller = controllerOfFile(file);
+      if (notLimits.has(file))
+        throw new Failure(`unified: ${file} is no limit; it moves processes or changes the tree`);
+      const carrier = abilities.carriers[controller === 'core' ? 'unified' : controller];
+      if (carrier !== 2)
+        throw new Failure(
+          carrier === 1
+            ? `unified: ${file} is a file of cgroup v2, and here the ${controller} controller is on cgroup v1; use its own limits`
+            : controller === 'core'
+              ? `unified: ${file} is a file of cgroup v2, which is not mounted here`
+              : `unified: ${file} needs the ${controller} controller of cgroup v2, which is not to be had here`,
+        );
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(
+          (line): Setting => ({
+            controller,
+            version: 2,
+            file,
+            value: line,
+            what: file,
+            says: line,
+            hints: {
+              ENOENT: `this kernel has no ${file}`,
+              EINVAL: 'it is no value for this file (cgroup-v2.rst)',
+            },
+          }),
+        );
+    });
+}
+
+/** `memory.high` → `memory`; `cgroup.max.depth` → `core`. Throws for what is no file of a group. */
+export function controllerOfFile(file: string): string {
+  const [, word] = /^([a-z_]+)\.[\w.]+$/.exec(file) ?? [];
+  if (word === undefined || file.includes('..'))
+    throw new Failure(`"${file}" is no file of a cgroup; those are called CONTROLLER.NAME (memory.high)`);
+  return core.has(word) ? 'core' : word;
+}

@@ -1,0 +1,62 @@
+import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import type { LinuxResources } from '@ctr-tools/oci';
+import { checkPath, isSystemdPath, parseApart } from './place.ts';
+import { readResources } from './read-resources.ts';
+import { resourcesOf } from './words/resources.ts';
+
+/** The command line once parsed: a section of a spec, and what has no place in one. */
+export interface Options {
+  /** Only what was given. */
+  resources: LinuxResources;
+  cgroup?: string;
+  join: boolean;
+  keep: boolean;
+  manager?: 'files' | 'systemd';
+  json: boolean;
+}
+
+const one = (parsed: Parsed, name: string): string | undefined => parsed.flags.get(name)?.[0];
+
+/** Parse the values. Throws `UsageError`. */
+export function options(parsed: Parsed, host: Host): Options {
+  const document = one(parsed, 'resources');
+  const resources = resourcesOf(parsed, document === undefined ? {} : readResources(document, host));
+  const cgroup = one(parsed, 'cgroup');
+  if (cgroup !== undefined && !isSystemdPath(cgroup) && !parseApart(cgroup))
+    checked(() => checkPath(cgroup, '--cgroup'));
+  const join = parsed.flags.has('join');
+  const keep = parsed.flags.has('keep');
+  if (join && Object.keys(resources).length > 0)
+    throw new UsageError('--join enters a group as it is; to change its limits as well, use --update first');
+  if (join && keep)
+    throw new UsageError('--join never removes the group, so --keep says nothing; leave it out');
+  const manager = managerOf(one(parsed, 'manager'));
+  const act = ['show', 'watch', 'update', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
+    parsed.flags.has(name),
+  );
+  if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
+  if (act === undefined && parsed.operands.length > 0)
+    throw new UsageError(`"${parsed.operands[0]}" stands where nothing is expected`);
+  return {
+    resources,
+    join,
+    keep,
+    json: parsed.flags.has('json'),
+    ...(cgroup !== undefined && { cgroup }),
+    ...(manager && { manager }),
+  };
+}
+
+function managerOf(word: string | undefined): 'files' | 'systemd' | undefined {
+  if (word === undefined || word === 'files' || word === 'systemd') return word;
+  throw new UsageError(`--manager is "${word}"; it is files or systemd`);
+}
+
+/** A mistake in a value is one of the command line. */
+function checked(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

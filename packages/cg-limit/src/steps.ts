@@ -1,0 +1,214 @@
+/**
+ * A spec's limits as steps: make the groups, write the limits, and let the process be born
+ * in them or enter them before anything else of it exists.
+ */
+import { Failure } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { O } from '@ctr-tools/sys/constants';
+import { deviceList, deviceSteps } from './devices/steps.ts';
+import { controllersSteps } from './enable.ts';
+import type { Facts, GroupFacts } from './facts.ts';
+import { groupFor, usedGroups } from './groups.ts';
+import { settingsOf } from './limits/index.ts';
+import { rdtSteps } from './rdt.ts';
+import type { Setting } from './setting.ts';
+import { systemdSteps } from './systemd/steps.ts';
+
+const side = 'host';
+
+/** How long the groups may take to become empty, in ms: the first that is removed waits for all. */
+const REMOVE_FIRST = 2000;
+const REMOVE_OTHERS = 200;
+
+const makeHints = {
+  EACCES: 'it is not ours to write; run as root, or have it delegated (systemd: Delegate=yes)',
+  EPERM: 'it is not ours to write; run as root, or have it delegated (systemd: Delegate=yes)',
+  EROFS: 'the cgroup filesystem is mounted read-only here',
+  EEXIST: 'somebody else made it just now; choose another name with --cgroup',
+  EAGAIN: 'the hierarchy is full (cgroup.max.descendants and cgroup.max.depth of the groups above)',
+  ENOSPC: 'the hierarchy is full; the kernel has no room for more groups',
+};
+
+/** Whether this process must have a parent that stays: one that removes the groups after the command. */
+export const mustStay = (facts: Facts): boolean =>
+  !facts.container &&
+  !facts.join &&
+  (facts.manager === 'systemd' || (facts.lifetime === 'command' && facts.groups.length > 0));
+
+/** All steps of `linux.resources`, `linux.cgroupsPath` and `linux.intelRdt`. Pure. */
+export function steps(spec: Spec, facts: Facts): AnyStep[] {
+  const resources = spec.linux?.resources ?? {};
+  const rdt = rdtSteps(spec, facts);
+  if (facts.join) return [...enter(existing(facts), mustStay(facts)), ...variable(facts), ...rdt];
+  const settings = settingsOf(resources, facts.abilities);
+  const groups = usedGroups(facts);
+  for (const { controller, version, what } of settings)
+    if (!groupFor(groups, controller, version)) throw notOurs(what, facts);
+  if (facts.manager === 'systemd') return [...systemdSteps(resources, settings, groups, facts), ...rdt];
+  if (groups.length === 0) return rdt;
+  refuseExisting(groups, facts);
+  return [
+    ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
+    ...settingSteps(settings, groups),
+    ...deviceSteps(deviceList(resources, facts), groups, facts),
+    ...enter(groups, facts.container || mustStay(facts)),
+    ...variable(facts),
+    ...rdt,
+  ];
+}
+
+function notOurs(what: string, facts: Facts): Failure {
+  const { directory } = facts.groups[0] ?? { directory: 'the cgroup' };
+  return new Failure(
+    `set ${what}: ${directory} cannot be made by this user; run as root, or have a group delegated (systemd-run --user --scope -p Delegate=yes)`,
+  );
+}
+
+/** Groups that are there already: a container may take an empty one, as runc does; a command needs `--join`. */
+function refuseExisting(groups: readonly GroupFacts[], facts: Facts): void {
+  const there = groups.find((g) => g.exists && (g.populated || !facts.container));
+  if (!there) return;
+  if (there.populated)
+    throw new Failure(
+      facts.container
+        ? `the cgroup ${there.directory} is in use: processes are in it; choose another linux.cgroupsPath`
+        : `the cgroup ${there.directory} is in use; --join enters it, and --update changes its limits`,
+    );
+  throw new Failure(`the cgroup ${there.directory} exists already; --join enters it, --remove removes it`);
+}
+
+function existing(facts: Facts): GroupFacts[] {
+  const groups = facts.groups.filter((g) => g.exists);
+  if (groups.length === 0)
+    throw new Failure(
+      `join the cgroup ${facts.groups[0]?.directory ?? ''}: there is no such group in any hierarchy`,
+    );
+  return groups;
+}
+
+/** Make one group and what is missing above it. */
+function makeSteps(
+  group: GroupFacts,
+  index: number,
+  count: number,
+  settings: readonly Setting[],
+  facts: Facts,
+): AnyStep[] {
+  const made: AnyStep[] = [];
+  const enable = controllersSteps(group, settings, facts);
+  made.push(...enable.above);
+  for (const directory of group.missing) {
+    const leaf = directory === group.directory;
+    made.push(
+      step('cgroup', 'mkdir', { path: directory, mode: 0o755 }, `make the cgroup ${directory}`, {
+        side,
+        hints: makeHints,
+        undo: leaf
+          ? removal(group, index === count - 1, facts)
+          : undo('end', 'cgroup_prune', { path: directory }, `remove the cgroup ${directory}`),
+        // Two starts may make the same group above theirs at once.
+        ...(!leaf && { unless: ['EEXIST'] }),
+      }),
+    );
+    if (group.inherit) made.push(...inherit(directory, group.inherit));
+    if (!leaf) made.push(...enable.below(directory));
+  }
+  return made;
+}
+
+const removal = (group: GroupFacts, first: boolean, facts: Facts) =>
+  undo(
+    facts.lifetime === 'command' ? 'end' : 'failure',
+    'cgroup_remove',
+    { path: group.directory, timeout: first ? REMOVE_FIRST : REMOVE_OTHERS },
+    `remove the cgroup ${group.directory}`,
+  );
+
+/** A new v1 cpuset is empty, and nothing can enter it (cpusets.rst 1.4); with clone_children it has them already. */
+function inherit(directory: string, { cpus, mems }: { cpus: string; mems: string }): AnyStep[] {
+  const write = (file: string, data: string): AnyStep =>
+    step(
+      'cgroup',
+      'write',
+      { path: `${directory}/${file}`, data },
+      `give ${directory} the ${file} of the group above`,
+      { side },
+    );
+  return [...(cpus ? [write('cpuset.cpus', cpus)] : []), ...(mems ? [write('cpuset.mems', mems)] : [])];
+}
+
+/** One write for each limit. */
+export function settingSteps(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
+  return settings.map(({ controller, version, file, value, what, says, hints, unless, report }) => {
+    const { directory } = groupFor(groups, controller, version)!;
+    return step(
+      'cgroup',
+      'write',
+      { path: `${directory}/${file}`, data: value },
+      `set ${what} of ${directory} to ${says}`,
+      {
+        side,
+        hints: { ENOENT: `this kernel has no ${file}`, ...hints },
+        ...(unless && { unless }),
+        ...(report && {
+          undo: undo(
+            'end',
+            'cgroup_report',
+            {
+              file: `${directory}/${report.file}`,
+              key: report.key,
+              peak: `${directory}/${report.peak}`,
+              bytes: report.bytes,
+              text: report.text,
+            },
+            `read ${report.file} of ${directory}`,
+          ),
+        }),
+      },
+    );
+  });
+}
+
+/**
+ * Enter groups. On v1 a process that writes 0 to `tasks` moves only itself and waits for no
+ * lock (cgroup_procs_write_start takes cgroup_threadgroup_rwsem only for whole processes or
+ * others); a new process has one thread. On v2 it is born in the group where it is `cloned`
+ * (CLONE_INTO_CGROUP, clone(2)), else it moves itself.
+ */
+export function enter(
+  groups: readonly Pick<GroupFacts, 'version' | 'directory'>[],
+  cloned: boolean,
+): AnyStep[] {
+  return groups.flatMap(({ version, directory }) => {
+    const doing = `enter the cgroup ${directory}`;
+    if (version === 1) return [joinBy(`${directory}/tasks`, doing)];
+    if (!cloned) return [joinBy(`${directory}/cgroup.procs`, doing)];
+    const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC;
+    const fd = slot('cgroup');
+    return [
+      step('cgroup', 'open', { path: directory, flags, mode: 0, fd }, `open the cgroup ${directory}`, {
+        side,
+      }),
+    ];
+  });
+}
+
+const joinBy = (path: string, doing: string): AnyStep =>
+  step('cgroup-join', 'write', { path, data: '0' }, doing, {
+    hints: {
+      EACCES:
+        'moving a process needs the right to write the group that holds both places (cgroups(7), Delegation)',
+      EBUSY:
+        'the group has groups with controllers below it, so it may have no processes of its own (cgroups(7), no internal processes)',
+      ENOSPC: 'the group has no CPUs or memory nodes (cpuset.cpus, cpuset.mems)',
+      EINVAL: 'a realtime process needs a group with realtime (cpu.rt_runtime_us)',
+      EOPNOTSUPP: 'the group is threaded',
+      EAGAIN: 'the limit on processes of the group is reached (pids.max)',
+    },
+  });
+
+const variable = (facts: Facts): AnyStep[] =>
+  facts.variable === undefined
+    ? []
+    : [step('environment', 'setenv', { name: 'CTR_CGROUP', value: facts.variable }, 'set CTR_CGROUP')];

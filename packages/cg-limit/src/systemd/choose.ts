@@ -1,0 +1,109 @@
+/** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
+import type { GroupFacts, UnitFacts } from '../facts.ts';
+import { carriedBy, type Hierarchy } from '../layout.ts';
+import type { Options } from '../options.ts';
+import { isSystemdPath } from '../place.ts';
+import type { View } from '../view.ts';
+
+interface Choice {
+  path: string | undefined;
+  container: ContainerContext | undefined;
+  options: Options | undefined;
+  variable: string | undefined;
+  host: Host;
+}
+
+/**
+ * - A container of ctr-run: as it was asked (`--systemd-cgroup`), because an engine knows best.
+ * - `--manager`: as it says. `slice:prefix:name`: systemd.
+ * - A path, `--join`, or a group inside a group (CTR_CGROUP): files; systemd delegates below its scopes.
+ * - Else systemd where it runs as PID 1 (sd_booted(3)) and we may ask it; else files.
+ */
+export function chooseManager({ path, container, options, variable, host }: Choice): 'files' | 'systemd' {
+  if (container) return container.systemdCgroup ? 'systemd' : 'files';
+  if (options?.manager) return options.manager;
+  if (options?.join || variable !== undefined) return 'files';
+  if (path !== undefined) return isSystemdPath(path) ? 'systemd' : 'files';
+  if (options === undefined || !existsSync('/run/systemd/system')) return 'files';
+  return host.euid === 0 || existsSync(userSocket(host)) ? 'systemd' : 'files';
+}
+
+/** The private socket of a user's manager. */
+export const userSocket = (host: Pick<Host, 'env' | 'euid'>): string =>
+  join(host.env.get('XDG_RUNTIME_DIR') || `/run/user/${host.euid}`, 'systemd/private');
+
+/** `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice. */
+export function unitFor(path: string | undefined, id: string, host: Host, container: boolean): UnitFacts {
+  const user = host.euid !== 0;
+  const standard = user ? 'user.slice' : 'system.slice';
+  if (path === undefined)
+    return { name: `${container ? 'ctr-run-' : ''}${escapeUnit(id)}.scope`, slice: standard, user };
+  if (!isSystemdPath(path))
+    throw new Failure(
+      `with systemd a cgroupsPath is slice:prefix:name (as system.slice:ctr:web), not "${path}"`,
+    );
+  const [slice, prefix, name] = path.split(':') as [string, string, string];
+  if (slice !== '' && !slice.endsWith('.slice'))
+    throw new Failure(`"${slice}" is no slice; its name ends in .slice`);
+  const whole = name.endsWith('.slice') ? name : `${prefix ? `${prefix}-` : ''}${name}.scope`;
+  if (!/^[\w:.\\@-]+$/.test(whole))
+    throw new Failure(`"${whole}" is no name for a unit; letters, digits and :-_.\\@ are`);
+  if (whole.length > 255) throw new Failure(`"${whole}" is longer than the 255 letters of a unit's name`);
+  return { name: whole, slice: slice || standard, user };
+}
+
+const escapeUnit = (text: string): string =>
+  text.replace(/[^\w:.@-]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
+/** `a-b.slice` lies in `a.slice`: systemd.slice(5). `-.slice` is the root. */
+export function slicePath(slice: string): string {
+  if (slice === '-.slice') return '';
+  const name = slice.slice(0, -'.slice'.length);
+  if (name === '' || name.startsWith('-') || name.endsWith('-') || name.includes('--'))
+    throw new Failure(`"${slice}" is no slice; dashes part its levels, one by one`);
+  const parts = name.split('-');
+  return parts.map((_, i) => `${parts.slice(0, i + 1).join('-')}.slice`).join('/');
+}
+
+/** The groups that systemd will make for the unit: one in v2, or in each hierarchy that it manages on v1. */
+export function unitGroups(
+  unit: UnitFacts,
+  hierarchies: readonly Hierarchy[],
+  view: View,
+  host: Host,
+): GroupFacts[] {
+  const manager = unit.user ? userManagerPath(hierarchies, host) : '';
+  const below = join(manager, slicePath(unit.slice), unit.name);
+  return hierarchies
+    .filter(
+      (h) => h.version === 2 || h.name === 'systemd' || h.controllers.some((c) => systemdControllers.has(c)),
+    )
+    .map((h) => {
+      const directory = join(h.mountPoint, below);
+      return {
+        version: h.version,
+        controllers: h.version === 1 ? carriedBy(h) : view.words(`${h.mountPoint}/cgroup.controllers`),
+        mountPoint: h.mountPoint,
+        directory,
+        exists: view.exists(directory),
+        populated: view.exists(directory) && view.populated(directory),
+        missing: [],
+        writable: true,
+        above: [],
+      };
+    });
+}
+
+/** Those that systemd 252 attaches units to on v1 (CGROUP_MASK_V1). */
+const systemdControllers = new Set(['cpu', 'cpuacct', 'blkio', 'memory', 'devices', 'pids']);
+
+/** The group of the user's manager: user@UID.service above the caller. */
+function userManagerPath(hierarchies: readonly Hierarchy[], host: Host): string {
+  const own = hierarchies.find((h) => h.version === 2)?.path ?? '';
+  for (let at = own; at.length > 1; at = dirname(at))
+    if (at.endsWith(`/user@${host.euid}.service`)) return at;
+  return `/user.slice/user-${host.euid}.slice/user@${host.euid}.service`;
+}

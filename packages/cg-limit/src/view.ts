@@ -1,0 +1,85 @@
+/**
+ * Cgroup files as they will be when this tool's turn comes: in a fused chain the links before
+ * it have made groups, written limits and joined by then (`Host.earlier`).
+ */
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type AnyStep, isSlot, type Text } from '@ctr-tools/plan';
+
+export class View {
+  private readonly made = new Set<string>();
+  private readonly written = new Map<string, string>();
+  /** Directories of groups that earlier links join. */
+  readonly joined: readonly string[];
+
+  constructor(earlier: readonly AnyStep[] = []) {
+    const joined: string[] = [];
+    for (const { op, args, side } of earlier) {
+      const path = args.path as Text;
+      if (typeof path !== 'string') continue;
+      if (op === 'mkdir' || op === 'mkdirs') this.made.add(path);
+      if (op === 'open' && isSlot(args.fd) && args.fd.slot === 'cgroup') joined.push(path);
+      if (op !== 'write' || typeof args.data !== 'string') continue;
+      if (side === 'container' && /\/(?:tasks|cgroup\.procs)$/.test(path)) joined.push(dirname(path));
+      else this.written.set(path, args.data);
+    }
+    this.joined = joined;
+  }
+
+  /** The deepest group that earlier links join below a mount point. */
+  joinedBelow(mountPoint: string): string | undefined {
+    return this.joined.findLast((path) => path.startsWith(`${mountPoint}/`));
+  }
+
+  exists(path: string): boolean {
+    if (this.made.has(path)) return true;
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  }
+
+  /** Whether a group is made by an earlier link, so that nothing of it can be looked at yet. */
+  isFuture(path: string): boolean {
+    return this.made.has(path);
+  }
+
+  /** A file's text less its last newline; undefined where it cannot be read. */
+  read(path: string): string | undefined {
+    const written = this.written.get(path);
+    if (written !== undefined) return written;
+    try {
+      return readFileSync(path, 'utf8').trimEnd();
+    } catch {
+      return undefined;
+    }
+  }
+
+  words(path: string): string[] {
+    return this.read(path)?.split(/\s+/).filter(Boolean) ?? [];
+  }
+
+  /** Whether processes are in the group itself. */
+  populated(path: string): boolean {
+    if (this.joined.includes(path)) return true;
+    return !this.made.has(path) && (this.read(`${path}/cgroup.procs`) ?? '') !== '';
+  }
+
+  /** Whether this process may make things in a directory, or write a file. */
+  writable(path: string): boolean {
+    if (this.made.has(path) || this.made.has(dirname(path))) return true;
+    try {
+      accessSync(path, constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Names of the files of some group below `mountPoint` that is not its root: many files exist only there. */
+  sample(mountPoint: string): string[] {
+    try {
+      const below = readdirSync(mountPoint, { withFileTypes: true }).find((entry) => entry.isDirectory());
+      return readdirSync(below ? `${mountPoint}/${below.name}` : mountPoint);
+    } catch {
+      return [];
+    }
+  }
+}
