@@ -2,7 +2,7 @@
  * `pnpm build`: everything that an installation holds, under dist/.
  *
  *     dist/bin/TOOL           the launcher under every tool's name, and as ctr-launcher
- *     dist/lib/planner.cjs    the planner, and beside it chunks that it loads when called for
+ *     dist/lib/planner.cjs    what Node runs: loads the planner from *.chunk, as far as called for
  *     dist/lib/node           the pinned Node
  *     dist/lib/koffi.node     system calls for acts
  *     dist/share/man/man1     a manual page for each tool
@@ -13,10 +13,12 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -28,6 +30,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { packChunk } from '../packages/planner/src/chunks.ts';
 import { writeManuals } from './man.ts';
 import { tools } from './tools.ts';
 
@@ -68,13 +71,15 @@ function splitAtImports(wanted: Map<string, Chunk>): Plugin {
     name: 'split-at-dynamic-imports',
     setup(setup) {
       setup.onResolve({ filter: /^(@ctr-tools\/|\.)/ }, async ({ path, kind, resolveDir, pluginData }) => {
-        if (kind !== 'dynamic-import' || pluginData === 'inner') return undefined;
+        if (pluginData === 'inner' || kind === 'entry-point') return undefined;
         const { path: entry } = await setup.resolve(path, { kind, resolveDir, pluginData: 'inner' });
+        // No module of ours does anything by being imported, so what nobody uses of it can go.
+        if (kind !== 'dynamic-import') return entry === '' ? undefined : { path: entry, sideEffects: false };
         // A tool that is not written yet is left out by name when it is called.
-        if (entry === '') return { path: `./missing-${path.replace(/^.*\//, '')}.cjs`, external: true };
+        if (entry === '') return { path: `./missing-${path.replace(/^.*\//, '')}.chunk`, external: true };
         const chunk = { entry, name: chunkName(entry) };
         wanted.set(chunk.name, chunk);
-        return { path: `./${chunk.name}.cjs`, external: true };
+        return { path: `./${chunk.name}.chunk`, external: true };
       });
     },
   };
@@ -95,36 +100,59 @@ const options: BuildOptions = {
   supported: { 'dynamic-import': false },
   format: 'cjs',
   minifySyntax: true,
-  minifyWhitespace: true,
+  // Names stay: they are what a bug report shows.
+  charset: 'ascii',
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,
   write: false,
 };
 
-/** The planner and its chunks, one file each. */
+/**
+ * The planner and its chunks, one file each (packages/planner/src/chunks.ts), and the few
+ * lines that load the first.
+ */
 async function buildPlanner(): Promise<void> {
   const first: Chunk = { entry: join(top, 'packages/planner/src/main.ts'), name: 'planner' };
   const wanted = new Map<string, Chunk>([[first.name, first]]);
-  const done = new Set<string>();
-  for (const chunk of wanted.values()) {
-    const result = await build({
-      ...options,
-      entryPoints: [chunk.entry],
-      plugins: [splitAtImports(wanted)],
-    }).catch(() => undefined);
+  const made = new Set<string>();
+  for (const { entry, name } of wanted.values()) {
+    const file = `${name}.chunk`;
+    made.add(file);
+    const result = await bundle(entry, [splitAtImports(wanted)]);
     // What was built before stays; the others go on, and the build fails at its end.
-    if (!result) {
-      process.exitCode = 1;
-      done.add(`${chunk.name}.cjs`);
-      continue;
-    }
-    place(join(lib, `${chunk.name}.cjs`), (at) => writeFileSync(at, result.outputFiles![0]!.contents));
-    done.add(`${chunk.name}.cjs`);
+    if (!result) process.exitCode = 1;
+    else place(join(lib, file), (at) => writeFileSync(at, packChunk(wrapped(result))));
   }
+  const boot = await bundle(join(top, 'packages/planner/src/boot.ts'), []);
+  place(join(lib, 'planner.cjs'), (at) => writeFileSync(at, boot!));
   for (const name of readdirSync(lib))
-    if (name.endsWith('.cjs') && !name.startsWith('.') && !done.has(name)) rmSync(join(lib, name));
-  process.stdout.write(`planner: ${done.size} chunks\n`);
+    if (/^[^.].*\.(chunk|cjs)$/.test(name) && name !== 'planner.cjs' && !made.has(name))
+      rmSync(join(lib, name));
+  warmPlanner();
+  process.stdout.write(`planner: ${made.size} chunks\n`);
+}
+
+async function bundle(entry: string, plugins: Plugin[]): Promise<string | undefined> {
+  const result = await build({ ...options, entryPoints: [entry], plugins }).catch(() => undefined);
+  return result?.outputFiles?.[0]?.text;
+}
+
+const wrapped = (source: string): string =>
+  `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+
+/** Let the Node that will run the planner compile it beforehand. Without it the planner only starts slower. */
+function warmPlanner(): void {
+  const silent = openSync('/dev/null', 'r+');
+  const { status, stderr } = spawnSync(join(lib, 'node'), [join(top, 'scripts/warm.ts'), lib], {
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe', 'ignore', silent],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  closeSync(silent);
+  if (status !== 0) throw new Error(`the planner's code could not be compiled beforehand: ${stderr}`);
 }
 
 function linkLauncher(): void {
@@ -160,7 +188,7 @@ function buildStandalone(): void {
         '--define',
         `CTR_TOOLS_VERSION=${JSON.stringify(version)}`,
         `--outfile=${at}`,
-        join(top, 'packages/planner/src/main.ts'),
+        join(top, 'packages/planner/src/start.ts'),
       ],
       { stdio: ['ignore', 'ignore', 'inherit'] },
     );

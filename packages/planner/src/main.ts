@@ -2,7 +2,7 @@
  * The planner: the launcher of every tool starts this program, which loads the one tool
  * that was called and what its command line needs, and nothing else.
  */
-import { type Command, readRequest, report, runCommand, type Siblings } from '@ctr-tools/cli';
+import { type Command, Failure, readRequest, report, runCommand, type Siblings } from '@ctr-tools/cli';
 
 const tools: Record<string, () => Promise<Command>> = {
   'ns-enter': async () => (await import('@ctr-tools/ns-enter')).nsEnter as Command,
@@ -16,24 +16,22 @@ const tools: Record<string, () => Promise<Command>> = {
 
 const siblings: Siblings = async (name) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined);
 
-async function main(): Promise<number> {
+/**
+ * Read the request, do what it asks, and hand over the plan if there is one; the exit code.
+ * The descriptors are others than the launcher's only when the build warms the code cache.
+ */
+export async function main(request?: number): Promise<number> {
   let host: ReturnType<typeof readRequest>;
   try {
-    host = readRequest();
+    host = readRequest(request);
   } catch (error) {
     return report(error, { tool: 'ctr-planner', argv: [] });
   }
   try {
     const command = await siblings(host.tool);
     if (command) return await runCommand(command, host, siblings);
+    throw new Failure(`there is no tool of this name; there are ${Object.keys(tools).join(', ')}`);
   } catch (error) {
     return report(error, host);
   }
-  const names = Object.keys(tools).join(', ');
-  return report(
-    Object.assign(new Error(`there is no tool of this name; there are ${names}`), { name: 'Failure' }),
-    host,
-  );
 }
-
-main().then((code) => process.exit(code));
