@@ -5,6 +5,6 @@ export * from './files.ts';
 export * from './limits.ts';
 export * from './mempolicy.ts';
 export * from './mount.ts';
-export * from './seccomp.ts';
 export * from './personality.ts';
 export * from './scheduling.ts';
+export * from './seccomp.ts';
