@@ -122,10 +122,10 @@ static int move_link(struct run *run, int netlink, int index, int netns, const c
   return netlink_ask(netlink, &r, NULL, NULL, run->detail, sizeof run->detail);
 }
 
-static int move_into(struct run *run, int here, int netns, const char *name, const char *as) {
+/* From the namespace of the socket `here` into that of `there`, which is `netns`. */
+static int transfer(struct run *run, int here, int there, int netns, const char *name, const char *as) {
   struct addresses all = {0};
-  int index, there = netlink_in(netns);
-  if (there < 0) return there;
+  int index;
   int rc = find_link(here, name, &all.index);
   if (rc == -ENODEV) detail(run, "there is no interface %s", name);
   if (rc == 0) rc = save_addresses(here, &all);
@@ -135,8 +135,27 @@ static int move_into(struct run *run, int here, int netns, const char *name, con
   /* config-linux.md: "MUST set the network device state to "up" after moving". */
   if (rc == 0) rc = set_up(there, index, run->detail, sizeof run->detail);
   free(all.requests);
+  return rc;
+}
+
+static int move_into(struct run *run, int here, int netns, const char *name, const char *as) {
+  int there = netlink_in(netns);
+  if (there < 0) return there;
+  int rc = transfer(run, here, there, netns, name, as);
   close_fd(there);
   return rc;
+}
+
+int op_netdev_return(struct run *run, const struct step *step) {
+  const char *name = arg_text(run, step, 1), *as = arg_text(run, step, 2);
+  long own = AGAIN(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (own < 0) return (int)own;
+  int there = netlink_in(arg_fd(run, step, 0)), here = netlink_open();
+  int rc = there < 0 ? there : here < 0 ? here : transfer(run, there, here, (int)own, name, as);
+  close_fd(there);
+  close_fd(here);
+  close_fd((int)own);
+  return rc == -ENODEV ? 0 : rc; /* the command removed it, and that is its right */
 }
 
 int op_netdev_move(struct run *run, const struct step *step) {
