@@ -85,6 +85,7 @@
   X(NO_NEW_PRIVS, no_new_privs, 88, "") \
   X(SECCOMP, seccomp, 89, "bio") \
   X(LSM_ATTR, lsm_attr, 90, "tt") \
+  X(SECCOMP_PASS, seccomp_pass, 91, "bii") \
   X(RLIMIT, rlimit, 100, "iii") \
   X(UMASK, umask, 101, "i") \
   X(PERSONALITY, personality, 102, "i") \

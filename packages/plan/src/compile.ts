@@ -76,6 +76,9 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner, 
       if (betweenProcesses.has(step.op)) {
         if (host === current) continue;
         steps.push(planned(step, process, { process: other }));
+      } else if (step.op === 'seccomp_pass') {
+        if (host === current) throw new Error('a seccomp listener needs a process outside to go to');
+        steps.push(planned(step, process, { process: other }));
       } else if (step.op === 'supervise') {
         if (host === current) continue;
         steps.push(planned(step, process, { process: other }));

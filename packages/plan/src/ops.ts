@@ -271,6 +271,12 @@ export const ops = {
   seccomp: op(89, { filter: 'blob', flags: 'int', listener: 'out' }, { flags: 'seccomp' }),
   /** Write an LSM's exec attribute (`apparmor/exec`, `exec`) of this thread, through a checked procfs. */
   lsm_attr: op(90, { attr: 'text', value: 'text' }),
+  /**
+   * The same as `seccomp` with SECCOMP_FILTER_FLAG_NEW_LISTENER among the flags; and give the
+   * listener to `process`, which takes it with `take`, without making a call that the new
+   * filter would see: a thread beside it, which the filter does not hold, does it.
+   */
+  seccomp_pass: op(91, { filter: 'blob', flags: 'int', process: 'int' }, { flags: 'seccomp' }),
 
   // --- the command's process ----------------------------------------------------------
   rlimit: op(100, { resource: 'int', soft: 'int', hard: 'int' }, { resource: 'rlimit' }),
