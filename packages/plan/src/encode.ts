@@ -31,16 +31,15 @@ export class NulByteError extends Error {
   override name = 'NulByteError';
 }
 
-interface Cell {
-  kind: number;
-  length: number;
-  value: bigint;
-}
-
+/**
+ * Fills cells and data. A start waits for this, so it makes no objects: cells are numbers in
+ * one array (four 32-bit words each), texts are written where they will stay.
+ */
 class Encoder {
-  readonly cells: Cell[] = [{ kind: KIND.nil, length: 0, value: 0n }];
-  readonly data: Buffer[] = [];
-  dataLength = 0;
+  private words = new Uint32Array(4 * 2048);
+  private cellCount = 1; // cell 0 is nil
+  private data = Buffer.allocUnsafe(16384);
+  private dataLength = 0;
   private readonly known = new Map<string, number>();
   private readonly slots = new Map<string, number>();
 
@@ -48,93 +47,172 @@ class Encoder {
     return this.slots.size;
   }
 
-  private push(cells: readonly Cell[]): number {
-    const at = this.cells.length;
-    for (const cell of cells) this.cells.push(cell);
-    return at;
+  cellBytes(): Buffer {
+    return Buffer.from(this.words.buffer, 0, this.cellCount * CELL);
   }
 
-  private bytes(value: string | Uint8Array, allowNul: boolean): Cell {
-    const buffer = typeof value === 'string' ? encodeBytes(value) : Buffer.from(value);
-    if (!allowNul && buffer.includes(0))
-      throw new NulByteError(`a NUL byte in ${JSON.stringify(String(value))}`);
-    const key = typeof value === 'string' ? value : undefined;
-    let offset = key === undefined ? undefined : this.known.get(key);
-    if (offset === undefined) {
-      offset = this.dataLength;
-      this.data.push(buffer, Buffer.alloc(1));
-      this.dataLength += buffer.length + 1;
-      if (key !== undefined) this.known.set(key, offset);
+  dataBytes(): Buffer {
+    return this.data.subarray(0, this.dataLength);
+  }
+
+  /** Room for `count` cells in a row; the first one's index. They are filled by `at`. */
+  private reserve(count: number): number {
+    const first = this.cellCount;
+    this.cellCount += count;
+    if (this.cellCount * 4 > this.words.length) {
+      const grown = new Uint32Array(Math.max(this.words.length * 2, this.cellCount * 4));
+      grown.set(this.words);
+      this.words = grown;
     }
-    return { kind: KIND.bytes, length: buffer.length, value: BigInt(offset) };
+    return first;
   }
 
-  private slot(value: Slot): Cell {
+  private at(cell: number, kind: number, length: number, low: number, high = 0): void {
+    const w = cell * 4;
+    this.words[w] = kind;
+    this.words[w + 1] = length;
+    this.words[w + 2] = low;
+    this.words[w + 3] = high;
+  }
+
+  private room(bytes: number): void {
+    const wanted = this.dataLength + bytes;
+    if (wanted <= this.data.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.data.length * 2, wanted));
+    this.data.copy(grown, 0, 0, this.dataLength);
+    this.data = grown;
+  }
+
+  /** Append a text and its NUL; the offset it has. */
+  private append(value: string | Uint8Array): number {
+    const offset = this.dataLength;
+    if (typeof value === 'string' && value.isWellFormed()) {
+      this.room(value.length * 3 + 1);
+      this.dataLength += this.data.write(value, offset, 'utf8');
+    } else {
+      const bytes = typeof value === 'string' ? encodeBytes(value) : value;
+      this.room(bytes.length + 1);
+      this.data.set(bytes, offset);
+      this.dataLength += bytes.length;
+    }
+    this.data[this.dataLength++] = 0;
+    return offset;
+  }
+
+  private bytes(cell: number, value: string | Uint8Array, allowNul: boolean): void {
+    if (!allowNul && (typeof value === 'string' ? value.includes('\0') : value.includes(0))) {
+      throw new NulByteError(`a NUL byte in ${JSON.stringify(String(value))}`);
+    }
+    if (typeof value !== 'string') {
+      const offset = this.append(value);
+      this.at(cell, KIND.bytes, value.length, offset);
+      return;
+    }
+    let offset = this.known.get(value);
+    if (offset === undefined) {
+      offset = this.append(value);
+      this.known.set(value, offset);
+      this.lengths.set(offset, this.dataLength - 1 - offset);
+    }
+    this.at(cell, KIND.bytes, this.lengths.get(offset)!, offset);
+  }
+
+  private readonly lengths = new Map<number, number>();
+
+  private slot(cell: number, value: Slot): void {
     let index = this.slots.get(value.slot);
     if (index === undefined) {
       index = this.slots.size;
       this.slots.set(value.slot, index);
     }
-    return { kind: KIND.slot, length: 0, value: BigInt(index) };
+    this.at(cell, KIND.slot, 0, index);
   }
 
-  private text(value: Text, allowNul: boolean): Cell {
-    if (isSlot(value)) return this.slot(value);
-    if (typeof value === 'string' || value instanceof Uint8Array) return this.bytes(value, allowNul);
-    const parts = (value as Template).parts.map((p) => (isSlot(p) ? this.slot(p) : this.bytes(p, allowNul)));
-    return { kind: KIND.template, length: parts.length, value: BigInt(this.push(parts)) };
-  }
-
-  private int(value: Int): Cell {
-    if (isSlot(value)) return this.slot(value);
-    return { kind: KIND.int, length: 0, value: BigInt.asUintN(64, BigInt(value)) };
-  }
-
-  private argument(kind: ArgKind, value: unknown): Cell {
-    switch (kind) {
-      case 'int':
-        return this.int(value as Int);
-      case 'out':
-        return this.slot(value as Slot);
-      case 'text':
-        return this.text(value as Text, false);
-      case 'blob':
-        return this.text(value as Text, true);
-      case 'list':
-      case 'ints': {
-        const cells = (value as readonly unknown[]).map((v) =>
-          kind === 'ints' ? this.int(v as Int) : this.text(v as Text, false),
-        );
-        return { kind: KIND.list, length: cells.length, value: BigInt(this.push(cells)) };
-      }
+  private text(cell: number, value: Text, allowNul: boolean): void {
+    if (typeof value === 'string' || value instanceof Uint8Array) {
+      this.bytes(cell, value, allowNul);
+      return;
     }
+    if (isSlot(value)) {
+      this.slot(cell, value);
+      return;
+    }
+    const { parts } = value as Template;
+    const first = this.reserve(parts.length);
+    for (const [i, part] of parts.entries()) {
+      if (isSlot(part)) this.slot(first + i, part);
+      else this.bytes(first + i, part, allowNul);
+    }
+    this.at(cell, KIND.template, parts.length, first);
   }
 
+  private int(cell: number, value: Int): void {
+    if (isSlot(value)) {
+      this.slot(cell, value);
+      return;
+    }
+    if (typeof value === 'bigint') {
+      const bits = BigInt.asUintN(64, value);
+      this.at(cell, KIND.int, 0, Number(bits & 0xffff_ffffn), Number(bits >> 32n));
+      return;
+    }
+    const number = Number(value);
+    if (!Number.isSafeInteger(number)) throw new Error(`${number} is no integer`);
+    // Two's complement in two words: floor makes the upper one right for negative numbers too.
+    this.at(cell, KIND.int, 0, number >>> 0, Math.floor(number / 4294967296) >>> 0);
+  }
+
+  private argument(cell: number, kind: ArgKind, value: unknown): void {
+    if (kind === 'int') this.int(cell, value as Int);
+    else if (kind === 'out') this.slot(cell, value as Slot);
+    else if (kind === 'text' || kind === 'blob') this.text(cell, value as Text, kind === 'blob');
+    else this.list(cell, kind, value as readonly unknown[]);
+  }
+
+  private list(cell: number, kind: 'list' | 'ints', items: readonly unknown[]): void {
+    const first = this.reserve(items.length);
+    for (const [i, item] of items.entries()) {
+      if (kind === 'ints') this.int(first + i, item as Int);
+      else this.text(first + i, item as Text, false);
+    }
+    this.at(cell, KIND.list, items.length, first);
+  }
+
+  /** The arguments of an operation as cells in a row; the first one's index. */
   arguments(op: keyof typeof ops, args: Record<string, unknown>): { first: number; count: number } {
     const kinds = Object.entries(ops[op].args) as [string, ArgKind][];
-    const cells = kinds.map(([name, kind]) => {
+    const first = this.reserve(kinds.length);
+    for (const [i, [name, kind]] of kinds.entries()) {
       const value = args[name];
       if (value === undefined) throw new Error(`${op} lacks its argument ${name}`);
-      return this.argument(kind, value);
-    });
-    return { first: this.push(cells), count: cells.length };
+      this.argument(first + i, kind, value);
+    }
+    return { first, count: kinds.length };
   }
 
   textCell(value: Text | undefined): number {
-    return value === undefined ? 0 : this.push([this.text(value, false)]);
+    if (value === undefined) return 0;
+    const cell = this.reserve(1);
+    this.text(cell, value, false);
+    return cell;
   }
 
   ints(values: readonly number[]): number {
-    return values.length === 0 ? 0 : this.push(values.map((v) => this.int(v)));
+    if (values.length === 0) return 0;
+    const first = this.reserve(values.length);
+    for (const [i, value] of values.entries()) this.int(first + i, value);
+    return first;
   }
 
   hints(words: Words): { first: number; count: number } {
     const pairs = Object.entries(words.hints ?? {});
-    const cells = pairs.flatMap(([errno, hint]) => [
-      this.int(errno === 'else' ? 0 : errnoNumber(errno)),
-      this.text(hint, false),
-    ]);
-    return { first: cells.length ? this.push(cells) : 0, count: pairs.length };
+    if (pairs.length === 0) return { first: 0, count: 0 };
+    const first = this.reserve(pairs.length * 2);
+    for (const [i, [errno, hint]] of pairs.entries()) {
+      this.int(first + i * 2, errno === 'else' ? 0 : errnoNumber(errno));
+      this.text(first + i * 2 + 1, hint, false);
+    }
+    return { first, count: pairs.length };
   }
 }
 
@@ -222,26 +300,22 @@ export function encode(plan: Plan): Buffer {
   const tool = e.textCell(manner.tool);
   const log = e.textCell(manner.log?.path);
   const origin = e.textCell(plan.origin);
-  const cells = Buffer.alloc(e.cells.length * CELL);
-  for (const [i, cell] of e.cells.entries()) {
-    cells.writeUInt32LE(cell.kind, i * CELL);
-    cells.writeUInt32LE(cell.length, i * CELL + 4);
-    cells.writeBigUInt64LE(cell.value, i * CELL + 8);
-  }
+  const cells = e.cellBytes();
+  const data = e.dataBytes();
   const stay = plan.steps.some((s) => s.op === 'ask') ? PLAN_STAY : 0;
   const header = Buffer.alloc(HEADER);
   header.write(MAGIC, 0, 'latin1');
   const fields = [
     VERSION,
-    HEADER + steps.length + cells.length + e.dataLength,
+    HEADER + steps.length + cells.length + data.length,
     e.slotCount,
     plan.processes,
     rows.length,
     HEADER,
-    e.cells.length,
+    cells.length / CELL,
     HEADER + steps.length,
     HEADER + steps.length + cells.length,
-    e.dataLength,
+    data.length,
     tool,
     manner.exit,
     log,
@@ -252,5 +326,5 @@ export function encode(plan: Plan): Buffer {
     origin,
   ];
   for (const [i, field] of fields.entries()) header.writeUInt32LE(field, 8 + i * 4);
-  return Buffer.concat([header, steps, cells, ...e.data]);
+  return Buffer.concat([header, steps, cells, data]);
 }
