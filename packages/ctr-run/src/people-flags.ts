@@ -45,7 +45,7 @@ export const peopleFlags: readonly Flag[] = [
   },
   { name: 'workdir', alias: ['w'], value: 'DIR', help: 'working directory', group: inside },
   { name: 'user', alias: ['u'], value: 'USER[:GROUP]', help: 'run as this user, by number', group: inside },
-  { name: 'hostname', alias: ['h'], value: 'NAME', help: 'host name (default: the ID)', group: inside },
+  { name: 'hostname', value: 'NAME', help: 'host name (default: the ID)', group: inside },
   {
     name: 'volume',
     alias: ['v'],

@@ -8,8 +8,9 @@ import { type AnyStep, peer, points, slot, step, template } from '@ctr-tools/pla
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
+import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import { rootAnnotation, ufsMount } from '@ctr-tools/ufs-mount';
-import { cgroupRecord } from './cgroup-record.ts';
+import { cgroupRecord, groupIn } from './cgroup-record.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
 import { recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
@@ -71,11 +72,13 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
 export function gatherContainer({ spec, context, course }: Making, host: Host) {
   const within: Host = { ...host, container: context };
   const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
+  const cgroup = cgLimit.gather(undefined, spec, within);
+  const cgroupPath = (hierarchy: CgroupHierarchy): string | undefined => groupIn(cgroup, hierarchy);
   return {
-    cgroup: cgLimit.gather(undefined, spec, within),
+    cgroup,
     namespaces: nsEnter.gather(undefined, spec, within),
     layers: ufsMount.gather(undefined, spec, within),
-    rootfs: gatherRootfs(spec, within, { rootSlotFilled }),
+    rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
     capabilities: capsDrop.gather(undefined, spec, within),
     label: aaConfine.gather(undefined, spec, within),
