@@ -158,12 +158,12 @@ export function abilitiesOf(
   const carriers: Record<string, 1 | 2> = {};
   for (const { version, controllers } of groups) {
     for (const name of controllers) carriers[name] = version;
-    if (version === 2) carriers['unified'] = 2;
+    if (version === 2) carriers.unified = 2;
   }
   const blkio = hierarchies.find((h) => h.controllers.includes('blkio'));
   const unified = hierarchies.find((h) => h.version === 2);
   const blkioFiles = blkio ? view.sample(blkio.mountPoint) : [];
-  const ioFiles = unified && carriers['io'] === 2 ? view.sample(unified.mountPoint) : [];
+  const ioFiles = unified && carriers.io === 2 ? view.sample(unified.mountPoint) : [];
   return {
     carriers,
     hugePages: hugePageSizes(),

@@ -27,7 +27,7 @@ export function usedGroups(facts: Facts): GroupFacts[] {
 export function cgroupRecord(facts: Facts): CgroupRecord | undefined {
   const paths: Record<string, string> = {};
   for (const { version, controllers, directory } of usedGroups(facts)) {
-    if (version === 2) paths['unified'] = directory;
+    if (version === 2) paths.unified = directory;
     else for (const name of controllers) paths[name] = directory;
   }
   return Object.keys(paths).length > 0 ? { manager: facts.manager, paths } : undefined;

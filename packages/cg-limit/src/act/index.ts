@@ -1,6 +1,57 @@
-import type { Host, Outcome, Parsed } from '@ctr-tools/cli';
+/** What one flag asks or changes outside. */
+import { type Host, type Outcome, out, type Parsed, UsageError, wantsColor } from '@ctr-tools/cli';
+import { hugePageSizes } from '../gather.ts';
 import type { Options } from '../options.ts';
+import { kill, remove } from './end.ts';
+import { freeze } from './freeze.ts';
+import { inspect } from './inspect.ts';
+import { reportTable } from './table.ts';
+import { targetOf } from './target.ts';
+import { treeReports, treeTable } from './tree.ts';
+import { update } from './update.ts';
+import { watch } from './watch.ts';
 
-export async function act(_name: string, _given: Options, _parsed: Parsed, _host: Host): Promise<Outcome> {
-  return 1;
+/** Carry out the act. */
+export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
+  const text = targetText(name, parsed);
+  if (name !== 'update' && Object.keys(given.resources).length > 0)
+    throw new UsageError(`--${name} changes no limits; --update does`);
+  if (name === 'show') return show(text, given.json, host);
+  // Without a target a person watches the group that the shell is in.
+  const target = targetOf(text === '' ? String(host.pid) : text, host);
+  switch (name) {
+    case 'watch':
+      return watch(target, hugePageSizes(), host);
+    case 'update':
+      return update(target, given.resources);
+    case 'freeze':
+    case 'thaw':
+      return freeze(target, name === 'freeze');
+    case 'kill':
+      return kill(target, host.pid);
+    case 'remove':
+      return remove(target);
+    default:
+      throw new Error(`no act ${name}`);
+  }
+}
+
+/** `--show web` is what people type, though an optional value can only be attached. */
+function targetText(name: string, parsed: Parsed): string {
+  const attached = parsed.flags.get(name)![0]!;
+  const [operand, second] = parsed.operands;
+  if (operand === undefined) return attached;
+  if (attached === '' && second === undefined && (name === 'show' || name === 'watch')) return operand;
+  throw new UsageError(`--${name} takes one target; "${attached === '' ? second : operand}" is one too many`);
+}
+
+function show(text: string, json: boolean, host: Host): number {
+  const style = { color: wantsColor(host, 1), ...(host.tty[1] && { width: host.columns }) };
+  if (text === '') {
+    out(json ? `${JSON.stringify(treeReports(), null, 2)}\n` : treeTable(style));
+    return 0;
+  }
+  const report = inspect(targetOf(text, host), hugePageSizes());
+  out(json ? `${JSON.stringify(report, null, 2)}\n` : reportTable(report, style));
+  return 0;
 }

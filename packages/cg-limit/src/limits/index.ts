@@ -37,11 +37,11 @@ export function settingsOf(
         ),
       );
   }
-  if (pids?.limit !== undefined && (carriers['pids'] !== undefined || BigInt(pids.limit) > 0n))
+  if (pids?.limit !== undefined && (carriers.pids !== undefined || BigInt(pids.limit) > 0n))
     settings.push(...pidsSettings(pids, version('pids', 'a limit on processes')));
   if (blockIO && hasValue(blockIO)) {
     checkThrottles(blockIO);
-    const on = carriers['blkio'] ?? carriers['io'];
+    const on = carriers.blkio ?? carriers.io;
     if (on === undefined) throw missing('io', 'a block I/O limit');
     settings.push(...ioSettings(blockIO, on, abilities));
   }

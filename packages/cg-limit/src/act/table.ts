@@ -1,0 +1,48 @@
+import {
+  type Column,
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatSize,
+  renderTable,
+  type TableOptions,
+} from '@ctr-tools/cli';
+import type { Line, Report } from './inspect.ts';
+
+const columns: readonly Column[] = [
+  { title: 'LIMIT ON' },
+  { title: 'LIMIT', align: 'right' },
+  { title: 'USE', align: 'right' },
+  { title: 'PEAK', align: 'right' },
+  { title: 'WAITING', align: 'right' },
+  { title: 'COUNTS' },
+];
+
+/** An amount of a line in its unit; CPU time has a limit in CPUs and a use in seconds. */
+export function spell(unit: Line['unit'], value: number | string | undefined, isLimit: boolean): string {
+  if (value === undefined) return '';
+  if (typeof value === 'string') return value === 'max' ? '-' : value;
+  if (unit === 'bytes') return formatSize(value);
+  if (unit === 'rate') return isLimit ? formatRate(value) : formatSize(value);
+  if (unit === 'cpus') return isLimit ? `${Number(value.toFixed(3))} CPUs` : formatDuration(value * 1e9);
+  return String(value);
+}
+
+const counts = (line: Line): string =>
+  Object.entries(line.counts ?? {})
+    .map(([name, n]) => `${name} ${n}`)
+    .join(', ');
+
+/** One group as a table. */
+export function reportTable(report: Report, options: TableOptions = {}): string {
+  const head = `${report.group}: ${report.processes} process${report.processes === 1 ? '' : 'es'}${report.frozen ? ', frozen' : ''}\n`;
+  const rows = report.lines.map((line) => [
+    line.name,
+    spell(line.unit, line.limit, true),
+    spell(line.unit, line.use, false),
+    spell(line.unit, line.peak, false),
+    line.pressure === undefined ? '' : formatShare(line.pressure),
+    counts(line),
+  ]);
+  return head + renderTable(columns, rows, options);
+}

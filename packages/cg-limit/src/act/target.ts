@@ -1,0 +1,135 @@
+/** TARGET of an act: a process, a group by path, or a container by ID. */
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import { parseJson } from '@ctr-tools/oci';
+import type { CgroupRecord } from '../groups.ts';
+import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
+import { checkPath, directoryIn, parseApart } from '../place.ts';
+
+/** One of a target's directories, with the controllers whose files are in it. */
+export interface Place {
+  version: 1 | 2;
+  controllers: readonly string[];
+  directory: string;
+  mountPoint: string;
+}
+
+export interface Target {
+  /** As a person calls it: `web`, `process 12`, `/a/b`. */
+  name: string;
+  places: readonly Place[];
+}
+
+const isDirectory = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** Resolve what a person typed. Throws a `Failure` for what is not there. */
+export function targetOf(text: string, host: Host): Target {
+  if (/^\d+$/.test(text)) return ofProcess(Number(text));
+  if (text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || parseApart(text))
+    return ofPath(text, host);
+  return ofContainer(text.replace(/^id:/, ''), host);
+}
+
+function ofProcess(pid: number): Target {
+  let hierarchies: Hierarchy[];
+  try {
+    hierarchies = hierarchiesOf(pid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Failure(`there is no process ${pid}`);
+    throw new Failure(`read the groups of process ${pid}: ${(error as Error).message}`);
+  }
+  return {
+    name: `process ${pid}`,
+    places: hierarchies.filter((h) => isDirectory(h.directory)).map((h) => placeAt(h, h.directory)),
+  };
+}
+
+/** A directory of a mounted hierarchy, or a path from the root of each; the same group elsewhere belongs to it. */
+function ofPath(text: string, host: Host): Target {
+  const hierarchies = hierarchiesOf();
+  const absolute = text.startsWith('.') ? resolve(host.cwd, text) : text;
+  let path = absolute;
+  if (!parseApart(text) && versionAt(absolute) !== undefined) {
+    const home = hierarchies.find(
+      (h) => absolute === h.mountPoint || absolute.startsWith(`${h.mountPoint}/`),
+    );
+    if (home) path = `/${relative(home.mountPoint, absolute)}`;
+  }
+  if (path !== '/') checkPath(path, 'the path');
+  const places = hierarchies
+    .map((h) => placeAt(h, directoryIn(h, path)))
+    .filter((place) => isDirectory(place.directory));
+  if (places.length === 0)
+    throw new Failure(
+      `there is no group ${path} in any hierarchy; --show without a target lists those that there are`,
+    );
+  return { name: path, places };
+}
+
+/** By the state that ctr-run keeps of a container. */
+function ofContainer(id: string, host: Host): Target {
+  if (id === '' || id.includes('/') || id === '.' || id === '..')
+    throw new Failure(`"${id}" is no ID of a container`);
+  const root = stateRoot(host);
+  let record: { cgroup?: CgroupRecord };
+  try {
+    record = parseJson(readFileSync(`${root}/${id}/state.json`), `${root}/${id}/state.json`) as typeof record;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new Failure(
+        `there is no container "${id}" in ${root}; ctr-run list shows those there are (a path needs a / before it)`,
+      );
+    throw error;
+  }
+  const paths = record.cgroup?.paths ?? {};
+  const hierarchies = hierarchiesOf();
+  const places = hierarchies.flatMap((h) => {
+    const key = h.version === 2 ? 'unified' : carriedBy(h)[0]!;
+    const directory = paths[key];
+    return directory !== undefined && isDirectory(directory) ? [placeAt(h, directory)] : [];
+  });
+  if (places.length === 0)
+    throw new Failure(`the container ${id} has no cgroup${record.cgroup ? ' any more' : ''}`);
+  return { name: id, places };
+}
+
+/** Where ctr-run keeps states: runc's rule. */
+const stateRoot = (host: Host): string =>
+  host.env.get('CTR_STATE_ROOT') ||
+  (host.euid !== 0 && host.env.get('XDG_RUNTIME_DIR')
+    ? join(host.env.get('XDG_RUNTIME_DIR')!, 'ctr-run')
+    : '/run/ctr-run');
+
+const placeAt = (h: Hierarchy, directory: string): Place => ({
+  version: h.version,
+  controllers: h.version === 1 ? carriedBy(h) : v2Controllers(directory),
+  directory,
+  mountPoint: h.mountPoint,
+});
+
+function v2Controllers(directory: string): string[] {
+  try {
+    return readFileSync(join(directory, 'cgroup.controllers'), 'utf8').trim().split(' ').filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** The place with a controller's files, v1 before v2. */
+export const placeOf = (target: Target, controller: string): Place | undefined =>
+  target.places.find((p) => p.controllers.includes(controller)) ??
+  (controller === 'unified' ? target.places.find((p) => p.version === 2) : undefined);
+
+/** The places that are no root: whoever changes a root changes the machine. */
+export function changeable(target: Target): Place[] {
+  const places = target.places.filter((p) => p.directory !== p.mountPoint);
+  if (places.length === 0)
+    throw new Failure(
+      `${target.name} is in the root groups, which hold the whole machine and have no limits`,
+    );
+  return places;
+}
+
+export const parentOf = (place: Place): string => dirname(place.directory);
