@@ -119,7 +119,7 @@ describe("the caller's process is kept", () => {
     };
     const set = 'trap "" PIPE XFSZ USR1; umask 037; ulimit -Sn 321; ulimit -Hn 654; ulimit -c 0;';
     const show =
-      'echo "$$ $PPID"; grep -E "^(Umask|Sig)" /proc/$$/status; cat /proc/$$/limits; ls /proc/$$/fd; tr "\\0" "\\n" </proc/$$/environ | LC_ALL=C sort';
+      'echo "$$ $PPID"; grep -E "^(Umask|Sig(Ign|Cgt|Pnd))" /proc/$$/status; grep SigBlk /proc/self/status; cat /proc/$$/limits; ls /proc/$$/fd; tr "\\0" "\\n" </proc/$$/environ | LC_ALL=C sort';
     // exec, so that the PID is the shell's in both: the tool must become the command.
     const line = (prefix: string): string => `${set} echo $$; exec ${prefix} /bin/dash -c '${show}'`;
     const bare = run('/bin/bash', ['-c', line('')], { env, fds: [fd] });
