@@ -107,6 +107,7 @@ const stages: Record<string, () => Count> = {
   types: () => one(ran(tool('tsc'), ['-p', 'tsconfig.json'])),
   lint: () => one(ran(tool('biome'), ['check', '.'])),
   generated: () => one(ran(process.execPath, ['scripts/gen-ops.ts', '--check'])),
+  build: () => one(ran(process.execPath, ['scripts/build.ts'])),
   native,
   unit: () => vitest('unit'),
   host: () => {
