@@ -1,0 +1,33 @@
+import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { type Labels, readLabels } from '../labels.ts';
+import { presentModules } from '../modules.ts';
+import type { ConfineOptions } from '../options.ts';
+
+/** `--show[=PID]`: the labels of a process, of the caller by default. */
+export function show(value: string, { json }: ConfineOptions, host: Host): number {
+  if (value !== '' && value !== 'self' && !/^[1-9]\d{0,6}$/.test(value))
+    throw new UsageError(`--show=${value}: give a PID, or nothing for yourself`);
+  const pid = value === '' || value === 'self' ? host.pid : Number(value);
+  const modules = presentModules();
+  let labels: Labels;
+  try {
+    process.kill(pid, 0);
+    labels = readLabels(pid, modules);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM')
+      throw new Failure(
+        `read the labels of PID ${pid}: ${code === 'ESRCH' || code === 'ENOENT' ? 'no such process' : message}`,
+      );
+    labels = readLabels(pid, modules);
+  }
+  if (json) {
+    out(`${JSON.stringify({ pid, modules, ...labels }, null, 2)}\n`);
+    return 0;
+  }
+  const { apparmor, selinux } = labels;
+  const mode = apparmor?.mode ? ` (${apparmor.mode})` : '';
+  out(`apparmor  ${apparmor ? `${apparmor.profile}${mode}` : 'not enabled in this kernel'}\n`);
+  out(`selinux   ${selinux ?? 'not enabled in this kernel'}\n`);
+  return 0;
+}

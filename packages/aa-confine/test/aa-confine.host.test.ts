@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const tool = join(import.meta.dirname, '../../../dist/bin/aa-confine');
+const run = (...argv: string[]) => spawnSync(tool, argv, { encoding: 'utf8' });
+
+const parameter = '/sys/module/apparmor/parameters/enabled';
+const enabled = existsSync(parameter) && readFileSync(parameter, 'utf8').trim() === 'Y';
+
+describe.skipIf(enabled)('on a kernel without AppArmor', () => {
+  it.each([['--profile', 'default', '--', 'true'], ['--load'], ['--list'], ['--unload']])(
+    '%s %s is refused with a clear word',
+    (...argv) => {
+      const { status, stderr } = run(...argv.filter(Boolean));
+      expect([status, stderr]).toEqual([
+        125,
+        expect.stringContaining('AppArmor is not enabled in this kernel'),
+      ]);
+    },
+  );
+
+  it('unconfined is no wish, and asking is none either', () => {
+    expect(run('--profile', 'unconfined', '--', 'echo', 'ran').stdout).toBe('ran\n');
+    expect(run('--show').stdout).toContain('apparmor  not enabled in this kernel');
+  });
+
+  it('a spec can be amended for another machine', () => {
+    const { status, stdout } = spawnSync(tool, ['--profile', 'default'], {
+      encoding: 'utf8',
+      input: '{"ociVersion":"1.0.2"}',
+    });
+    expect([status, JSON.parse(stdout)]).toEqual([
+      0,
+      { ociVersion: '1.0.2', process: { cwd: '/', apparmorProfile: 'ctr-default' } },
+    ]);
+  });
+});
+
+const parser = spawnSync('apparmor_parser', ['--version']).error === undefined;
+
+it.skipIf(!parser)('the default profile is what apparmor_parser takes', () => {
+  const { stdout } = run('--render');
+  const compiled = spawnSync(
+    'apparmor_parser',
+    ['--skip-kernel-load', '--skip-cache', '--quiet', '--stdout'],
+    { input: stdout },
+  );
+  expect([compiled.status, compiled.stdout.length > 1000]).toEqual([0, true]);
+});
