@@ -1,16 +1,18 @@
 /** Bundles for tests: a busybox root made here, and configs as engines and people have them. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
-import { bin, tempDir } from '../../../test/support.ts';
+import { bin, type Ended, tempDir } from '../../../test/support.ts';
 
 /** busybox from Debian's package busybox-static: one program that needs no library. */
 export const busybox =
@@ -103,3 +105,19 @@ export function makeBundle(
 let made = 0;
 /** An ID of our own for a test's container. */
 export const testId = (): string => `ctr-test-${process.pid}-${++made}`;
+
+/**
+ * Run ctr-run for a container that stays: its output goes to a file, for a pipe would stay
+ * open as long as the container holds it.
+ */
+export function ctrLeaving(...argv: string[]): Ended {
+  const out = `${tempDir('out')}/both`;
+  const fd = openSync(out, 'w');
+  const { status, signal } = spawnSync(`${bin}/ctr-run`, argv, {
+    stdio: ['ignore', fd, fd],
+    timeout: 30_000,
+  });
+  closeSync(fd);
+  const text = readFileSync(out, 'utf8');
+  return { status, signal, stdout: '', stderr: text };
+}

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { needs, run, runTool, start, tempDir, until } from '../../../test/support.ts';
-import { makeBundle, testId } from './bundles.ts';
+import { ctrLeaving, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const stateOf = (id: string) =>
@@ -14,14 +14,14 @@ test('create, start, kill, delete: the states between are those of the specifica
   const bundle = makeBundle(['/bin/sh', '-c', 'echo started > /out/mark; exec sleep 100'], (spec) => {
     spec.mounts!.push({ destination: '/out', type: 'bind', source: out, options: ['bind', 'rw'] });
   });
-  const created = ctr('create', '--bundle', bundle, '--pid-file', `${out}/pid`, id);
+  const created = ctrLeaving('create', '--bundle', bundle, '--pid-file', `${out}/pid`, id);
   expect(created).toMatchObject({ status: 0, stdout: '', stderr: '' });
   const state = stateOf(id);
   expect(state).toMatchObject({ status: 'created', bundle, ociVersion: '1.3.0', id });
   expect(readFileSync(`${out}/pid`, 'utf8')).toBe(String(state.pid));
   expect(existsSync(`${out}/mark`)).toBe(false);
   expect(ctr('delete', id)).toMatchObject({ status: 1 });
-  expect(ctr('create', '--bundle', bundle, id).stderr).toContain(id);
+  expect(ctrLeaving('create', '--bundle', bundle, id).stderr).toContain(id);
   expect(ctr('start', id)).toMatchObject({ status: 0, stderr: '' });
   await until('the command runs', () => existsSync(`${out}/mark`));
   expect(stateOf(id).status).toBe('running');
@@ -38,7 +38,7 @@ test('create, start, kill, delete: the states between are those of the specifica
 test('start of a container that died after create is an error at once, and delete removes it', (context) => {
   needs(context, 'root');
   const id = testId();
-  expect(ctr('create', '--bundle', makeBundle(['/bin/true']), id).status).toBe(0);
+  expect(ctrLeaving('create', '--bundle', makeBundle(['/bin/true']), id).status).toBe(0);
   process.kill(stateOf(id).pid, 'SIGKILL');
   const begun = Date.now();
   const started = ctr('start', id);
@@ -51,7 +51,7 @@ test('start of a container that died after create is an error at once, and delet
 test('delete --force removes what runs, and is content with what is not there', (context) => {
   needs(context, 'root');
   const id = testId();
-  expect(ctr('run', '--detach', '--bundle', makeBundle(['/bin/sleep', '100']), id).status).toBe(0);
+  expect(ctrLeaving('run', '--detach', '--bundle', makeBundle(['/bin/sleep', '100']), id).status).toBe(0);
   expect(stateOf(id).status).toBe('running');
   expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
   expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
@@ -70,8 +70,9 @@ test('a supervisor that was killed leaves a container that delete can remove', a
   await until('it runs', () => ctr('state', id).status === 0 && stateOf(id).status === 'running');
   const { pid } = stateOf(id);
   supervised.child.kill('SIGKILL');
-  await supervised.ended;
+  await until('the supervisor has gone', () => supervised.child.signalCode === 'SIGKILL');
   expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
+  await supervised.ended;
   expect(existsSync(`/proc/${pid}`)).toBe(false);
   expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
 });

@@ -25,6 +25,17 @@ const look = script(`
   touch /x || echo the root is read-only
 `);
 
+/**
+ * What has to be equal: all but the names of groups, and what lies over a hidden directory
+ * (ours is stricter: nosuid, nodev, noexec, and nobody's to write).
+ */
+const common = (text: string): string[] =>
+  text
+    .replace(/(\/ctr-run-|\/)ctr-test-\S+/g, '/GROUP')
+    .replace(/^(\/proc\/(?:acpi|scsi|asound)|\/sys\/\S+) tmpfs ro,.*$/gm, '$1 hidden')
+    .replace(/^drwxrwxrwt$/gm, 'drwxr-xr-x')
+    .split('\n');
+
 describe.each<Maker>(['runc', 'ctr-run'])('the spec that %s writes', (maker) => {
   test('gives the same container under runc and under ctr-run', (context) => {
     needs(context, 'root', 'command:runc');
@@ -32,7 +43,7 @@ describe.each<Maker>(['runc', 'ctr-run'])('the spec that %s writes', (maker) => 
     const theirs = run('runc', ['run', '--bundle', bundle, testId()]);
     const ours = runTool('ctr-run', ['run', '--bundle', bundle, testId()]);
     expect(ours.stderr).toBe(theirs.stderr);
-    expect(ours.stdout.split('\n')).toEqual(theirs.stdout.split('\n'));
+    expect(common(ours.stdout)).toEqual(common(theirs.stdout));
     expect(ours.status).toBe(0);
   });
 });

@@ -43,7 +43,7 @@ const otherPlatforms = {
 };
 
 /** config.md, Platform-specific configuration: a document for another platform cannot be carried out here. */
-function platformRules(spec: Spec, findings: Findings): void {
+export function platformRules(spec: Partial<Spec>, findings: Findings): void {
   if (spec.linux) return;
   for (const [section, name] of Object.entries(otherPlatforms))
     if (spec[section as keyof typeof otherPlatforms] !== undefined)
@@ -52,7 +52,6 @@ function platformRules(spec: Spec, findings: Findings): void {
 
 /** Rules for a document that is going to be run. */
 export function runRules(spec: Spec, findings: Findings): void {
-  platformRules(spec, findings);
   // config.md, Root: "On all other platforms, this field is REQUIRED."
   if (!spec.root) findings.problem(['root'], 'is missing');
   // config.md, Process: "REQUIRED when start is called"; runc and crun refuse already at create.

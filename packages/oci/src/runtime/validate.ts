@@ -1,7 +1,7 @@
 /** Reading and checking `config.json` and the documents around it. */
 import { parseJson } from '../json.ts';
 import { type Check, Context, type Problem, pathText } from '../schema/check.ts';
-import { type Findings, processRules, rules, runProcessRules, runRules } from './rules.ts';
+import { type Findings, platformRules, processRules, rules, runProcessRules, runRules } from './rules.ts';
 import { namespaceNeeds } from './rules-namespaces.ts';
 import { process as processSchema, spec as specSchema } from './schema.ts';
 import { seccomp as seccompSchema } from './schema-linux.ts';
@@ -53,6 +53,12 @@ export function validateSpec(
   demand: Demand = 'run',
   document = 'config.json',
 ): Verdict<Spec> {
+  // What is made for another platform has other shapes too; to list those would hide the reason.
+  if (demand === 'run' && typeof value === 'object' && value !== null) {
+    const context = new Context(false);
+    platformRules(value, findingsIn(context));
+    if (context.problems.length > 0) throw new SpecError(document, context.problems);
+  }
   return check(value, document, specSchema, demand !== 'draft', (spec, findings) => {
     rules(spec, findings);
     if (demand !== 'draft') namespaceNeeds(spec, findings);
