@@ -6,4 +6,6 @@ export * from './mount.ts';
 export * from './ns.ts';
 export type { Path } from './path.ts';
 export * from './prctl.ts';
+export * from './ptrace.ts';
+export * from './socket.ts';
 export * from './xattr.ts';

@@ -77,22 +77,27 @@ function holds(test: number, a: number, b: number): boolean {
   }
 }
 
+/** Told of each comparison: the offset of the word that was loaded last, and the number it is compared with. */
+export type Observer = (offset: number, k: number) => void;
+
 /**
  * Run a filter as the kernel would, nothing loaded. Throws an `Error` for a program that
  * `seccomp_check_filter` of the kernel would not take.
  */
-export function simulate(program: readonly Instruction[], call: Call): Outcome {
+export function simulate(program: readonly Instruction[], call: Call, observe?: Observer): Outcome {
   const data = dataOf(call);
   const memory = new Uint32Array(16);
   let a = 0;
   let x = 0;
   let constant = true;
+  let loaded = 0;
   for (let pc = 0, steps = 1; pc < program.length; pc++, steps++) {
     const { code, jt, jf, k } = program[pc]!;
     switch (code) {
       case BPF.LD_ABS:
         if (k % 4 !== 0 || k >= seccompData.size) throw new Error(`instruction ${pc} loads from offset ${k}`);
         a = data[k / 4]!;
+        loaded = k;
         constant &&= k < seccompData.ip;
         continue;
       case BPF.LD_IMM:
@@ -135,8 +140,10 @@ export function simulate(program: readonly Instruction[], call: Call): Outcome {
     }
     const operand = code & BPF.X ? x : k;
     const operation = code & ~BPF.X;
-    if ((code & 7) === 5) pc += holds(operation, a, operand) ? jt : jf;
-    else if ((code & 7) === 4) {
+    if ((code & 7) === 5) {
+      observe?.(loaded, operand);
+      pc += holds(operation, a, operand) ? jt : jf;
+    } else if ((code & 7) === 4) {
       const result = alu(operation, a, operand);
       if (result === undefined) return { value: 0, steps, constant };
       a = result;

@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, SeccompArch, SeccompSyscall } from '@ctr-tools/oci';
 import { abis } from '../abi.ts';
-import type { Condition, DockerProfile, Host } from './types.ts';
+import type { Condition, DockerProfile, DockerSyscall, Host } from './types.ts';
 
 /** Whether a kernel (`6.18.44-fc`) is at least a version (`4.8`). */
 export function kernelAtLeast(kernel: string, version: string): boolean {
@@ -25,20 +25,29 @@ function excluded(c: Condition | null | undefined, host: Host): boolean {
   return c.minKernel ? kernelAtLeast(host.kernel, c.minKernel) : false;
 }
 
+/** The rules whose conditions hold here. */
+export const rulesFor = (profile: DockerProfile, host: Host): DockerSyscall[] =>
+  (profile.syscalls ?? []).filter((rule) => !excluded(rule.excludes, host) && included(rule.includes, host));
+
 /**
  * The OCI `linux.seccomp` that a Docker profile means here: its conditions decided, its map
  * of architectures looked up. As moby's `setupSeccomp` does it; like there, capabilities are
  * those of the container's bounding set.
  */
 export function select(profile: DockerProfile, host: Host): LinuxSeccomp {
-  const { archMap, syscalls = [], ...common } = profile;
+  const { archMap, syscalls: _, ...common } = profile;
   const native = abis.get(host.abi)!.scmp;
   const mapped = archMap?.find((entry) => entry.architecture === native);
   const architectures: SeccompArch[] | undefined = mapped
     ? [mapped.architecture, ...(mapped.subArchitectures ?? [])]
     : common.architectures;
-  const chosen: SeccompSyscall[] = [];
-  for (const { includes, excludes, comment: _, ...rule } of syscalls)
-    if (!excluded(excludes, host) && included(includes, host)) chosen.push(rule);
-  return { ...common, ...(architectures?.length && { architectures }), syscalls: chosen };
+  const syscalls = rulesFor(profile, host).map(
+    ({ names, action, errnoRet, args }): SeccompSyscall => ({
+      names,
+      action,
+      ...(errnoRet !== undefined && { errnoRet }),
+      ...(args?.length && { args }),
+    }),
+  );
+  return { ...common, ...(architectures?.length && { architectures }), syscalls };
 }

@@ -1,0 +1,14 @@
+import { out } from '@ctr-tools/cli';
+import { serializeJson } from '@ctr-tools/oci';
+import { disassemble } from '../bpf/disassembler.ts';
+import type { SeccompOptions } from '../options.ts';
+import { subjectsOf } from './subject.ts';
+
+/** `--dump`: the compiled filter, an instruction a line. */
+export function dump(_values: readonly string[], options: SeccompOptions): number {
+  for (const { name, program } of subjectsOf(options, 'dump', 0)) {
+    if (options.json) out(serializeJson(program, 2));
+    else out(`${options.profiles.length > 1 ? `# ${name}\n` : ''}${disassemble(program)}`);
+  }
+  return 0;
+}

@@ -1,0 +1,116 @@
+import { out } from '@ctr-tools/cli';
+import { serializeJson } from '@ctr-tools/oci';
+import { SECCOMP_RET } from '@ctr-tools/sys/constants';
+import { type AbiName, abis, table } from '../abi.ts';
+import { describeReturn } from '../actions.ts';
+import { decide } from '../decide.ts';
+import { ENOSYS } from '../errno.ts';
+import type { SeccompOptions } from '../options.ts';
+import type { Comparison, Profile } from '../profile/types.ts';
+import { flagNames, nameIn } from '../symbols.ts';
+import { commentAt, type Subject, subjectsOf } from './subject.ts';
+import { wrap } from './wrap.ts';
+
+const signs = { NE: '!=', LT: '<', LE: '<=', EQ: '==', GE: '>=', GT: '>' } as const;
+
+/** `args[0] == AF_INET`: a comparison for people. */
+export function describeComparison(call: string, { index, op, value, two }: Comparison): string {
+  const clone = (call === 'clone' || call === 'unshare' || call === 'setns') && index < 2;
+  const spelled = (n: bigint): string => {
+    const family = /^socket(pair)?$/.test(call) && index === 0 ? nameIn('AF_', n) : undefined;
+    if (family) return family;
+    if (clone && n > 0xffn) return flagNames('CLONE_', n);
+    return n < 1024n ? String(n) : `0x${n.toString(16)}`;
+  };
+  if (op !== 'MASKED_EQ') return `args[${index}] ${signs[op]} ${spelled(value)}`;
+  return `(args[${index}] & ${spelled(value)}) == ${spelled(two & value)}`;
+}
+
+interface Explained {
+  abi: AbiName;
+  /** Calls decided whatever their arguments, by answer and by rule. */
+  always: { answer: string; rule: string; comment?: string; calls: string[] }[];
+  byArguments: { call: string; cases: { when: string; answer: string; rule: string }[] }[];
+  /** The newest call that the profile names; what is above it gets ENOSYS. */
+  newest?: string;
+  otherwise: string;
+}
+
+function explainAbi(subject: Subject, profile: Profile, abi: AbiName): Explained {
+  const { always, choices, largest } = decide(profile, abi);
+  const groups = new Map<string, Explained['always'][number]>();
+  const byArguments: Explained['byArguments'] = [];
+  let newest: string | undefined;
+  for (const [call, nr] of table(abi).numbers) {
+    if (nr === largest) newest = call;
+    const rule = always[nr];
+    if (rule) {
+      const comment = commentAt(subject, rule.at);
+      const group = groups.get(rule.at) ?? {
+        answer: describeReturn(rule.action),
+        rule: rule.at,
+        ...(comment && { comment }),
+        calls: [],
+      };
+      group.calls.push(call);
+      groups.set(rule.at, group);
+    } else if (choices[nr]?.length)
+      byArguments.push({
+        call,
+        cases: choices[nr].map(({ when, action, at }) => ({
+          when: when.map((c) => describeComparison(call, c)).join(' and '),
+          answer: describeReturn(action),
+          rule: at,
+        })),
+      });
+  }
+  return {
+    abi,
+    always: [...groups.values()],
+    byArguments,
+    ...(profile.enosys && newest && { newest }),
+    otherwise: describeReturn(profile.defaultAction),
+  };
+}
+
+function text({ abi, always, byArguments, newest, otherwise }: Explained, columns: number): string {
+  const lines = [`${abi}\n`];
+  for (const { answer, rule, comment, calls } of always)
+    lines.push(`  ${answer}: ${comment ?? rule}\n`, wrap(calls, columns, '      '));
+  for (const { call, cases } of byArguments) {
+    lines.push(`  ${call}, by its arguments:\n`);
+    for (const { when, answer, rule } of cases) lines.push(`      ${answer} if ${when}  (${rule})\n`);
+    lines.push(`      else ${otherwise}\n`);
+  }
+  if (newest)
+    lines.push(
+      `  ${describeReturn(SECCOMP_RET.ERRNO | ENOSYS)}: all that is newer than ${newest}, so that programs fall back\n`,
+    );
+  lines.push(`  ${otherwise}: everything else\n`);
+  return lines.join('');
+}
+
+/** `--explain`: what the profile says, ABI by ABI. */
+export function explainProfile(
+  _values: readonly string[],
+  options: SeccompOptions,
+  _parsed: unknown,
+  host: { columns: number; tty: readonly boolean[] },
+): number {
+  const [subject] = subjectsOf(options, 'explain');
+  const { profile } = subject!;
+  if (!profile) {
+    out(`${subject!.name} is compiled or empty; --dump shows what it does\n`);
+    return 0;
+  }
+  const wanted = options.abi && profile.abis.includes(options.abi) ? [options.abi] : profile.abis;
+  const explained = wanted.map((abi) => explainAbi(subject!, profile, abi));
+  if (options.json) out(serializeJson(explained, 2));
+  else {
+    const columns = host.tty[1] ? host.columns : 100;
+    for (const one of explained) out(text(one, columns));
+    const foreign = [...abis.keys()].filter((abi) => !profile.abis.includes(abi));
+    if (!options.abi) out(`kill_process: calls from any other ABI (${foreign.join(', ')})\n`);
+  }
+  return 0;
+}

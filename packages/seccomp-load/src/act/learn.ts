@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import { err, Failure, type Host, type Outcome, out, type Parsed, UsageError } from '@ctr-tools/cli';
+import { serializeJson } from '@ctr-tools/oci';
+import { SECCOMP_RET } from '@ctr-tools/sys/constants';
+import { abiOfCall, callName } from '../abi.ts';
+import { ENOSYS } from '../errno.ts';
+import { machine } from '../gather.ts';
+import type { SeccompOptions } from '../options.ts';
+import { serveOnce } from '../watch/agent.ts';
+import { watched } from '../watch/attach.ts';
+import { Learned } from '../watch/learned.ts';
+import type { Answer, Notification } from '../watch/serve.ts';
+import { guestsOf } from './subject.ts';
+
+/** The agent's part: record, answer, write. */
+function record(target: string, directory: string): number {
+  const learned = new Learned();
+  let started = false;
+  serveOnce(directory, (call: Notification): Answer => {
+    const abi = abiOfCall(call.arch, call.nr);
+    const name = abi && callName(abi, call.nr);
+    // What comes before is the launcher's, which loaded the filter; the first execve is the command's.
+    started ||= name === 'execve' || name === 'execveat';
+    if (started) learned.add(call);
+    // Its flags lie in memory: refused, so that the C library takes clone, whose flags can be held to.
+    return name === 'clone3' ? { errno: ENOSYS } : 'continue';
+  });
+  if (!started) return 1;
+  for (const call of learned.unnamed) err(`seccomp-load: call ${call} has no name here and is left out\n`);
+  const text = serializeJson(learned.profile(machine()), 2);
+  if (target === '-') out(text);
+  else
+    try {
+      writeFileSync(target, text);
+    } catch (error) {
+      throw new Failure(`write the learned profile to ${target}: ${(error as Error).message}`);
+    }
+  return 0;
+}
+
+/** `--learn OUT -- COMMAND` */
+export function learn(
+  [target]: readonly string[],
+  _options: SeccompOptions,
+  parsed: Parsed,
+  host: Host,
+): Outcome | Promise<Outcome> {
+  const directory = parsed.flags.get('socket')?.[0];
+  if (directory !== undefined) return record(target!, directory.replace(/\/$/, ''));
+  if (target === '') throw new UsageError('--learn: a file was expected, or - for stdout');
+  const everything = {
+    defaultAction: SECCOMP_RET.USER_NOTIF,
+    enosys: false,
+    abis: guestsOf(machine()),
+    rules: [],
+  };
+  return watched(everything, ['--learn', target!], parsed, host);
+}

@@ -1,0 +1,44 @@
+import { err, type Host, type Outcome, type Parsed, printable, UsageError } from '@ctr-tools/cli';
+import { errnoName } from '../errno.ts';
+import { machine } from '../gather.ts';
+import type { SeccompOptions } from '../options.ts';
+import { serveMany, serveOnce } from '../watch/agent.ts';
+import { watched } from '../watch/attach.ts';
+import { describeCall } from '../watch/describe-call.ts';
+import { type NotifyRules, readRules } from '../watch/rules.ts';
+import { type Answer, type Notification, stillWaits } from '../watch/serve.ts';
+import { guestsOf } from './subject.ts';
+
+function inWords(answer: Answer): string {
+  if (answer === 'continue') return 'continue';
+  return 'errno' in answer ? errnoName(answer.errno) : String(answer.value);
+}
+
+/** Answer by the rules, and say so on stderr. */
+function answering(rules: NotifyRules): (call: Notification, listener: number) => Answer {
+  return (call, listener) => {
+    const answer = rules.answer(call);
+    if (!rules.log) return answer;
+    const text = describeCall(call);
+    // Else the process is another one by now, and what was read of its memory means nothing.
+    if (stillWaits(listener, call.id)) err(`${call.pid} ${printable(text)} = ${inWords(answer)}\n`);
+    return answer;
+  };
+}
+
+/** `--notify RULES -- COMMAND`, or `--notify RULES --socket PATH` for runtimes' listenerPath. */
+export function notify(
+  [file]: readonly string[],
+  _options: SeccompOptions,
+  parsed: Parsed,
+  host: Host,
+): Outcome | Promise<Outcome> {
+  const native = machine();
+  const rules = readRules(file!, native, guestsOf(native));
+  const socket = parsed.flags.get('socket')?.[0];
+  if (socket === undefined) return watched(rules.profile, ['--notify', file!], parsed, host);
+  if (parsed.command) throw new UsageError('--socket serves what runtimes send; it takes no command');
+  if (!socket.endsWith('/')) return serveMany(socket, answering(rules));
+  serveOnce(socket.slice(0, -1), answering(rules));
+  return 0;
+}

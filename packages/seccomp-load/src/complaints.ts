@@ -1,0 +1,38 @@
+import { isCallAnywhere } from './abi.ts';
+import { describeReturn, permits } from './actions.ts';
+import type { Profile } from './profile/types.ts';
+import { headers } from './tables/version.ts';
+
+export interface Complaints {
+  /** What would weaken the filter if it were passed over. */
+  errors: string[];
+  /** What has no effect. */
+  warnings: string[];
+}
+
+/**
+ * What is wrong with a profile though it can be compiled. A name that no kernel has is passed
+ * over, as every runtime does (config-linux.md leaves it open); but where the rule refuses
+ * something that the default permits, the call would be allowed: that is an error.
+ */
+export function complaints(profile: Profile): Complaints {
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  const always = new Map<string, string>();
+  for (const { names, action, at, idle, args } of profile.rules) {
+    for (const name of names) {
+      if (!isCallAnywhere(name)) {
+        const weakens = permits(profile.defaultAction) && !permits(action);
+        (weakens ? errors : warnings).push(
+          `${at}: no kernel up to ${headers} has the call ${name}${weakens ? `; it is to be refused (${describeReturn(action)}), but would be allowed` : ''}`,
+        );
+      }
+      if (idle) continue;
+      const earlier = always.get(name);
+      if (earlier !== undefined && !(args.length === 0 && earlier === at))
+        warnings.push(`${at} has no effect on ${name}: ${earlier} decides all its calls`);
+      else if (args.length === 0) always.set(name, at);
+    }
+  }
+  return { errors, warnings };
+}

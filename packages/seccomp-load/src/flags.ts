@@ -1,0 +1,99 @@
+import type { Flag } from '@ctr-tools/cli';
+
+const filter = 'Filter';
+const ask = 'Asking (nothing is loaded)';
+const watch = 'Watching a command';
+const machine = 'For another machine than this';
+
+export const flags: readonly Flag[] = [
+  { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
+  {
+    name: 'spec-allow',
+    help: 'leave speculative store bypass as it is (SECCOMP_FILTER_FLAG_SPEC_ALLOW)',
+    group: filter,
+  },
+  {
+    name: 'listener',
+    value: 'SOCKET',
+    help: "send the listener of the profile's SCMP_ACT_NOTIFY rules to this unix socket",
+    group: filter,
+  },
+  {
+    name: 'listener-metadata',
+    value: 'TEXT',
+    help: 'what the process behind the socket is told besides',
+    group: filter,
+  },
+  { name: 'strict', help: 'a name that no kernel has is an error, not a warning', group: filter },
+  {
+    name: 'raw',
+    value: 'FD|FILE',
+    many: true,
+    act: true,
+    takesCommand: true,
+    help: 'load a compiled filter; without a command, write the compiled PROFILE there',
+    group: filter,
+  },
+
+  {
+    name: 'test',
+    value: 'CALL',
+    many: true,
+    act: true,
+    help: 'what the filter answers: \'openat(AT_FDCWD, "x", O_RDONLY)\'',
+    group: ask,
+  },
+  { name: 'explain', act: true, help: 'the profile call by call, and why', group: ask },
+  { name: 'dump', act: true, help: 'the compiled filter, disassembled', group: ask },
+  { name: 'diff', act: true, help: 'where two profiles answer differently', group: ask },
+  {
+    name: 'show',
+    value: '[PID]',
+    act: true,
+    help: 'the filters of a process, disassembled where we may read them',
+    group: ask,
+  },
+  { name: 'json', help: 'print JSON', group: ask },
+
+  {
+    name: 'learn',
+    value: 'OUT',
+    act: true,
+    takesCommand: true,
+    help: 'run the command and write the smallest profile that it needs (- is stdout)',
+    group: watch,
+  },
+  {
+    name: 'notify',
+    value: 'RULES',
+    act: true,
+    takesCommand: true,
+    help: 'run the command and log or answer its calls by a file of rules',
+    group: watch,
+  },
+  {
+    name: 'socket',
+    value: 'PATH',
+    help: 'with --notify and no command: serve the listeners that runtimes send here',
+    group: watch,
+  },
+
+  {
+    name: 'arch',
+    value: 'ABI',
+    help: 'x86_64, x86, x32, aarch64, arm or riscv64: compile for it, or make the call from it',
+    group: machine,
+  },
+  {
+    name: 'caps',
+    value: 'LIST',
+    help: "the bounding set that a profile's conditions are asked about",
+    group: machine,
+  },
+  {
+    name: 'kernel',
+    value: 'VERSION',
+    help: "the kernel that a profile's conditions are asked about",
+    group: machine,
+  },
+];

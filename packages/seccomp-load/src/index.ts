@@ -1,0 +1,53 @@
+import type { Tool } from '@ctr-tools/cli';
+import { amendSeccomp } from './amend.ts';
+import { flags } from './flags.ts';
+import { gatherSeccomp, type SeccompFacts } from './gather.ts';
+import { parseOptions, type SeccompOptions } from './options.ts';
+import { listens, seccompSteps } from './steps.ts';
+
+export type { SeccompFacts } from './gather.ts';
+export type { SeccompOptions } from './options.ts';
+
+/** System call filters. */
+export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
+  name: 'seccomp-load',
+  summary: 'run a command under system call filters; compile, simulate, compare and learn them',
+  usage: [
+    '[FLAGS] PROFILE... -- COMMAND [ARG...]',
+    '[FLAGS] PROFILE < config.json > config.json',
+    'PROFILE --test CALL | --explain | --dump | --raw FD|FILE',
+    'PROFILE PROFILE --diff',
+    '--learn OUT | --notify RULES -- COMMAND [ARG...]',
+    '--show[=PID]',
+  ],
+  flags,
+  command: 'after-dashes',
+  notes: [
+    'A PROFILE is default, unconfined (or none), or a file: its name has a slash or ends in .json, - is stdin. A file holds an OCI linux.seccomp, a Docker or podman profile, or a whole config.json. Several are loaded one after the other; the strictest answer counts.',
+    'Loading a filter takes CAP_SYS_ADMIN or no_new_privs. Without the capability (after caps-drop --all, say) seccomp-load sets no_new_privs itself: then set-user-ID programs and file capabilities grant nothing any more.',
+    'Conditions of a profile (includes, excludes) are asked about the bounding set: of the spec when amending, so seccomp-load belongs behind caps-drop in a pipe; else of the caller.',
+    'Calls from an ABI that the profile does not name (32-bit programs, x32) end the process. Calls above the largest that the profile names fail with ENOSYS, so that programs fall back, unless the default permits them.',
+    '--learn and --notify see each call before it is carried out, by seccomp_unotify(2): the command runs several times slower in its calls, and a call already on its way when its memory is looked at may change. They are no security boundary.',
+    'Reading another process’s filters (--show) takes CAP_SYS_ADMIN in the first user namespace, and stops the process for a moment.',
+    "Exit codes: the command's own; 125 when seccomp-load itself fails, 126 when the command cannot be run, 127 when it is not found. --test: 0 if every call is permitted, 1 if not. --diff: 0 if both answer alike, 1 if not.",
+  ],
+  examples: [
+    ['seccomp-load default -- ./server', 'what Docker’s containers are held to'],
+    ['caps-drop --all -- seccomp-load default -- ./parser', 'the same without any capability'],
+    ['ctr-run spec | seccomp-load ./web.json | ctr-run run -', 'a profile for a container'],
+    ["seccomp-load default --test 'socket(AF_VSOCK, SOCK_STREAM, 0)'", 'what would the filter say?'],
+    ['seccomp-load ./old.json ./new.json --diff', 'which calls changed'],
+    ['seccomp-load --learn ./web.json -- ./server', 'watch, and write the smallest profile'],
+    ['seccomp-load default --raw 9 9> f; bwrap --seccomp 9 9< f …', 'for another program'],
+    ['seccomp-load --show=1234', 'the filters of somebody’s container'],
+  ],
+  options: parseOptions,
+  gather: gatherSeccomp,
+  amend: amendSeccomp,
+  steps: seccompSteps,
+  stays: listens,
+  async act(name, options, parsed, host) {
+    const { acts } = await import('./act/index.ts');
+    return acts[name]!(parsed.flags.get(name) ?? [], options, parsed, host);
+  },
+};

@@ -1,0 +1,66 @@
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { acceptUnix, listenUnix, lockFile, POLL, pollFd, receiveFds } from '@ctr-tools/sys';
+import { type Answer, type Notification, serve, serveOne, sizes } from './serve.ts';
+
+/** How the agent and the plan that it serves know each other: files of a directory of their own. */
+export const meeting = (directory: string) => ({
+  socket: `${directory}/listener`,
+  /** Held by the agent until it has done all that it has to do; whoever gets it knows so. */
+  lock: `${directory}/lock`,
+});
+
+/** A listener as it comes over a socket, with the container process state of config-linux.md. */
+function receiveListener(connection: number): number {
+  const fds: number[] = [];
+  for (;;) {
+    const part = receiveFds(connection);
+    fds.push(...part.fds);
+    if (part.data.length === 0) break;
+  }
+  closeSync(connection);
+  const [listener, ...more] = fds;
+  for (const fd of more) closeSync(fd);
+  if (listener === undefined) throw new Error('no descriptor came with the container process state');
+  return listener;
+}
+
+/**
+ * Serve the one listener that a plan sends to a socket in `directory`. Returns when the last
+ * process under the filter has ended, or at once when the socket's file goes before anybody
+ * came: then the plan has failed.
+ */
+export function serveOnce(directory: string, answer: (call: Notification, listener: number) => Answer): void {
+  const { socket, lock } = meeting(directory);
+  lockFile(openSync(lock, 'w', 0o600));
+  const making = `${socket}.new`;
+  const server = listenUnix(making);
+  // Only a socket that listens already gets its name.
+  renameSync(making, socket);
+  while (pollFd(server, POLL.IN, 100) === 0) if (!existsSync(socket)) return;
+  const connection = acceptUnix(server);
+  closeSync(server);
+  const listener = receiveListener(connection);
+  serve(listener, (call) => answer(call, listener));
+}
+
+/** Serve every listener that runtimes send to a socket, until a signal ends it. */
+export function serveMany(path: string, answer: (call: Notification, listener: number) => Answer): never {
+  rmSync(path, { force: true });
+  const server = listenUnix(path);
+  const listeners = new Set<number>();
+  const memory = Buffer.alloc(sizes.notification);
+  const response = Buffer.alloc(sizes.response);
+  for (;;) {
+    // With no listener there is nothing else to wait for.
+    if (pollFd(server, POLL.IN, listeners.size === 0 ? -1 : 0) & POLL.IN)
+      listeners.add(receiveListener(acceptUnix(server)));
+    for (const listener of listeners) {
+      const events = pollFd(listener, POLL.IN, Math.ceil(10 / listeners.size));
+      if (events & POLL.IN) serveOne(listener, memory, response, (call) => answer(call, listener));
+      else if (events & (POLL.HUP | POLL.ERR)) {
+        closeSync(listener);
+        listeners.delete(listener);
+      }
+    }
+  }
+}

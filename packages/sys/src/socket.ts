@@ -1,0 +1,116 @@
+/** Unix stream sockets that receive descriptors (unix(7), SCM_RIGHTS), which Node's cannot. */
+import { checked } from './error.ts';
+import { koffi, native } from './koffi.ts';
+
+const socket = native<(domain: number, type: number, protocol: number) => number>(
+  'int socket(int domain, int type, int protocol)',
+);
+const bind = native<(fd: number, address: Uint8Array, length: number) => number>(
+  'int bind(int fd, const void *address, unsigned int length)',
+);
+const listen = native<(fd: number, backlog: number) => number>('int listen(int fd, int backlog)');
+const accept = native<(fd: number, address: null, length: null, flags: number) => number>(
+  'int accept4(int fd, void *address, void *length, int flags)',
+);
+const poll = native<(fds: Uint8Array, count: number, timeout: number) => number>(
+  'int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)',
+);
+const flock = native<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const SUN_PATH = 108;
+
+/** poll(2) events. */
+export const POLL = { IN: 1, ERR: 8, HUP: 16 } as const;
+
+/** Wait for a descriptor; gives its events, 0 at the time limit (milliseconds, -1 for none). */
+export function pollFd(fd: number, events: number, timeout: number): number {
+  const entry = new Uint8Array(8);
+  const view = new DataView(entry.buffer);
+  view.setInt32(0, fd, true);
+  view.setInt16(4, events, true);
+  return checked('poll', [fd], () => poll(entry, 1, timeout)) === 0 ? 0 : view.getInt16(6, true);
+}
+
+/** flock(2), exclusive; waits. */
+export function lockFile(fd: number): void {
+  checked('flock', [fd, 'LOCK_EX'], () => flock(fd, 2));
+}
+
+/** A socket at `path`, listening. The path is at most 107 bytes long. */
+export function listenUnix(path: string): number {
+  const bytes = Buffer.from(path);
+  if (bytes.length >= SUN_PATH)
+    throw new Error(`the socket's path ${path} is longer than ${SUN_PATH - 1} bytes`);
+  const address = Buffer.alloc(2 + SUN_PATH);
+  address.writeUInt16LE(AF_UNIX, 0);
+  bytes.copy(address, 2);
+  const fd = checked('socket', ['AF_UNIX'], () => socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  checked('bind', [path], () => bind(fd, address, address.length));
+  checked('listen', [path], () => listen(fd, 16));
+  return fd;
+}
+
+export function acceptUnix(fd: number): number {
+  return checked('accept4', [fd], () => accept(fd, null, null, SOCK_CLOEXEC));
+}
+
+type RecvMsg = (fd: number, message: object, flags: number) => number;
+let recvmsg: RecvMsg | undefined;
+
+/** recvmsg(2) with `struct msghdr` as 64-bit and 32-bit ABIs have it. */
+function boundRecvmsg(): RecvMsg {
+  if (recvmsg) return recvmsg;
+  koffi().struct('ctr_iovec', { base: 'void *', length: 'size_t' });
+  koffi().struct('ctr_msghdr', {
+    name: 'void *',
+    namelen: 'uint32_t',
+    iov: 'ctr_iovec *',
+    iovlen: 'size_t',
+    control: 'void *',
+    controllen: 'size_t',
+    flags: 'int',
+  });
+  const bound = native('long recvmsg(int fd, _Inout_ ctr_msghdr *message, int flags)') as unknown as RecvMsg;
+  recvmsg = bound;
+  return bound;
+}
+
+const MOST_FDS = 16;
+const WORD = 8;
+
+/** Data of a stream, and the descriptors that came with it, close-on-exec. Empty data is its end. */
+export function receiveFds(fd: number, most = 65536): { data: Buffer; fds: number[] } {
+  const data = Buffer.alloc(most);
+  const control = Buffer.alloc(2 * WORD + MOST_FDS * 4);
+  const message = {
+    name: null,
+    namelen: 0,
+    iov: [{ base: data, length: data.length }],
+    iovlen: 1,
+    control,
+    controllen: control.length,
+    flags: 0,
+  };
+  const call = boundRecvmsg();
+  const n = checked('recvmsg', [fd], () => call(fd, message, MSG_CMSG_CLOEXEC));
+  return { data: data.subarray(0, n), fds: rightsOf(control.subarray(0, Number(message.controllen))) };
+}
+
+/** Descriptors in control messages: cmsghdr is size_t length, int level, int type (cmsg(3)). */
+function rightsOf(control: Buffer): number[] {
+  const fds: number[] = [];
+  for (let at = 0; at + 2 * WORD <= control.length; ) {
+    const length = Number(control.readBigUInt64LE(at));
+    if (length < 2 * WORD) break;
+    if (control.readInt32LE(at + WORD) === SOL_SOCKET && control.readInt32LE(at + WORD + 4) === SCM_RIGHTS)
+      for (let fdAt = at + 2 * WORD; fdAt + 4 <= at + length; fdAt += 4) fds.push(control.readInt32LE(fdAt));
+    at += Math.ceil(length / WORD) * WORD;
+  }
+  return fds;
+}
