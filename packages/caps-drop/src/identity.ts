@@ -1,5 +1,4 @@
 /** Users and groups: what is typed, and what the machine's name service (NSS) makes of it. */
-import { execFileSync } from 'node:child_process';
 import { Failure, UsageError } from '@ctr-tools/cli';
 
 /** What the options say, names not yet looked up. */
@@ -54,10 +53,12 @@ export function parseIdentity(
 /** Look something up with getent(1): so LDAP, systemd's dynamic users and files are all asked. */
 function getent(database: 'passwd' | 'group' | 'initgroups', key: string): string[] | undefined {
   try {
-    const line = execFileSync('getent', ['--', database, key], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const line = process
+      .getBuiltinModule('node:child_process')
+      .execFileSync('getent', ['--', database, key], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
     return line.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
   } catch (error) {
     const { code, status } = error as { code?: string; status?: number };
