@@ -190,7 +190,7 @@ describe('a signal before the command runs', () => {
     const path = plan([[...makeBoth('interrupted', 'container'), helper]]);
     const child = spawn(launcher, ['--plan', path]);
     const ended = once(child, 'exit');
-    while (!existsSync(join(work, 'interrupted/f'))) await setTimeout(5);
+    await expect.poll(() => existsSync(join(work, 'interrupted/f')), { timeout: 5000 }).toBe(true);
     await setTimeout(50);
     child.kill('SIGTERM');
     expect(await ended).toEqual([null, 'SIGTERM']);

@@ -7,7 +7,8 @@ import { afterAll } from 'vitest';
 import { type AnyStep, compile, encode, type Manner, slot, step } from '../../packages/plan/src/index.ts';
 
 const native = resolve(import.meta.dirname, '..');
-export const launcher = join(native, 'build/ctr-launcher');
+/** `CTR_TEST_LAUNCHER`: another build of it, one with sanitizers for example. */
+export const launcher = process.env.CTR_TEST_LAUNCHER ?? join(native, 'build/ctr-launcher');
 
 const made = spawnSync('make', ['-s', '-C', native], { encoding: 'utf8' });
 if (made.status !== 0) throw new Error(`make -C native: ${made.stderr}`);

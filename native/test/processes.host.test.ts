@@ -172,7 +172,8 @@ describe('create and start', () => {
     const fifo = join(work, 'start');
     const out = join(work, 'started');
     spawnSync('mkfifo', [fifo]);
-    const { status, stdout } = run(
+    const said = join(work, 'said');
+    const { status } = run(
       [
         clone(),
         step(
@@ -190,10 +191,10 @@ describe('create and start', () => {
         exit(0, 'host'),
       ],
       {},
-      { stdio: ['ignore', 'pipe', 'ignore'] },
+      { stdio: ['ignore', openSync(said, 'w'), 'ignore'] }, // the child keeps them open
     );
     expect(status).toBe(0);
-    const pid = Number(stdout);
+    const pid = Number(readFileSync(said, 'utf8'));
     expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/ S /);
     closeSync(openSync(fifo, constants.O_WRONLY)); // somebody came and went: no start
     await setTimeout(50);
