@@ -26,7 +26,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     'A program run by root gets all of the bounding set; one run by another user keeps the ambient set alone. So for a server that is not root: --user www-data --groups none --only net_bind_service --ambient net_bind_service.',
     'Names of users and groups are those of this machine, also in a spec.',
     'Without CAP_SETPCAP nothing can be dropped from the bounding set; with --no-new-privs that set has no effect any more, and is left alone.',
-    '--learn needs root and the event capability:cap_capable (Linux 6.14). It tells what was asked for and what was needed; what the kernel asks only to know, without a refusal having an effect, is not counted as needed.',
+    '--learn needs root, and of the kernel the event capability:cap_capable (Linux 6.14) or probes (CONFIG_KPROBE_EVENTS). It tells what was asked for and what was needed; what the kernel asks only to know, without a refusal having an effect, is not counted as needed.',
     "Exit codes: the command's own; 125 when caps-drop itself fails, 126 when the command cannot be run, 127 when it is not found. --has: 0 yes, 1 no.",
   ],
   examples: [

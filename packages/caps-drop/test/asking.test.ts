@@ -115,4 +115,25 @@ describe('learning', () => {
       asked: (1n << 21n) | 1n | (1n << 13n) | (1n << 19n),
     });
   });
+
+  it('reads the probes of older kernels the same', () => {
+    const probe = (pid: number, cap: number, ret: number, ...stack: string[]) =>
+      [
+        line(`x-${pid}`, `ctr_cap: (cap_capable+0x0/0xa0) ns=0xffff8880 cap=${cap}`, 'cap_capable', ...stack),
+        line(`x-${pid}`, `ctr_ret: (ns_capable+0x2a/0x60 <- cap_capable) ret=${ret}`, 'kretprobe_trampoline'),
+      ].join('\n');
+    const events = parseTrace(
+      [
+        exec('x-10', 10),
+        probe(10, 21, 0, 'security_vm_enough_memory_mm'),
+        probe(10, 0, 0, 'chown_common'),
+        probe(11, 13, -1),
+      ].join('\n'),
+    );
+    expect(learned(events, 10, 9)).toEqual({
+      needed: 1n,
+      refused: 1n << 13n,
+      asked: 1n | (1n << 13n) | (1n << 21n),
+    });
+  });
 });

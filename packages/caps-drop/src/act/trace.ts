@@ -1,8 +1,10 @@
 /**
- * The kernel's own record of capability checks: the event capability:cap_capable, in a
- * tracing instance of our own (Documentation/trace/ftrace.rst, "Instances").
+ * The kernel's own record of capability checks, in a tracing instance of our own
+ * (Documentation/trace/ftrace.rst, "Instances"): the event capability:cap_capable of Linux
+ * 6.14, or else a probe on the same function (Documentation/trace/kprobetrace.rst).
  */
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -32,10 +34,13 @@ export type TraceEvent = ({ kind: 'check' } & CapabilityCheck) | { kind: 'exec';
 
 const entry = /^\s*.+-(\d+)\s+\[\d+\]\s+\S+\s+[\d.]+: (.*)$/;
 const checkText = /^cap_capable: .*target_ns (\S+), .*cap (\d+), ret (-?\d+)/;
+const probeText = /^ctr_cap: .* ns=(\S+) cap=(\d+)/;
+const returnText = /^ctr_ret: .* ret=(-?\d+)/;
 
 /** Read the text of a `trace` file. A check's stack is an entry of its own, of the same process. */
 export function parseTrace(text: string): TraceEvent[] {
   const events: TraceEvent[] = [];
+  /** The last check of each process, whose stack or result is still to come. */
   const latest = new Map<number, CapabilityCheck>();
   let stack: string[] | undefined;
   for (const line of text.split('\n')) {
@@ -47,23 +52,31 @@ export function parseTrace(text: string): TraceEvent[] {
     const [, pidText, what = ''] = entry.exec(line) ?? [];
     if (pidText === undefined) continue;
     const pid = Number(pidText);
-    const check = checkText.exec(what);
+    const check = checkText.exec(what) ?? probeText.exec(what);
+    const result = returnText.exec(what);
     if (check) {
+      const [, namespace, capability, answer] = check;
+      // A probe learns the answer only when the function returns.
+      const granted = answer === '0';
       const event = {
         kind: 'check' as const,
         pid,
-        namespace: check[1]!,
-        capability: Number(check[2]),
-        granted: check[3] === '0',
+        namespace: namespace!,
+        capability: Number(capability),
+        granted,
         stack: [],
       };
       events.push(event);
       latest.set(pid, event);
     } else if (what.startsWith('<stack trace>')) {
       stack = latest.get(pid)?.stack;
+      // The stack of what follows, of a return or an exec, is nobody's.
+      if (stack && stack.length > 0) stack = undefined;
+    } else if (result) {
+      const event = latest.get(pid);
+      if (event) event.granted = result[1] === '0';
       latest.delete(pid);
     } else {
-      // An exec has a stack too, which nobody wants.
       latest.delete(pid);
       if (what.startsWith('sched_process_exec:')) events.push({ kind: 'exec', pid });
     }
@@ -73,19 +86,18 @@ export function parseTrace(text: string): TraceEvent[] {
 
 /** A tracing instance that records the checks of one process and of all that it starts. */
 export class CapabilityTrace {
+  private readonly root: string;
   private readonly directory: string;
   private readonly mounted: string | undefined;
+  /** Our probes, where the kernel has no event of its own. */
+  private probes: string | undefined;
 
   /** Begins with `pid` and everything that it forks from now on. Throws `Failure` where the kernel offers nothing. */
   constructor(pid: number) {
-    const { root, mounted } = tracefs();
-    this.mounted = mounted;
-    this.directory = join(root, 'instances', `ctr-learn-${process.pid}`);
+    ({ root: this.root, mounted: this.mounted } = tracefs());
+    this.directory = join(this.root, 'instances', `ctr-learn-${process.pid}`);
     try {
-      if (!existsSync(join(root, 'events/capability/cap_capable')))
-        throw new Failure(
-          'learn capabilities: this kernel has no event capability:cap_capable; it came with Linux 6.14 (CONFIG_TRACING)',
-        );
+      const events = this.source();
       mkdirSync(this.directory);
       this.write('tracing_on', '0');
       this.write('buffer_size_kb', '8192');
@@ -94,13 +106,29 @@ export class CapabilityTrace {
       this.write('options/event-fork', '1');
       this.write('options/stacktrace', '1');
       this.write('set_event_pid', String(pid));
-      this.write('events/capability/cap_capable/enable', '1');
-      this.write('events/sched/sched_process_exec/enable', '1');
+      for (const event of [...events, 'sched/sched_process_exec']) this.write(`events/${event}/enable`, '1');
       this.write('tracing_on', '1');
     } catch (error) {
       this.close();
       throw error instanceof Failure ? error : new Failure(`learn capabilities: ${(error as Error).message}`);
     }
+  }
+
+  /** The events to be recorded: the kernel's own, or probes made for this. */
+  private source(): string[] {
+    if (existsSync(join(this.root, 'events/capability/cap_capable'))) return ['capability/cap_capable'];
+    const list = join(this.root, 'kprobe_events');
+    if (!existsSync(list))
+      throw new Failure(
+        'learn capabilities: this kernel offers neither the event capability:cap_capable (Linux 6.14) ' +
+          'nor probes (CONFIG_KPROBE_EVENTS)',
+      );
+    const group = `ctr_${process.pid}`;
+    // int cap_capable(const struct cred *, struct user_namespace *, int cap, unsigned int opts)
+    appendFileSync(list, `p:${group}/ctr_cap cap_capable ns=$arg2:x64 cap=$arg3:s32\n`);
+    this.probes = group;
+    appendFileSync(list, `r:${group}/ctr_ret cap_capable ret=$retval:s32\n`);
+    return [`${group}/ctr_cap`, `${group}/ctr_ret`];
   }
 
   private write(file: string, value: string): void {
@@ -120,7 +148,13 @@ export class CapabilityTrace {
   }
 
   close(): void {
+    // Probes cannot go while an instance has them enabled; they go with the instance's use of them.
     if (existsSync(this.directory)) rmdirSync(this.directory);
+    if (this.probes !== undefined)
+      appendFileSync(
+        join(this.root, 'kprobe_events'),
+        `-:${this.probes}/ctr_cap\n-:${this.probes}/ctr_ret\n`,
+      );
     if (this.mounted === undefined) return;
     umount(this.mounted, MNT.DETACH);
     rmdirSync(this.mounted);
@@ -128,9 +162,9 @@ export class CapabilityTrace {
 }
 
 /** Where tracefs is; mounted in a place of our own for as long as it is needed where it is nowhere. */
-function tracefs(): { root: string; mounted?: string } {
+function tracefs(): { root: string; mounted: string | undefined } {
   for (const root of ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'])
-    if (existsSync(join(root, 'instances'))) return { root };
+    if (existsSync(join(root, 'instances'))) return { root, mounted: undefined };
   const root = mkdtempSync(join(tmpdir(), 'ctr-tracefs-'));
   try {
     mount('tracefs', root, 'tracefs');
