@@ -9,7 +9,7 @@
 enum op_number { OPS(NUMBER) };
 #undef NUMBER
 
-#define DECLARE(NAME, name, code, kinds) int op_##name(struct run *run, const struct step *step) __attribute__((weak));
+#define DECLARE(NAME, name, code, kinds) int op_##name(struct run *run, const struct step *step);
 OPS(DECLARE)
 #undef DECLARE
 

@@ -232,7 +232,7 @@ type('fg\\r'); expect('finished'); type('echo "rc"=$?\\r'); expect('rc=0')`,
         exec(
           'sh',
           '-c',
-          'trap "stty size; echo resi""zed" WINCH; tty; stty size; while read l; do test "$l" = q && exit 7; echo "<$l>"; done',
+          'trap "stty size; echo resi""zed" WINCH; tty; stty size; while :; do read l || continue; test "$l" = q && exit 7; echo "<$l>"; done',
         ),
         awaitExec(),
         supervise(1, { slot: 'pty' }),
