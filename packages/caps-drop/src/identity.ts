@@ -52,13 +52,13 @@ export function parseIdentity(
 
 /** Look something up with getent(1): so LDAP, systemd's dynamic users and files are all asked. */
 function getent(database: 'passwd' | 'group' | 'initgroups', key: string): string[] | undefined {
+  // It would be taken for an option, and not every getent knows that -- ends those.
+  if (key.startsWith('-')) return undefined;
   try {
-    const line = process
-      .getBuiltinModule('node:child_process')
-      .execFileSync('getent', ['--', database, key], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
+    const line = process.getBuiltinModule('node:child_process').execFileSync('getent', [database, key], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     return line.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
   } catch (error) {
     const { code, status } = error as { code?: string; status?: number };
