@@ -82,7 +82,7 @@ function reasonOf(fullName: string, known: ReadonlyMap<string, string>): string 
   return 'skipped where it is declared';
 }
 
-/** `make test` says how many it ran: `12 passed, 0 failed`; where it says nothing it is one. */
+/** `make test` says a line for each of its programs: `plan: ok`, `fuzz: 100000 rounds …`. */
 function native(): Count {
   const { status, stdout } = spawnSync('make', ['-s', '-C', join(top, 'native'), 'test'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -90,17 +90,8 @@ function native(): Count {
     maxBuffer: 64 << 20,
   });
   process.stdout.write(stdout);
-  const count = none();
-  for (const [, passed, failed, skipped] of stdout.matchAll(
-    /^.*?(\d+) passed(?:, (\d+) failed)?(?:, (\d+) skipped)?/gm,
-  )) {
-    count.passed += Number(passed);
-    count.failed += Number(failed ?? 0);
-    count.skipped += Number(skipped ?? 0);
-  }
-  for (const [line] of stdout.matchAll(/^\s*skip.*$/gim)) count.reasons.push(`native: ${line.trim()}`);
-  if (status !== 0 && count.failed === 0) count.failed++;
-  return count.passed + count.failed === 0 ? one(status === 0) : count;
+  const passed = [...stdout.matchAll(/^\w+: (?:ok$|\d+ rounds)/gm)].length;
+  return { ...none(), passed, failed: status === 0 && passed > 0 ? 0 : 1 };
 }
 
 const stages: Record<string, () => Count> = {
