@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #ifndef NETLINK_EXT_ACK
 #define NETLINK_EXT_ACK 11
@@ -19,7 +20,10 @@
 int netlink_open(void) {
   long fd = AGAIN(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   int on = 1;
+  /* The kernel answers before send(2) returns; should it ever not, that is a failure and no wait for ever. */
+  const struct timeval patience = {.tv_sec = 5};
   if (fd >= 0) setsockopt((int)fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  if (fd >= 0) setsockopt((int)fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   return above_stdio((int)fd);
 }
 
@@ -59,7 +63,8 @@ int netlink_ask(int fd, struct netlink_request *r, int (*each)(const struct nlms
   static _Alignas(struct nlmsghdr) char answer[65536];
   static uint32_t sequence;
   r->header.nlmsg_seq = ++sequence;
-  if (!(r->header.nlmsg_flags & NLM_F_DUMP)) r->header.nlmsg_flags |= NLM_F_ACK;
+  /* NLM_F_DUMP is two bits, of which NLM_F_REPLACE is one. */
+  if ((r->header.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) r->header.nlmsg_flags |= NLM_F_ACK;
   long n = AGAIN(send(fd, r, r->header.nlmsg_len, 0));
   if (n < 0) return (int)n;
   int rc = 0;
