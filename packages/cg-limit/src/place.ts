@@ -58,7 +58,9 @@ export function variableFor(groups: readonly { hierarchy: Hierarchy; directory: 
 /** The directory that a variable's or flag's absolute path means in a hierarchy. */
 export function directoryIn(h: Hierarchy, path: string): string {
   const apart = parseApart(path);
-  return join(h.mountPoint, apart ? (apart.get(keyOf(h)) ?? apart.get('*') ?? '/') : path);
+  const below = apart ? (apart.get(keyOf(h)) ?? apart.get('*') ?? '/') : path;
+  // The root of the hierarchy is its mount point, without a slash behind it.
+  return join(h.mountPoint, below).replace(/(?<=.)\/+$/, '');
 }
 
 /** The group below which new ones go in a hierarchy, and whether the caller runs in it by an outer cg-limit. */

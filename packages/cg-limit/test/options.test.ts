@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { amend, merge } from '../src/amend.ts';
+import { options } from '../src/options.ts';
+import { host, parsed } from './fixtures.ts';
+
+const resources = (flags: Record<string, string | readonly string[]>) =>
+  options(parsed(flags), host).resources;
+
+describe('values as people write them', () => {
+  test.each([
+    [{ memory: '512M' }, { memory: { limit: 536870912 } }],
+    [{ memory: 'max', 'memory-swap': '-1' }, { memory: { limit: -1, swap: -1 } }],
+    [{ cpus: '1.5' }, { cpu: { quota: 150000, period: 100000 } }],
+    [{ cpus: '50%' }, { cpu: { quota: 50000, period: 100000 } }],
+    [{ cpus: '2', 'cpu-period': '10ms' }, { cpu: { quota: 20000, period: 10000 } }],
+    [{ cpus: 'max' }, { cpu: { quota: -1 } }],
+    [{ 'cpu-quota': '50000', 'cpu-burst': '1ms' }, { cpu: { quota: 50000, burst: 1000 } }],
+    [{ 'cpuset-cpus': '0-2,5' }, { cpu: { cpus: '0-2,5' } }],
+    [{ 'pids-limit': 'max' }, { pids: { limit: -1 } }],
+    [
+      { 'device-write-bps': '8:0:10MB/s' },
+      { blockIO: { throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 10485760 }] } },
+    ],
+    [
+      { 'io-max': '8:16:rbps=1M,wiops=120' },
+      {
+        blockIO: {
+          throttleReadBpsDevice: [{ major: 8, minor: 16, rate: 1048576 }],
+          throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 120 }],
+        },
+      },
+    ],
+    [{ hugetlb: '2M:64M' }, { hugepageLimits: [{ pageSize: '2MB', limit: 67108864 }] }],
+    [{ rdma: 'mlx5_0:hca_handle=2' }, { rdma: { mlx5_0: { hcaHandles: 2 } } }],
+    [{ misc: ['sev:3', 'sgx_epc:max'] }, { unified: { 'misc.max': 'sev 3\nsgx_epc max' } }],
+    [
+      { set: ['memory.high=1.5G', 'io.weight=default 200'] },
+      { unified: { 'memory.high': '1610612736', 'io.weight': 'default 200' } },
+    ],
+    [{ 'net-cls': '0x100001' }, { network: { classID: 0x100001 } }],
+    [
+      { 'device-deny': 'c 10:229 rwm' },
+      { devices: [{ allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' }] },
+    ],
+    [{ device: 'all' }, { devices: [{ allow: true, access: 'rwm' }] }],
+  ])('%o', (flags, expected) => expect(resources(flags)).toEqual(expected));
+
+  test('allowing a device denies the others but the usual ones', () => {
+    const { devices } = resources({ device: '/dev/null:r' });
+    expect(devices![0]).toEqual({ allow: false, access: 'rwm' });
+    expect(devices!.at(-1)).toEqual({ allow: true, type: 'c', major: 1, minor: 3, access: 'r' });
+  });
+});
+
+describe('what does not parse', () => {
+  test.each([
+    [{ memory: '12Q' }, 'is no --memory'],
+    [{ memory: '0' }, 'max is no limit'],
+    [{ memory: '2M', 'memory-swap': '1M' }, 'at least --memory'],
+    [{ memory: '16E' }, 'more than a'],
+    [{ cpus: '0' }, '--cpus is "0"'],
+    [{ cpus: 'two' }, '--cpus is "two"'],
+    [{ cpus: '0.001' }, 'too little'],
+    [{ cpus: '1', 'cpu-quota': '5000' }, 'same thing'],
+    [{ 'cpu-shares': '1' }, 'between 2 and 262144'],
+    [{ 'cpuset-cpus': '0-' }, 'numbers and ranges'],
+    [{ 'pids-limit': '-5' }, 'no --pids-limit'],
+    [{ 'pids-limit': '4194305' }, 'between 1 and 4194304'],
+    [{ 'blkio-weight': '5' }, 'between 10 and 1000'],
+    [{ 'device-read-bps': '/dev/null:1M' }, 'no block device'],
+    [{ 'device-read-bps': '/dev/not-there:1M' }, 'there is no /dev/not-there'],
+    [{ 'device-read-bps': '8:0' }, 'is no device'],
+    [{ 'device-read-bps': '8:0:0' }, 'would stop it'],
+    [{ 'io-max': '8:0:speed=1' }, 'rbps, wbps, riops and wiops'],
+    [{ device: 'null' }, 'give a path'],
+    [{ device: '/etc/passwd' }, 'is no device'],
+    [{ 'device-cgroup-rule': 'c 1 rwm' }, 'is no device rule'],
+    [{ set: 'memory=1' }, 'give FILE=VALUE'],
+    [{ cgroup: '/a/../b' }, 'climbs with ".."'],
+    [{ cgroup: '/' }, 'the root holds the whole machine'],
+    [{ manager: 'dbus' }, 'files or systemd'],
+    [{ join: '', memory: '1M' }, 'enters a group as it is'],
+    [{ json: '' }, '--json belongs to --show'],
+  ])('%o', (flags, words) => expect(() => resources(flags as Record<string, string>)).toThrow(words));
+});
+
+describe('amending', () => {
+  const spec = {
+    ociVersion: '1.2.0',
+    linux: {
+      cgroupsPath: '/old',
+      resources: { memory: { limit: 100, swap: 150, reservation: 50 }, devices: [{ allow: false }] },
+    },
+  };
+  test('what was given replaces, all else stays, and the argument is not touched', () => {
+    const before = JSON.stringify(spec);
+    const given = options(parsed({ 'pids-limit': '5', cgroup: '/new', 'device-deny': 'c 1:3 rwm' }), host);
+    expect(amend(spec, given)).toEqual({
+      ociVersion: '1.2.0',
+      linux: {
+        cgroupsPath: '/new',
+        resources: {
+          memory: { limit: 100, swap: 150, reservation: 50 },
+          pids: { limit: 5 },
+          devices: [{ allow: false }, { allow: false, type: 'c', major: 1, minor: 3, access: 'rwm' }],
+        },
+      },
+    });
+    expect(JSON.stringify(spec)).toBe(before);
+  });
+  test('a sum that the new memory limit exceeds cannot stay', () => {
+    expect(merge(spec.linux.resources, { memory: { limit: 200 } }).memory).toEqual({
+      limit: 200,
+      reservation: 50,
+    });
+    expect(merge(spec.linux.resources, { memory: { limit: 120 } }).memory).toEqual({
+      limit: 120,
+      swap: 150,
+      reservation: 50,
+    });
+  });
+  test('throttles are replaced device by device', () => {
+    const of = (minor: number, rate: number) => ({
+      blockIO: { throttleReadBpsDevice: [{ major: 8, minor, rate }] },
+    });
+    const two = merge(of(0, 1), of(16, 2));
+    expect(merge(two, of(0, 3)).blockIO!.throttleReadBpsDevice).toEqual([
+      { major: 8, minor: 16, rate: 2 },
+      { major: 8, minor: 0, rate: 3 },
+    ]);
+  });
+});

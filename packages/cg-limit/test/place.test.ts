@@ -1,0 +1,98 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { slot, step } from '@ctr-tools/plan';
+import { describe, expect, test } from 'vitest';
+import { tempDir } from '../../../test/support.ts';
+import type { Hierarchy } from '../src/layout.ts';
+import { directoryIn, freeName, parentIn, parseApart, variableFor } from '../src/place.ts';
+import { slicePath, unitFor } from '../src/systemd/choose.ts';
+import { View } from '../src/view.ts';
+import { host } from './fixtures.ts';
+
+const v1 = (mountPoint: string, name: string, path = '/'): Hierarchy => ({
+  id: 1,
+  controllers: [name],
+  path,
+  version: 1,
+  mountPoint,
+  root: '/',
+  directory: path === '/' ? mountPoint : join(mountPoint, path),
+});
+const v2 = (mountPoint: string, path = '/'): Hierarchy => ({
+  ...v1(mountPoint, '', path),
+  controllers: [],
+  version: 2,
+});
+
+describe('below which group a new one goes', () => {
+  const mount = tempDir('place');
+  mkdirSync(join(mount, 'user/session'), { recursive: true });
+  for (const d of ['user', 'user/session']) writeFileSync(join(mount, d, 'cgroup.events'), 'populated 1\n');
+  const view = new View();
+  test('v1: the own one', () =>
+    expect(parentIn(v1(mount, 'cpu', '/user'), view, undefined).directory).toBe(`${mount}/user`));
+  test('v2: beside the own one, which has processes', () =>
+    expect(parentIn(v2(mount, '/user/session'), view, undefined).directory).toBe(`${mount}/user`));
+  test('v2: below the root, which may have both', () =>
+    expect(parentIn(v2(mount), view, undefined).directory).toBe(mount));
+  test('the one that CTR_CGROUP names; ours where the caller is in it', () => {
+    expect(parentIn(v2(mount, '/user/session'), view, '/user/session')).toEqual({
+      directory: `${mount}/user/session`,
+      ours: true,
+    });
+    expect(parentIn(v2(mount, '/user/session'), view, '/user')).toEqual({
+      directory: `${mount}/user`,
+      ours: false,
+    });
+  });
+  test('in a fused chain: the one that the link before makes', () => {
+    const earlier = [
+      step('cgroup', 'mkdir', { path: `${mount}/outer`, mode: 0o755 }, 'x', { side: 'host' }),
+      step('cgroup', 'open', { path: `${mount}/outer`, flags: 0, mode: 0, fd: slot('cgroup') }, 'x', {
+        side: 'host',
+      }),
+    ];
+    expect(parentIn(v2(mount), new View(earlier), '/outer')).toEqual({
+      directory: `${mount}/outer`,
+      ours: true,
+    });
+    expect(new View(earlier).populated(`${mount}/outer`)).toBe(true);
+  });
+  test('a name that is not taken', () => {
+    mkdirSync(join(mount, 'x'));
+    expect(freeName('x', [mount], view)).toBe('x-2');
+    expect(freeName('y', [mount], view)).toBe('y');
+  });
+});
+
+test('CTR_CGROUP says where each hierarchy has its group, and is understood again', () => {
+  const groups = [
+    { hierarchy: v1('/m', 'memory'), directory: '/m/deep/a' },
+    { hierarchy: v1('/c', 'cpu'), directory: '/c/a' },
+    { hierarchy: v2('/u'), directory: '/u/a' },
+  ];
+  const text = variableFor(groups);
+  expect(text).toBe('memory=/deep/a;*=/a');
+  expect(groups.map((g) => directoryIn(g.hierarchy, text))).toEqual(groups.map((g) => g.directory));
+  expect(variableFor(groups.slice(1))).toBe('/a');
+  expect(parseApart('/a=/b')).toBeUndefined();
+});
+
+describe('units of systemd', () => {
+  test.each([
+    ['system.slice:ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
+    [':ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
+    ['machine.slice::web', { name: 'web.scope', slice: 'machine.slice', user: false }],
+    ['a-b.slice::c.slice', { name: 'c.slice', slice: 'a-b.slice', user: false }],
+  ])('%s', (path, unit) => expect(unitFor(path, 'id', host, true)).toEqual(unit));
+  test.each([
+    ['/a/b', 'slice:prefix:name'],
+    ['system:ctr:web', 'is no slice'],
+    ['a.slice:b:c d', 'is no name for a unit'],
+  ])('%s is refused', (path, words) => expect(() => unitFor(path, 'id', host, true)).toThrow(words));
+  test('a slice lies in the slices that its name begins with', () => {
+    expect(slicePath('user-1000.slice')).toBe('user.slice/user-1000.slice');
+    expect(slicePath('-.slice')).toBe('');
+    expect(() => slicePath('a--b.slice')).toThrow('no slice');
+  });
+});
