@@ -12,6 +12,7 @@ import {
   string,
   text,
 } from '../schema/check.ts';
+import { strings } from '../schema/common.ts';
 import type {
   Descriptor,
   ExecutionConfig,
@@ -24,7 +25,6 @@ import type {
   RootFs,
 } from './types.ts';
 
-const strings = array(string, 'an array of strings');
 const digest = text('a digest such as sha256:...', /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/);
 const two = integer(2, 2) as Check<2>;
 const nothing = object<object>({});

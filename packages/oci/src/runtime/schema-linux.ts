@@ -8,10 +8,10 @@ import {
   oneOf,
   record,
   string,
-  text,
   uint32,
   uint64,
 } from '../schema/check.ts';
+import { absolutePath, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { resources } from './schema-resources.ts';
 import type {
@@ -30,9 +30,6 @@ import type {
   TimeOffsets,
 } from './types.ts';
 
-const strings = array(string, 'an array of strings');
-const absolute = text('an absolute path', /^\//);
-
 export const idMapping = object<IDMapping>({ containerID: uint32, hostID: uint32, size: uint32 }, [
   'containerID',
   'hostID',
@@ -44,7 +41,7 @@ const namespace = object<Namespace>({ type: oneOf(names.namespaceTypes), path: s
 const device = object<Device>(
   {
     type: oneOf(names.deviceTypes),
-    path: absolute,
+    path: absolutePath,
     // The kernel's dev_t has 12 bits for the major number and 20 for the minor.
     major: integer(0, 0xfff),
     minor: integer(0, 0xfffff),
@@ -106,7 +103,7 @@ export const linux = object<Linux>({
   memoryPolicy: object<MemoryPolicy>(
     {
       mode: oneOf(names.memoryPolicyModes),
-      nodes: text('a list of nodes such as 0-3,7', /^[\d,\- ]*$/),
+      nodes: numberList('nodes'),
       flags: array(oneOf(names.memoryPolicyFlags)),
     },
     ['mode'],

@@ -13,6 +13,7 @@ import {
   uint32,
   uint64,
 } from '../schema/check.ts';
+import { numberList } from '../schema/common.ts';
 import type {
   BlockIO,
   Cpu,
@@ -59,8 +60,6 @@ const memory = object<Memory>({
   checkBeforeUpdate: boolean,
 });
 
-const list = text('a list such as 0-3,7', /^[\d,\- ]*$/);
-
 const cpu = object<Cpu>({
   shares: uint64,
   quota: int64,
@@ -68,8 +67,8 @@ const cpu = object<Cpu>({
   period: uint64,
   realtimeRuntime: int64,
   realtimePeriod: uint64,
-  cpus: list,
-  mems: list,
+  cpus: numberList('CPUs'),
+  mems: numberList('nodes'),
   idle: int64,
 });
 

@@ -12,6 +12,7 @@ import {
   uint32,
   uint64,
 } from '../schema/check.ts';
+import { absolutePath, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { idMapping, linux } from './schema-linux.ts';
 import type {
@@ -30,9 +31,7 @@ import type {
   User,
 } from './types.ts';
 
-const strings = array(string, 'an array of strings');
-const absolute = text('an absolute path', /^\//);
-const cpuList = text('a list of CPUs such as 0-3,7', /^[\d,\- ]*$/);
+const cpuList = numberList('CPUs');
 
 const root = object<Root>({ path: text('a path', /./s), readonly: boolean }, ['path']);
 
@@ -48,9 +47,10 @@ const mount = object<Mount>(
   ['destination'],
 );
 
-const hook = object<Hook>({ path: absolute, args: strings, env: strings, timeout: integer(1, 2 ** 31 - 1) }, [
-  'path',
-]);
+const hook = object<Hook>(
+  { path: absolutePath, args: strings, env: strings, timeout: integer(1, 2 ** 31 - 1) },
+  ['path'],
+);
 const hookList = array(hook);
 
 const hooks = object<Hooks>({
@@ -94,7 +94,7 @@ export const process = object<Process>(
   {
     terminal: boolean,
     consoleSize: object<Box>({ height: integer(0, 65535), width: integer(0, 65535) }, ['height', 'width']),
-    cwd: absolute,
+    cwd: absolutePath,
     env: strings,
     args: strings,
     commandLine: string,

@@ -1,0 +1,7 @@
+/** Checks that several documents' shapes are made of. */
+import { array, string, text } from './check.ts';
+
+export const strings = array(string, 'an array of strings');
+export const absolutePath = text('an absolute path', /^\//);
+/** Numbers as the kernel lists CPUs and memory nodes (cpuset(7), List format). */
+export const numberList = (of: string) => text(`a list of ${of} such as 0-3,7`, /^[\d,\- ]*$/);
