@@ -195,7 +195,7 @@ describe('create and start', () => {
     );
     expect(status).toBe(0);
     const pid = Number(readFileSync(said, 'utf8'));
-    expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/ S /);
+    await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) S /);
     closeSync(openSync(fifo, constants.O_WRONLY)); // somebody came and went: no start
     await setTimeout(50);
     expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('ctr-launcher\n');
