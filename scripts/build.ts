@@ -183,6 +183,7 @@ function buildStandalone(): void {
         'build',
         '--compile',
         '--minify',
+        '--bytecode',
         '--no-compile-autoload-bunfig',
         '--no-compile-autoload-dotenv',
         '--define',

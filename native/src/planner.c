@@ -35,6 +35,8 @@ static const char *const nodes[] = {
     "../node_modules/" NODE_PACKAGE "/bin/node",
 };
 static const char planner_file[] = "../lib/planner.cjs";
+/* Planner and runtime in one executable, where it was built so. */
+static const char standalone_file[] = "../lib/planner";
 
 /* `relative` to the directory of the launcher, resolved; NULL if there is none. */
 static char *beside(const char *launcher, const char *relative) {
@@ -61,7 +63,15 @@ static char *own_path(uid_t *owner) {
   return path;
 }
 
+/* What to start, and its argument: Node and the planner, or the planner alone and NULL. */
 static void find(const char *launcher, uid_t owner, char **node, char **planner) {
+  *planner = NULL;
+  *node = beside(launcher, standalone_file);
+  if (*node && access(*node, X_OK) == 0) {
+    must_be_trusted(*node, owner);
+    return;
+  }
+  free(*node);
   *planner = beside(launcher, planner_file);
   if (!*planner)
     die(125, "the planner is missing: no %s beside %s; build it (pnpm build) or install the package again",
