@@ -28,7 +28,12 @@ describe('amending', () => {
   });
 
   test('a new namespace replaces a joined one in its place, and others follow', () => {
-    expect(amend('--new net,ipc').linux?.namespaces).toEqual([{ type: 'pid' }, { type: 'uts' }, { type: 'network' }, { type: 'ipc' }]);
+    expect(amend('--new net,ipc').linux?.namespaces).toEqual([
+      { type: 'pid' },
+      { type: 'uts' },
+      { type: 'network' },
+      { type: 'ipc' },
+    ]);
   });
 
   test("a target's namespaces become paths", () => {

@@ -81,13 +81,17 @@ export function optionsOf(line: string, host: Host = hostOf()): Options {
 
 /** Facts as `gather` would find them for these options, without looking at any machine. */
 export function factsOf(options: Options | undefined, changed: Partial<Facts> = {}): Facts {
-  const joins = (options?.join ?? []).map(({ kind, file }) => ({ kind, path: file ?? `/proc/42/ns/${fileOf(kind)}` }));
+  const joins = (options?.join ?? []).map(({ kind, file }) => ({
+    kind,
+    path: file ?? `/proc/42/ns/${fileOf(kind)}`,
+  }));
+  const inodes = (changed.target ?? target).namespaces;
   return {
     ...(options && { options }),
     caller: root,
     ...(options?.target && { target }),
     joins,
-    inodes: Object.fromEntries(joins.map(({ kind, path }) => [path, target.namespaces[fileOf(kind)] ?? 9])),
+    inodes: Object.fromEntries(joins.map(({ kind, path }) => [path, inodes[fileOf(kind)] ?? 9])),
     lastCapability: 40,
     procInRoot: true,
     ...changed,
@@ -101,8 +105,14 @@ export function planOf(line: string, changed: Partial<Facts> = {}, host: Host = 
   return textOf(nsEnter.steps(nsEnter.amend({ ociVersion: '1.3.0' }, options, facts), facts));
 }
 
-export const planOfSpec = (linux: Spec['linux'], changed: Partial<Facts> = {}, rest: Partial<Spec> = {}): string =>
-  textOf(nsEnter.steps({ ociVersion: '1.3.0', ...rest, ...(linux && { linux }) }, factsOf(undefined, changed)));
+export const planOfSpec = (
+  linux: Spec['linux'],
+  changed: Partial<Facts> = {},
+  rest: Partial<Spec> = {},
+): string =>
+  textOf(
+    nsEnter.steps({ ociVersion: '1.3.0', ...rest, ...(linux && { linux }) }, factsOf(undefined, changed)),
+  );
 
 export const textOf = (steps: readonly AnyStep[]): string =>
   explain(compile([steps], { tool: 'ns-enter', exit: 125 })).replace(/^ *\d+ {2}/gm, '');

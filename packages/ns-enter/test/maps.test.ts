@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { checkMap, checkOwned, inside, mapLines, outside, overlay, parseMapFile, parseMapping, parseSubordinate, rangesOf } from '../src/maps.ts';
+import {
+  checkMap,
+  checkOwned,
+  inside,
+  mapLines,
+  outside,
+  overlay,
+  parseMapFile,
+  parseMapping,
+  parseSubordinate,
+  rangesOf,
+} from '../src/maps.ts';
 
 const map = (containerID: number, hostID: number, size: number) => ({ containerID, hostID, size });
 
@@ -36,7 +47,11 @@ describe('a single ID over blocks', () => {
   });
 
   test('in the middle of both sides of an identity block makes one hole', () => {
-    expect(overlay({ inner: 5, outer: 5 }, [map(0, 0, 10)])).toEqual([map(5, 5, 1), map(0, 0, 5), map(6, 6, 4)]);
+    expect(overlay({ inner: 5, outer: 5 }, [map(0, 0, 10)])).toEqual([
+      map(5, 5, 1),
+      map(0, 0, 5),
+      map(6, 6, 4),
+    ]);
   });
 
   test('at different places of both sides keeps every other ID once', () => {
@@ -90,7 +105,9 @@ describe('/etc/subuid', () => {
     const check = (m: ReturnType<typeof map>) => () => checkOwned('uid', [m], 1000, mine, '/etc/subuid');
     expect(check(map(0, 1000, 1))).not.toThrow();
     expect(check(map(0, 100_000, 65_536))).not.toThrow();
-    expect(check(map(0, 100_001, 65_536))).toThrow(/100001 to 165536 is not yours by \/etc\/subuid \(yours there are 100000 to 165535, 300000 to 300009\)/);
+    expect(check(map(0, 100_001, 65_536))).toThrow(
+      /100001 to 165536 is not yours by \/etc\/subuid \(yours there are 100000 to 165535, 300000 to 300009\)/,
+    );
     expect(check(map(0, 0, 1))).toThrow('usermod --add-subuids');
   });
 });

@@ -27,12 +27,17 @@ describe('joining', () => {
     expect(() => optionsOf('--net --uts -- sh')).toThrow('--new uts,net');
   });
 
-  test.each(['--all', '--env', '--join-cgroup', '--user-parent', '--net-socket 3', '--follow-context', '--setuid follow'])(
-    '%s needs a target',
-    (flags) => {
-      expect(() => optionsOf(`${flags} --net=/x -- sh`)).toThrow('--target PID');
-    },
-  );
+  test.each([
+    '--all',
+    '--env',
+    '--join-cgroup',
+    '--user-parent',
+    '--net-socket 3',
+    '--follow-context',
+    '--setuid follow',
+  ])('%s needs a target', (flags) => {
+    expect(() => optionsOf(`${flags} --net=/x -- sh`)).toThrow('--target PID');
+  });
 
   test('root and working directory of the target, or of a path', () => {
     expect(optionsOf('-t 42 -m --root --wd -- sh')).toMatchObject({ root: 'target', wd: 'target' });

@@ -6,11 +6,18 @@ test('a name with parentheses and spaces does not shift the fields', () => {
   rest[0] = 'S';
   rest[1] = '7';
   rest[19] = '4711';
-  expect(parseStat(`42 (a) b (c) ${rest.join(' ')}\n`)).toEqual({ pid: 42, command: 'a) b (c', state: 'S', ppid: 7, startTime: 4711 });
+  expect(parseStat(`42 (a) b (c) ${rest.join(' ')}\n`)).toEqual({
+    pid: 42,
+    command: 'a) b (c',
+    state: 'S',
+    ppid: 7,
+    startTime: 4711,
+  });
 });
 
 test('credentials are the effective ones', () => {
-  const text = 'Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000080\n';
+  const text =
+    'Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000080\n';
   expect(parseStatus(text)).toEqual({ uid: 2, gid: 6, permitted: 0x1ffffffffffn, effective: 0x80n });
 });
 
