@@ -7,10 +7,11 @@
 #include <string.h>
 
 /*
- * pivot_root(2) wants neither the new root's parent mount nor the current root shared. The parent
- * is reached by going up to the first directory that is on another mount.
+ * pivot_root(2) wants neither the new root's parent mount shared nor, as the old root is put on it,
+ * the new root itself. The parent is reached by going up to the first directory that is on
+ * another mount.
  */
-static int parent_private(int root) {
+static int make_private(int root) {
   uint64_t id = fd_mount(root);
   long fd = AGAIN(openat(root, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return (int)fd;
@@ -33,6 +34,7 @@ static int parent_private(int root) {
     fd = up;
   }
   int rc = mount_propagate((int)fd, MS_PRIVATE);
+  if (rc == 0) rc = mount_propagate(root, MS_PRIVATE);
   close_fd((int)fd);
   return rc;
 }
@@ -44,7 +46,7 @@ int op_pivot(struct run *run, const struct step *step) {
   long rc = AGAIN(fchdir(root));
   /* pivot_root(2), NOTES: pivot_root(".", ".") stacks the old root on the new one; no directory is needed. */
   if (rc == 0) rc = KERNEL(SYS_pivot_root, ".", ".");
-  if (rc == -EINVAL && parent_private(root) == 0) {
+  if (rc == -EINVAL && make_private(root) == 0) {
     rc = AGAIN(fchdir(root));
     if (rc == 0) rc = KERNEL(SYS_pivot_root, ".", ".");
   }
