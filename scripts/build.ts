@@ -32,6 +32,7 @@ import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { packChunk } from '../packages/planner/src/chunks.ts';
 import { writeManuals } from './man.ts';
+import { buildStandalone } from './standalone.ts';
 import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -175,25 +176,8 @@ function linkRuntime(): void {
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
 }
 
-function buildStandalone(): void {
-  place(join(lib, 'planner'), (at) => {
-    execFileSync(
-      join(top, 'node_modules/.bin/bun'),
-      [
-        'build',
-        '--compile',
-        '--minify',
-        '--bytecode',
-        '--no-compile-autoload-bunfig',
-        '--no-compile-autoload-dotenv',
-        '--define',
-        `CTR_TOOLS_VERSION=${JSON.stringify(version)}`,
-        `--outfile=${at}`,
-        join(top, 'packages/planner/src/start.ts'),
-      ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-  });
+function placeStandalone(): void {
+  place(join(lib, 'planner'), (at) => buildStandalone(at, version));
   process.stdout.write(`standalone planner: ${Math.round(statSync(join(lib, 'planner')).size / 1e6)} MB\n`);
 }
 
@@ -224,5 +208,5 @@ await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
   process.stderr.write(`manual pages: ${(error as Error).message}\n`);
   process.exitCode = 1;
 });
-if (words.includes('--standalone')) buildStandalone();
+if (words.includes('--standalone')) placeStandalone();
 else rmSync(join(lib, 'planner'), { force: true });
