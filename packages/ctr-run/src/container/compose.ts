@@ -1,6 +1,6 @@
 import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
-import { cgLimit } from '@ctr-tools/cg-limit';
+import { cgLimit, cgroupRecord } from '@ctr-tools/cg-limit';
 import type { Host } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
 import { serializeJson } from '@ctr-tools/oci';
@@ -10,7 +10,7 @@ import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import { rootAnnotation, ufsMount } from '@ctr-tools/ufs-mount';
-import { cgroupRecord, groupIn } from './cgroup-record.ts';
+import { groupIn } from './group-path.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
 import { recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';

@@ -8,7 +8,7 @@ import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tool
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
 import { O } from '@ctr-tools/sys/constants';
-import { cgroupHierarchies } from '@ctr-tools/sys/proc';
+import { matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
@@ -132,7 +132,9 @@ function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
       text.includes(':') ? [text.split(':')[0]!, text.slice(text.indexOf(':') + 1)] : ['', text],
     ) as [string, string][],
   );
-  return cgroupHierarchies(record.pid!).hierarchies.flatMap(({ version, directory, controllers }) => {
+  // Its groups, but our mounts: in its own the same groups lie elsewhere.
+  const { hierarchies } = matchHierarchies(readCgroups(record.pid!), readMountinfo(), false);
+  return hierarchies.flatMap(({ version, directory, controllers }) => {
     const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
     const group = under === undefined ? directory : `${directory}/${under.replace(/^\/+/, '')}`;
     if (under?.split('/').includes('..'))

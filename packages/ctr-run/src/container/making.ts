@@ -1,6 +1,6 @@
+import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import type { ContainerContext } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import type { CgroupRecord } from '../state/record.ts';
 
 /** How far a container is taken, and who stays with it. */
 export type Course =

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { CgroupRecord } from './record.ts';
+import type { CgroupRecord } from '@ctr-tools/cg-limit';
 
 /** The one group that tells a container's processes: v2's, else the freezer's, else any. */
 export function groupOf(record: { cgroup?: CgroupRecord }): string | undefined {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type State } from '@ctr-tools/oci';
 
@@ -18,12 +19,6 @@ export interface ContainerRecord extends State {
   remove?: readonly string[];
   /** Whether `ctr-run` itself was asked to use systemd. */
   systemdCgroup?: boolean;
-}
-
-export interface CgroupRecord {
-  manager: 'files' | 'systemd';
-  /** Absolute directories by hierarchy: a controller's name, or `unified`. */
-  paths: Record<string, string>;
 }
 
 /** A container as it is found on disk. */
