@@ -127,14 +127,20 @@ void channel_pump(struct run *run, struct channel *channel) {
   }
 }
 
-/* Wait until something came. -EINTR only for a signal that is to end us. */
+enum { LOOK_MS = 200 };
+
+/*
+ * Wait until something came. -EINTR only for a signal that is to end us; one that comes between
+ * our look and poll does not interrupt it, so we look again now and then.
+ */
 static int wait_for(struct channel *channel) {
   struct pollfd p = {.fd = channel->fd, .events = POLLIN};
-  while (poll(&p, 1, -1) < 0) {
-    if (errno != EINTR) return -errno;
+  for (;;) {
     if (guard_caught()) return -EINTR;
+    int ready = poll(&p, 1, LOOK_MS);
+    if (ready > 0) return 0;
+    if (ready < 0 && errno != EINTR) return -errno;
   }
-  return 0;
 }
 
 /* A child whose channel has ended is about to be dead; if it is not soon, it is made so. */
@@ -207,14 +213,15 @@ int channel_await(struct run *run, unsigned peer, enum message_type type, int nu
 
 int channel_await_exec(struct run *run, unsigned peer) {
   struct channel *channel = run->to[peer];
-  for (;;) {
+  for (int error = 0;;) {
+    int interrupted = error;
     channel_pump(run, channel);
-    int error = hindrance(run, peer);
+    error = hindrance(run, peer);
     if (error) return error;
     if (channel->running || (channel->ended && (channel->exec || channel->bye))) return 0;
     if (channel->ended) return peer_gone(run, peer);
+    if (interrupted) return interrupted; /* before its command runs: else the supervisor hands it on */
     error = wait_for(channel);
-    if (error) return error;
   }
 }
 

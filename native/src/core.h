@@ -101,6 +101,8 @@ _Noreturn void die_by_signal(int signal);
 void guard_begin(struct run *run);
 /* The signal that came, or 0. */
 int guard_caught(void);
+/* The same, and forgotten, with who sent it (si_code). For when signals are blocked. */
+int guard_take(int *code);
 /* In a cloned child: back to the dispositions that the caller gave. */
 void guard_forget(void);
 

@@ -113,8 +113,9 @@ static int attend(struct helper *h, int64_t timeout, int *status) {
     if (result < 0) break;
     struct pollfd fds[3] = {
         {.fd = h->in, .events = POLLOUT}, {.fd = h->out, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
-    int wait = timeout > 0 ? (int)((until - now) / 1000000) + 1 : -1;
-    if (pidfd < 0 && (wait < 0 || wait > 10)) wait = 10;
+    /* A signal between our look and poll does not interrupt it: look again now and then. */
+    int wait = pidfd < 0 ? 10 : 200;
+    if (timeout > 0 && (until - now) / 1000000 < (uint64_t)wait) wait = (int)((until - now) / 1000000) + 1;
     if (poll(fds, 3, wait) < 0) continue;
     if (fds[0].revents) feed(h);
     if (fds[1].revents) listen_to(h);

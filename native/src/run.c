@@ -123,10 +123,11 @@ void run_end(struct run *run, int code, int signal) {
 }
 
 /* Between two steps: is this still wanted? */
-static int unwanted(struct run *run) {
+static int unwanted(struct run *run, const struct step *next) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   run->detail[0] = 0;
-  if (guard_caught()) return -EINTR;
+  /* These two see for themselves: the command may run already, and the signal be meant for it. */
+  if (guard_caught() && next->op != OP_SUPERVISE && next->op != OP_AWAIT_EXEC) return -EINTR;
   if (!up) return 0;
   channel_pump(run, up);
   if (up->aborted) {
@@ -163,7 +164,7 @@ void run_plan(struct run *run) {
   for (uint32_t at = 0; at < plan->nsteps; at++) {
     const struct step *step = &plan->steps[at];
     if (step->undoing || step->process != run->process) continue;
-    int result = unwanted(run);
+    int result = unwanted(run, step);
     if (result < 0) failed_at(run, at, -result);
     result = carry_out(run, at);
     if (result < 0) failed_at(run, at, -result);

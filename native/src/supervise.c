@@ -233,8 +233,9 @@ int op_supervise(struct run *run, const struct step *step) {
   w.terminal.pty = arg_fd(run, step, 4);
   block_signals(&w);
   if (w.signals < 0) return -errno;
-  if (guard_caught()) return -EINTR;
   terminal_begin(&w.terminal, w.terminal.pty);
+  int code, early = guard_take(&code); /* it came before the signals were blocked */
+  if (early) on_signal(&w, &(struct signalfd_siginfo){.ssi_signo = (uint32_t)early, .ssi_code = code});
   watch(&w);
   terminal_end(&w.terminal);
   int signal = w.dropped ? w.dropped : WIFSIGNALED(w.status) ? WTERMSIG(w.status) : 0;
