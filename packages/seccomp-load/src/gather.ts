@@ -9,8 +9,9 @@ import { type AbiName, nativeAbi } from './abi.ts';
 import { complaints } from './complaints.ts';
 import type { SeccompOptions } from './options.ts';
 import { normalize } from './profile/normalize.ts';
-import { select } from './profile/select.ts';
+import { kernelAtLeast, select } from './profile/select.ts';
 import { nameOf, readProfile } from './source.ts';
+import { stockFilter } from './stock.ts';
 
 export interface SeccompFacts {
   /** `apply`: the command of a chain. `amend`: a spec in a pipe. `oci`: a container's process. */
@@ -20,6 +21,8 @@ export interface SeccompFacts {
   kernel: string;
   /** The options' profiles, for this machine; `undefined` for none. */
   profiles: readonly (LinuxSeccomp | undefined)[];
+  /** The first profile's filter, where that is the default profile and lies compiled. */
+  stock?: Uint8Array;
   /** What this kernel's filters may answer, as it spells them; undefined where it does not say. */
   actions?: ReadonlySet<string>;
   /** Whether the process may load a filter without no_new_privs: it has CAP_SYS_ADMIN, or no_new_privs already. */
@@ -105,6 +108,11 @@ export function gatherSeccomp(options: SeccompOptions | undefined, spec: Spec, h
   const caps =
     options?.caps ?? (mode === 'amend' ? new Set(spec.process?.capabilities?.bounding) : undefined);
   const actions = mode === 'amend' ? undefined : availableActions();
+  const bounding = caps ?? (status ? namesOf(status.bounding) : new Set<string>());
+  const first = options?.profiles[0];
+  const isDefault = first !== undefined && 'name' in first && first.name === 'default';
+  const stock =
+    isDefault && mode === 'apply' && kernelAtLeast(kernel, '4.8') ? stockFilter(native, bounding) : undefined;
   return {
     mode,
     native,
@@ -112,10 +120,11 @@ export function gatherSeccomp(options: SeccompOptions | undefined, spec: Spec, h
     profiles: (options?.profiles ?? []).map((source) => {
       const profile = readProfile(source);
       if (!profile) return undefined;
-      const selected = select(profile, { abi: native, kernel, caps: caps ?? namesOf(status!.bounding) });
+      const selected = select(profile, { abi: native, kernel, caps: bounding });
       if (!('name' in source)) complain(selected, native, nameOf(source), options!.strict);
       return selected;
     }),
+    ...(stock && { stock }),
     ...(actions && { actions }),
     privileged: status ? (status.effective & SYS_ADMIN) !== 0n || status.noNewPrivs : false,
     state: stateOf(host),

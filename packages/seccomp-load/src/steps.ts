@@ -66,6 +66,8 @@ function flagsOf(seccomp: LinuxSeccomp, listens: boolean, kernel: string): numbe
 
 /** Compile what a spec says. Throws a `Failure` for what this kernel cannot do. */
 export function filterOf(seccomp: LinuxSeccomp, facts: SeccompFacts, name: string): Filter {
+  if (facts.stock && seccomp.syscalls === facts.profiles[0]?.syscalls)
+    return { bytes: facts.stock, flags: flagsOf(seccomp, false, facts.kernel), listens: false, name };
   const profile = normalize(seccomp, facts.native);
   checkActions(profile, facts);
   const listens = notifies(profile);
@@ -151,6 +153,11 @@ export function seccompSteps(spec: Spec, facts: SeccompFacts): AnyStep[] {
   return [...privilegeSteps(spec, facts), ...loads.flat()];
 }
 
+const NOTIFY = 'SCMP_ACT_NOTIFY';
+
+const asksSupervisor = (seccomp: LinuxSeccomp): boolean =>
+  seccomp.defaultAction === NOTIFY || (seccomp.syscalls ?? []).some((rule) => rule.action === NOTIFY);
+
 /** A listener is sent by the process outside: the filtered one might not be able to. */
 export const listens = (spec: Spec, facts: SeccompFacts): boolean =>
-  profilesOf(spec, facts).some((seccomp) => notifies(normalize(seccomp, facts.native)));
+  profilesOf(spec, facts).some(asksSupervisor);

@@ -108,11 +108,11 @@ const listed: Record<string, number> = {
 };
 
 const symbols = new Map<string, number>([
-  ...Object.entries(listed),
   ...families.split(' ').flatMap((name, i): [string, number][] => [
     [`AF_${name}`, i],
     [`PF_${name}`, i],
   ]),
+  ...Object.entries(listed),
   ...Object.entries(CLONE).map(([name, value]): [string, number] => [`CLONE_${name}`, value]),
   ...Object.entries(MS).map(([name, value]): [string, number] => [`MS_${name}`, value]),
   ...Object.entries(constants.signals),

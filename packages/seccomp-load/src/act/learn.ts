@@ -8,6 +8,7 @@ import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
 import { serveOnce } from '../watch/agent.ts';
 import { watched } from '../watch/attach.ts';
+import { isExec } from '../watch/describe-call.ts';
 import { Learned } from '../watch/learned.ts';
 import type { Answer, Notification } from '../watch/serve.ts';
 import { guestsOf } from './subject.ts';
@@ -20,7 +21,7 @@ function record(target: string, directory: string): number {
     const abi = abiOfCall(call.arch, call.nr);
     const name = abi && callName(abi, call.nr);
     // What comes before is the launcher's, which loaded the filter; the first execve is the command's.
-    started ||= name === 'execve' || name === 'execveat';
+    started ||= isExec(call);
     if (started) learned.add(call);
     // Its flags lie in memory: refused, so that the C library takes clone, whose flags can be held to.
     return name === 'clone3' ? { errno: ENOSYS } : 'continue';

@@ -4,7 +4,7 @@ import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
 import { serveMany, serveOnce } from '../watch/agent.ts';
 import { watched } from '../watch/attach.ts';
-import { describeCall } from '../watch/describe-call.ts';
+import { describeCall, isExec } from '../watch/describe-call.ts';
 import { type NotifyRules, readRules } from '../watch/rules.ts';
 import { type Answer, type Notification, stillWaits } from '../watch/serve.ts';
 import { guestsOf } from './subject.ts';
@@ -14,11 +14,17 @@ function inWords(answer: Answer): string {
   return 'errno' in answer ? errnoName(answer.errno) : String(answer.value);
 }
 
-/** Answer by the rules, and say so on stderr. */
-function answering(rules: NotifyRules): (call: Notification, listener: number) => Answer {
+/**
+ * Answer by the rules, and say so on stderr. `begun` is false where the launcher's own calls
+ * come first: up to the first execve all go on.
+ */
+function answering(rules: NotifyRules, begun: boolean): (call: Notification, listener: number) => Answer {
+  let started = begun;
   return (call, listener) => {
+    started ||= isExec(call);
+    if (!started) return 'continue';
     const answer = rules.answer(call);
-    if (!rules.log) return answer;
+    if (!rules.log || !rules.concerns(call)) return answer;
     const text = describeCall(call);
     // Else the process is another one by now, and what was read of its memory means nothing.
     if (stillWaits(listener, call.id)) err(`${call.pid} ${printable(text)} = ${inWords(answer)}\n`);
@@ -38,7 +44,7 @@ export function notify(
   const socket = parsed.flags.get('socket')?.[0];
   if (socket === undefined) return watched(rules.profile, ['--notify', file!], parsed, host);
   if (parsed.command) throw new UsageError('--socket serves what runtimes send; it takes no command');
-  if (!socket.endsWith('/')) return serveMany(socket, answering(rules));
-  serveOnce(socket.slice(0, -1), answering(rules));
+  if (!socket.endsWith('/')) return serveMany(socket, answering(rules, true));
+  serveOnce(socket.slice(0, -1), answering(rules, false));
   return 0;
 }

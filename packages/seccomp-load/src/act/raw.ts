@@ -46,8 +46,8 @@ function writeRaw(word: string, bytes: Uint8Array, host: Host): void {
       (error as NodeJS.ErrnoException).code === 'EACCES' ||
       (error as NodeJS.ErrnoException).code === 'EINVAL'
     )
-      return writeOnly(path, word, bytes);
-    throw new Failure(`write the compiled filter to ${word}: ${(error as Error).message}`);
+      writeOnly(path, word, bytes);
+    else throw new Failure(`write the compiled filter to ${word}: ${(error as Error).message}`);
   }
 }
 

@@ -86,6 +86,13 @@ const plain = (value: bigint): string => {
   return value < 4096n ? String(value) : `0x${value.toString(16)}`;
 };
 
+/** Whether a call runs a program. */
+export function isExec({ nr, arch }: Notification): boolean {
+  const abi = abiOfCall(arch, nr);
+  const name = abi && callName(abi, nr);
+  return name === 'execve' || name === 'execveat';
+}
+
 /** `openat(-100, "/etc/passwd", 0, …)`: a waiting call for people. What it shows of memory may change before it is carried out. */
 export function describeCall({ pid, nr, arch, args }: Notification): string {
   const abi = abiOfCall(arch, nr);

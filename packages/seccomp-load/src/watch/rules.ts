@@ -6,7 +6,7 @@ import type { AbiName } from '../abi.ts';
 import { errnoOf } from '../errno.ts';
 import { interpret } from '../interpreter.ts';
 import { normalize } from '../profile/normalize.ts';
-import type { Profile } from '../profile/types.ts';
+import type { Profile, Rule } from '../profile/types.ts';
 import { validate } from '../profile/validate.ts';
 import type { Answer, Notification } from './serve.ts';
 
@@ -17,6 +17,8 @@ export interface NotifyRules {
   /** The filter: the rules' calls ask, all others are allowed. */
   profile: Profile;
   answer(call: Notification): Answer;
+  /** Whether the rules speak of this call. */
+  concerns(call: Notification): boolean;
 }
 
 interface WrittenRule {
@@ -41,6 +43,9 @@ function answerOf(value: unknown, where: string): Answer {
     `${where} is ${JSON.stringify(value)}; it must be "continue", {"errno": "EPERM"} or {"return": 0}`,
   );
 }
+
+/** Asked about in any case: the command begins with it, and what comes before is the launcher's. */
+const beginning: Rule = { names: ['execve', 'execveat'], action: 0, args: [], at: '', idle: false };
 
 /** Read a file of rules. Throws a `Failure` that names the file and the path in it. */
 export function readRules(file: string, native: AbiName, guests: readonly AbiName[]): NotifyRules {
@@ -75,11 +80,14 @@ export function readRules(file: string, native: AbiName, guests: readonly AbiNam
     enosys: false,
     abis: guests,
     rules:
-      others === undefined ? finding.rules.map((rule) => ({ ...rule, action: SECCOMP_RET.USER_NOTIF })) : [],
+      others === undefined
+        ? [...finding.rules, beginning].map((rule) => ({ ...rule, action: SECCOMP_RET.USER_NOTIF }))
+        : [],
   };
   return {
     log: json.log !== false,
     profile: asking,
+    concerns: (call) => others !== undefined || interpret(finding, call).value !== SECCOMP_RET.ALLOW,
     answer(call) {
       const { value } = interpret(finding, call);
       if (value === SECCOMP_RET.ALLOW) return others ?? 'continue';
