@@ -1,0 +1,196 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { here, op, sh } from './ops.ts';
+
+/** Where each hierarchy is mounted: v2 and v1's, by controller. */
+const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => {
+    const [before, after] = line.split(' - ');
+    const [type = '', , options = ''] = after!.split(' ');
+    return { at: before!.split(' ')[4]!, type, options: options.split(',') };
+  });
+const v2 = mounts.find((m) => m.type === 'cgroup2')?.at;
+const v1 = (controller: string): string | undefined =>
+  mounts.find((m) => m.type === 'cgroup' && m.options.includes(controller))?.at;
+
+const made: string[] = [];
+function group(root: string): string {
+  const path = join(root, `ctr-test-ops-${process.pid}-${made.length}`);
+  mkdirSync(path);
+  made.push(path);
+  return path;
+}
+
+const started: ChildProcess[] = [];
+/** A shell that enters the groups first. */
+function enter(groups: string[], script: string): ChildProcess {
+  const lines = groups.map((g) => `echo 0 >${g}/cgroup.procs`).join('; ');
+  const child = spawn('sh', ['-c', `${lines}; ${script}`], { stdio: 'ignore' });
+  started.push(child);
+  return child;
+}
+const procs = (path: string): string[] =>
+  readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+async function until(what: () => boolean): Promise<void> {
+  for (let i = 0; !what(); i++) {
+    if (i > 500) throw new Error('it never came');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+afterEach(async () => {
+  for (const path of made.splice(0)) {
+    if (existsSync(path)) {
+      here([op('cgroup_kill', { path }), op('cgroup_remove', { path, timeout: 5000 })]);
+      if (existsSync(path)) rmdirSync(path);
+    }
+  }
+  for (const child of started.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+});
+
+const kill = (path: string) => here([op('cgroup_kill', { path })]);
+
+test.skipIf(!v2)('v2: cgroup.kill empties a group and those below', async () => {
+  const path = group(v2!);
+  mkdirSync(join(path, 'below'));
+  enter([path], 'sleep 1000 & sleep 1000');
+  enter([join(path, 'below')], 'trap "" TERM; sleep 1000; sleep 1000');
+  await until(() => procs(path).length >= 2 && procs(join(path, 'below')).length >= 2);
+  const { status, stderr } = kill(path);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect([procs(path), procs(join(path, 'below'))]).toEqual([[], []]);
+});
+
+/**
+ * Each process starts two and ends, again and again while the limit is reached: who reads the list
+ * is always late. A reaper outside of the groups takes the dead, which init might be slow to.
+ */
+const bomb = `
+import ctypes, os, sys, time
+ctypes.CDLL(None).prctl(36, 1)
+if not os.fork():
+    for group in sys.argv[1:]: open(group + "/cgroup.procs", "w").write("0")
+    born = 0
+    while born < 2:
+        try: born = born + 1 if os.fork() else 0
+        except OSError: time.sleep(.001)
+    os._exit(0)
+try:
+    while True: os.wait()
+except ChildProcessError: pass
+`;
+function explode(...groups: string[]): ChildProcess {
+  const child = spawn('python3', ['-c', bomb, ...groups], { stdio: 'ignore' });
+  started.push(child);
+  return child;
+}
+const over = (child: ChildProcess): Promise<void> => until(() => child.exitCode !== null);
+
+test.skipIf(!v1('freezer') || !v1('pids'))('v1: the freezer stops a fork bomb', async () => {
+  const [freezer, pids] = [group(v1('freezer')!), group(v1('pids')!)];
+  writeFileSync(join(pids, 'pids.max'), '60');
+  mkdirSync(join(freezer, 'below'));
+  enter([freezer], 'sleep 1000');
+  const reaper = explode(pids, join(freezer, 'below'));
+  await until(() => procs(pids).length > 20);
+  const { status, stderr } = kill(freezer);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(procs(join(freezer, 'below'))).toEqual([]);
+  await over(reaper);
+  expect(readFileSync(join(freezer, 'freezer.state'), 'utf8')).toBe('THAWED\n');
+});
+
+test.skipIf(!v1('pids'))(
+  'v1: without a freezer pids.max stops a fork bomb, and is as before afterwards',
+  async () => {
+    const pids = group(v1('pids')!);
+    writeFileSync(join(pids, 'pids.max'), '60');
+    const reaper = explode(pids);
+    await until(() => procs(pids).length > 20);
+    const { status, stderr } = kill(pids);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(procs(pids)).toEqual([]);
+    await over(reaper);
+    expect(readFileSync(join(pids, 'pids.max'), 'utf8')).toBe('60\n');
+  },
+);
+
+test.skipIf(!v1('freezer'))('v1: frozen processes die as well', async () => {
+  const freezer = group(v1('freezer')!);
+  enter([freezer], 'sleep 1000');
+  await until(() => procs(freezer).length > 0);
+  writeFileSync(join(freezer, 'freezer.state'), 'FROZEN');
+  expect(kill(freezer).status).toBe(0);
+  expect(procs(freezer)).toEqual([]);
+});
+
+test('a group that is not there is dead already, and removed', () => {
+  const path = join(v2 ?? v1('pids')!, 'ctr-test-ops-none');
+  expect(here([op('cgroup_kill', { path }), op('cgroup_remove', { path, timeout: 0 })]).status).toBe(0);
+});
+
+test('cgroup_remove removes a tree', () => {
+  const path = group(v2 ?? v1('pids')!);
+  mkdirSync(join(path, 'a/b/c'), { recursive: true });
+  mkdirSync(join(path, 'd'));
+  expect(here([op('cgroup_remove', { path, timeout: 0 })]).stderr).toBe('');
+  expect(existsSync(path)).toBe(false);
+});
+
+test('cgroup_remove waits for a process to be gone, as long as it was told', async () => {
+  const path = group(v2 ?? v1('pids')!);
+  mkdirSync(join(path, 'a'));
+  enter([join(path, 'a')], 'sleep 0.4');
+  await until(() => procs(join(path, 'a')).length > 0);
+  const { status, stderr } = here([op('cgroup_remove', { path, timeout: 50 })]);
+  expect(status).toBe(125);
+  expect(stderr).toMatch(/still in it/);
+  expect(here([op('cgroup_remove', { path, timeout: 5000 })]).status).toBe(0);
+  expect(readdirSync(join(path, '..'))).not.toContain(path.split('/').at(-1));
+});
+
+/** struct bpf_insn: code, registers, off, imm */
+const insn = (code: number, registers: number, off: number, imm: number): Buffer => {
+  const b = Buffer.alloc(8);
+  b.writeUInt8(code);
+  b.writeUInt8(registers, 1);
+  b.writeInt16LE(off, 2);
+  b.writeInt32LE(imm, 4);
+  return b;
+};
+/** r0 = 0; if the minor number is not `minor`, r0 = 1; exit: everything is allowed but that. */
+const deny = (minor: number): Buffer =>
+  Buffer.concat([
+    insn(0x61, 0x12, 8, 0),
+    insn(0xb7, 0, 0, 0),
+    insn(0x15, 0x02, 1, minor),
+    insn(0xb7, 0, 0, 1),
+    insn(0x95, 0, 0, 0),
+  ]);
+
+test.skipIf(!v2)('device_filter attaches a program, and replaces it', () => {
+  const path = group(v2!);
+  const tried = (minor: number): string =>
+    here([
+      op('device_filter', { path, program: deny(minor) }),
+      op('write', { path: join(path, 'cgroup.procs'), data: '0' }),
+      sh('for d in null zero full; do head -c 0 /dev/$d 2>/dev/null && printf "$d "; done; true'),
+    ]).stdout;
+  expect(tried(5)).toBe('null full ');
+  expect(tried(7)).toBe('null zero ');
+  expect(tried(7)).toBe('null zero ');
+});
+
+test.skipIf(!v2)('a program that the verifier refuses says why', () => {
+  const path = group(v2!);
+  const { status, stderr } = here([op('device_filter', { path, program: insn(0x95, 0, 0, 0) })]);
+  expect(status).toBe(125);
+  expect(stderr).toMatch(/R0 !read_ok/);
+});
