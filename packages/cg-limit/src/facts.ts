@@ -60,4 +60,7 @@ export interface UnitFacts {
   slice: string;
   /** The user's own manager instead of the system's. */
   user: boolean;
+  /** The manager's private socket, and who asks. */
+  socket: string;
+  uid: number;
 }

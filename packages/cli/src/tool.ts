@@ -88,6 +88,11 @@ export interface Tool<O = unknown, F = unknown> {
    * amending (ufs-mount mounts and prints a path). Only a tool with this has `--amend`.
    */
   alone?(options: O, parsed: Parsed, host: Host): Outcome | Promise<Outcome>;
+  /**
+   * Answer an `ask` step of this tool's, whose topic is `TOOL/WHAT`, while the launcher waits.
+   * A `Failure` becomes the failure of that step.
+   */
+  answer?(topic: string, payload: string): string | Promise<string>;
 }
 
 /** What a command comes to: an exit code of the planner's own, or a plan for the launcher. */

@@ -39,6 +39,8 @@ export const points = {
   born: 7,
   /** host → container: interfaces and groups that need the PID are in place */
   placed: 8,
+  /** host → container: the process is in the group that systemd made, with its limits set */
+  grouped: 9,
 } as const;
 
 /** ``template`/proc/${slot('child.pid')}/uid_map` `` */

@@ -23,7 +23,7 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
     case 'watch':
       return watch(target, hugePageSizes(), host);
     case 'update':
-      return update(target, given.resources);
+      return update(target, given.resources, host);
     case 'freeze':
     case 'thaw':
       return freeze(target, name === 'freeze');

@@ -83,15 +83,18 @@ function ofContainer(id: string, host: Host): Target {
       );
     throw error;
   }
-  const paths = record.cgroup?.paths ?? {};
-  const hierarchies = hierarchiesOf();
-  const places = hierarchies.flatMap((h) => {
+  return targetOfRecord(id, record.cgroup);
+}
+
+/** The groups that a container's state names. Throws a `Failure` where none of them is there. */
+export function targetOfRecord(id: string, cgroup: CgroupRecord | undefined): Target {
+  const paths = cgroup?.paths ?? {};
+  const places = hierarchiesOf().flatMap((h) => {
     const key = h.version === 2 ? 'unified' : carriedBy(h)[0]!;
     const directory = paths[key];
     return directory !== undefined && isDirectory(directory) ? [placeAt(h, directory)] : [];
   });
-  if (places.length === 0)
-    throw new Failure(`the container ${id} has no cgroup${record.cgroup ? ' any more' : ''}`);
+  if (places.length === 0) throw new Failure(`the container ${id} has no cgroup${cgroup ? ' any more' : ''}`);
   return { name: id, places };
 }
 

@@ -1,5 +1,7 @@
 /** `--update TARGET`: other limits for what runs already. */
-import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Failure, type Host, type Outcome, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
 import { compile, step } from '@ctr-tools/plan';
 import { applyRules, type DeviceList, exceptionText, parseDeviceList } from '../devices/rules.ts';
@@ -7,12 +9,14 @@ import { filterStep } from '../devices/steps.ts';
 import { hugePageSizes } from '../gather.ts';
 import { settingsOf } from '../limits/index.ts';
 import type { Abilities, Current, Setting } from '../setting.ts';
+import { userSocket } from '../systemd/choose.ts';
+import { propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
 import { type Change, changeAll } from './change.ts';
 import { changeable, type Place, type Target } from './target.ts';
 
 /** Change limits, all or none; device rules of v2 go through the launcher, as Node cannot call bpf(2). */
-export function update(target: Target, resources: LinuxResources): Outcome {
+export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
   if (Object.keys(resources).length === 0)
     throw new UsageError('--update needs a limit to change: cg-limit --update TARGET --memory 64M');
   const places = changeable(target);
@@ -25,12 +29,29 @@ export function update(target: Target, resources: LinuxResources): Outcome {
   const { devices } = resources;
   if (devices?.length && v1) changes.push(...deviceChanges(devices, v1, view));
   changeAll(changes);
+  await tellSystemd(places, settings, host);
   if (!devices?.length || v1) return 0;
   const v2 = places.find((p) => p.version === 2);
   if (!v2) throw new Failure('limit devices: the target is in no hierarchy that can');
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
   // The rules of a program cannot be read back, so they are given whole, as in a spec.
   return compile([[filterStep(applyRules(devices), v2.directory), end]], { tool: 'cg-limit', exit: 125 });
+}
+
+/** systemd writes its own idea of a unit's limits again when it reloads, so it is told the new ones. */
+async function tellSystemd(
+  places: readonly Place[],
+  settings: readonly Setting[],
+  host: Host,
+): Promise<void> {
+  const unit = places
+    .map((p) => basename(p.directory))
+    .find((name) => /\.(?:scope|service|slice)$/.test(name));
+  const properties = propertiesOf(settings);
+  if (unit === undefined || properties.length === 0 || !existsSync('/run/systemd/system')) return;
+  const { setProperties } = await import('../systemd/answer.ts');
+  const socket = host.euid === 0 ? '/run/systemd/private' : userSocket(host);
+  await setProperties({ socket, uid: host.euid, name: unit, properties });
 }
 
 function abilitiesAt(places: readonly Place[], view: View): Abilities {

@@ -1,6 +1,6 @@
 import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
-import { type AnyStep, step } from '@ctr-tools/plan';
+import { type AnyStep, type Phase, step } from '@ctr-tools/plan';
 import type { Facts, GroupFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
 import { deviceProgram } from './program.ts';
@@ -36,10 +36,11 @@ export function deviceSteps(
   list: DeviceList | undefined,
   groups: readonly GroupFacts[],
   facts: Facts,
+  phase: Phase = 'cgroup',
 ): AnyStep[] {
   if (!list) return [];
   const v1 = groupFor(groups, 'devices', 1);
-  if (v1) return fileSteps(list, v1.directory);
+  if (v1) return fileSteps(list, v1.directory, phase);
   const v2 = groups.find((g) => g.version === 2);
   if (!v2) {
     if (facts.rootless && facts.container) return [];
@@ -48,13 +49,13 @@ export function deviceSteps(
     );
   }
   if (list.allow && list.exceptions.length === 0) return [];
-  return [filterStep(list, v2.directory)];
+  return [filterStep(list, v2.directory, phase)];
 }
 
 /** The program takes the place of the one that we attached before, at once (BPF_F_REPLACE). */
-export const filterStep = (list: DeviceList, directory: string): AnyStep =>
+export const filterStep = (list: DeviceList, directory: string, phase: Phase = 'cgroup'): AnyStep =>
   step(
-    'cgroup',
+    phase,
     'device_filter',
     { path: directory, program: deviceProgram(list) },
     `limit the devices of ${directory}`,
@@ -68,9 +69,9 @@ export const filterStep = (list: DeviceList, directory: string): AnyStep =>
   );
 
 /** A new group has what the one above has, so one that allows by default begins right. */
-function fileSteps(list: DeviceList, directory: string): AnyStep[] {
+function fileSteps(list: DeviceList, directory: string, phase: Phase): AnyStep[] {
   const write = (file: string, data: string, doing: string): AnyStep =>
-    step('cgroup', 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
+    step(phase, 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
       side,
       hints,
     });

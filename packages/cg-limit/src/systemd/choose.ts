@@ -39,8 +39,9 @@ export const userSocket = (host: Pick<Host, 'env' | 'euid'>): string =>
 export function unitFor(path: string | undefined, id: string, host: Host, container: boolean): UnitFacts {
   const user = host.euid !== 0;
   const standard = user ? 'user.slice' : 'system.slice';
+  const manager = { user, socket: user ? userSocket(host) : '/run/systemd/private', uid: host.euid };
   if (path === undefined)
-    return { name: `${container ? 'ctr-run-' : ''}${escapeUnit(id)}.scope`, slice: standard, user };
+    return { name: `${container ? 'ctr-run-' : ''}${escapeUnit(id)}.scope`, slice: standard, ...manager };
   if (!isSystemdPath(path))
     throw new Failure(
       `with systemd a cgroupsPath is slice:prefix:name (as system.slice:ctr:web), not "${path}"`,
@@ -48,11 +49,13 @@ export function unitFor(path: string | undefined, id: string, host: Host, contai
   const [slice, prefix, name] = path.split(':') as [string, string, string];
   if (slice !== '' && !slice.endsWith('.slice'))
     throw new Failure(`"${slice}" is no slice; its name ends in .slice`);
-  const whole = name.endsWith('.slice') ? name : `${prefix ? `${prefix}-` : ''}${name}.scope`;
+  if (name.endsWith('.slice'))
+    throw new Failure(`"${name}" is a slice, which holds units and no processes; give another name`);
+  const whole = `${prefix ? `${prefix}-` : ''}${name}.scope`;
   if (!/^[\w:.\\@-]+$/.test(whole))
     throw new Failure(`"${whole}" is no name for a unit; letters, digits and :-_.\\@ are`);
   if (whole.length > 255) throw new Failure(`"${whole}" is longer than the 255 letters of a unit's name`);
-  return { name: whole, slice: slice || standard, user };
+  return { name: whole, slice: slice || standard, ...manager };
 }
 
 const escapeUnit = (text: string): string =>

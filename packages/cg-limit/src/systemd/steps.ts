@@ -1,13 +1,89 @@
+/**
+ * Limits where systemd makes the group: the process is born, systemd moves it into a scope,
+ * then what the scope's properties cannot say is written to its files, and only then the
+ * process goes on.
+ */
+
+import { dirname } from 'node:path';
+import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
-import type { AnyStep } from '@ctr-tools/plan';
+import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
+import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts } from '../facts.ts';
 import type { Setting } from '../setting.ts';
+import { settingSteps } from '../settings-steps.ts';
+import { type Property, propertiesOf } from './properties.ts';
 
+const side = 'host';
+const phase = 'cgroup-join';
+
+/** `cloned`: the process is another than the one that asks. */
 export function systemdSteps(
-  _r: LinuxResources,
-  _s: readonly Setting[],
-  _g: readonly GroupFacts[],
-  _f: Facts,
+  resources: LinuxResources,
+  settings: readonly Setting[],
+  groups: readonly GroupFacts[],
+  facts: Facts,
+  cloned: boolean,
 ): AnyStep[] {
-  return [];
+  const { unit, id } = facts;
+  if (!unit) throw new Error('systemd is to make a group without a unit');
+  const busy = groups.find((g) => g.populated);
+  if (busy) throw new Failure(`the unit ${unit.name} runs already (${busy.directory}); choose another name`);
+  const properties: Property[] = [
+    ['Description', 's', `ctr-tools ${id}`],
+    ['Slice', 's', unit.slice],
+    ['Delegate', 'b', true],
+    ['DefaultDependencies', 'b', false],
+    // A unit that failed is forgotten like one that ended.
+    ['CollectMode', 's', 'inactive-or-failed'],
+    ...['MemoryAccounting', 'CPUAccounting', 'IOAccounting', 'TasksAccounting'].map(
+      (name): Property => [name, 'b', true],
+    ),
+    ...propertiesOf(settings),
+  ];
+  const pid = cloned ? slot('child.pid') : slot('own.pid');
+  const payload = jsonTemplate({ socket: unit.socket, uid: unit.uid, name: unit.name, pid, properties });
+  return [
+    ...(cloned ? [] : [step(phase, 'self_pid', { pid: slot('own.pid') }, 'learn the own PID', { side })]),
+    step(
+      phase,
+      'ask',
+      { topic: 'cg-limit/scope', payload, reply: slot('scope') },
+      `have systemd make the unit ${unit.name} in ${unit.slice}`,
+      { side },
+    ),
+    ...enabling(settings, groups),
+    ...settingSteps(settings, groups, phase),
+    ...deviceSteps(deviceList(resources, facts), groups, facts, phase),
+    step(phase, 'notify', { process: peer, point: points.grouped }, 'say that the process is in its group', {
+      side,
+    }),
+    step(phase, 'await', { process: peer, point: points.grouped }, 'wait to be in the group'),
+    ...(facts.variable === undefined
+      ? []
+      : [step('environment', 'setenv', { name: 'CTR_CGROUP', value: facts.variable }, 'set CTR_CGROUP')]),
+  ];
+}
+
+/** Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. */
+function enabling(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
+  const v2 = groups.find((g) => g.version === 2);
+  if (!v2) return [];
+  const known = new Set(['core', 'memory', 'cpu', 'io', 'pids', 'cpuset']);
+  const needed = [
+    ...new Set(settings.filter((s) => s.version === 2 && !known.has(s.controller)).map((s) => s.controller)),
+  ];
+  const above: string[] = [];
+  for (let at = dirname(v2.directory); at.length >= v2.mountPoint.length; at = dirname(at)) above.unshift(at);
+  return needed.flatMap((controller) =>
+    above.map((directory) =>
+      step(
+        phase,
+        'write',
+        { path: `${directory}/cgroup.subtree_control`, data: `+${controller}` },
+        `enable ${controller} in ${directory}`,
+        { side },
+      ),
+    ),
+  );
 }
