@@ -43,9 +43,10 @@ describe("a person's command", () => {
     ['binfmt-fixed', '--load-interp :x:M::abc::/i:F --root=/rootfs --new mount'],
   ];
 
-  test.each(cases)('%s', async (name, line, facts) => {
-    await expect(planOf(line, facts, hostOf({ fds: [0, 1, 2, 3] }))).toMatchFileSnapshot(golden(name));
-  });
+  for (const [name, line, facts] of cases)
+    test(name, async () => {
+      await expect(planOf(line, facts, hostOf({ fds: [0, 1, 2, 3] }))).toMatchFileSnapshot(golden(name));
+    });
 
   test('does not join what it is in already', () => {
     const same = {
@@ -132,9 +133,10 @@ describe('a container', () => {
     ],
   ];
 
-  test.each(cases)('%s', async (name, linux, facts) => {
-    await expect(planOfSpec(linux, facts)).toMatchFileSnapshot(golden(`container-${name}`));
-  });
+  for (const [name, linux, facts] of cases)
+    test(name, async () => {
+      await expect(planOfSpec(linux, facts)).toMatchFileSnapshot(golden(`container-${name}`));
+    });
 
   test.each<[string, Linux, string]>([
     ['a kind twice', { namespaces: [{ type: 'pid' }, { type: 'pid' }] }, 'names pid twice'],
