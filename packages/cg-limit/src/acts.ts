@@ -1,6 +1,6 @@
 /** What ctr-run does with the groups of a container that runs. Loaded only then. */
 export { freeze } from './act/freeze.ts';
-export { type Line, type Report, inspect } from './act/inspect.ts';
+export { inspect, type Line, type Report } from './act/inspect.ts';
 export { type Target, targetOfRecord } from './act/target.ts';
 export { update } from './act/update.ts';
 export { hugePageSizes } from './gather.ts';

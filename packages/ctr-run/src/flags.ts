@@ -55,4 +55,30 @@ export const execFlags: readonly Flag[] = [
   { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
 ];
 
+/** `update`, as runc has it (runc-update(8)). */
+export const updateFlags: readonly Flag[] = [
+  {
+    name: 'resources',
+    alias: ['r'],
+    value: 'FILE|-',
+    help: 'read linux.resources as in config.json from a file',
+  },
+  { name: 'blkio-weight', value: 'N', help: 'weight of block I/O, 10 to 1000' },
+  { name: 'cpu-period', value: 'US', help: 'CPU period in microseconds' },
+  { name: 'cpu-quota', value: 'US', help: 'CPU time in each period' },
+  { name: 'cpu-burst', value: 'US', help: 'CPU time that may be saved up' },
+  { name: 'cpu-rt-period', value: 'US', help: 'realtime period' },
+  { name: 'cpu-rt-runtime', value: 'US', help: 'realtime time in each period' },
+  { name: 'cpu-share', value: 'N', help: 'CPU shares' },
+  { name: 'cpu-idle', value: '0|1', help: 'run only when nobody else wants to' },
+  { name: 'cpuset-cpus', value: 'LIST', help: 'CPUs that may be used' },
+  { name: 'cpuset-mems', value: 'LIST', help: 'memory nodes that may be used' },
+  { name: 'memory', value: 'SIZE', help: 'memory limit (-1: none)' },
+  { name: 'memory-reservation', value: 'SIZE', help: 'memory that is kept for it' },
+  { name: 'memory-swap', value: 'SIZE', help: 'memory and swap together (-1: none)' },
+  { name: 'kernel-memory', value: 'SIZE', help: 'accepted for runc; kernels have no such limit any more' },
+  { name: 'kernel-memory-tcp', value: 'SIZE', help: 'accepted for runc' },
+  { name: 'pids-limit', value: 'N', help: 'number of processes' },
+];
+
 export { bundle as bundleFlag };

@@ -1,4 +1,4 @@
-import { bundleFlag, execFlags, makeFlags, runFlags } from './flags.ts';
+import { bundleFlag, execFlags, makeFlags, runFlags, updateFlags } from './flags.ts';
 import { peopleFlags } from './people-flags.ts';
 import type { Subcommand } from './subcommand.ts';
 
@@ -127,6 +127,27 @@ export const subcommands: readonly Subcommand[] = [
     command: 'never',
     operands: [1, 1],
     load: () => import('./commands/resume.ts'),
+  },
+  {
+    name: 'update',
+    summary: 'change the limits of a container that runs',
+    usage: [`[LIMITS] ${id}`, `--resources FILE|- ${id}`],
+    flags: updateFlags,
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/update.ts'),
+  },
+  {
+    name: 'events',
+    summary: 'print statistics and events as JSON lines',
+    usage: [`[--stats] [--interval DURATION] ${id}`],
+    flags: [
+      { name: 'stats', help: 'once, and no events' },
+      { name: 'interval', value: 'DURATION', help: 'time between two (default 5s)' },
+    ],
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/events.ts'),
   },
   {
     name: 'spec',

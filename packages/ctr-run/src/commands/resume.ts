@@ -2,4 +2,4 @@ import { freezing } from '../container/freezing.ts';
 import type { Call } from '../subcommand.ts';
 
 /** `ctr-run resume ID`: thaw them (runc-resume(8)). */
-export const run = (call: Call): number => freezing(call, false);
+export const run = (call: Call): Promise<number> => freezing(call, false);

@@ -1,0 +1,77 @@
+import { readResources, targetOfRecord, update } from '@ctr-tools/cg-limit/acts';
+import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
+import type { LinuxResources } from '@ctr-tools/oci';
+import { theRecord } from '../state/record.ts';
+import { statusOf } from '../state/status.ts';
+import { type Call, one } from '../subcommand.ts';
+
+/** Where in the resources each of runc's flags stands (runc-update(8)). All are numbers but the lists. */
+const places = {
+  'blkio-weight': ['blockIO', 'weight'],
+  'cpu-period': ['cpu', 'period'],
+  'cpu-quota': ['cpu', 'quota'],
+  'cpu-burst': ['cpu', 'burst'],
+  'cpu-rt-period': ['cpu', 'realtimePeriod'],
+  'cpu-rt-runtime': ['cpu', 'realtimeRuntime'],
+  'cpu-share': ['cpu', 'shares'],
+  'cpu-idle': ['cpu', 'idle'],
+  'cpuset-cpus': ['cpu', 'cpus'],
+  'cpuset-mems': ['cpu', 'mems'],
+  memory: ['memory', 'limit'],
+  'memory-reservation': ['memory', 'reservation'],
+  'memory-swap': ['memory', 'swap'],
+  'pids-limit': ['pids', 'limit'],
+} as const;
+
+/** `ctr-run update ID`: other limits for a container that was made, all or none. */
+export function run(call: Call): Outcome | Promise<Outcome> {
+  const record = theRecord(call.globals.root, call.parsed.operands[0]!);
+  if (statusOf(record) === 'stopped')
+    throw new Failure(`cannot update container ${record.id}: it has stopped`);
+  const file = one(call, 'resources');
+  const flags = fromFlags(call);
+  if (file !== undefined && Object.keys(flags).length > 0) {
+    throw new UsageError(
+      '--resources has all the limits; leave out the other flags, or write them into it',
+      1,
+    );
+  }
+  const resources = file === undefined ? flags : readResources(file, call.host);
+  if (Object.keys(withoutEmpty(resources)).length === 0) return 0;
+  const { devices: _, ...limits } = withoutEmpty(resources);
+  return update(targetOfRecord(record.id, record.cgroup), limits, call.host);
+}
+
+function fromFlags(call: Call): LinuxResources {
+  const resources: Record<string, Record<string, unknown>> = {};
+  for (const [flag, [section, name]] of Object.entries(places)) {
+    const text = one(call, flag);
+    if (text === undefined) continue;
+    resources[section] = {
+      ...resources[section],
+      [name]: section === 'cpu' && /^(cpus|mems)$/.test(name) ? text : whole(flag, text),
+    };
+  }
+  return resources as LinuxResources;
+}
+
+function whole(flag: string, text: string): number {
+  const unit = /^(-?\d+)([kmg]?)b?$/i.exec(text);
+  if (!unit)
+    throw new UsageError(`--${flag} is "${text}"; it is a whole number (memory also with k, m or g)`, 1);
+  return Number(unit[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit[2]!.toLowerCase());
+}
+
+/** Engines send every section, and zero for what they do not change (moby, toContainerdResources; runc's update). */
+function withoutEmpty(resources: LinuxResources): LinuxResources {
+  const kept = Object.entries(resources).flatMap(([name, section]) => {
+    if (name === 'unified') return [[name, section]];
+    if (typeof section !== 'object' || section === null) return [];
+    if (Array.isArray(section)) return section.length > 0 ? [[name, section]] : [];
+    const entries = Object.entries(section).filter(
+      ([, v]) => v !== 0 && v !== '' && v !== null && !(Array.isArray(v) && v.length === 0),
+    );
+    return entries.length > 0 ? [[name, Object.fromEntries(entries)]] : [];
+  });
+  return Object.fromEntries(kept) as LinuxResources;
+}

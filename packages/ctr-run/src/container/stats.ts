@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import type { CgroupRecord } from '@ctr-tools/cg-limit';
+import { Failure } from '@ctr-tools/cli';
+import type { Found } from '../state/record.ts';
+
+/** Statistics in the shape that engines decode (runc, types/events.go, Stats). */
+export interface ContainerStats {
+  data: Record<string, unknown>;
+  /** How many processes were killed for lack of memory so far. */
+  oomKills: number;
+}
+
+/** The files of one group; what is missing reads as nothing. */
+class Group {
+  private readonly directory: string | undefined;
+  constructor(directory: string | undefined) {
+    this.directory = directory;
+  }
+
+  text(file: string): string | undefined {
+    if (this.directory === undefined) return undefined;
+    try {
+      return readFileSync(`${this.directory}/${file}`, 'latin1').trim();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** `max` and v1's "as good as none" read as the largest uint64, which is how runc writes "no limit". */
+  number(file: string): number | bigint | undefined {
+    const text = this.text(file);
+    if (text === undefined) return undefined;
+    return text === 'max' ? 18446744073709551615n : Number(text);
+  }
+
+  /** `name value` lines. */
+  table(file: string): Record<string, number> {
+    const lines = (this.text(file) ?? '').split('\n').map((line) => line.split(' '));
+    return Object.fromEntries(
+      lines.filter((w) => w.length === 2).map(([name, value]) => [name!, Number(value)]),
+    );
+  }
+}
+
+/** Read the statistics of a container's groups. */
+export function statsOf({ id, cgroup }: Found): ContainerStats {
+  if (!cgroup) throw new Failure(`container ${id} has no cgroup, which would count for it`);
+  const { memory } = cgroup.paths;
+  return memory === undefined ? unifiedStats(cgroup) : v1Stats(cgroup);
+}
+
+/** cgroup v1: cpuacct.rst, memory.rst, pids.rst, blkio-controller.rst. */
+function v1Stats({ paths }: CgroupRecord): ContainerStats {
+  const at = (name: string): Group => new Group(paths[name]);
+  const ticks = at('cpuacct').table('cpuacct.stat');
+  const cpu = at('cpu').table('cpu.stat');
+  const memory = at('memory');
+  const raw = memory.table('memory.stat');
+  const entry = (kind: string) => ({
+    limit: memory.number(`${kind}.limit_in_bytes`) ?? 0,
+    usage: memory.number(`${kind}.usage_in_bytes`),
+    max: memory.number(`${kind}.max_usage_in_bytes`),
+    failcnt: memory.number(`${kind}.failcnt`) ?? 0,
+  });
+  return {
+    oomKills: memory.table('memory.oom_control').oom_kill ?? 0,
+    data: {
+      cpu: {
+        usage: {
+          total: at('cpuacct').number('cpuacct.usage'),
+          percpu: at('cpuacct').text('cpuacct.usage_percpu')?.split(/\s+/).map(Number),
+          // USER_HZ is 100 on every architecture that we run on (time(7)).
+          kernel: (ticks.system ?? 0) * 10_000_000,
+          user: (ticks.user ?? 0) * 10_000_000,
+        },
+        throttling: {
+          periods: cpu.nr_periods,
+          throttledPeriods: cpu.nr_throttled,
+          throttledTime: cpu.throttled_time,
+        },
+      },
+      memory: {
+        cache: raw.cache,
+        usage: entry('memory'),
+        swap: entry('memory.memsw'),
+        kernel: entry('memory.kmem'),
+        kernelTCP: entry('memory.kmem.tcp'),
+        raw,
+      },
+      pids: pids(at('pids')),
+      blkio: { ioServiceBytesRecursive: v1Io(at('blkio').text('blkio.throttle.io_service_bytes_recursive')) },
+      hugetlb: {},
+      intel_rdt: {},
+      network_interfaces: null,
+    },
+  };
+}
+
+/** cgroup v2: cgroup-v2.rst, Controllers. */
+function unifiedStats({ paths }: CgroupRecord): ContainerStats {
+  const group = new Group(paths.unified);
+  const cpu = group.table('cpu.stat');
+  const events = group.table('memory.events');
+  const raw = group.table('memory.stat');
+  const us = (name: string): number => (cpu[name] ?? 0) * 1000;
+  return {
+    oomKills: events.oom_kill ?? 0,
+    data: {
+      cpu: {
+        usage: { total: us('usage_usec'), kernel: us('system_usec'), user: us('user_usec') },
+        throttling: {
+          periods: cpu.nr_periods,
+          throttledPeriods: cpu.nr_throttled,
+          throttledTime: us('throttled_usec'),
+        },
+      },
+      memory: {
+        cache: raw.file,
+        usage: {
+          limit: group.number('memory.max') ?? 0,
+          usage: group.number('memory.current'),
+          max: group.number('memory.peak'),
+          failcnt: events.max ?? 0,
+        },
+        swap: {
+          limit: group.number('memory.swap.max') ?? 0,
+          usage: group.number('memory.swap.current'),
+          failcnt: group.table('memory.swap.events').max ?? 0,
+        },
+        raw,
+        event_count: events,
+      },
+      pids: pids(group),
+      blkio: { ioServiceBytesRecursive: unifiedIo(group.text('io.stat')) },
+      hugetlb: {},
+      intel_rdt: {},
+      network_interfaces: null,
+    },
+  };
+}
+
+const pids = (group: Group) => ({
+  current: group.number('pids.current'),
+  // No limit is left out, as runc leaves zero out.
+  ...(group.text('pids.max') !== 'max' && { limit: group.number('pids.max') }),
+});
+
+interface IoEntry {
+  major: number;
+  minor: number;
+  op: string;
+  value: number;
+}
+
+/** `8:0 Read 4096` lines. */
+function v1Io(text: string | undefined): IoEntry[] {
+  return [...(text ?? '').matchAll(/^(\d+):(\d+) (\w+) (\d+)$/gm)].map(([, major, minor, op, value]) => ({
+    major: Number(major),
+    minor: Number(minor),
+    op: op!,
+    value: Number(value),
+  }));
+}
+
+/** `8:0 rbytes=4096 wbytes=0 …` lines, under v1's names of the operations. */
+function unifiedIo(text: string | undefined): IoEntry[] {
+  const names = { rbytes: 'Read', wbytes: 'Write', dbytes: 'Discard' };
+  return (text ?? '').split('\n').flatMap((line) => {
+    const device = /^(\d+):(\d+) /.exec(line);
+    if (!device) return [];
+    return Object.entries(names).flatMap(([key, op]) => {
+      const value = new RegExp(`${key}=(\\d+)`).exec(line)?.[1];
+      return value === undefined
+        ? []
+        : [{ major: Number(device[1]), minor: Number(device[2]), op, value: Number(value) }];
+    });
+  });
+}
