@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needs, run, runShell, runTool } from '../../../test/support.ts';
 import { nsOf, unshared } from './support.ts';
@@ -43,10 +44,12 @@ describe('--show', () => {
     const [holder, ...rest] = stdout.split('\n');
     const found = (JSON.parse(rest.join('\n')) as Shown).namespaces.find(({ ns }) => ns === net);
     expect(found?.held).toContainEqual({ by: 'descriptor', pid: Number(holder), fd: 5 });
-    const { stdout: forked } = runShell(
-      'exec unshare -p sh -c "readlink /proc/\\$\\$/ns/pid_for_children; ns-enter --show --json --type pid"',
-    );
-    expect(forked).toMatch(/"by": "children"/);
+    const forked = await unshared(['-pf']);
+    const pids = Number(/\d+/.exec(nsOf(forked, 'pid'))![0]);
+    const parent = Number(/\) S (\d+)/.exec(readFileSync(`/proc/${forked}/stat`, 'latin1'))![1]);
+    expect(show('--type', 'pid').namespaces.find(({ ns }) => ns === pids)?.held).toEqual([
+      { by: 'children', pid: parent },
+    ]);
   });
 
   test('draws user namespaces over what they own', async (context) => {

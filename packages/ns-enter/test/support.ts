@@ -84,13 +84,18 @@ export async function unshared(
   flags: readonly string[],
   ids: { uid?: number; gid?: number } = {},
 ): Promise<number> {
-  const { child } = start('unshare', [...flags, 'sh', '-c', 'echo ready; exec sleep 1000'], ids);
+  const forks = flags.some((flag) => /f|--fork/.test(flag));
+  const { child } = start(
+    'unshare',
+    [...flags, ...(forks ? ['--kill-child'] : []), 'sh', '-c', 'echo ready; exec sleep 1000'],
+    ids,
+  );
   let out = '';
   child.stdout!.on('data', (text) => {
     out += text;
   });
   await until('unshare is ready', () => out.includes('ready'));
-  if (!flags.some((flag) => /f|--fork/.test(flag))) return child.pid!;
+  if (!forks) return child.pid!;
   return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());
 }
 

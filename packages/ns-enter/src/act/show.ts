@@ -60,7 +60,7 @@ export function show(parsed: Parsed, host: Host): number {
       namespaces.map((n) => cells(rowOf(n), chosen)),
       style,
     );
-  if (machine.hidden > 0 && !style.json)
+  if (machine.hidden > 0 && host.tty[2])
     err(`ns-enter: the namespaces of ${machine.hidden} other processes are not yours to see\n`);
   return 0;
 }
