@@ -1,7 +1,7 @@
 import { compile, explain } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
 import { cgroupRecord } from '../src/groups.ts';
-import { mustStay, steps } from '../src/steps.ts';
+import { joinSteps, mustStay, steps } from '../src/steps.ts';
 import { facts, lines, root, v1Abilities, v1Group, v2Abilities, v2Group } from './fixtures.ts';
 
 const limits = { ociVersion: '1.2.0', linux: { resources: { memory: { limit: 1 << 26 } } } };
@@ -170,4 +170,16 @@ describe('intelRdt', () => {
       'write path=/rdt/gold/tasks data=0',
     ]);
   });
+});
+
+test('a further process enters the groups of a container, each once', () => {
+  const record = {
+    manager: 'files',
+    paths: { cpu: '/c/web', cpuacct: '/c/web', pids: '/p/web', unified: '/u/web' },
+  } as const;
+  expect(lines(joinSteps(record, true))).toEqual([
+    'open path=/u/web flags=DIRECTORY|CLOEXEC mode=00 fd→{cgroup}',
+    'write path=/c/web/tasks data=0',
+    'write path=/p/web/tasks data=0',
+  ]);
 });
