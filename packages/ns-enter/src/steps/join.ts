@@ -178,6 +178,18 @@ export function joinFirstStep(arrangement: Arrangement, facts: Facts): AnyStep[]
   if (arrangement.early.length === 0) return [];
   const all = calls(arrangement.early, facts);
   const joined = all.flatMap((call) => call.joined);
+  // A PID namespace alone changes nothing but where our children are born, and a person's
+  // command is the only one; a container's parent still has hooks to start outside.
+  if (facts.options && joined.length === 1 && joined[0] === 'pid')
+    return [
+      step(
+        'clone',
+        'setns',
+        { fd: all[0]!.fd, flags: flagsOf(joined) },
+        `join ${kindWords(joined)}${wherefrom(joined, facts, all[0]!.fd === pidfd, arrangement)}`,
+        { side: 'host', hints: joinHints(joined, facts) },
+      ),
+    ];
   return [
     step(
       'clone',
