@@ -1,6 +1,5 @@
 /** Amending: a spec on stdin, the same with this tool's section changed on stdout; whole or not at all. */
-import type { Spec } from '@ctr-tools/oci';
-import { parseJson, serializeJson } from '@ctr-tools/oci';
+import { readSpec, serializeJson } from '@ctr-tools/oci';
 import { withDefaults } from './argv.ts';
 import { probablyMeant } from './common.ts';
 import { UsageError } from './errors.ts';
@@ -29,7 +28,7 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
     throw new UsageError(
       `no command, and stdin is ${input ? 'empty' : 'closed'}; ${probablyMeant(tool, host)}`,
     );
-  const spec = parseJson(input, 'stdin') as Spec;
+  const { value: spec } = readSpec(input, 'stdin', 'draft');
   out(serializeJson(tool.amend(spec, options, tool.gather(options, spec, host)), 2));
   return 0;
 }
