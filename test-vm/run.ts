@@ -1,0 +1,112 @@
+/**
+ * `pnpm test:vm [OPTION]... [-- argument for vitest...]`: the whole suite in machines of our
+ * own, as root and as anybody. Exits 0 where every test passed, 1 where one failed or was
+ * run neither here nor there, 125 where a machine could not be had.
+ */
+import { parseArgs } from 'node:util';
+import { endAll, endOnSignals } from './src/child.ts';
+import { report, VmError } from './src/errors.ts';
+import { hostRun } from './src/host.ts';
+import type { User } from './src/machine.ts';
+import { type Boot, boots } from './src/qemu.ts';
+import { renderReport } from './src/report.ts';
+import { count } from './src/results.ts';
+import { runSuite, type Via } from './src/suite.ts';
+import { vagrantLacks } from './src/vagrant.ts';
+
+const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
+
+  --via vagrant|qemu      how machines are run; Vagrant where it works if not given
+  --boot unified|hybrid   only this boot: cgroup v2 alone, or v1 beside it
+  --user root|vagrant     only as this user
+  --boot-limit SECONDS    until a machine must answer (300)
+  --test-limit SECONDS    until one user's tests must have ended (1080)
+  --help
+`;
+
+const users: readonly User[] = ['root', 'vagrant'];
+const say = (text: string): void => void process.stderr.write(`test:vm: ${text}\n`);
+
+endOnSignals();
+try {
+  const { values, positionals } = parse();
+  if (values.help) {
+    process.stdout.write(help);
+    process.exit(0);
+  }
+  const boot = oneOf('--boot', boots, values.boot);
+  const user = oneOf('--user', users, values.user);
+  const via = chooseVia(oneOf('--via', ['vagrant', 'qemu'] as const, values.via), boot);
+  const runs = await runSuite({
+    via,
+    boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
+    users: user ? [user] : users,
+    vitest: positionals,
+    bootLimit: seconds('--boot-limit', values['boot-limit'], 300),
+    testLimit: seconds('--test-limit', values['test-limit'], 1080),
+    say,
+  });
+  const host = hostRun();
+  const all = host ? [host, ...runs] : runs;
+  process.stdout.write(`${renderReport(all).join('\n')}\n`);
+  process.exitCode = runs.some((run) => count(run).failed > 0) ? 1 : 0;
+} catch (error) {
+  await endAll();
+  report('test:vm', error);
+}
+
+function chooseVia(asked: Via | undefined, boot: Boot | undefined): Via {
+  if (asked === 'qemu') return 'qemu';
+  const lacks = vagrantLacks();
+  if (asked === 'vagrant') {
+    if (lacks) throw new VmError(`--via vagrant: ${lacks}`);
+    if (boot === 'hybrid')
+      throw new VmError('--boot hybrid is another kernel than the Vagrantfile names; use --via qemu');
+    return 'vagrant';
+  }
+  if (lacks || boot === 'hybrid') {
+    say(`by QEMU: ${lacks ?? 'the hybrid boot'}`);
+    return 'qemu';
+  }
+  say('by Vagrant');
+  return 'vagrant';
+}
+
+function oneOf<T extends string>(
+  flag: string,
+  allowed: readonly T[],
+  given: string | undefined,
+): T | undefined {
+  if (given === undefined) return undefined;
+  const found = allowed.find((word) => word === given);
+  if (!found) throw new VmError(`${flag} ${given}: it must be one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function seconds(flag: string, given: string | undefined, otherwise: number): number {
+  const number = given === undefined ? otherwise : Number(given);
+  if (!(number > 0)) throw new VmError(`${flag} ${given}: it must be a number of seconds`);
+  return number * 1000;
+}
+
+function parse() {
+  // pnpm hands over its own "--" as well.
+  const args = process.argv.slice(2);
+  const at = args.indexOf('--');
+  try {
+    const { values } = parseArgs({
+      args: at < 0 ? args : args.slice(0, at),
+      options: {
+        via: { type: 'string' },
+        boot: { type: 'string' },
+        user: { type: 'string' },
+        'boot-limit': { type: 'string' },
+        'test-limit': { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+    return { values, positionals: at < 0 ? [] : args.slice(at + 1) };
+  } catch (error) {
+    throw new VmError(`${(error as Error).message}; see --help`);
+  }
+}

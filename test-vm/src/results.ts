@@ -1,0 +1,135 @@
+/** What vitest reported, here or there, and what follows from several reports together. */
+import { existsSync, readFileSync } from 'node:fs';
+
+export type Status = 'passed' | 'failed' | 'skipped';
+
+export interface Test {
+  /** Path of the file from the top of the repository, and the test's full name. */
+  file: string;
+  name: string;
+  status: Status;
+  /** Why it was skipped, or the first line of its failure. */
+  reason?: string;
+  ms?: number;
+}
+
+export interface Run {
+  /** Column of the report: `host`, `unified root` … */
+  name: string;
+  tests: Test[];
+  /** What failed outside of any test: something left over, a file that cannot be loaded. */
+  trouble: string[];
+  seconds?: number;
+}
+
+interface Report {
+  success: boolean;
+  testResults: {
+    name: string;
+    status: string;
+    message?: string;
+    assertionResults: {
+      fullName: string;
+      status: string;
+      duration?: number | null;
+      failureMessages?: string[] | null;
+    }[];
+  }[];
+}
+
+/** Reasons of skips, by test: `{"test":"file > suite > test","reason":"…"}` a line. */
+export function parseSkips(text: string): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const line of text.split('\n').filter(Boolean)) {
+    const { test, reason } = JSON.parse(line) as { test: string; reason: string };
+    reasons.set(test.replaceAll(' > ', ' '), reason);
+  }
+  return reasons;
+}
+
+/**
+ * A run from vitest's JSON report. `top` is the directory that was tested, which file names
+ * begin with; `status` is vitest's exit status, which may tell of trouble that no test had.
+ */
+export function parseRun(name: string, report: string, skips: string, top: string, status: number): Run {
+  const { testResults } = parseReport(report);
+  const reasons = parseSkips(skips);
+  const tests: Test[] = [];
+  const trouble: string[] = [];
+  for (const result of testResults) {
+    const file = result.name.startsWith(`${top}/`) ? result.name.slice(top.length + 1) : result.name;
+    const failures = result.assertionResults.filter((a) => a.status === 'failed');
+    if (result.status === 'failed' && failures.length === 0) {
+      trouble.push(`${file}: ${firstLine(result.message) || 'could not be run'}`);
+    }
+    for (const { fullName, status, duration, failureMessages } of result.assertionResults) {
+      const test: Test = { file, name: fullName, status: statusOf(status) };
+      if (duration != null) test.ms = duration;
+      if (test.status === 'failed') test.reason = firstLine(failureMessages?.[0]);
+      if (test.status === 'skipped') test.reason = reasonOf(fullName, reasons);
+      tests.push(test);
+    }
+  }
+  if (status !== 0 && trouble.length === 0 && tests.every((test) => test.status !== 'failed')) {
+    trouble.push(`vitest exited ${status} though no test failed: something was left over`);
+  }
+  return { name, tests, trouble };
+}
+
+function parseReport(text: string): Report {
+  const report = JSON.parse(text) as Report;
+  if (!Array.isArray(report.testResults))
+    throw new Error("this is no report of vitest's: it has no testResults");
+  return report;
+}
+
+const firstLine = (text = ''): string => text.split('\n')[0]!.trim();
+
+const statusOf = (status: string): Status =>
+  status === 'passed' || status === 'failed' ? status : 'skipped';
+
+function reasonOf(fullName: string, reasons: ReadonlyMap<string, string>): string {
+  for (const [test, reason] of reasons) if (test.endsWith(fullName)) return reason;
+  return 'skipped where it is declared';
+}
+
+/** A run's report where its files lie, or undefined where it has not been run. */
+export function readRun(name: string, report: string, skips: string, top: string): Run | undefined {
+  if (!existsSync(report)) return undefined;
+  return parseRun(
+    name,
+    readFileSync(report, 'utf8'),
+    existsSync(skips) ? readFileSync(skips, 'utf8') : '',
+    top,
+    0,
+  );
+}
+
+const keyOf = (test: Test): string => `${test.file}: ${test.name}`;
+
+/**
+ * Tests that no run has run, each with the reasons: on a machine that was made for the
+ * tests, whatever is skipped there as well as here is tested nowhere.
+ */
+export function nowhere(runs: readonly Run[]): { test: string; reasons: string[] }[] {
+  const ran = new Set<string>();
+  const skipped = new Map<string, string[]>();
+  for (const run of runs) {
+    for (const test of run.tests) {
+      if (test.status !== 'skipped') ran.add(keyOf(test));
+      else skipped.set(keyOf(test), [...(skipped.get(keyOf(test)) ?? []), `${run.name}: ${test.reason}`]);
+    }
+  }
+  return [...skipped].filter(([test]) => !ran.has(test)).map(([test, reasons]) => ({ test, reasons }));
+}
+
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export function count(run: Run): Counts {
+  const of = (status: Status): number => run.tests.filter((test) => test.status === status).length;
+  return { passed: of('passed'), failed: of('failed') + run.trouble.length, skipped: of('skipped') };
+}

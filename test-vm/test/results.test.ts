@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { renderReport } from '../src/report.ts';
+import { count, nowhere, parseRun, type Run } from '../src/results.ts';
+
+const reportOf = (
+  tests: readonly [string, string, string?][],
+  file = '/top/packages/a/test/a.host.test.ts',
+) =>
+  JSON.stringify({
+    success: true,
+    testResults: [
+      {
+        name: file,
+        status: tests.some(([, status]) => status === 'failed') ? 'failed' : 'passed',
+        assertionResults: tests.map(([fullName, status, message]) => ({
+          fullName,
+          status,
+          duration: 5,
+          failureMessages: message ? [message] : [],
+        })),
+      },
+    ],
+  });
+
+const skips = '{"test":"packages/a/test/a.host.test.ts > suite > two","reason":"no AppArmor"}\n';
+
+describe('a run', () => {
+  test('has its tests by file, with why they were skipped or failed', () => {
+    const run = parseRun(
+      'host',
+      reportOf([
+        ['suite one', 'passed'],
+        ['suite two', 'skipped'],
+        ['suite three', 'failed', 'AssertionError: 1 is not 2\n    at here'],
+        ['suite four', 'pending'],
+      ]),
+      skips,
+      '/top',
+      1,
+    );
+    expect(run.tests.map(({ name, status, reason }) => [name, status, reason])).toEqual([
+      ['suite one', 'passed', undefined],
+      ['suite two', 'skipped', 'no AppArmor'],
+      ['suite three', 'failed', 'AssertionError: 1 is not 2'],
+      ['suite four', 'skipped', 'skipped where it is declared'],
+    ]);
+    expect(run.tests[0]!.file).toBe('packages/a/test/a.host.test.ts');
+    expect(count(run)).toEqual({ passed: 1, failed: 1, skipped: 2 });
+  });
+
+  test('that fails without a failed test is trouble all the same', () => {
+    expect(count(parseRun('vm', reportOf([['one', 'passed']]), '', '/top', 1))).toMatchObject({ failed: 1 });
+    const broken = JSON.stringify({
+      success: false,
+      testResults: [
+        { name: '/top/b.test.ts', status: 'failed', message: 'no module\nx', assertionResults: [] },
+      ],
+    });
+    expect(parseRun('vm', broken, '', '/top', 1).trouble).toEqual(['b.test.ts: no module']);
+  });
+
+  test.each([['{"a":1}'], ['not json'], ['']])('that is no report is an error: %s', (text) => {
+    expect(() => parseRun('vm', text, '', '/top', 0)).toThrow();
+  });
+});
+
+describe('several runs', () => {
+  const run = (name: string, ...tests: [string, 'passed' | 'skipped' | 'failed', string?][]): Run => ({
+    name,
+    tests: tests.map(([test, status, reason]) => ({ file: 'f', name: test, status, reason })),
+    trouble: [],
+  });
+  const host = run(
+    'host',
+    ['one', 'passed'],
+    ['two', 'skipped', 'no v2'],
+    ['three', 'skipped', 'no SELinux'],
+  );
+  const vm = run('vm', ['one', 'skipped', 'no v1'], ['two', 'passed'], ['three', 'skipped', 'no SELinux']);
+
+  test('what is skipped in all of them is run nowhere', () => {
+    expect(nowhere([host, vm])).toEqual([
+      { test: 'f: three', reasons: ['host: no SELinux', 'vm: no SELinux'] },
+    ]);
+  });
+
+  test('a failed test was run', () => {
+    expect(nowhere([run('host', ['x', 'skipped']), run('vm', ['x', 'failed', 'why'])])).toEqual([]);
+  });
+
+  test('stand side by side', () => {
+    const text = renderReport([host, { ...vm, seconds: 61.4 }]);
+    expect(text.slice(0, 6)).toEqual([
+      '         host  vm',
+      'tests       3   3',
+      'passed      1   1',
+      'failed      0   0',
+      'skipped     2   2',
+      'seconds        61',
+    ]);
+    expect(text).toContain('host: 1 skipped: no v2');
+    expect(text).toContain('RUN NOWHERE f: three');
+  });
+});
