@@ -65,6 +65,8 @@ function apparmorSteps(how: 'exec' | 'stack', name: string, facts: ConfineFacts)
         hints: {
           ENOENT: `no such profile is loaded; ${howToLoad(name)}`,
           EACCES: 'the profile that we are under does not allow the change (change_profile)',
+          EXDEV:
+            'no usable procfs: something lies over /proc, or the profile that we are under lacks attach_disconnected',
           EPERM: 'no_new_privs is set, and the profile that we are under does not include the new one',
         },
       },

@@ -99,7 +99,7 @@ describe.skipIf(!enabled)('under our default profile (needs AppArmor)', () => {
     const other = `${name}-other`;
     writeFileSync(
       file,
-      `profile ${other} { file, capability, network, signal, ptrace, umount, deny ${dir}/denied w, change_profile, }\n`,
+      `profile ${other} flags=(attach_disconnected) { file, capability, network, signal, ptrace, umount, deny ${dir}/denied w, change_profile, }\n`,
     );
     expect(run(`--load=${file}`)).toMatchObject({ status: 0, stderr: '' });
     try {
