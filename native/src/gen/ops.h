@@ -127,6 +127,7 @@
   X(USER_NAMESPACE, user_namespace, 164, "iioo") \
   X(NS_GET, ns_get, 165, "iio") \
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
-  X(NETDEV_RETURN, netdev_return, 167, "itt")
+  X(NETDEV_RETURN, netdev_return, 167, "itt") \
+  X(SAME_PROCESS, same_process, 168, "ii")
 
 #endif

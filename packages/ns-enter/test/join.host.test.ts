@@ -229,9 +229,7 @@ describe('bad input', () => {
   test('a PID that was reused since the look at it', (context) => {
     needs(context, 'root');
     const plan = runTool('ns-enter', ['-t', String(process.pid), '-n', '--plan', '--', 'true']).stdout;
-    expect(plan).toMatch(
-      /pidfd_open pid=\d+[\s\S]*start_time[\s\S]*expect found=\{target.start\} wanted=\d+/,
-    );
+    expect(plan).toMatch(/pidfd_open pid=\d+.*\n.*same_process pid=\d+ ticks=\d+/);
     expect(refused(`-t ${process.pid}:12345 --net`)).toMatch(
       /another process than the one with that inode|no numbers for pidfds/,
     );

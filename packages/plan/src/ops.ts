@@ -370,6 +370,11 @@ export const ops = {
   socket_netns: op(166, { pidfd: 'int', fd: 'int', ns: 'out' }),
   /** Move a network interface out of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
   netdev_return: op(167, { netns: 'int', name: 'text', as: 'text' }),
+  /**
+   * ESRCH unless the process that a pidfd holds started at `ticks` (proc_pid_stat(5) field 22).
+   * Read from this process's own /proc: for who looked there before, and not for a container's.
+   */
+  same_process: op(168, { pid: 'int', ticks: 'int' }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;
