@@ -6,7 +6,7 @@
  *            a group with processes cannot have controlled groups below it; runc does the same)
  * - `memory=/a/b;*=/c`  apart for each, as CTR_CGROUP says it where the caller's groups differ
  */
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
 import { carriedBy, type Hierarchy } from './layout.ts';
 import type { View } from './view.ts';
@@ -87,5 +87,3 @@ export function freeName(base: string, parents: readonly string[], view: View): 
     if (!parents.some((parent) => view.exists(join(parent, name)))) return name;
   }
 }
-
-export const nameOf = (directory: string): string => basename(directory);

@@ -1,6 +1,6 @@
 /** TARGET of an act: a process, a group by path, or a container by ID. */
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
@@ -134,5 +134,3 @@ export function changeable(target: Target): Place[] {
     );
   return places;
 }
-
-export const parentOf = (place: Place): string => dirname(place.directory);
