@@ -104,9 +104,16 @@ static int options_for(int from, const char *data, char *options, size_t room) {
 int op_tmp_copy_up(struct run *run, const struct step *step) {
   char options[4096];
   uint64_t attr = 0;
-  int target = open_target(arg_fd(run, step, 0), arg_text(run, step, 1), MAKE_DIRECTORY, 0755);
+  int root = arg_fd(run, step, 0);
+  const char *path = arg_text(run, step, 1), *data = arg_text(run, step, 3);
+  int target = open_inside(root, path, O_PATH | O_DIRECTORY), rc = 0;
+  if (target >= 0) rc = options_for(target, data, options, sizeof options);
+  else if (target == -ENOENT) {
+    /* Nobody's mode is to be kept: tmpfs's own (01777) then, as runc has it. */
+    target = open_target(root, path, MAKE_DIRECTORY, 0755);
+    rc = snprintf(options, sizeof options, "%s", data) < (int)sizeof options ? 0 : -E2BIG;
+  }
   if (target < 0) return target;
-  int rc = options_for(target, arg_text(run, step, 3), options, sizeof options);
   unsigned long flags = (unsigned long)arg_int(run, step, 2);
   /* Read-only only when all is copied: as the mount's attribute. */
   int tmpfs = rc < 0 ? rc

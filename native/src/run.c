@@ -122,12 +122,15 @@ void run_end(struct run *run, int code, int signal) {
   _exit(code);
 }
 
+static bool command_runs; /* await_exec has seen it */
+
 /* Between two steps: is this still wanted? */
 static int unwanted(struct run *run, const struct step *next) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   run->detail[0] = 0;
-  /* These two see for themselves: the command may run already, and the signal be meant for it. */
-  if (guard_caught() && next->op != OP_SUPERVISE && next->op != OP_AWAIT_EXEC) return -EINTR;
+  /* When the command runs, or may run, the signal is meant for it: the supervisor hands it on. */
+  if (guard_caught() && !command_runs && next->op != OP_SUPERVISE && next->op != OP_AWAIT_EXEC)
+    return -EINTR;
   if (!up) return 0;
   channel_pump(run, up);
   if (up->aborted) {
@@ -137,6 +140,7 @@ static int unwanted(struct run *run, const struct step *next) {
   if (!up->ended) return 0;
   bool let_go = up->bye || up->exec;
   if (!let_go) return peer_gone(run, (unsigned)run->parent);
+  if (up->queue) return 0; /* what it said before it went is still to be asked for */
   channel_close(&run->to[run->parent]);
   run->parent = -1;
   return 0;
@@ -168,6 +172,7 @@ void run_plan(struct run *run) {
     if (result < 0) failed_at(run, at, -result);
     result = carry_out(run, at);
     if (result < 0) failed_at(run, at, -result);
+    if (step->op == OP_AWAIT_EXEC) command_runs = true;
     if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_dismiss(run);
     if (step->process != run->process) {
       guard_begin(run); /* op_clone, in the child: from here on this is another process of the plan */

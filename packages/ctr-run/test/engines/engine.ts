@@ -1,0 +1,126 @@
+/** What the tests of the engines share: an image made here, the daemon by hand, and a way to compare. */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type Ended, run, tempDir, toolEnv, toolPath } from '../../../../test/support.ts';
+import { busyboxRoot } from '../bundles.ts';
+
+export const imageName = 'localhost/ctr-test:1';
+
+/** The runtimes that every engine is driven with: the answers have to be the same. */
+export const runtimes = [
+  { name: 'runc', path: '/usr/sbin/runc' },
+  { name: 'ctr-run', path: toolPath('ctr-run') },
+] as const;
+
+/** A docker-archive (as `docker save` writes it) of a busybox root, which every engine can load. Nothing is pulled. */
+export function imageArchive(): string {
+  const directory = tempDir('image');
+  busyboxRoot(`${directory}/root`);
+  execFileSync('tar', [
+    '--owner=0',
+    '--group=0',
+    '-C',
+    `${directory}/root`,
+    '-cf',
+    `${directory}/layer.tar`,
+    '.',
+  ]);
+  const diff = createHash('sha256')
+    .update(readFileSync(`${directory}/layer.tar`))
+    .digest('hex');
+  const config = {
+    architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    os: 'linux',
+    config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'] },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${diff}`] },
+    history: [{ created: '2026-01-01T00:00:00Z', created_by: 'test' }],
+  };
+  const manifest = [{ Config: 'config.json', RepoTags: [imageName], Layers: ['layer.tar'] }];
+  writeFileSync(`${directory}/config.json`, JSON.stringify(config));
+  writeFileSync(`${directory}/manifest.json`, JSON.stringify(manifest));
+  const archive = `${directory}/image.tar`;
+  execFileSync('tar', ['-C', directory, '-cf', archive, 'manifest.json', 'config.json', 'layer.tar']);
+  return archive;
+}
+
+/** A daemon of an engine, started by hand. Its words go to a file. */
+export interface Daemon {
+  log: string;
+  stop(): Promise<void>;
+}
+
+export async function startDaemon(
+  file: string,
+  args: readonly string[],
+  log: string,
+  ready: () => boolean,
+): Promise<Daemon> {
+  const fd = openSync(log, 'w');
+  const child = spawn(file, args, { env: toolEnv(), stdio: ['ignore', fd, fd] });
+  closeSync(fd);
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const kill = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    await ended;
+    clearTimeout(kill);
+  };
+  for (let tries = 0; !ready(); tries++) {
+    if (tries > 300 || child.exitCode !== null) {
+      await stop();
+      throw new Error(`${file} does not come up:\n${readFileSync(log, 'utf8').slice(-2000)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return { log, stop };
+}
+
+/** Run a client with a terminal of its own, as a person has (script(1)). */
+export const withTerminal = (line: string): Ended =>
+  run('script', ['-qec', line, '/dev/null'], { timeout: 60_000 });
+
+/** What a call said and how it ended, in one line that can be compared; the engine's own failures (125) with their words. */
+export function told({ status, stdout, stderr }: Ended): string {
+  // script(1) echoes a NUL now and then, as ^@; ctr is too late to resize a terminal of a short command.
+  const text = stdout.replaceAll(/\r|\0|\^@|^.*resize pty.*\n/gm, '').trim();
+  return `${status}: ${text}${status === 125 ? stderr : ''}`;
+}
+
+const hierarchies = (): string[] => {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(' ')[4]!);
+};
+
+/** Groups that lie in the engine's own parent: what its containers left. */
+export const groupsBelow = (parent: string): string[] =>
+  hierarchies().flatMap((top) => (existsSync(join(top, parent)) ? below(join(top, parent)) : []));
+
+function below(directory: string): string[] {
+  const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return children.flatMap(({ name }) => [...below(join(directory, name)), join(directory, name)]);
+}
+
+/** Take away the parent itself, which the engine made and leaves. */
+export function removeParent(parent: string): void {
+  for (const top of hierarchies()) {
+    const path = join(top, parent);
+    if (!existsSync(path)) continue;
+    for (const group of [...below(path), path]) {
+      try {
+        rmdirSync(group);
+      } catch {
+        // Whoever is in it is found by the check for leftovers.
+      }
+    }
+  }
+}
