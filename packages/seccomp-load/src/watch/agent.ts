@@ -9,13 +9,30 @@ export const meeting = (directory: string) => ({
   lock: `${directory}/lock`,
 });
 
-/** A listener as it comes over a socket, with the container process state of config-linux.md. */
+/** Whoever connects and sends nothing holds up all others: so long he may (milliseconds). */
+const PATIENCE = 5000;
+
+const isWhole = (text: string): boolean => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * A listener as it comes over a socket, with the container process state of config-linux.md,
+ * maybe in several pieces. The state's end is the end: runc 1.1 keeps the connection open.
+ */
 function receiveListener(connection: number): number {
   const fds: number[] = [];
-  for (;;) {
+  let text = '';
+  while (pollFd(connection, POLL.IN, PATIENCE) !== 0) {
     const part = receiveFds(connection);
     fds.push(...part.fds);
-    if (part.data.length === 0) break;
+    text += part.data.toString();
+    if (part.data.length === 0 || isWhole(text)) break;
   }
   closeSync(connection);
   const [listener, ...more] = fds;
