@@ -26,6 +26,8 @@ struct failure {
 struct failure *failure_of(struct run *run, uint32_t at, int error);
 /* Say it, as process 0 or as one that was let go: stderr, log file, the plan where asked. */
 void report_failure(struct run *run, const struct failure *failure);
+/* The words of such a failure go to this descriptor too. */
+void report_also_to(int fd);
 /* Something that went wrong while taking down; nobody's exit code changes. */
 void report_warning(struct run *run, const char *sentence);
 /* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */

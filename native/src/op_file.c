@@ -3,6 +3,7 @@
 #include "launcher.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,14 @@ int op_proc_write(struct run *run, const struct step *step) {
 int op_write_fd(struct run *run, const struct step *step) {
   size_t length;
   const void *data = arg_blob(run, step, 1, &length);
-  return (int)write_all(arg_fd(run, step, 0), data, length);
+  sigset_t broken, old;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE); /* a FIFO that nobody reads any more is a failure, not our end */
+  sigprocmask(SIG_BLOCK, &broken, &old);
+  int rc = (int)write_all(arg_fd(run, step, 0), data, length);
+  if (rc == -EPIPE) sigtimedwait(&broken, NULL, &(struct timespec){0, 0});
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  return rc;
 }
 
 int op_mkdir(struct run *run, const struct step *step) {

@@ -119,9 +119,14 @@ static void show_plan(struct run *run, uint32_t failed) {
   }
 }
 
+static int also = -1;
+
+void report_also_to(int fd) { also = fd; }
+
 void report_failure(struct run *run, const struct failure *failure) {
   if (run->plan->flags & PLAN_DEBUG) show_plan(run, failure->step);
   say(failure->sentence);
+  if (also >= 0) (void)write_all(also, failure->sentence, strlen(failure->sentence));
   log_line(run, "error", failure->sentence);
 }
 

@@ -128,6 +128,8 @@
   X(NS_GET, ns_get, 165, "iio") \
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
   X(NETDEV_RETURN, netdev_return, 167, "itt") \
-  X(SAME_PROCESS, same_process, 168, "ii")
+  X(SAME_PROCESS, same_process, 168, "ii") \
+  X(REPORT_TO, report_to, 190, "i") \
+  X(AWAIT_READER, await_reader, 191, "it")
 
 #endif

@@ -375,6 +375,15 @@ export const ops = {
    * Read from this process's own /proc: for who looked there before, and not for a container's.
    */
   same_process: op(168, { pid: 'int', ticks: 'int' }),
+  // --- a container that was let go --------------------------------------------------------
+  /** From here on the words of a failure of this process go to `fd` too, once nobody of its plan is left to hear them. */
+  report_to: op(190, { fd: 'int' }),
+  /**
+   * Wait until nobody has the FIFO behind `fd`, which is open for writing, open for reading
+   * any more: its reader runs its command, or is dead. A text in the file `report` is then
+   * the failure.
+   */
+  await_reader: op(191, { fd: 'int', report: 'text' }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;

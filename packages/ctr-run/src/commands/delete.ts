@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, step, template } from '@ctr-tools/plan';
-import { poststopSteps } from '../container/hooks.ts';
+import { poststopCarriers } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
 import { groupOf } from '../state/group.ts';
@@ -67,7 +67,7 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
       template`remove the state ${record.directory}`,
       { side },
     ),
-    ...poststopSteps(spec, state),
+    ...poststopCarriers(spec, state, 'end', 'supervise'),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
 }

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
 import { hookSteps } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
-import { theRecord } from '../state/record.ts';
-import { startFifo, statusOf } from '../state/status.ts';
+import { type Found, theRecord } from '../state/record.ts';
+import { startFifo, startReport, statusOf } from '../state/status.ts';
 import type { Call } from '../subcommand.ts';
 
 /**
@@ -23,6 +24,7 @@ export function run({ globals, parsed }: Call): Plan {
     throw new Failure(`cannot start container ${id}: it has stopped; delete it and create it anew`);
   if (status !== 'created') throw new Failure(`cannot start container ${id}: it is already ${status}`);
   const fifo = startFifo(record.directory);
+  const report = startReport(record.directory);
   const fd = slot('start');
   const side = 'host';
   const spec = parseJson(readFileSync(`${record.directory}/config.json`), 'config.json') as Spec;
@@ -34,15 +36,30 @@ export function run({ globals, parsed }: Call): Plan {
           side,
           hints: { ENXIO: 'its process died after create; delete it', ENOENT: 'it was started meanwhile' },
         }),
+        ...(spec.hooks?.poststart?.length ? stopIfFailed(record) : []),
         step('running', 'write_fd', { fd, data: '0' }, `start container ${id}`, {
           side,
           hints: { EPIPE: 'its process died after create; delete it' },
         }),
         step('running', 'unlink', { path: fifo }, `remove ${fifo}`, { side, unless: ['ENOENT'] }),
+        step('running', 'await_reader', { fd, report }, `start container ${id}`, { side }),
         ...hookSteps(spec, 'poststart', (s) => stateJson(record, s, record.pid)),
         step('supervise', 'exit', { code: 0 }, 'end', { side }),
       ],
     ],
     mannerOf(globals, 1),
   );
+}
+
+/** A poststart hook that fails stops the container (runtime.md, Lifecycle 10). */
+function stopIfFailed({ pid }: Found): AnyStep[] {
+  const pidfd = slot('pidfd');
+  const kill = { pid: pid!, pidfd, signal: constants.signals.SIGKILL };
+  return [
+    step('state', 'pidfd_open', { pid: pid!, pidfd }, `find process ${pid}`, {
+      side: 'host',
+      hints: { ESRCH: 'its process died after create; delete it' },
+      undo: undo('failure', 'kill', kill, `stop the container`),
+    }),
+  ];
 }

@@ -13,7 +13,7 @@ import { rootAnnotation, ufsMount } from '@ctr-tools/ufs-mount';
 import { groupIn } from './group-path.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
-import { recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
+import { lifetime, recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
 import { childPid } from './state-json.ts';
 
 /** Hooks that run on the host while the container waits with its mounts made. */
@@ -97,7 +97,7 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
   const cgroup = cgroupRecord(facts.cgroup);
   const recorded: Making = { ...making, ...(cgroup && { cgroup }) };
   return [
-    ...poststopCarriers(spec, context.state),
+    ...poststopCarriers(spec, context.state, lifetime(making)),
     ...takeName(recorded, serializeJson(spec)),
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),

@@ -1,14 +1,5 @@
 import type { Hook, Spec } from '@ctr-tools/oci';
-import {
-  type AnyStep,
-  type AnyUndo,
-  type Phase,
-  type Side,
-  slot,
-  step,
-  type Template,
-  undo,
-} from '@ctr-tools/plan';
+import { type AnyStep, type Phase, type Side, slot, step, type Template, undo } from '@ctr-tools/plan';
 
 /** Each kind of hook: when it runs and on which side (config.md, POSIX-platform Hooks). */
 const kinds = {
@@ -43,27 +34,20 @@ export function hookSteps(spec: Spec, kind: HookKind, state: StateOf): AnyStep[]
 
 /**
  * Poststop hooks as undoings: they run after everything else is gone (config.md,
- * Poststop), in the order listed, so the carriers come first of all steps and in reverse.
+ * Poststop), in the order listed, so the carriers are in reverse; and one that fails is
+ * told and passed over (runtime.md, Lifecycle 13). The carriers come first of all steps
+ * of a container, and last of those of a `delete`.
  */
-export function poststopCarriers(spec: Spec, state: StateOf): AnyStep[] {
+export function poststopCarriers(
+  spec: Spec,
+  state: StateOf,
+  when: 'failure' | 'end',
+  phase: Phase = 'state',
+): AnyStep[] {
   return (spec.hooks?.poststop ?? []).toReversed().map((hook) =>
-    step('state', 'self_pid', { pid: slot('self') }, 'note the own PID', {
+    step(phase, 'self_pid', { pid: slot('self') }, 'note the own PID', {
       side: 'host',
-      undo: poststopUndo(hook, state('stopped')),
-    }),
-  );
-}
-
-function poststopUndo(hook: Hook, state: Template): AnyUndo {
-  return undo('end', 'helper', helperArgs(hook, state), `run the poststop hook ${hook.path}`);
-}
-
-/** Poststop hooks as steps of a `delete`. A failing one is passed over (runtime.md, Lifecycle 13). */
-export function poststopSteps(spec: Spec, state: StateOf): AnyStep[] {
-  return (spec.hooks?.poststop ?? []).map((hook) =>
-    step('supervise', 'helper', helperArgs(hook, state('stopped')), `run the poststop hook ${hook.path}`, {
-      side: 'host',
-      unless: ['any'],
+      undo: undo(when, 'helper', helperArgs(hook, state('stopped')), `run the poststop hook ${hook.path}`),
     }),
   );
 }

@@ -10,15 +10,18 @@ import {
   template,
   undo,
 } from '@ctr-tools/plan';
-import { startFifo } from '../state/status.ts';
+import { O } from '@ctr-tools/sys/constants';
+import { startFifo, startReport } from '../state/status.ts';
+import { hookSteps } from './hooks.ts';
 import { type Making, stateDirectory } from './making.ts';
 import { childPid } from './state-json.ts';
 
 const startFd = slot('state.start');
+const reportFd = slot('state.report');
 const startTime = slot('child.start');
 
 /** When what a container leaves behind is taken back: at its end, or only after a failure. */
-const lifetime = (making: Making): 'failure' | 'end' =>
+export const lifetime = (making: Making): 'failure' | 'end' =>
   making.course === 'foreground' && !making.keep ? 'end' : 'failure';
 
 /** `state.json` as it stands at one moment: before the process is born there is no PID. */
@@ -77,29 +80,45 @@ export function takeName(making: Making, configText: string): AnyStep[] {
       hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
     }),
     writeState(making, 'creating', false, 'state'),
+    // Nobody reads it before the container is ready, so it is written while the container makes itself.
     step(
-      'state',
+      'network',
       'write_file',
       { path: `${directory}/config.json`, data: configText, mode: 0o600 },
       `keep the config of ${id}`,
-      {
-        side: 'host',
-      },
+      { side: 'host' },
     ),
   ];
   if (making.course === 'create') {
     const fifo = startFifo(directory);
-    const flags = 0o4000; // O_RDONLY | O_NONBLOCK: opening does not wait for a writer (fifo(7))
+    const flags = O.RDONLY | O.NONBLOCK; // opening does not wait for a writer (fifo(7))
     steps.push(
       step('state', 'mkfifo', { path: fifo, mode: 0o600 }, `make ${fifo}`, { side: 'host' }),
       step('state', 'open', { path: fifo, flags, mode: 0, fd: startFd }, `open ${fifo}`, { side: 'host' }),
+      ...reporting(directory),
     );
   }
   return steps;
 }
 
-/** Once the process is born: its PID and start time into the state, so that `delete` can end it whatever happens. */
+/** What goes wrong after `start` is for `start` to say, whom the process in its own root cannot reach. */
+function reporting(directory: string): AnyStep[] {
+  const path = startReport(directory);
+  const open = { path, flags: O.WRONLY | O.CREAT | O.TRUNC, mode: 0o600, fd: reportFd };
+  return [
+    step('state', 'open', open, `make ${path}`, { side: 'host' }),
+    step('ready', 'report_to', { fd: reportFd }, 'leave the words of a later failure to start'),
+  ];
+}
+
+/**
+ * Once the process is born: its start time, for the state. Hooks may ask for the state while
+ * the container is being made, so with hooks it is written now with the PID; without them
+ * nobody needs it, for a container whose launcher dies now ends itself.
+ */
 export function recordBirth(making: Making): AnyStep[] {
+  const { prestart, createRuntime, createContainer } = making.spec.hooks ?? {};
+  const asked = [prestart, createRuntime, createContainer].some((hooks) => hooks?.length);
   return [
     step(
       'network',
@@ -108,7 +127,7 @@ export function recordBirth(making: Making): AnyStep[] {
       'read the start time of the container',
       { side: 'host' },
     ),
-    writeState(making, 'creating', true, 'network'),
+    ...(asked ? [writeState(making, 'creating', true, 'network')] : []),
   ];
 }
 
@@ -186,6 +205,7 @@ export function stayOrGo(making: Making): AnyStep[] {
       ),
     );
   }
+  steps.push(...hookSteps(making.spec, 'poststart', making.context.state));
   if (making.course === 'detach') return [...steps, leave()];
   const args = {
     process: peer,

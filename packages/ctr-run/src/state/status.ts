@@ -18,6 +18,9 @@ export function statusOf(record: Found): Status {
 /** The FIFO on which a created container waits for `start`; it is gone once the container was started. */
 export const startFifo = (directory: string): string => `${directory}/start.fifo`;
 
+/** Where a created container that fails after `start` leaves its words for it. */
+export const startReport = (directory: string): string => `${directory}/start.failure`;
+
 /** Whether the process is there, is the same one, and has not ended (proc_pid_stat(5), fields 3 and 22). */
 export function isAlive(pid: number, startTime: number | undefined): boolean {
   let stat: string;

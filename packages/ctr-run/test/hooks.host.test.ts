@@ -1,0 +1,206 @@
+/** Hooks: when each kind runs, what it is told, and what its failure means (config.md, POSIX-platform Hooks; runtime.md, Lifecycle). */
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Hook, Spec } from '@ctr-tools/oci';
+import { describe, expect, test } from 'vitest';
+import { needs, run, runTool, tempDir, until } from '../../../test/support.ts';
+import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+
+const ctr = (...argv: string[]) => runTool('ctr-run', argv);
+const kinds = [
+  'prestart',
+  'createRuntime',
+  'createContainer',
+  'startContainer',
+  'poststart',
+  'poststop',
+] as const;
+type Kind = (typeof kinds)[number];
+
+/**
+ * A hook that appends a line of what it sees to a file. It and the file lie in a directory
+ * that is bound into the container under the same path, for startContainer runs inside.
+ */
+function hookPlace() {
+  const directory = tempDir('hooks');
+  chmodSync(directory, 0o777);
+  const log = `${directory}/log`;
+  writeFileSync(
+    `${directory}/note`,
+    `#!/bin/sh
+read -r state
+printf '%s|%s|%s|%s|%s\\n' "$1" "$state" "$(env | sort | tr '\\n' ' ')" "$(test -e /in-the-container && echo inside || echo outside)" "$(readlink /proc/self/ns/mnt)" >> ${log}
+exit "\${2:-0}"
+`,
+  );
+  chmodSync(`${directory}/note`, 0o755);
+  const hook = (kind: string, status = 0): Hook => ({
+    path: `${directory}/note`,
+    args: ['note', kind, String(status)],
+    env: [`KIND=${kind}`, 'PATH=/bin:/usr/bin'],
+  });
+  const lines = () =>
+    (existsSync(log) ? readFileSync(log, 'utf8') : '')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => {
+        const [kind, state, env, where, mnt] = line.split('|') as [string, string, string, string, string];
+        return { kind, state: JSON.parse(state) as Record<string, unknown>, env, where, mnt };
+      });
+  return { directory, hook, lines };
+}
+
+function bundleWith(
+  place: ReturnType<typeof hookPlace>,
+  hooks: NonNullable<Spec['hooks']>,
+  args: string[],
+): string {
+  const bundle = makeBundle(args, (spec) => {
+    spec.hooks = hooks;
+    spec.annotations = { 'org.test': 'yes' };
+    spec.mounts!.push({
+      destination: place.directory,
+      type: 'bind',
+      source: place.directory,
+      options: ['bind', 'rw'],
+    });
+  });
+  writeFileSync(`${bundle}/rootfs/in-the-container`, '');
+  return bundle;
+}
+
+const all = (place: ReturnType<typeof hookPlace>): NonNullable<Spec['hooks']> =>
+  Object.fromEntries(kinds.map((kind) => [kind, [place.hook(kind)]]));
+
+test('each kind runs at its moment of create, start and delete, with the state on stdin', async (context) => {
+  needs(context, 'root');
+  const place = hookPlace();
+  const bundle = bundleWith(place, all(place), ['/bin/sleep', '100']);
+  const id = testId();
+  const seen = () => place.lines().map(({ kind }) => kind);
+  expect(ctrLeaving('create', '--bundle', bundle, id)).toMatchObject({ status: 0, stderr: '' });
+  expect(seen()).toEqual(['prestart', 'createRuntime', 'createContainer']);
+  const { pid } = JSON.parse(ctr('state', id).stdout) as { pid: number };
+  expect(ctr('start', id)).toMatchObject({ status: 0, stderr: '' });
+  await until('poststart has run', () => seen().includes('poststart'));
+  expect(seen()).toEqual(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart']);
+  ctr('kill', id, 'KILL');
+  await until('it has stopped', () => ctr('state', id).stdout.includes('stopped'));
+  expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+  const lines = place.lines();
+  expect(lines.map(({ kind }) => kind)).toEqual([...kinds]);
+  const host = run('readlink', ['/proc/self/ns/mnt']).stdout.trim();
+  const facts = Object.fromEntries(
+    lines.map(({ kind, state, where, mnt, env }) => [
+      kind,
+      { status: state.status, pid: state.pid, where, own: mnt !== host, env: env.includes(`KIND=${kind}`) },
+    ]),
+  );
+  expect(facts).toEqual({
+    prestart: { status: 'creating', pid, where: 'outside', own: false, env: true },
+    createRuntime: { status: 'creating', pid, where: 'outside', own: false, env: true },
+    createContainer: { status: 'creating', pid, where: 'outside', own: true, env: true },
+    startContainer: { status: 'created', pid, where: 'inside', own: true, env: true },
+    poststart: { status: 'running', pid, where: 'outside', own: false, env: true },
+    poststop: { status: 'stopped', pid: undefined, where: 'outside', own: false, env: true },
+  });
+  for (const { state } of lines) {
+    expect(state).toMatchObject({ ociVersion: '1.3.0', id, bundle, annotations: { 'org.test': 'yes' } });
+  }
+  expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+});
+
+test('a foreground run has all of them too, poststop when everything else is gone', (context) => {
+  needs(context, 'root');
+  const place = hookPlace();
+  const id = testId();
+  const ended = ctr('run', '--bundle', bundleWith(place, all(place), ['/bin/sleep', '0.3']), id);
+  expect(ended).toMatchObject({ status: 0, stderr: '' });
+  expect(place.lines().map(({ kind }) => kind)).toEqual([...kinds]);
+});
+
+describe('a failing hook', () => {
+  test.each<[Kind, string]>([
+    ['prestart', 'create'],
+    ['createRuntime', 'create'],
+    ['createContainer', 'create'],
+  ])('%s fails the create, which leaves nothing and runs poststop', (kind, _when) => {
+    const place = hookPlace();
+    const id = testId();
+    const hooks = { [kind]: [place.hook(kind, 3), place.hook('second')], poststop: [place.hook('poststop')] };
+    const ended = ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/true']), id);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+    expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
+    expect(ctr('state', id).status).toBe(1);
+    expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+  });
+
+  test.each(['startContainer', 'poststart'] as const)(
+    '%s fails the start, and the container stops',
+    async (kind) => {
+      const place = hookPlace();
+      const id = testId();
+      const hooks = { [kind]: [place.hook(kind, 3)], poststop: [place.hook('poststop')] };
+      expect(
+        ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id).status,
+      ).toBe(0);
+      const ended = ctr('start', id);
+      expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+      expect(ended.status).toBe(1);
+      await until('it has stopped', () => ctr('state', id).stdout.includes('stopped'));
+      expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+      expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
+    },
+  );
+
+  test.each(['startContainer', 'poststart'] as const)('%s fails a run, which leaves nothing', (kind) => {
+    const place = hookPlace();
+    const id = testId();
+    const hooks = { [kind]: [place.hook(kind, 3)] };
+    const ended = ctr('run', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id);
+    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+    expect(ended.status).toBe(1);
+    expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+  });
+
+  test('poststop only warns, and the next one and the rest go on', () => {
+    const place = hookPlace();
+    const id = testId();
+    const hooks = { poststop: [place.hook('first', 3), place.hook('second')] };
+    const ended = ctr('run', '--bundle', bundleWith(place, hooks, ['/bin/true']), id);
+    expect(ended.status).toBe(0);
+    expect(ended.stderr).toMatch(/poststop hook .*status 3/);
+    expect(place.lines().map((line) => line.kind)).toEqual(['first', 'second']);
+    const detached = testId();
+    const bundle = bundleWith(place, hooks, ['/bin/true']);
+    expect(ctrLeaving('run', '--detach', '--bundle', bundle, detached).status).toBe(0);
+    const deleted = ctr('delete', '--force', detached);
+    expect(deleted.status).toBe(0);
+    expect(deleted.stderr).toMatch(/poststop hook .*status 3/);
+    expect(place.lines()).toHaveLength(4);
+  });
+
+  test('one that takes longer than its timeout is ended, with its children', () => {
+    const place = hookPlace();
+    const id = testId();
+    const hooks = {
+      createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', 'sleep 1000; true'], timeout: 1 }],
+    };
+    const begun = Date.now();
+    const ended = ctr('run', '--bundle', bundleWith(place, hooks, ['/bin/true']), id);
+    expect(Date.now() - begun).toBeLessThan(10_000);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(/did not end in time/);
+  });
+
+  test.each([
+    [{ path: 'relative' }, /hooks\.poststart\[0\]\.path.*absolute/],
+    [{ path: '/bin/true', timeout: 0 }, /hooks\.poststart\[0\]\.timeout/],
+    [{ path: '/bin/true', timeout: -1 }, /hooks\.poststart\[0\]\.timeout/],
+  ])('%j is refused before anything is made', (hook, words) => {
+    const place = hookPlace();
+    const ended = ctr('run', '--bundle', bundleWith(place, { poststart: [hook] }, ['/bin/true']), testId());
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(words);
+  });
+});
