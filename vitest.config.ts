@@ -31,6 +31,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           globalSetup: ['test/leftovers.ts'],
+          setupFiles: ['test/worker.ts'],
         },
       },
       {
@@ -42,6 +43,7 @@ export default defineConfig({
           hookTimeout: 300_000,
           fileParallelism: false,
           globalSetup: ['test/leftovers.ts'],
+          setupFiles: ['test/worker.ts'],
         },
       },
     ],

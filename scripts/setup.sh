@@ -6,6 +6,7 @@
 #     scripts/setup.sh [--test]
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/apt.sh
 
 say() { printf '%s\n' "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -18,35 +19,19 @@ case $(uname -m) in
   *) fail "no pinned Node for $(uname -m); x86_64 and aarch64 are supported" ;;
 esac
 
-# Missing Debian packages of a list are installed; without root or apt-get tests skip and say so.
-install_debian() {
-  missing=
-  for package in "$@"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
-  done
-  [ -n "$missing" ] || return 0
-  [ "$(id -u)" = 0 ] || { say "not root, so these stay missing:$missing"; return 0; }
-  command -v apt-get >/dev/null || { say "no apt-get, so these stay missing:$missing"; return 0; }
-  say "apt-get install$missing"
-  export DEBIAN_FRONTEND=noninteractive
-  # shellcheck disable=SC2086
-  set -- $missing
-  apt_install "$@" && return 0
-  apt-get update -qq </dev/null >&2 || say 'apt-get update failed'
-  apt_install "$@" && return 0
-  # One that this release does not have must not keep the others away.
-  for package in "$@"; do apt_install "$package" || say "$package could not be installed"; done
-}
-apt_install() { apt-get install -y -qq --no-install-recommends "$@" </dev/null >.cache/apt.log 2>&1; }
-
 mkdir -p .cache
 install_debian gcc make libc6-dev
 for tool in gcc make npm; do
   command -v "$tool" >/dev/null || fail "$tool is needed and could not be found"
 done
 if [ "${1-}" = --test ]; then
-  # shellcheck disable=SC2046
-  install_debian $(sed 's/#.*//' scripts/debian-packages)
+  engines=scripts/debian-engines
+  if [ -d /run/systemd/system ]; then
+    say "systemd would start the daemons of $engines here, so install them yourself if their tests are to run"
+    engines=
+  fi
+  # shellcheck disable=SC2046,SC2086
+  install_debian $(listed scripts/debian-packages $engines)
 fi
 
 boot=.cache/boot
@@ -71,6 +56,7 @@ if [ ! -d node_modules ] || [ "$(cat .cache/installed 2>/dev/null)" != "$state" 
   }
   printf '%s' "$state" >.cache/installed
 fi
+scripts/link-node.sh
 
 # `./check` builds by itself, and counts it.
 [ "${1-}" = --test ] && exit 0

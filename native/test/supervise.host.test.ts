@@ -26,17 +26,26 @@ const stay = (flags: number, mode: number, ...argv: string[]) => [
   supervise(mode),
 ];
 
+/** Wait until the command has written this. */
+type Written = (text: string) => Promise<void>;
+
 /** Start a plan, wait for its first line, do something, see how it ends. */
-async function during(path: string, act: (pid: number) => Promise<void> | void) {
+async function during(path: string, act: (pid: number, written: Written) => Promise<void> | void) {
   const child = spawn(launcher, ['--plan', path], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   let stdout = '';
   child.stdout.on('data', (data) => {
     stdout += data;
   });
-  await once(child.stdout, 'data');
-  await act(child.pid!);
+  const written: Written = async (text) => {
+    while (!stdout.includes(text) && !child.stdout.readableEnded)
+      await Promise.race([once(child.stdout, 'data'), once(child.stdout, 'end')]);
+  };
+  await written('\n');
+  await act(child.pid!, written);
   const [status, signal] = await ended;
+  // "exit" may come before the last of its output is read
+  if (!child.stdout.readableEnded) await once(child.stdout, 'end');
   return { status, signal, stdout };
 }
 
@@ -85,10 +94,7 @@ describe('signals from elsewhere', () => {
   test('end PID 1 of a namespace though the kernel drops them for it', async () => {
     // bash as PID 1, with default dispositions, runs no traps
     const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 30')]);
-    const end = await during(path, async (pid) => {
-      await setTimeout(100);
-      process.kill(pid, 'SIGTERM');
-    });
+    const end = await during(path, (pid) => void process.kill(pid, 'SIGTERM'));
     expect(end).toMatchObject({ status: null, signal: 'SIGTERM' });
   });
 
@@ -100,11 +106,13 @@ describe('signals from elsewhere', () => {
   test('SIGUSR1, SIGHUP and SIGWINCH too', async () => {
     const script =
       'trap "echo U" USR1; trap "echo W" WINCH; trap "echo H; exit 0" HUP; echo ready; while :; do sleep 0.02; done';
-    const end = await during(plan([stay(0, 0, 'sh', '-c', script)]), async (pid) => {
-      for (const signal of ['SIGUSR1', 'SIGWINCH', 'SIGHUP'] as const) {
-        process.kill(pid, signal);
-        await setTimeout(100);
-      }
+    // A shell runs the traps of signals that wait together in the order of their numbers, HUP first.
+    const end = await during(plan([stay(0, 0, 'sh', '-c', script)]), async (pid, written) => {
+      process.kill(pid, 'SIGUSR1');
+      await written('U\n');
+      process.kill(pid, 'SIGWINCH');
+      await written('W\n');
+      process.kill(pid, 'SIGHUP');
     });
     expect(end).toMatchObject({ status: 0, stdout: 'ready\nU\nW\nH\n' });
   });

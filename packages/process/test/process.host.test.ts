@@ -31,7 +31,7 @@ function inside(line: string, change: (spec: Spec) => void = () => {}, bundle = 
 
 test('environment, limits, umask, session and descriptors are as under runc', () => {
   const line = `env | sort; umask; ulimit -n; ulimit -c; pwd
-    sed -n "s/^\\(Sig[A-Z].*\\|NoNewPrivs.*\\)/\\1/p" /proc/self/status
+    sed -n "s/^\\(Sig[A-Z][a-z].*\\|NoNewPrivs.*\\)/\\1/p" /proc/self/status
     sed 's/.*) . [0-9]* //; s/ .*//' /proc/1/stat; ls /proc/self/fd`;
   const bundle = busyboxBundle(['sort']);
   const spec = shellSpec(line, (s) => {
