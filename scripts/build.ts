@@ -30,7 +30,8 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { packChunk } from '../packages/planner/src/chunks.ts';
+import { packChunk, sharedPrefix } from '../packages/planner/src/chunks.ts';
+import { shared } from '../packages/planner/src/shared.ts';
 import { writeManuals } from './man.ts';
 import { buildStandalone } from './standalone.ts';
 import { tools } from './tools.ts';
@@ -67,12 +68,17 @@ function chunkName(entry: string): string {
   return file === 'index' ? name : `${name}-${file.replaceAll('/', '-')}`;
 }
 
-function splitAtImports(wanted: Map<string, Chunk>): Plugin {
+/**
+ * `first`: whether this is the chunk that holds the shared rooms. What others import of them
+ * is taken from there when they are loaded.
+ */
+function splitAtImports(wanted: Map<string, Chunk>, first: boolean): Plugin {
   return {
     name: 'split-at-dynamic-imports',
     setup(setup) {
       setup.onResolve({ filter: /^(@ctr-tools\/|\.)/ }, async ({ path, kind, resolveDir, pluginData }) => {
         if (pluginData === 'inner' || kind === 'entry-point') return undefined;
+        if (!first && Object.hasOwn(shared, path)) return { path: `${sharedPrefix}${path}`, external: true };
         const { path: entry } = await setup.resolve(path, { kind, resolveDir, pluginData: 'inner' });
         // No module of ours does anything by being imported, so what nobody uses of it can go.
         if (kind !== 'dynamic-import') return entry === '' ? undefined : { path: entry, sideEffects: false };
@@ -120,7 +126,7 @@ async function buildPlanner(): Promise<void> {
   for (const { entry, name } of wanted.values()) {
     const file = `${name}.chunk`;
     made.add(file);
-    const result = await bundle(entry, [splitAtImports(wanted)]);
+    const result = await bundle(entry, [splitAtImports(wanted, name === first.name)]);
     // What was built before stays; the others go on, and the build fails at its end.
     if (!result) process.exitCode = 1;
     else place(join(lib, file), (at) => writeFileSync(at, packChunk(wrapped(result))));

@@ -61,7 +61,7 @@ const hybrid = cgroupFacts(
 const machine = (cgroup: ContainerFacts['cgroup'], more: Partial<ContainerFacts> = {}): ContainerFacts => ({
   cgroup,
   namespaces: { caller: privileged, joins: [], inodes: {}, lastCapability: 40, procInRoot: false },
-  layers: {} as ContainerFacts['layers'],
+  layers: undefined,
   rootfs: rootfsFacts(),
   process: {
     mode: 'oci',
@@ -90,15 +90,8 @@ const machine = (cgroup: ContainerFacts['cgroup'], more: Partial<ContainerFacts>
     identity: {},
     setgroupsDenied: false,
   },
-  label: { apparmor: false, selinux: false, securityfs: false, profiles: undefined },
-  filter: {
-    mode: 'oci',
-    native: 'x86_64',
-    kernel: '6.12.0',
-    profiles: [],
-    privileged: true,
-    state: context.state('creating'),
-  },
+  label: undefined,
+  filter: undefined,
   ...more,
 });
 

@@ -276,25 +276,30 @@ function undoRow(step: PlannedStep, u: AnyUndo): Row {
 export function encode(plan: Plan): Buffer {
   const e = new Encoder();
   const rows = rowsOf(plan);
-  const steps = Buffer.alloc(rows.length * STEP);
+  // Views of one array: Buffer's own methods are compiled anew in every process.
+  const steps = new Uint8Array(rows.length * STEP);
+  const halves = new Uint16Array(steps.buffer);
+  const words = new Uint32Array(steps.buffer);
   for (const [i, row] of rows.entries()) {
-    const at = i * STEP;
     const args = e.arguments(row.op, row.args);
     const hints = e.hints(row.words);
-    steps.writeUInt16LE(ops[row.op].code, at);
-    steps.writeUInt8(row.process, at + 2);
-    steps.writeUInt8(row.undoing ? 1 : 0, at + 3);
-    steps.writeUInt32LE(args.first, at + 4);
-    steps.writeUInt16LE(args.count, at + 8);
-    steps.writeUInt16LE(row.when, at + 10);
-    steps.writeUInt32LE(row.undo, at + 12);
-    steps.writeUInt32LE(e.textCell(row.words.doing), at + 16);
-    steps.writeUInt32LE(hints.first, at + 20);
-    steps.writeUInt16LE(hints.count, at + 24);
-    steps.writeUInt16LE(row.words.exit ?? 0, at + 26);
-    steps.writeUInt32LE(e.ints(row.unless.map(errnoNumber)), at + 28);
-    steps.writeUInt16LE(row.unless.length, at + 32);
-    steps.writeUInt32LE(e.textCell(row.line), at + 36);
+    const byte = i * STEP;
+    const half = byte / 2;
+    const word = byte / 4;
+    halves[half] = ops[row.op].code;
+    steps[byte + 2] = row.process;
+    steps[byte + 3] = row.undoing ? 1 : 0;
+    words[word + 1] = args.first;
+    halves[half + 4] = args.count;
+    halves[half + 5] = row.when;
+    words[word + 3] = row.undo;
+    words[word + 4] = e.textCell(row.words.doing);
+    words[word + 5] = hints.first;
+    halves[half + 12] = hints.count;
+    halves[half + 13] = row.words.exit ?? 0;
+    words[word + 7] = e.ints(row.unless.map(errnoNumber));
+    halves[half + 16] = row.unless.length;
+    words[word + 9] = e.textCell(row.line);
   }
   const { manner } = plan;
   const tool = e.textCell(manner.tool);
@@ -303,8 +308,6 @@ export function encode(plan: Plan): Buffer {
   const cells = e.cellBytes();
   const data = e.dataBytes();
   const stay = plan.steps.some((s) => s.op === 'ask') ? PLAN_STAY : 0;
-  const header = Buffer.alloc(HEADER);
-  header.write(MAGIC, 0, 'latin1');
   const fields = [
     VERSION,
     HEADER + steps.length + cells.length + data.length,
@@ -325,6 +328,8 @@ export function encode(plan: Plan): Buffer {
     stay | (manner.debug ? PLAN_DEBUG : 0),
     origin,
   ];
-  for (const [i, field] of fields.entries()) header.writeUInt32LE(field, 8 + i * 4);
+  const header = new Uint8Array(HEADER);
+  for (let i = 0; i < MAGIC.length; i++) header[i] = MAGIC.charCodeAt(i);
+  new Uint32Array(header.buffer).set(fields, MAGIC.length / 4);
   return Buffer.concat([header, steps, cells, data]);
 }

@@ -6,7 +6,6 @@
  * compiles the source.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { Script } from 'node:vm';
 
 export interface Chunk {
@@ -23,6 +22,10 @@ type Wrapped = (
   dirname: string,
 ) => void;
 
+/** The chunk that holds what all others share, and how they name it (`shared.ts`). */
+export const firstChunk = 'planner.chunk';
+export const sharedPrefix = './shared/';
+
 const HEADER = 8;
 const padded = (length: number): number => Math.ceil(length / 8) * 8;
 
@@ -38,11 +41,11 @@ export function packChunk(source: string, code: Uint8Array = Buffer.alloc(0)): B
 /** What `require` of a chunk's name gives, for the chunks of one directory. `loaded` is told of each. */
 export function chunkLoader(dir: string, loaded?: (chunk: Chunk) => void): (name: string) => unknown {
   const known = new Map<string, { exports: object }>();
-  let builtin: NodeJS.Require | undefined;
   const load = (name: string): unknown => {
-    if (!name.startsWith('./')) {
-      builtin ??= createRequire(`${dir}/`);
-      return builtin(name);
+    if (!name.startsWith('./')) return process.getBuiltinModule(name);
+    if (name.startsWith(sharedPrefix)) {
+      const { shared } = load(`./${firstChunk}`) as { shared: Record<string, unknown> };
+      return shared[name.slice(sharedPrefix.length)];
     }
     const before = known.get(name);
     if (before) return before.exports;

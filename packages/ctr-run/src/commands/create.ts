@@ -4,7 +4,7 @@ import { containerPlan, making } from '../container/make.ts';
 import { type Call, one } from '../subcommand.ts';
 
 /** `ctr-run create [--bundle DIR] ID`: make a container and leave it waiting for `start`. */
-export function run(call: Call): Plan {
+export async function run(call: Call): Promise<Plan> {
   const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, 'create');
   return containerPlan(made, call.host, call.globals, 1);

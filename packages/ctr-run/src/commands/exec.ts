@@ -13,7 +13,7 @@ import { type Call, has, many, one } from '../subcommand.ts';
  * group, and what its config says of user, capabilities, filter and label, as far as the
  * command line does not say otherwise (runc-exec(8)).
  */
-export function run(call: Call): Outcome {
+export function run(call: Call): Promise<Outcome> {
   const [id, ...args] = call.parsed.command ?? [];
   if (id === undefined) throw new UsageError('which container? ctr-run exec [FLAGS] ID COMMAND [ARG...]', 1);
   const record = theRecord(call.globals.root, id);

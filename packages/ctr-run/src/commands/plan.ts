@@ -10,11 +10,11 @@ import { type Call, has, one } from '../subcommand.ts';
  * `ctr-run plan`: what `run` would do, one kernel operation a line, in order; or, with
  * `--output FILE`, as the launcher takes it (`ctr-launcher --plan FILE`). Nothing is done.
  */
-export function run(call: Call): number {
-  const source = sourceOf(call);
+export async function run(call: Call): Promise<number> {
+  const source = await sourceOf(call);
   const course = has(call, 'detach') ? 'detach' : 'foreground';
   const made = making(call, source.spec, source.bundle, source.id, course);
-  const plan = containerPlan(
+  const plan = await containerPlan(
     { ...made, specOnStdin: source.onStdin },
     call.host,
     call.globals,

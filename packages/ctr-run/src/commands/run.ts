@@ -4,8 +4,8 @@ import { sourceOf } from '../container/source.ts';
 import { type Call, has } from '../subcommand.ts';
 
 /** `ctr-run run`: make a container, start it, and stay with it unless told to detach. */
-export function run(call: Call): Plan {
-  const source = sourceOf(call);
+export async function run(call: Call): Promise<Plan> {
+  const source = await sourceOf(call);
   const course = has(call, 'detach') ? 'detach' : 'foreground';
   const made = making(call, source.spec, source.bundle, source.id, course);
   return containerPlan(

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
-import { rootAnnotation } from '@ctr-tools/ufs-mount';
+import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 
 /**
  * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be

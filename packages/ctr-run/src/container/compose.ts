@@ -1,15 +1,13 @@
-import { aaConfine } from '@ctr-tools/aa-confine';
-import { capsDrop } from '@ctr-tools/caps-drop';
-import { cgLimit, cgroupRecord } from '@ctr-tools/cg-limit';
-import type { Host } from '@ctr-tools/cli';
-import { nsEnter } from '@ctr-tools/ns-enter';
-import { serializeJson } from '@ctr-tools/oci';
+import * as capsDrop from '@ctr-tools/caps-drop/container';
+import * as cgLimit from '@ctr-tools/cg-limit/container';
+import type { Host, Tool } from '@ctr-tools/cli';
+import * as nsEnter from '@ctr-tools/ns-enter/container';
+import { type Spec, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, peer, points, slot, step, template } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
-import { seccompLoad } from '@ctr-tools/seccomp-load';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
-import { rootAnnotation, ufsMount } from '@ctr-tools/ufs-mount';
+import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import { groupIn } from './group-path.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
@@ -65,11 +63,25 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
   ];
 }
 
+/** A tool's part of a container that few containers have; its code is loaded only for those. */
+export interface OptionalPart {
+  steps(spec: Spec): AnyStep[];
+}
+
+function optionalPart<O, F>(tool: Tool<O, F>, spec: Spec, host: Host): OptionalPart {
+  const facts = tool.gather(undefined, spec, host);
+  return { steps: (of) => tool.steps(of, facts) };
+}
+
+/** Whether the spec names a security label for the process or its mounts. */
+const hasLabel = ({ process, linux }: Spec): boolean =>
+  Boolean(process?.apparmorProfile || process?.selinuxLabel || linux?.mountLabel);
+
 /**
  * What every tool needs to know of the machine for one container: the impure half.
  * Throws a `Failure` for what cannot be made here.
  */
-export function gatherContainer({ spec, context, course }: Making, host: Host) {
+export async function gatherContainer({ spec, context, course }: Making, host: Host) {
   const within: Host = { ...host, container: context };
   const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
   const cgroup = cgLimit.gather(undefined, spec, within);
@@ -77,16 +89,29 @@ export function gatherContainer({ spec, context, course }: Making, host: Host) {
   return {
     cgroup,
     namespaces: nsEnter.gather(undefined, spec, within),
-    layers: ufsMount.gather(undefined, spec, within),
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
     capabilities: capsDrop.gather(undefined, spec, within),
-    label: aaConfine.gather(undefined, spec, within),
-    filter: seccompLoad.gather(undefined, spec, within),
+    layers: rootSlotFilled
+      ? optionalPart((await import('@ctr-tools/ufs-mount')).ufsMount, spec, within)
+      : undefined,
+    ...(await gatherConfinement(spec, within)),
   };
 }
 
-export type ContainerFacts = ReturnType<typeof gatherContainer>;
+/** The security modules' and the filter's part, where the spec has one. */
+export async function gatherConfinement(spec: Spec, host: Host) {
+  return {
+    label: hasLabel(spec)
+      ? optionalPart((await import('@ctr-tools/aa-confine')).aaConfine, spec, host)
+      : undefined,
+    filter: spec.linux?.seccomp
+      ? optionalPart((await import('@ctr-tools/seccomp-load')).seccompLoad, spec, host)
+      : undefined,
+  };
+}
+
+export type ContainerFacts = Awaited<ReturnType<typeof gatherContainer>>;
 
 /**
  * All steps of a container: everybody's part of its spec and the lifecycle around them.
@@ -94,7 +119,7 @@ export type ContainerFacts = ReturnType<typeof gatherContainer>;
  */
 export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[] {
   const { spec, context } = making;
-  const cgroup = cgroupRecord(facts.cgroup);
+  const cgroup = cgLimit.cgroupRecord(facts.cgroup);
   const recorded: Making = { ...making, ...(cgroup && { cgroup }) };
   return [
     ...poststopCarriers(spec, context.state, lifetime(making)),
@@ -107,11 +132,11 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
     ...insideHooks(making),
     // Its root phase begins with cutting the mounts off from the host's; only then are layers mounted.
     ...rootfsSteps(spec, facts.rootfs),
-    ...ufsMount.steps(spec, facts.layers),
+    ...(facts.layers?.steps(spec) ?? []),
     ...processSteps(spec, facts.process),
     ...capsDrop.steps(spec, facts.capabilities),
-    ...aaConfine.steps(spec, facts.label),
-    ...seccompLoad.steps(spec, facts.filter),
+    ...(facts.label?.steps(spec) ?? []),
+    ...(facts.filter?.steps(spec) ?? []),
     ...recordReady(recorded),
     ...stayOrGo(recorded),
   ];

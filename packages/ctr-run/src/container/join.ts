@@ -1,17 +1,16 @@
 import { resolve } from 'node:path';
-import { aaConfine } from '@ctr-tools/aa-confine';
-import { capsDrop } from '@ctr-tools/caps-drop';
+import * as capsDrop from '@ctr-tools/caps-drop/container';
 import { type ContainerContext, Failure, type Host, type Outcome } from '@ctr-tools/cli';
-import { nsEnter } from '@ctr-tools/ns-enter';
+import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
-import { seccompLoad } from '@ctr-tools/seccomp-load';
 import { O } from '@ctr-tools/sys/constants';
 import { matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
+import { gatherConfinement } from './compose.ts';
 import { type Handover, handOver, leave } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
@@ -38,17 +37,18 @@ export function joiningSpec(record: Found, config: Spec, process: Process): Spec
 }
 
 /** The plan of `exec`: join, become the process; stay with it unless told to detach. */
-export function execPlan(call: Call, record: Found, config: Spec, process: Process): Outcome {
+export async function execPlan(call: Call, record: Found, config: Spec, process: Process): Promise<Outcome> {
   const spec = joiningSpec(record, config, process);
   const host: Host = { ...call.host, container: contextOf(call, record) };
   const handover = handoverOf(call, process);
+  const { label, filter } = await gatherConfinement(spec, host);
   const steps = withClone([
     ...groupSteps(record, many(call, 'cgroup')),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
     ...processSteps(spec, gatherProcess(spec, host, { exec: true })),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
-    ...aaConfine.steps(spec, aaConfine.gather(undefined, spec, host)),
-    ...seccompLoad.steps(spec, seccompLoad.gather(undefined, spec, host)),
+    ...(label?.steps(spec) ?? []),
+    ...(filter?.steps(spec) ?? []),
     ...handOver(handover, record.id, []),
     step('running', 'await_exec', { process: peer }, 'start the command', { side: 'host' }),
     has(call, 'detach') ? leave() : stay(),

@@ -92,6 +92,6 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 }
 
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
-export function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Plan {
-  return compile([containerSteps(made, gatherContainer(made, host))], mannerOf(globals, exit));
+export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
+  return compile([containerSteps(made, await gatherContainer(made, host))], mannerOf(globals, exit));
 }

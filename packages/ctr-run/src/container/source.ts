@@ -4,7 +4,6 @@ import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type Call, has, one } from '../subcommand.ts';
 import { checkSpec, readBundle } from './bundle.ts';
 import { madeUpId } from './make.ts';
-import { peoplesSpec } from './people.ts';
 
 /** Where a container's spec came from, and what that says of the rest. */
 export interface Source {
@@ -21,7 +20,7 @@ export interface Source {
  * Exactly one source: `--bundle DIR` with an ID operand as runc has it; or `--rootfs`,
  * `--image`, or `-` for a spec on stdin, whose first operand begins the command.
  */
-export function sourceOf(call: Call): Source {
+export async function sourceOf(call: Call): Promise<Source> {
   const words = call.parsed.command ?? call.parsed.operands;
   const rooted = ['rootfs', 'image'].filter((flag) => has(call, flag));
   const onStdin = rooted.length === 0 && words[0] === '-';
@@ -32,7 +31,7 @@ export function sourceOf(call: Call): Source {
     const id = one(call, 'id') ?? madeUpId();
     const bundle = call.host.cwd;
     return {
-      spec: checkSpec(peoplesSpec(call, id), 'the command line', bundle),
+      spec: checkSpec((await import('./people.ts')).peoplesSpec(call, id), 'the command line', bundle),
       bundle,
       id,
       onStdin: false,
