@@ -3,6 +3,7 @@
  * own, as root and as anybody. Exits 0 where every test passed, 1 where one failed or was
  * run neither here nor there, 125 where a machine could not be had.
  */
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { endAll, endOnSignals } from './src/child.ts';
 import { report, VmError } from './src/errors.ts';
@@ -10,7 +11,7 @@ import { hostRun } from './src/host.ts';
 import type { User } from './src/machine.ts';
 import { type Boot, boots } from './src/qemu.ts';
 import { renderReport } from './src/report.ts';
-import { count } from './src/results.ts';
+import { nowhere, sumUp } from './src/results.ts';
 import { runSuite, type Via } from './src/suite.ts';
 import { vagrantLacks } from './src/vagrant.ts';
 
@@ -21,6 +22,7 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --user root|vagrant     only as this user
   --boot-limit SECONDS    until a machine must answer (300)
   --test-limit SECONDS    until one user's tests must have ended (1080)
+  --counts FILE           write passed, failed, skipped and reasons there, as JSON
   --help
 `;
 
@@ -36,20 +38,27 @@ try {
   }
   const boot = oneOf('--boot', boots, values.boot);
   const user = oneOf('--user', users, values.user);
+  const limits = {
+    bootLimit: seconds('--boot-limit', values['boot-limit'], 300),
+    testLimit: seconds('--test-limit', values['test-limit'], 1080),
+  };
   const via = chooseVia(oneOf('--via', ['vagrant', 'qemu'] as const, values.via), boot);
   const runs = await runSuite({
     via,
     boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
     users: user ? [user] : users,
     vitest: positionals,
-    bootLimit: seconds('--boot-limit', values['boot-limit'], 300),
-    testLimit: seconds('--test-limit', values['test-limit'], 1080),
+    ...limits,
     say,
   });
   const host = hostRun();
   const all = host ? [host, ...runs] : runs;
   process.stdout.write(`${renderReport(all).join('\n')}\n`);
-  process.exitCode = runs.some((run) => count(run).failed > 0) ? 1 : 0;
+  // Only a whole run can say that a test is run nowhere.
+  const whole = host !== undefined && positionals.length === 0 && !boot && !user;
+  const counts = sumUp(runs, whole ? nowhere(all) : []);
+  if (values.counts) writeFileSync(values.counts, JSON.stringify(counts));
+  process.exitCode = counts.failed > 0 ? 1 : 0;
 } catch (error) {
   await endAll();
   report('test:vm', error);
@@ -102,6 +111,7 @@ function parse() {
         user: { type: 'string' },
         'boot-limit': { type: 'string' },
         'test-limit': { type: 'string' },
+        counts: { type: 'string' },
         help: { type: 'boolean' },
       },
     });

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { lock, makeDir, needSpace } from './cache.ts';
-import { must, need } from './child.ts';
+import { atEnd, must, need } from './child.ts';
 import { type Definition, hashOf, type Kernel, kernels } from './definition.ts';
 import { VmError } from './errors.ts';
 
@@ -89,13 +89,13 @@ async function build(definition: Definition, cache: string, say: (text: string) 
   const box = boxAt(cache, hashOf(definition));
   const work = join(cache, 'boxes', `.${box.hash}`);
   mkdirSync(work);
+  const forget = atEnd(() => rmSync(work, { recursive: true, force: true }));
   try {
     await fill(definition, work, say);
     rmSync(box.dir, { recursive: true, force: true });
     renameSync(work, box.dir);
-  } catch (error) {
-    rmSync(work, { recursive: true, force: true });
-    throw error;
+  } finally {
+    await forget();
   }
   return box;
 }
@@ -106,11 +106,15 @@ async function fill(definition: Definition, work: string, say: (text: string) =>
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch), TMPDIR: work };
 
   say(`Debian ${suite} with ${definition.packages.length} packages from ${mirror}`);
-  await must('making the root file system', 'mmdebstrap', bootstrapArgs(definition, archive), {
-    env,
-    timeout: LIMIT,
-    deathSignal: 'TERM',
-  });
+  // As root everything that mmdebstrap starts is in a PID namespace, and ends with it: on a
+  // signal it ends only itself. Without root it makes such a namespace by itself.
+  const alone = ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
+  const [file, ...args] = [
+    ...(process.geteuid?.() === 0 ? alone : []),
+    'mmdebstrap',
+    ...bootstrapArgs(definition, archive),
+  ];
+  await must('making the root file system', file!, args, { env, timeout: LIMIT });
 
   // The box's own mke2fs makes its image: it reads an archive, so owners need no root here,
   // and it honours SOURCE_DATE_EPOCH, which older releases' do not (both since 1.47.1).

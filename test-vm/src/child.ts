@@ -4,12 +4,14 @@
  * script leaves a QEMU behind.
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { VmError } from './errors.ts';
 
 /** Where a command lies in PATH, or undefined. */
 export function findCommand(name: string, path = process.env.PATH ?? ''): string | undefined {
+  if (name.includes('/')) return existsSync(name) ? name : undefined;
   for (const dir of `${path}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter)) {
     const file = join(dir, name);
     try {
@@ -75,23 +77,29 @@ export interface RunOptions extends SpawnOptions {
   /** Milliseconds until it is killed; without end if absent. */
   timeout?: number;
   deathSignal?: 'TERM' | 'KILL';
-  /** Both its outputs go to where ours go. */
-  inherit?: boolean;
+  /** Both its outputs go here instead, line by line. */
+  each?: (line: string) => void;
 }
 
 /** Run a program to its end. */
 export async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { input, timeout, inherit, ...rest } = options;
-  const out = inherit ? 'inherit' : 'pipe';
-  const child = start(file, args, { ...rest, stdio: [input === undefined ? 'ignore' : 'pipe', out, out] });
+  const { input, timeout, each, ...rest } = options;
+  const child = start(file, args, {
+    ...rest,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
+  if (each) {
+    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', each);
+  } else {
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+  }
   // Who does not read to the end says why by its exit status.
   child.stdin?.on('error', () => {});
   if (typeof input === 'string') child.stdin!.end(input);
@@ -136,12 +144,8 @@ export function atEnd(farewell: () => Promise<void> | void): () => Promise<void>
   };
 }
 
-/** End everything that was started, newest first. */
+/** End everything that was started, then do what was left to do, newest first. */
 export async function endAll(): Promise<void> {
-  for (const farewell of [...farewells].reverse()) {
-    farewells.delete(farewell);
-    await farewell();
-  }
   await Promise.all(
     [...running].map(async (child) => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
@@ -151,6 +155,10 @@ export async function endAll(): Promise<void> {
       clearTimeout(timer);
     }),
   );
+  for (const farewell of [...farewells].reverse()) {
+    farewells.delete(farewell);
+    await farewell();
+  }
 }
 
 /** On Ctrl-C, hang-up and termination: end what runs, then die of the same signal. */

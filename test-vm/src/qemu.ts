@@ -14,7 +14,7 @@ export const kernelOf: Record<Boot, Kernel> = { unified: '6.12', hybrid: '6.1' }
 
 export type Accel = 'kvm' | 'tcg';
 
-const emulator = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+export const emulator = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 const console = process.arch === 'arm64' ? 'ttyAMA0' : 'ttyS0';
 
 /**

@@ -133,3 +133,37 @@ export function count(run: Run): Counts {
   const of = (status: Status): number => run.tests.filter((test) => test.status === status).length;
   return { passed: of('passed'), failed: of('failed') + run.trouble.length, skipped: of('skipped') };
 }
+
+/** Runs of the same name are parts of one. */
+export function mergeShards(runs: readonly Run[]): Run[] {
+  const merged = new Map<string, Run>();
+  for (const run of runs) {
+    const sofar = merged.get(run.name);
+    merged.set(run.name, {
+      name: run.name,
+      tests: [...(sofar?.tests ?? []), ...run.tests],
+      trouble: [...(sofar?.trouble ?? []), ...run.trouble],
+      // They ran beside each other.
+      seconds: Math.max(sofar?.seconds ?? 0, run.seconds ?? 0),
+    });
+  }
+  return [...merged.values()];
+}
+
+/** All runs as one count; what was run nowhere counts as failed. */
+export function sumUp(
+  runs: readonly Run[],
+  missing: readonly { test: string; reasons: string[] }[],
+): Counts & { reasons: string[] } {
+  const sum = { passed: 0, failed: missing.length, skipped: 0, reasons: [] as string[] };
+  for (const run of runs) {
+    const { passed, failed, skipped } = count(run);
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+    for (const test of run.tests) {
+      if (test.status === 'skipped') sum.reasons.push(`${run.name}: ${keyOf(test)}: ${test.reason}`);
+    }
+  }
+  return sum;
+}

@@ -14,31 +14,31 @@ const options: MachineOptions = {
 };
 
 /** The word after a flag. */
-const valueOf = (args: readonly string[], flag: string): string => args[args.indexOf(flag) + 1]!;
+const wordAfter = (args: readonly string[], flag: string): string => args[args.indexOf(flag) + 1]!;
 
 describe('the arguments of QEMU', () => {
   test('each boot has its kernel and its words', () => {
     const unified = qemuArgs(options);
-    expect(valueOf(unified, '-kernel')).toBe('/box/vmlinuz-6.12');
-    expect(valueOf(unified, '-append')).not.toContain('unified_cgroup_hierarchy');
+    expect(wordAfter(unified, '-kernel')).toBe('/box/vmlinuz-6.12');
+    expect(wordAfter(unified, '-append')).not.toContain('unified_cgroup_hierarchy');
     const hybrid = qemuArgs({ ...options, boot: 'hybrid' });
-    expect(valueOf(hybrid, '-kernel')).toBe('/box/vmlinuz-6.1');
-    expect(valueOf(hybrid, '-initrd')).toBe('/box/initrd-6.1');
-    expect(valueOf(hybrid, '-append')).toContain('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1');
+    expect(wordAfter(hybrid, '-kernel')).toBe('/box/vmlinuz-6.1');
+    expect(wordAfter(hybrid, '-initrd')).toBe('/box/initrd-6.1');
+    expect(wordAfter(hybrid, '-append')).toContain('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1');
   });
 
   test('commas in paths are no separators', () => {
-    expect(valueOf(qemuArgs(options), '-drive')).toContain('file=/run/a,,b/overlay.qcow2,format=qcow2');
+    expect(wordAfter(qemuArgs(options), '-drive')).toContain('file=/run/a,,b/overlay.qcow2,format=qcow2');
   });
 
   test('the network is the loopback address alone', () => {
-    expect(valueOf(qemuArgs(options), '-netdev')).toBe(
+    expect(wordAfter(qemuArgs(options), '-netdev')).toBe(
       'user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22',
     );
   });
 
   test('the key gets in as a credential, for both users, and nobody else can log in', () => {
-    const words = valueOf(qemuArgs(options), '-smbios').split('tmpfiles.extra=')[1]!;
+    const words = wordAfter(qemuArgs(options), '-smbios').split('tmpfiles.extra=')[1]!;
     const lines = Buffer.from(words, 'base64').toString().trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     for (const home of ['/root', '/home/vagrant']) {
@@ -48,8 +48,8 @@ describe('the arguments of QEMU', () => {
   });
 
   test('KVM has the CPU of the host, emulation all that it can', () => {
-    expect(valueOf(qemuArgs({ ...options, accel: 'kvm' }), '-cpu')).toBe('host');
-    expect(valueOf(qemuArgs(options), '-accel')).toContain('tcg');
+    expect(wordAfter(qemuArgs({ ...options, accel: 'kvm' }), '-cpu')).toBe('host');
+    expect(wordAfter(qemuArgs(options), '-accel')).toContain('tcg');
   });
 
   test('a second disk is not to be written', () => {
