@@ -165,6 +165,17 @@ void seal(const struct start *start, char **argv);
 /* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
+/* --- limits.c: the caller's limits, where the launcher's own business would fall under them */
+
+/* Raise what would stop us from writing our memfds and starting the planner. */
+void limits_lift(void);
+/* The same as the caller gave them. */
+void limits_restore(void);
+/* In the planner's process before its exec: system calls alone. */
+void limits_of_planner(void);
+/* A hint for a planner that was killed, or "". */
+const char *limits_too_low(void);
+
 /* --- sys.c */
 
 /* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */

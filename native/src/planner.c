@@ -109,6 +109,10 @@ static char **environment(void) {
 static _Noreturn void planner_child(char **argv, char **env, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
+  limits_of_planner();
+  /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
+  request = fcntl(request, F_DUPFD, 5);
+  socket = fcntl(socket, F_DUPFD, 5);
   if (dup2(request, 3) == 3 && dup2(socket, 4) == 4) {
     if (syscall(SYS_close_range, 5, ~0u, 0) < 0)
       for (int fd = 5; fd < 65536; fd++) close(fd);
@@ -128,6 +132,7 @@ void planner_start(struct start *start, int argc, char **argv) {
   char *launcher = own_path(&owner), *node, *planner;
   find(launcher, owner, &node, &planner);
   for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
+  limits_lift();
   int request = request_make(argc, argv, launcher), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     die(125, "make the planner's socket: %s", strerror(errno));
@@ -135,6 +140,9 @@ void planner_start(struct start *start, int argc, char **argv) {
   int theirs = high_fd(ends[1]);
   char *command[] = {node, planner, NULL};
   start->planner = spawn(command, environment(), request, theirs);
+  int error = errno;
+  limits_restore();
+  errno = error;
   if (start->planner < 0) die(125, "start the planner: %s", strerror(errno));
   close(request);
   close(theirs);
@@ -161,7 +169,7 @@ static _Noreturn void end_as_planner(struct start *start) {
   /* What a person or a closed pipe ended needs no explanation. */
   if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGPIPE || signal == SIGQUIT)
     die_by_signal(signal);
-  die(125, "the planner was killed by %s before it had a plan", signal_name(signal));
+  die(125, "the planner was killed by %s before it had a plan%s", signal_name(signal), limits_too_low());
 }
 
 static bool read_plan(int fd, void *to, size_t length) {

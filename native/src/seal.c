@@ -100,11 +100,18 @@ void seal(const struct start *s, char **argv) {
   memcpy(told + 2, argv, (count + 1) * sizeof *told);
   if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
   if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
+  limits_lift();
   int fd = in_memory();
+  limits_restore();
   become(fd, told);
   int error = fd < 0 ? -fd : errno;
   static const char *const places[] = {"/run", "/dev/shm", "/tmp", "/var/tmp", "."};
-  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) become(nameless(places[i]), told);
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+    limits_lift();
+    fd = nameless(places[i]);
+    limits_restore();
+    become(fd, told);
+  }
   die(125, "make a sealed copy of the launcher: %s; it needs /proc, and memfd_create or a directory for "
            "temporary files that is not mounted noexec", strerror(error));
 }
