@@ -8,6 +8,7 @@ import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
+import { withNotifySocket } from './notify.ts';
 import { childPid, stateJson } from './state-json.ts';
 
 /**
@@ -50,7 +51,7 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
   const pidfdSocket = path('pidfd-socket');
   checkTerminal(spec, course, consoleSocket);
   return {
-    spec,
+    spec: withNotifySocket(spec, host),
     context,
     course,
     root: globals.root,
