@@ -27,8 +27,9 @@ export default defineConfig({
           name: 'host',
           include: everywhere.map((at) => `${at}/*.host.test.ts`),
           exclude: ['**/node_modules/**'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          // Each program that a test runs has a limit of its own; this is for machines that are very busy.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           fileParallelism: false,
           globalSetup: ['test/leftovers.ts'],
           setupFiles: ['test/worker.ts'],

@@ -121,3 +121,19 @@ export function ctrLeaving(...argv: string[]): Ended {
   const text = readFileSync(out, 'utf8');
   return { status, signal, stdout: '', stderr: text };
 }
+
+/**
+ * What a container of this bundle and ID has on the machine: mounts with either in them, its
+ * groups, its state. Whatever else there is belongs to others, who come and go meanwhile.
+ */
+export function tracesOf(bundle: string, id: string): string[] {
+  // An ID that is refused for its characters names nothing.
+  const known = /^\w[\w.-]*$/.test(id);
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(bundle) || (known && line.includes(id)));
+  if (!known) return mounts;
+  const groups = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `*${id}`], { encoding: 'utf8' });
+  const state = `/run/ctr-run/${id}`;
+  return [...mounts, ...groups.stdout.split('\n').filter(Boolean), ...(existsSync(state) ? [state] : [])];
+}
