@@ -153,6 +153,12 @@ int open_proc(const char *path, int flags);
 /* --- small things, sys.c */
 
 uint64_t now_ns(void);
+/*
+ * Start time of a process in clock ticks after boot (proc_pid_stat(5), field 22); 0, -ESRCH where
+ * it has gone, or another -errno. Read from the caller's own /proc, as the planner does: it decides
+ * nothing inside a container, and a procfs of our own costs more to take down than all the rest.
+ */
+int start_time_of(int64_t pid, int64_t *ticks);
 ssize_t write_all(int fd, const void *data, size_t length); /* 0 or -errno */
 const char *errno_name(int error);                          /* "ENOENT" */
 

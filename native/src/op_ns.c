@@ -224,17 +224,8 @@ int op_socket_netns(struct run *run, const struct step *step) {
  * down waits for an RCU grace period, which is as long as the whole rest of joining.
  */
 int op_same_process(struct run *run, const struct step *step) {
-  char path[40], text[1024];
-  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)arg_int(run, step, 0));
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? -ESRCH : -errno;
-  long n = AGAIN(read(fd, text, sizeof text - 1));
-  close(fd);
-  if (n < 0) return (int)n;
-  text[n] = 0;
-  /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
-  char *at = strrchr(text, ')');
-  for (unsigned field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
-  if (!at) return -EPROTO;
-  return strtoll(at + 1, NULL, 10) == arg_int(run, step, 1) ? 0 : -ESRCH;
+  int64_t ticks;
+  int result = start_time_of(arg_int(run, step, 0), &ticks);
+  if (result < 0) return result;
+  return ticks == arg_int(run, step, 1) ? 0 : -ESRCH;
 }

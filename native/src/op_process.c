@@ -58,20 +58,10 @@ int op_elapsed(struct run *run, const struct step *step) {
 }
 
 int op_start_time(struct run *run, const struct step *step) {
-  char path[40], stat[1024];
-  snprintf(path, sizeof path, "%lld/stat", (long long)arg_int(run, step, 0));
-  int fd = open_proc(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fd;
-  ssize_t n = read(fd, stat, sizeof stat - 1);
-  int error = errno;
-  close(fd);
-  if (n < 0) return -error;
-  stat[n] = 0;
-  /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
-  char *at = strrchr(stat, ')');
-  for (unsigned field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
-  if (!at) return -EPROTO;
-  out_int(run, step, 1, strtoll(at + 1, NULL, 10));
+  int64_t ticks;
+  int result = start_time_of(arg_int(run, step, 0), &ticks);
+  if (result < 0) return result;
+  out_int(run, step, 1, ticks);
   return 0;
 }
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,4 +89,22 @@ const char *signal_name(int signal) {
   static char number[24];
   snprintf(number, sizeof number, "signal %d", signal);
   return number;
+}
+
+int start_time_of(int64_t pid, int64_t *ticks) {
+  char path[40], text[1024];
+  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? -ESRCH : -errno;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  int error = errno;
+  close(fd);
+  if (n < 0) return -error;
+  text[n] = 0;
+  /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
+  char *at = strrchr(text, ')');
+  for (unsigned field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
+  if (!at) return -EPROTO;
+  *ticks = strtoll(at + 1, NULL, 10);
+  return 0;
 }
