@@ -2,6 +2,7 @@
  * An overlay (overlayfs.rst). The layers go to the kernel as descriptors (Linux 6.13), else one
  * by one as paths (`lowerdir+`, Linux 6.5), else as one string by overlay_old.c.
  */
+#include "layer.h"
 #include "overlay.h"
 
 #include <string.h>
@@ -69,6 +70,22 @@ static int overlay_new(struct run *run, const struct overlay *o) {
   return rc;
 }
 
+int overlay_mount(struct run *run, const struct overlay *o) {
+  int mount = overlay_new(run, o);
+  int rc = mount;
+  if (mount == -ENOSYS || mount == -E2BIG || mount == -EPERM) {
+    run->detail[0] = '\0';
+    rc = mount = overlay_old(run, o);
+  } else if (mount >= 0 && *o->target) {
+    int target = open_inside(AT_ROOT_NONE, o->target, O_PATH | O_DIRECTORY);
+    rc = target < 0 ? target : mount_attach(mount, target);
+    close_fd(target);
+  }
+  if (rc >= 0) return mount;
+  close_fd(mount);
+  return rc;
+}
+
 int op_overlay(struct run *run, const struct step *step) {
   struct overlay o = {.target = arg_text(run, step, 0),
                       .upper = arg_text(run, step, 2),
@@ -76,20 +93,8 @@ int op_overlay(struct run *run, const struct step *step) {
                       .attr = (uint64_t)arg_int(run, step, 4)};
   o.lower = arg_list(run, step, 1, &o.lowers);
   o.options = arg_list(run, step, 5, &o.noptions);
-  int mount = overlay_new(run, &o);
-  int rc = mount;
-  if (mount == -ENOSYS || mount == -E2BIG || mount == -EPERM) {
-    run->detail[0] = '\0';
-    rc = mount = overlay_old(run, &o);
-  } else if (mount >= 0 && *o.target) {
-    int target = open_inside(AT_ROOT_NONE, o.target, O_PATH | O_DIRECTORY);
-    rc = target < 0 ? target : mount_attach(mount, target);
-    close_fd(target);
-  }
-  if (rc < 0) {
-    close_fd(mount);
-    return rc;
-  }
+  int mount = overlay_mount(run, &o);
+  if (mount < 0) return mount;
   out_int(run, step, 6, mount);
   return 0;
 }

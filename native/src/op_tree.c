@@ -1,6 +1,6 @@
 /* rm -r by descriptors. */
 #include "kernel.h"
-#include "launcher.h"
+#include "layer.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -85,8 +85,7 @@ static int empty(struct run *run, int dir, const struct place *top, char *path, 
   return rc;
 }
 
-int op_remove_tree(struct run *run, const struct step *step) {
-  const char *given = arg_text(run, step, 0);
+int remove_tree(struct run *run, const char *given) {
   char path[PATH_MAX];
   size_t length = strlen(given);
   if (length >= sizeof path) return -ENAMETOOLONG;
@@ -107,3 +106,5 @@ int op_remove_tree(struct run *run, const struct step *step) {
   close_fd((int)dir);
   return rc;
 }
+
+int op_remove_tree(struct run *run, const struct step *step) { return remove_tree(run, arg_text(run, step, 0)); }

@@ -129,6 +129,13 @@
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
   X(NETDEV_RETURN, netdev_return, 167, "itt") \
   X(SAME_PROCESS, same_process, 168, "ii") \
+  X(LAYERS, layers, 180, "illlnlliio") \
+  X(COPY_ATTR, copy_attr, 181, "tt") \
+  X(LOCK_SHARED, lock_shared, 182, "i") \
+  X(COPY_TREE, copy_tree, 183, "tt") \
+  X(SUBVOLUME, subvolume, 184, "tt") \
+  X(REMOVE_SUBVOLUME, remove_subvolume, 185, "t") \
+  X(TRY_LOCK, try_lock, 186, "i") \
   X(REPORT_TO, report_to, 190, "i") \
   X(AWAIT_READER, await_reader, 191, "it")
 

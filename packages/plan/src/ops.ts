@@ -375,6 +375,42 @@ export const ops = {
    * Read from this process's own /proc: for who looked there before, and not for a container's.
    */
   same_process: op(168, { pid: 'int', ticks: 'int' }),
+
+  // --- layers of images ---------------------------------------------------------------------
+  /**
+   * Have layers in the store: each archive is verified, decompressed and applied into its
+   * directory `targets` (a tree and a file `info`), which is there whole or not there. `kind` 0:
+   * each by itself with overlay's marks, several at once, and a link to each in `chains`; 1: the
+   * same with marks as `user.*`; 2: each upon a copy of the one before; 3: upon a btrfs snapshot.
+   * `where` has offset, size and compression (0 none, 1 gzip, 2 by its first bytes) of each.
+   * Empty texts in `digests` (of the blob) and `diffs` (of the archive in it) verify nothing.
+   * `squash` 1: not root, so everything belongs to us. `columns`: width of the terminal on 2
+   * for a bar, or 0. `top`: the directory whose owner, mode and times the root has.
+   */
+  layers: op(180, {
+    kind: 'int',
+    targets: 'list',
+    chains: 'list',
+    archives: 'list',
+    where: 'ints',
+    digests: 'list',
+    diffs: 'list',
+    squash: 'int',
+    columns: 'int',
+    top: 'out',
+  }),
+  /** Give a directory the owner, mode, times and attributes of another. */
+  copy_attr: op(181, { from: 'text', to: 'text' }),
+  /** flock(2) shared of a descriptor. */
+  lock_shared: op(182, { fd: 'int' }),
+  /** Copy everything in a directory into another, with reflinks where the filesystem has them. */
+  copy_tree: op(183, { from: 'text', to: 'text' }),
+  /** Make a btrfs subvolume: an empty one, or a snapshot of the subvolume `of`. */
+  subvolume: op(184, { path: 'text', of: 'text' }),
+  /** Delete a btrfs subvolume, or rm -r what is none. What is not there is no failure. */
+  remove_subvolume: op(185, { path: 'text' }),
+  /** flock(2) exclusive of a descriptor, without waiting: EAGAIN where it is in use. */
+  try_lock: op(186, { fd: 'int' }),
   // --- a container that was let go --------------------------------------------------------
   /** From here on the words of a failure of this process go to `fd` too, once nobody of its plan is left to hear them. */
   report_to: op(190, { fd: 'int' }),

@@ -1,61 +1,46 @@
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import { slot, template } from '@ctr-tools/plan';
-import { readMountinfo } from '@ctr-tools/sys/proc';
-import { hostRootMounts } from './host-root.ts';
 import type { UfsOptions } from './options.ts';
-import type { OverlayFacts, OverlayPart } from './overlay-steps.ts';
 import { type RootRequest, rootRequest } from './root-annotation.ts';
+import { gatherRoot, type RootFacts } from './root-facts.ts';
 
 export interface UfsFacts {
-  /** Absent where the spec asks for no root of layers. */
-  overlay?: OverlayFacts;
-  /** Where the scratch directory comes from: the container's own, or a new one. */
-  scratch: 'container' | 'new';
+  /** Absent where no root of layers is asked for. */
+  root?: RootFacts;
+  /** The container's own directory, in which its root is mounted; absent: a command is run. */
+  container?: string;
 }
 
-/** Read what mounting needs: the mounts of the host, and whether the layers are there. */
+/** Read what mounting needs: the sources, the store, the machine's abilities. */
 export function gatherUfs(options: UfsOptions | undefined, spec: Spec, host: Host): UfsFacts {
-  const container = host.container;
-  const scratch = container ? 'container' : 'new';
-  const request = rootRequest(spec) ?? (options && requestOf(options));
-  if (!request || request.sources.length === 0) return { scratch };
-  const overlay: OverlayFacts = {
-    parts: partsOf(request, container?.bundle ?? host.cwd),
-    readOnly: request.readOnly ?? false,
-    inUserNamespace: spec.linux?.namespaces?.some((ns) => ns.type === 'user') ?? false,
-    scratch: container ? `${container.directory}/root` : template`${slot('scratch')}`,
+  const { container } = host;
+  const request = rootRequest(spec) ?? (options && requestOf(options, host));
+  const place = container ? { container: `${container.directory}/root` } : {};
+  if (!request || request.sources.length === 0) return place;
+  const userNamespace = spec.linux?.namespaces?.some((ns) => ns.type === 'user') ?? false;
+  const root = gatherRoot(request, host, container?.bundle ?? host.cwd, userNamespace);
+  if (container && root.driver.name !== 'overlay')
+    throw new Failure(
+      `a container's root is mounted by the driver overlay; for ${root.driver.name} mount it beforehand: ufs-mount --driver ${root.driver.name} --target DIR`,
+    );
+  return { ...place, root };
+}
+
+/** What the options ask, with paths that no longer depend on where we are. */
+export function requestOf(options: UfsOptions, host: Pick<Host, 'cwd'>): RootRequest {
+  const { sources, temp, readOnly, upper, driver } = options;
+  return {
+    sources: sources.map((source) => absolute(source, host.cwd)),
+    ...(temp && { temp }),
+    ...(readOnly && { readOnly }),
+    ...(upper !== undefined && { upper: resolve(host.cwd, upper) }),
+    ...(driver !== undefined && { driver }),
   };
-  return { overlay, scratch };
 }
 
-export const requestOf = ({ sources, temp, readOnly, upper }: UfsOptions): RootRequest => ({
-  sources,
-  ...(temp && { temp }),
-  ...(readOnly && { readOnly }),
-  ...(upper !== undefined && { upper }),
-});
-
-function partsOf(request: RootRequest, relativeTo: string): OverlayPart[] {
-  const { sources, upper } = request;
-  const kept = upper === undefined ? undefined : { upper: `${upper}/upper`, work: `${upper}/work` };
-  if (sources.includes('host')) {
-    if (sources.length > 1) throw new Failure('"host" is a whole root; it cannot be one layer among others');
-    if (kept)
-      throw new Failure(
-        'the changes of a root made from "host" cannot be kept: it is several file systems; use --temp',
-      );
-    return hostRootMounts(readMountinfo()).map((at) => ({ at, lower: [at] }));
-  }
-  const lower = sources.map((source) => layerDirectory(resolve(relativeTo, source), source)).toReversed();
-  return [{ at: '/', lower, ...(kept && { upper: kept }) }];
-}
-
-function layerDirectory(path: string, source: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) throw new Failure(`no layer ${source}: there is no directory ${path}`);
-  if (!found.isDirectory()) throw new Failure(`${source} is not a directory`);
-  return path;
+function absolute(source: string, cwd: string): string {
+  if (source === 'host') return source;
+  const [, scheme, rest] = /^((?:oci|oci-archive|docker-archive):)(.+)$/s.exec(source) ?? [];
+  return scheme ? `${scheme}${resolve(cwd, rest!)}` : resolve(cwd, source);
 }

@@ -8,6 +8,8 @@ export interface UfsOptions {
   readOnly: boolean;
   upper?: string;
   target?: string;
+  driver?: string;
+  json: boolean;
 }
 
 /** Understand the flags. Throws `UsageError` for what does not go together. */
@@ -15,17 +17,22 @@ export function ufsOptions(parsed: Parsed): UfsOptions {
   const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
   const upper = one('upper');
   const target = one('target');
+  const driver = one('driver');
   const temp = parsed.flags.has('temp');
   const readOnly = parsed.flags.has('read-only');
   if (temp && upper !== undefined)
     throw new UsageError('--temp throws changes away, --upper keeps them; give one');
   if (readOnly && (temp || upper !== undefined))
     throw new UsageError('--read-only allows no changes; leave out --temp and --upper');
+  if (target !== undefined && parsed.command)
+    throw new UsageError('--target is where a root is mounted to stay; a command has its root to itself');
   return {
     sources: parsed.operands,
     temp,
     readOnly,
     ...(upper !== undefined && { upper }),
     ...(target !== undefined && { target }),
+    ...(driver !== undefined && { driver }),
+    json: parsed.flags.has('json'),
   };
 }

@@ -1,38 +1,16 @@
-import { type AnyStep, slot, step, type Template, type Text, template } from '@ctr-tools/plan';
-import { MS } from '@ctr-tools/sys/constants';
-
-/** One overlay of a root: what lies under it, and where in the root it is mounted (`/` for the root itself). */
-export interface OverlayPart {
-  at: string;
-  /** Directories, topmost first, as overlay wants them. */
-  lower: readonly string[];
-  /** A directory that keeps the changes and its work directory on the same file system; absent: throw-away. */
-  upper?: { upper: string; work: string };
-}
-
-export interface OverlayFacts {
-  parts: readonly OverlayPart[];
-  readOnly: boolean;
-  /** In a user namespace overlay keeps its marks in `user.*` attributes (overlayfs.rst, "userxattr"). */
-  inUserNamespace: boolean;
-  /** An empty directory of ours, over which a tmpfs is mounted inside the new mount namespace. */
-  scratch: Text;
-}
-
-/** `SCRATCH/rest` where the scratch directory's name may still be a slot. */
-function below(scratch: Text, rest: string): Text {
-  if (typeof scratch === 'string') return `${scratch}${rest}`;
-  if ('parts' in (scratch as Template)) return { parts: [...(scratch as Template).parts, rest] };
-  return template`${scratch as never}${rest}`;
-}
-
 /**
- * Mount a root made of overlays and fill the slot `root`. Everything happens inside the
- * container's own mount namespace, so nothing has to be unmounted: it ends with it.
+ * A root of overlays inside a mount namespace of its own, for a container or a command:
+ * nothing has to be unmounted, for it ends with the namespace. What is thrown away lies in a
+ * tmpfs.
  */
-export function overlaySteps(facts: OverlayFacts): AnyStep[] {
-  const { parts, scratch } = facts;
-  const merged = below(scratch, '/merged');
+import { type AnyStep, step, type Text } from '@ctr-tools/plan';
+import { MS } from '@ctr-tools/sys/constants';
+import { lowerDirectories, overlayStep, upperSteps } from './driver/overlay.ts';
+import type { RootFacts } from './root-facts.ts';
+import { below } from './text.ts';
+
+/** Mount the root below `scratch`, an empty directory, and fill the slot `root`. Phase `root`. */
+export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
   const tmpfs = {
     root: -1,
     target: scratch,
@@ -42,38 +20,33 @@ export function overlaySteps(facts: OverlayFacts): AnyStep[] {
     data: 'mode=0711',
     make: 0,
   };
+  const merged = below(scratch, '/merged');
+  const parts = facts.hostMounts?.map((at) => ({ at, lower: [at] })) ?? [
+    { at: '/', lower: lowerDirectories(facts) },
+  ];
   return [
     step('root', 'mount', tmpfs, 'mount a tmpfs for the changes of the root'),
     step('root', 'mkdir', { path: merged, mode: 0o755 }, 'make the mount point of the root'),
-    ...parts.flatMap((part, i) => partSteps(facts, part, i)),
+    ...parts.flatMap(({ at, lower }, index) => {
+      const target = at === '/' ? merged : below(merged, at);
+      const { upper, work, made } = changes(facts, scratch, index);
+      const passing = facts.request.upper === undefined;
+      return [
+        ...made,
+        ...(upper === '' ? [] : index === 0 ? upperSteps(facts, upper, 'root', 'container') : []),
+        overlayStep(facts, { target, lower, upper, work, passing, index }, 'root', 'container'),
+      ];
+    }),
   ];
 }
 
-function partSteps(facts: OverlayFacts, part: OverlayPart, i: number): AnyStep[] {
-  const { scratch, inUserNamespace } = facts;
-  const throwAway = !part.upper && !facts.readOnly;
-  const upper = part.upper?.upper ?? (throwAway ? below(scratch, `/upper${i}`) : '');
-  const work = part.upper?.work ?? (throwAway ? below(scratch, `/work${i}`) : '');
-  const made = throwAway
-    ? [upper, work].map((path) =>
-        step('root', 'mkdir', { path, mode: 0o755 }, 'make a directory for changes'),
-      )
-    : [];
-  const args = {
-    target: below(scratch, part.at === '/' ? '/merged' : `/merged${part.at}`),
-    lower: part.lower,
-    upper,
-    work,
-    flags: 0,
-    options: inUserNamespace ? ['userxattr'] : [],
-    root: slot(i === 0 ? 'root' : `root.${i}`),
-  };
-  const mount = step('root', 'overlay', args, `mount an overlay over ${part.lower.join(':')}`, {
-    hints: {
-      EINVAL: 'the file system of a layer or of the upper directory cannot be used by overlay',
-      ENODEV: 'this kernel has no overlay file system; choose another with --driver',
-      EPERM: 'without root it takes a user namespace (ns-enter --map-root-user) and a kernel from 5.11 on',
-    },
-  });
-  return [...made, mount];
+function changes(facts: RootFacts, scratch: Text, i: number): { upper: Text; work: Text; made: AnyStep[] } {
+  const { readOnly, upper: kept } = facts.request;
+  if (readOnly) return { upper: '', work: '', made: [] };
+  const upper = kept === undefined ? below(scratch, `/upper${i}`) : `${kept}/upper`;
+  const work = kept === undefined ? below(scratch, `/work${i}`) : `${kept}/work`;
+  const made = [upper, work].map((path) =>
+    step('root', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes'),
+  );
+  return { upper, work, made };
 }

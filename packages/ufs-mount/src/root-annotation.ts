@@ -16,6 +16,8 @@ export interface RootRequest {
   /** A directory that keeps the changes. */
   upper?: string;
   readOnly?: boolean;
+  /** How layers are united; `auto` if absent. */
+  driver?: string;
 }
 
 /** The request in a spec, or undefined. Throws a `Failure` for one that makes no sense. */

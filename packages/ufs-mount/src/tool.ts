@@ -1,43 +1,62 @@
 import type { Tool } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { step } from '@ctr-tools/plan';
-import { gatherUfs, requestOf, type UfsFacts } from './gather.ts';
+import { commandSteps } from './command-steps.ts';
+import { flags } from './flags.ts';
+import { gatherUfs, type UfsFacts } from './gather.ts';
+import { storeSteps } from './layers-step.ts';
 import { type UfsOptions, ufsOptions } from './options.ts';
 import { overlaySteps } from './overlay-steps.ts';
 import { withRootRequest } from './root-annotation.ts';
 
+/** The root of a container: mounted in its own mount namespace, in a directory of its state. */
+function containerSteps(root: NonNullable<UfsFacts['root']>, scratch: string) {
+  return [
+    ...(root.stack.layers.length > 0 ? [...storeSteps(root.store), ...root.driver.layers(root)] : []),
+    step('descriptors', 'mkdir', { path: scratch, mode: 0o711 }, 'make the place for the root', {
+      side: 'host',
+    }),
+    ...overlaySteps(root, scratch),
+  ];
+}
+
 export const ufsMount: Tool<UfsOptions, UfsFacts> = {
   name: 'ufs-mount',
   summary: 'mount a root file system made of layers',
-  usage: ['SOURCE... [FLAGS] -- COMMAND [ARG...]', 'SOURCE... --amend [FLAGS] < SPEC'],
-  command: 'after-dashes',
-  flags: [
-    { name: 'temp', help: 'throw changes away' },
-    { name: 'read-only', help: 'allow no changes' },
-    { name: 'upper', value: 'DIR', help: 'keep changes in this directory' },
+  usage: [
+    'SOURCE... [FLAGS]',
+    'SOURCE... [FLAGS] -- COMMAND [ARG...]',
+    'SOURCE... --amend [FLAGS] < SPEC',
+    '--unmount TARGET',
   ],
+  command: 'after-dashes',
+  likely: '$SHELL',
+  flags,
   examples: [
     ['ufs-mount host --temp -- sh', "a shell over this machine's own files, whose changes are thrown away"],
+    ['root=$(ufs-mount oci:./alpine:3)', 'mount an image; its layers are unpacked into the store once'],
   ],
   options: (parsed) => ufsOptions(parsed),
   gather: gatherUfs,
-  amend: (spec: Spec, options: UfsOptions) =>
-    options.sources.length === 0 ? spec : withRootRequest(spec, requestOf(options)),
-  steps: (_spec, facts) => {
-    const { overlay } = facts;
-    if (!overlay) return [];
-    const scratch =
-      typeof overlay.scratch === 'string'
-        ? [
-            step(
-              'descriptors',
-              'mkdir',
-              { path: overlay.scratch, mode: 0o711 },
-              'make the place for the root',
-              { side: 'host' },
-            ),
-          ]
-        : [];
-    return [...scratch, ...overlaySteps(overlay)];
+  amend(spec: Spec, _options, facts) {
+    if (!facts.root) return spec;
+    return withRootRequest(spec, facts.root.request);
+  },
+  steps(_spec, { root, container }) {
+    if (!root) return [];
+    return container === undefined ? commandSteps(root) : containerSteps(root, container);
+  },
+  stays: (_spec, { root }) => root !== undefined && root.driver.name !== 'overlay',
+  async alone(options, _parsed, host) {
+    const { mountAlone } = await import('./alone.ts');
+    return mountAlone(options, host);
+  },
+  async act(name, options, parsed, host) {
+    const { act } = await import('./act/index.ts');
+    return act(name, options, parsed, host);
+  },
+  async answer(topic, payload) {
+    const { answer } = await import('./zstd.ts');
+    return answer(topic, payload);
   },
 };

@@ -1,0 +1,397 @@
+/*
+ * An entry of a layer's archive into a directory (image-spec layer.md, "Applying Changesets").
+ *
+ * Nothing is reached by a path but the directory that holds an entry, and that by openat2(2)
+ * RESOLVE_IN_ROOT: a link that an archive brings along leads nowhere but into the root. The
+ * entry itself is made by its name in that directory, with O_EXCL or the like, after what stood
+ * there was removed: no link is followed, and no file written into that had another name.
+ */
+#include "layer.h"
+#include "walk.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+int layer_fail(struct layer *layer, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(layer->error, sizeof layer->error, format, args);
+  va_end(args);
+  return -1;
+}
+
+int layer_failed(struct layer *layer, const char *what, const char *path, long error) {
+  return layer_fail(layer, "%s /%s: %s", what, path, strerror((int)-error));
+}
+
+/* `/a//./b/` as `a/b`, in place. -1 where a component is `..`, which no honest archive has. */
+static int normal(char *path) {
+  char *to = path;
+  for (const char *from = path; *from;) {
+    size_t n = strcspn(from, "/");
+    if (n == 2 && from[0] == '.' && from[1] == '.') return -1;
+    if (n > 0 && !(n == 1 && from[0] == '.')) {
+      if (to != path) *to++ = '/';
+      memmove(to, from, n);
+      to += n;
+    }
+    from += n;
+    while (*from == '/') from++;
+  }
+  *to = 0;
+  return 0;
+}
+
+int layer_open(struct layer *layer, const char *path) {
+  if (!*path) return (int)AGAIN(openat(layer->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return open_inside(layer->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static struct later *later(struct layer *layer, const char *path) {
+  if (layer->nlater == layer->rlater) {
+    layer->rlater = layer->rlater ? layer->rlater * 2 : 256;
+    layer->later = realloc(layer->later, layer->rlater * sizeof *layer->later);
+    if (!layer->later) abort();
+  }
+  struct later *one = layer->later + layer->nlater++;
+  *one = (struct later){.path = strdup(path)};
+  return one;
+}
+
+void layer_keep_times(struct layer *layer, const char *path, int fd) {
+  struct stat st;
+  if (!names_add(&layer->touched, path) || fstat(fd, &st) != 0) return;
+  struct later *one = later(layer, path);
+  one->times[0] = st.st_atim;
+  one->times[1] = st.st_mtim;
+}
+
+/* Every directory above `path` has something of this layer in it. */
+static void touch_above(struct layer *layer, const char *path) {
+  char above[PATH_MAX];
+  snprintf(above, sizeof above, "%s", path);
+  for (char *slash; (slash = strrchr(above, '/'));) {
+    *slash = 0;
+    if (names_has(&layer->made, above)) return;
+    names_add(&layer->made, above);
+  }
+}
+
+/* The directory that holds `path`, kept open for the next entry; *last is its name there. */
+static int parent_of(struct layer *layer, const char *path, const char **last) {
+  const char *slash = strrchr(path, '/');
+  size_t n = slash ? (size_t)(slash - path) : 0;
+  *last = slash ? slash + 1 : path;
+  if (layer->parent >= 0 && layer->parent_path && strlen(layer->parent_path) == n &&
+      memcmp(layer->parent_path, path, n) == 0)
+    return layer->parent;
+  close_fd(layer->parent);
+  free(layer->parent_path);
+  layer->parent_path = strndup(path, n);
+  layer->parent = layer_open(layer, layer->parent_path);
+  if (layer->parent == -ENOENT || (layer->parent == -ENOTDIR && layer->mode == LAYER_MARKED && layer->has_lower)) {
+    if (layer->mode == LAYER_MARKED && layer->has_lower) {
+      layer->needs_lower = true;
+      layer->parent = -1;
+      return -2;
+    }
+    layer->implied = true;
+    int made = open_target(layer->root, layer->parent_path, MAKE_DIRECTORY, 0755);
+    layer->parent = made < 0 ? made : layer_open(layer, layer->parent_path);
+    close_fd(made);
+  }
+  if (layer->parent < 0) {
+    layer_failed(layer, "the directory of an entry cannot be entered:", layer->parent_path, layer->parent);
+    layer->parent = -1;
+    return -1;
+  }
+  if (layer->mode == LAYER_PLAIN) layer_keep_times(layer, layer->parent_path, layer->parent);
+  return layer->parent;
+}
+
+static void forget_parent(struct layer *layer) {
+  close_fd(layer->parent);
+  layer->parent = -1;
+}
+
+/* rm -r of a name. */
+int layer_remove(int dir, const char *name) {
+  long rc = AGAIN(unlinkat(dir, name, 0));
+  if (rc == 0 || rc == -ENOENT) return 0;
+  if (rc != -EISDIR && rc != -EPERM) return (int)rc;
+  struct run words = {0};
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dir, name);
+  return remove_tree(&words, path);
+}
+
+static int set_xattrs(struct layer *layer, int dir, const char *last, const char *path, const struct xattr *xattrs) {
+  char at[64 + NAME_MAX];
+  snprintf(at, sizeof at, "/proc/self/fd/%d/%s", dir, last);
+  for (; xattrs; xattrs = xattrs->next) {
+    /* Overlay's own marks would make it show what the archive does not hold. */
+    if (strncmp(xattrs->name, "trusted.overlay.", 16) == 0 || strncmp(xattrs->name, "user.overlay.", 13) == 0) continue;
+    long rc = AGAIN(lsetxattr(at, xattrs->name, xattrs->value, xattrs->length, 0));
+    if (rc == 0) continue;
+    if (layer->squash && (rc == -EPERM || rc == -EOPNOTSUPP)) continue;
+    /* Labels belong to a policy, which this machine may not have. */
+    if (rc == -EOPNOTSUPP && strcmp(xattrs->name, "security.selinux") == 0) continue;
+    return layer_fail(layer, "set the attribute %s of /%s: %s", xattrs->name, path, strerror((int)-rc));
+  }
+  return 0;
+}
+
+static int write_out(struct layer *layer, int fd, const char *path, const unsigned char *from, size_t n, uint64_t at) {
+  while (n > 0) {
+    long rc = AGAIN(pwrite(fd, from, n, (off_t)at));
+    if (rc <= 0) return layer_failed(layer, "write", path, rc < 0 ? rc : -EIO);
+    from += rc;
+    at += (uint64_t)rc;
+    n -= (size_t)rc;
+  }
+  return 0;
+}
+
+static int file_data(struct layer *layer, struct tar *tar, struct entry *entry, int fd) {
+  uint64_t at = 0, in_extent = 0;
+  unsigned extent = 0;
+  if (entry->sparse && AGAIN(ftruncate(fd, (off_t)entry->size)) < 0)
+    return layer_failed(layer, "make a sparse file of", entry->name, -errno);
+  for (;;) {
+    const unsigned char *from;
+    long n = tar_data(tar, entry, &from);
+    if (n < 0) return layer_fail(layer, "%s", tar->error);
+    if (n == 0) return 0;
+    layer->bytes += (uint64_t)n;
+    for (size_t left = (size_t)n; left > 0;) {
+      size_t part = left;
+      if (entry->sparse) {
+        while (in_extent == entry->extents[extent].length) extent++, in_extent = 0;
+        const struct extent *e = entry->extents + extent;
+        if (part > e->length - in_extent) part = e->length - in_extent;
+        at = e->offset + in_extent;
+        in_extent += part;
+      }
+      if (write_out(layer, fd, entry->name, from, part, at) != 0) return -1;
+      at += part;
+      from += part;
+      left -= part;
+    }
+  }
+}
+
+/* Owner before mode, for chown(2) takes set-user-ID away; attributes after the owner, for it takes capabilities. */
+static int metadata(struct layer *layer, const struct entry *entry, int dir, const char *last, const char *path, int fd) {
+  if (!layer->squash) {
+    uid_t uid = (uid_t)entry->uid;
+    gid_t gid = (gid_t)entry->gid;
+    if (entry->uid < 0 || entry->uid >= UINT32_MAX || entry->gid < 0 || entry->gid >= UINT32_MAX)
+      return layer_fail(layer, "/%s has an owner that there cannot be: %lld:%lld", path, (long long)entry->uid,
+                        (long long)entry->gid);
+    long rc = fd >= 0 ? AGAIN(fchown(fd, uid, gid)) : AGAIN(fchownat(dir, last, uid, gid, AT_SYMLINK_NOFOLLOW));
+    if (rc < 0) return layer_failed(layer, "give an owner to", path, rc);
+  }
+  if (entry->type != '2') {
+    mode_t mode = entry->mode;
+    if (layer->squash && entry->type == '5') mode |= 0700; /* set at the end */
+    long rc = fd >= 0 ? AGAIN(fchmod(fd, mode)) : AGAIN(fchmodat(dir, last, mode, 0));
+    if (rc < 0) return layer_failed(layer, "set the mode of", path, rc);
+  }
+  if (entry->xattrs && set_xattrs(layer, dir, last, path, entry->xattrs) != 0) return -1;
+  if (entry->type == '5') {
+    struct later *one = later(layer, path);
+    names_add(&layer->touched, path);
+    one->times[0] = one->times[1] = entry->mtime;
+    one->mode = entry->mode;
+    one->set_mode = layer->squash;
+    return 0;
+  }
+  const struct timespec times[2] = {entry->mtime, entry->mtime};
+  long rc = fd >= 0 ? AGAIN(futimens(fd, times)) : AGAIN(utimensat(dir, last, times, AT_SYMLINK_NOFOLLOW));
+  return rc < 0 ? layer_failed(layer, "set the times of", path, rc) : 0;
+}
+
+static bool is_mark(int dir, const char *name) {
+  struct stat st;
+  return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0;
+}
+
+static int directory(struct layer *layer, struct entry *entry, int dir, const char *last, const char *path) {
+  bool mark = false;
+  long rc = AGAIN(mkdirat(dir, last, 0700));
+  if (rc == -EEXIST) {
+    struct stat st;
+    if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) != 0) return layer_failed(layer, "look at", path, -errno);
+    if (S_ISDIR(st.st_mode)) {
+      rc = 0;
+    } else {
+      mark = layer->mode == LAYER_MARKED && is_mark(dir, last);
+      rc = layer_remove(dir, last);
+      if (rc == 0) rc = AGAIN(mkdirat(dir, last, 0700));
+    }
+  }
+  if (rc < 0) return layer_failed(layer, "make the directory", path, rc);
+  int fd = (int)AGAIN(openat(dir, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd < 0) return layer_failed(layer, "enter the directory", path, fd);
+  int result = mark ? layer_opaque(layer, fd, path) : 0;
+  if (result == 0) result = metadata(layer, entry, dir, last, path, fd);
+  close_fd(fd);
+  return result;
+}
+
+/* Make by `make`, after what stands there was removed. */
+#define MAKE(call)                                   \
+  __extension__({                                    \
+    long made_ = AGAIN(call);                        \
+    if (made_ == -EEXIST) {                          \
+      made_ = layer_remove(dir, last);               \
+      forget_parent_if_below(layer, path);           \
+      if (made_ == 0) made_ = AGAIN(call);           \
+    }                                                \
+    made_;                                           \
+  })
+
+static void forget_parent_if_below(struct layer *layer, const char *path) {
+  size_t n = strlen(path);
+  if (layer->parent_path && strncmp(layer->parent_path, path, n) == 0 &&
+      (layer->parent_path[n] == '/' || layer->parent_path[n] == 0))
+    forget_parent(layer);
+}
+
+static int regular(struct layer *layer, struct tar *tar, struct entry *entry, int dir, const char *last,
+                   const char *path) {
+  long fd = MAKE(openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (fd < 0) return layer_failed(layer, "make the file", path, fd);
+  int rc = file_data(layer, tar, entry, (int)fd);
+  if (rc == 0) rc = metadata(layer, entry, dir, last, path, (int)fd);
+  if (close((int)fd) != 0 && rc == 0) rc = layer_failed(layer, "write", path, -errno);
+  return rc;
+}
+
+static int hard_link(struct layer *layer, struct entry *entry, int dir, const char *last, const char *path) {
+  if (normal(entry->link) != 0 || !*entry->link)
+    return layer_fail(layer, "/%s is a link to %s, outside of the root", path, entry->link);
+  const char *slash = strrchr(entry->link, '/');
+  char *above = strndup(entry->link, slash ? (size_t)(slash - entry->link) : 0);
+  const char *name = slash ? slash + 1 : entry->link;
+  int from = layer_open(layer, above);
+  free(above);
+  struct stat st;
+  long rc = from;
+  if (from >= 0) rc = fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+  bool itself = false;
+  if (rc == 0) {
+    struct stat there;
+    itself = fstatat(dir, last, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_ino == st.st_ino && there.st_dev == st.st_dev;
+    if (!itself) rc = MAKE(linkat(from, name, dir, last, 0));
+  }
+  close_fd(from);
+  if (rc == -ENOENT && layer->mode == LAYER_MARKED && layer->has_lower) {
+    layer->needs_lower = true;
+    return -2;
+  }
+  if (rc == 0) return 0;
+  return layer_fail(layer, "link /%s to /%s: %s", path, entry->link, strerror((int)-rc));
+}
+
+static int node(struct layer *layer, struct entry *entry, int dir, const char *last, const char *path) {
+  static const mode_t types[] = {['3'] = S_IFCHR, ['4'] = S_IFBLK, ['6'] = S_IFIFO};
+  mode_t type = types[(unsigned char)entry->type];
+  /* A device needs root; where we are not, what stands for it is an empty file, as with rootless engines. */
+  if (layer->squash && type != S_IFIFO) type = S_IFREG;
+  dev_t dev = type == S_IFIFO || type == S_IFREG ? 0 : makedev(entry->major, entry->minor);
+  long rc = MAKE(mknodat(dir, last, type | 0600, dev));
+  if (rc < 0) return layer_failed(layer, "make the device or FIFO", path, rc);
+  return metadata(layer, entry, dir, last, path, -1);
+}
+
+static int root_itself(struct layer *layer, struct entry *entry) {
+  if (entry->type != '5') return layer_fail(layer, "the archive's root is no directory");
+  layer->has_root = true;
+  names_add(&layer->made, "");
+  return metadata(layer, entry, layer->root, ".", "", layer->root);
+}
+
+static int apply(struct layer *layer, struct tar *tar, struct entry *entry) {
+  const char *path = entry->name, *last;
+  if (normal(entry->name) != 0) return layer_fail(layer, "the name %s leads out of the root", entry->name);
+  if (!*path) return root_itself(layer, entry);
+  if (strlen(path) >= PATH_MAX) return layer_fail(layer, "the name %.60s… is too long", path);
+  int dir = parent_of(layer, path, &last);
+  if (dir < 0) return dir;
+  if (strlen(last) > NAME_MAX) return layer_fail(layer, "the name %.60s… is too long", last);
+  if (is_whiteout(last)) return layer_whiteout(layer, path, last);
+  int rc;
+  switch (entry->type) {
+    case '0':
+      rc = regular(layer, tar, entry, dir, last, path);
+      break;
+    case '1':
+      rc = hard_link(layer, entry, dir, last, path);
+      break;
+    case '2': {
+      long made = MAKE(symlinkat(entry->link, dir, last));
+      rc = made < 0 ? layer_failed(layer, "make the symbolic link", path, made)
+                    : metadata(layer, entry, dir, last, path, -1);
+      break;
+    }
+    case '3':
+    case '4':
+    case '6':
+      rc = node(layer, entry, dir, last, path);
+      break;
+    case '5':
+      rc = directory(layer, entry, dir, last, path);
+      break;
+    default:
+      return layer_fail(layer, "/%s is of the type \"%c\", which a layer cannot hold", path, entry->type);
+  }
+  if (rc == 0) {
+    names_add(&layer->made, path);
+    touch_above(layer, path);
+  }
+  return rc;
+}
+
+/*
+ * Directories' times, and modes that would have locked us out, when nothing is written any more.
+ * In the order in which they were said: of one directory the last counts.
+ */
+static int set_later(struct layer *layer) {
+  for (size_t i = 0; i < layer->nlater; i++) {
+    struct later *one = layer->later + i;
+    int fd = *one->path ? open_inside(layer->root, one->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                        : layer_open(layer, "");
+    if (fd < 0) continue; /* the archive replaced it later by something else */
+    if (one->set_mode) (void)AGAIN(fchmod(fd, one->mode));
+    long rc = AGAIN(futimens(fd, one->times));
+    close_fd(fd);
+    if (rc < 0) return layer_failed(layer, "set the times of", one->path, rc);
+  }
+  return 0;
+}
+
+int layer_apply(struct layer *layer, struct tar *tar) {
+  struct entry entry;
+  int rc;
+  layer->parent = -1;
+  while ((rc = tar_next(tar, &entry)) > 0) {
+    layer->entries++;
+    rc = apply(layer, tar, &entry);
+    const unsigned char *from;
+    long n = 0;
+    while (rc == 0 && (n = tar_data(tar, &entry, &from)) > 0) continue;
+    if (n < 0) rc = -1, layer_fail(layer, "%s", tar->error);
+    tar_free(&entry);
+    if (rc != 0) break;
+  }
+  if (rc < 0 && !layer->error[0]) layer_fail(layer, "%s", tar->error);
+  forget_parent(layer);
+  if (rc == 0) rc = set_later(layer);
+  return rc;
+}

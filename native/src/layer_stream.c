@@ -1,0 +1,209 @@
+/*
+ * The bytes of a layer's archive. A thread reads the blob, digests it and decompresses it into a
+ * ring of blocks; whoever applies the layer takes them from there, digesting what was
+ * decompressed: so both processors of a small machine have something to do.
+ */
+#include "layer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 1 << 20, BLOCKS = 6, INPUT = 1 << 18 };
+
+struct stream {
+  struct stream_source source;
+  struct sha256 blob, diff;
+  uint64_t read; /* of the blob */
+  unsigned char *input;
+  unsigned char *memory[BLOCKS]; /* each with a window before it */
+  size_t length[BLOCKS];
+  pthread_t thread;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  unsigned filled, taken; /* counted on and on; filled - taken lie in the ring */
+  bool over, stopped;
+  size_t at;      /* in the block that is being taken */
+  bool finished;
+  char error[512]; /* the thread's, until it is over; then the stream's */
+};
+
+static void complain(struct stream *s, const char *words) {
+  if (!s->error[0]) snprintf(s->error, sizeof s->error, "%s", words);
+}
+
+static long read_more(void *data, const unsigned char **from) {
+  struct stream *s = data;
+  uint64_t left = s->source.size - s->read;
+  if (left == 0) return 0;
+  long n = AGAIN(pread(s->source.fd, s->input, left < INPUT ? left : INPUT, (off_t)(s->source.offset + s->read)));
+  if (n < 0) {
+    char words[128];
+    snprintf(words, sizeof words, "the archive cannot be read: %s", strerror((int)-n));
+    complain(s, words);
+    return -1;
+  }
+  if (n == 0) {
+    complain(s, "the archive is shorter than its descriptor says");
+    return -1;
+  }
+  s->read += (uint64_t)n;
+  if (*s->source.digest) sha256_add(&s->blob, s->input, (size_t)n);
+  if (s->source.progress) *s->source.progress = s->read;
+  *from = s->input;
+  return n;
+}
+
+static unsigned char *body(struct stream *s, unsigned n) { return s->memory[n % BLOCKS] + INFLATE_WINDOW; }
+
+/* Hand a block over and get the next. */
+static unsigned char *put(void *data, unsigned char *block, size_t length) {
+  struct stream *s = data;
+  pthread_mutex_lock(&s->mutex);
+  s->length[s->filled % BLOCKS] = length;
+  unsigned next = s->filled + 1;
+  s->filled = next;
+  pthread_cond_broadcast(&s->changed);
+  while (next - s->taken >= BLOCKS && !s->stopped) pthread_cond_wait(&s->changed, &s->mutex);
+  bool stopped = s->stopped;
+  pthread_mutex_unlock(&s->mutex);
+  if (stopped) return NULL;
+  /* Even a short block has all of the window before its end, its own or what came before it. */
+  memcpy(s->memory[next % BLOCKS], block + length - INFLATE_WINDOW, INFLATE_WINDOW);
+  return body(s, next);
+}
+
+static void copy_plain(struct stream *s, const unsigned char *from, long n) {
+  unsigned char *block = body(s, s->filled);
+  while (n > 0) {
+    for (size_t at = 0; at < (size_t)n;) {
+      size_t part = (size_t)n - at < BLOCK ? (size_t)n - at : BLOCK;
+      memcpy(block, from + at, part);
+      at += part;
+      block = put(s, block, part);
+      if (!block) return;
+    }
+    n = read_more(s, &from);
+  }
+}
+
+/* What was read to find out what it is comes again to the decompressor. */
+struct first {
+  struct stream *stream;
+  const unsigned char *from;
+  long n;
+};
+
+static long again(void *data, const unsigned char **from) {
+  struct first *first = data;
+  if (first->n == 0) return read_more(first->stream, from);
+  long n = first->n;
+  *from = first->from;
+  first->n = 0;
+  return n;
+}
+
+static unsigned char *put_first(void *data, unsigned char *block, size_t length) {
+  return put(((struct first *)data)->stream, block, length);
+}
+
+static void *produce(void *data) {
+  struct stream *s = data;
+  struct first first = {.stream = s};
+  first.n = read_more(s, &first.from);
+  bool gzip = s->source.compression == GZIP;
+  if (s->source.compression == GUESS) gzip = first.n > 2 && first.from[0] == 0x1f && first.from[1] == 0x8b;
+  const char *why = NULL;
+  if (first.n >= 0 && gzip) {
+    const struct inflate_io io = {
+        .data = &first, .more = again, .put = put_first, .room = BLOCK, .check = !*s->source.digest && !*s->source.diff};
+    why = inflate_gzip(&io, body(s, s->filled));
+  } else if (first.n > 0) {
+    copy_plain(s, first.from, first.n);
+  }
+  pthread_mutex_lock(&s->mutex);
+  if (why && !s->stopped) complain(s, why);
+  s->over = true;
+  pthread_cond_broadcast(&s->changed);
+  pthread_mutex_unlock(&s->mutex);
+  return NULL;
+}
+
+struct stream *stream_open(const struct stream_source *source) {
+  struct stream *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->source = *source;
+  sha256_begin(&s->blob);
+  sha256_begin(&s->diff);
+  s->input = malloc(INPUT);
+  bool memory = s->input != NULL;
+  for (unsigned i = 0; i < BLOCKS; i++) memory = (s->memory[i] = malloc(INFLATE_WINDOW + BLOCK + INFLATE_SLACK)) && memory;
+  pthread_mutex_init(&s->mutex, NULL);
+  pthread_cond_init(&s->changed, NULL);
+  posix_fadvise(source->fd, (off_t)source->offset, (off_t)source->size, POSIX_FADV_SEQUENTIAL);
+  if (!memory || pthread_create(&s->thread, NULL, produce, s) != 0) return NULL;
+  return s;
+}
+
+/* Wait for a block; 1, or 0 at the end. Gives the one before back. */
+static int next_block(struct stream *s) {
+  pthread_mutex_lock(&s->mutex);
+  if (s->at > 0) {
+    s->taken++;
+    s->at = 0;
+    pthread_cond_broadcast(&s->changed);
+  }
+  while (s->filled == s->taken && !s->over) pthread_cond_wait(&s->changed, &s->mutex);
+  bool has = s->filled != s->taken;
+  pthread_mutex_unlock(&s->mutex);
+  if (has && *s->source.diff) sha256_add(&s->diff, body(s, s->taken), s->length[s->taken % BLOCKS]);
+  return has;
+}
+
+long stream_next(struct stream *s, const unsigned char **from, size_t most) {
+  while (s->at == 0 || s->at == s->length[s->taken % BLOCKS]) {
+    if (s->finished || !next_block(s)) {
+      s->finished = true;
+      return s->error[0] ? -1 : 0;
+    }
+    if (s->length[s->taken % BLOCKS] > 0) break;
+    s->at = 0;
+    pthread_mutex_lock(&s->mutex);
+    s->taken++; /* an empty one */
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->mutex);
+  }
+  size_t n = s->length[s->taken % BLOCKS] - s->at;
+  if (n > most) n = most;
+  *from = body(s, s->taken) + s->at;
+  s->at += n;
+  return (long)n;
+}
+
+const char *stream_error(struct stream *s) { return s->error[0] ? s->error : "it ends too early"; }
+
+static int verify(struct stream *s, struct sha256 *sha, const char *wanted, const char *what) {
+  if (!*wanted) return 0;
+  char found[72] = "sha256:";
+  sha256_end(sha, found + 7);
+  if (strcmp(found, wanted) == 0) return 0;
+  char words[512];
+  snprintf(words, sizeof words, "its content is not what its digest says: %s is %s", what, found);
+  complain(s, words);
+  return -1;
+}
+
+int stream_finish(struct stream *s) {
+  const unsigned char *from;
+  long n;
+  while ((n = stream_next(s, &from, SIZE_MAX)) > 0) continue;
+  pthread_join(s->thread, NULL);
+  if (n == 0 && s->read < s->source.size) {
+    /* Bytes behind the gzip stream's end belong to the blob too. */
+    while ((n = read_more(s, &from)) > 0) continue;
+  }
+  if (n < 0) return -1;
+  if (verify(s, &s->blob, s->source.digest, "the blob") != 0) return -1;
+  return verify(s, &s->diff, s->source.diff, "the archive in it");
+}

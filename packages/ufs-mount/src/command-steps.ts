@@ -1,0 +1,97 @@
+/** Entering a root to run a command in it: `ufs-mount SOURCE… -- COMMAND`. */
+import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
+import { CLONE, MS } from '@ctr-tools/sys/constants';
+import { storeSteps } from './layers-step.ts';
+import { overlaySteps } from './overlay-steps.ts';
+import type { RootFacts } from './root-facts.ts';
+import { below } from './text.ts';
+
+const root = slot('root');
+
+/** What a command finds of the kernel: the machine's own, for its namespaces are the machine's. */
+const shown = ['/proc', '/sys', '/dev'];
+
+/** Mount the root in a mount namespace of the command's own, and enter it. */
+export function commandSteps(facts: RootFacts): AnyStep[] {
+  const inside = facts.driver.name === 'overlay';
+  return [
+    ...storeSteps(facts.store),
+    ...facts.driver.layers(facts),
+    ...(inside ? [] : outsideSteps(facts)),
+    ...unshareSteps(facts),
+    step(
+      'root',
+      'propagation',
+      { path: '/', flags: MS.SLAVE | MS.REC },
+      "cut the mounts off from the machine's",
+    ),
+    ...(inside
+      ? overlaySteps(facts, `${facts.store.path}/mnt`)
+      : [
+          step(
+            'root',
+            'root_mount',
+            { path: template`${slot('root.dir')}/root`, root },
+            'make the tree the root',
+          ),
+        ]),
+    ...shown.map((path) => showStep(path)),
+    step('pivot', 'pivot', { root }, 'change the root'),
+    step('environment', 'unsetenv', { name: 'CTR_ROOTFS' }, 'drop CTR_ROOTFS'),
+  ];
+}
+
+/** Without root the mounting takes a user namespace, whose root the caller is (user_namespaces(7)). */
+function unshareSteps({ squash, uid, gid }: RootFacts): AnyStep[] {
+  const flags = CLONE.NEWNS | (squash ? CLONE.NEWUSER : 0);
+  const hints = { EPERM: 'this machine allows no user namespaces to those who are not root' };
+  const own = step('unshare', 'unshare', { flags }, 'make a mount namespace', { hints });
+  if (!squash) return [own];
+  const write = (file: string, data: string): AnyStep =>
+    step('unshare', 'proc_write', { path: `self/${file}`, data }, `write ${file}`);
+  return [
+    own,
+    write('setgroups', 'deny'),
+    write('uid_map', `0 ${uid} 1\n`),
+    write('gid_map', `0 ${gid} 1\n`),
+  ];
+}
+
+/** A driver whose root lies in the store makes it outside, and removes it afterwards. */
+function outsideSteps(facts: RootFacts): AnyStep[] {
+  const directory = slot('root.dir');
+  const target = below(directory, '/root');
+  return [
+    step(
+      'state',
+      'mkdtemp',
+      { prefix: `${facts.store.path}/roots/run-`, path: directory },
+      'make a place for the root',
+      {
+        side: 'host',
+        undo: undo('end', 'remove_tree', { path: directory }, 'remove the root'),
+      },
+    ),
+    step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side: 'host' }),
+    ...facts.driver
+      .make(facts, { directory, target, passing: true })
+      .map((s) => (s.undo?.op === 'umount' ? { ...s, undo: { ...s.undo, when: 'end' as const } } : s)),
+  ];
+}
+
+function showStep(path: string): AnyStep {
+  const args = {
+    root,
+    target: path,
+    source: path,
+    fd: -1,
+    recursive: 1,
+    set: 0,
+    clear: 0,
+    propagation: MS.SLAVE | MS.REC,
+    userns: -1,
+    make: 0,
+  };
+  // A root without the directory goes without.
+  return step('mounts', 'bind', args, `show ${path}`, { unless: ['ENOENT', 'ENOTDIR'] });
+}

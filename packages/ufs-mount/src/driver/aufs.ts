@@ -1,0 +1,34 @@
+import { step, undo } from '@ctr-tools/plan';
+import { MNT } from '@ctr-tools/sys/constants';
+import { below, partsOf } from '../text.ts';
+import type { Driver } from './driver.ts';
+import { kernelHas, upperSteps } from './overlay.ts';
+import { lackingUnion, topDirectory, vfs } from './vfs.ts';
+
+/** aufs is no part of Linux: only kernels with its patches (older Ubuntu's, some NAS's) have it. */
+export const aufs: Driver = {
+  name: 'aufs',
+  mounts: true,
+  lacking: ({ stack, host, rootless }) =>
+    kernelHas('aufs')
+      ? lackingUnion(stack, host, rootless)
+      : 'the running kernel has no aufs (it is not part of Linux); overlay does the same',
+  // Its own whiteouts are files; so it gets one branch below, in which nothing is hidden any more.
+  layers: vfs.layers,
+  make(facts, { directory, target }) {
+    const upper = below(directory, '/upper');
+    const data = { parts: ['br:', ...partsOf(upper), `=rw:${topDirectory(facts, 'vfs')}=ro`] };
+    const unmount = undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount it');
+    return [
+      step('state', 'mkdirs', { path: upper, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
+      ...upperSteps(facts, upper, 'state', 'host'),
+      step(
+        'state',
+        'mount',
+        { root: -1, target, type: 'aufs', source: 'none', flags: 0, data, make: 0 },
+        'mount by aufs',
+        { side: 'host', undo: unmount },
+      ),
+    ];
+  },
+};

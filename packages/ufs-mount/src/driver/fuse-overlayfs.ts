@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { step, undo } from '@ctr-tools/plan';
+import { MNT } from '@ctr-tools/sys/constants';
+import { layerKinds, layersSteps } from '../layers-step.ts';
+import { below, partsOf } from '../text.ts';
+import type { Driver } from './driver.ts';
+import { lowerDirectories, upperSteps } from './overlay.ts';
+
+const program = '/usr/bin/fuse-overlayfs';
+
+/** fuse-overlayfs(1) takes a backslash for an escape before a colon or comma. */
+const escaped = (path: string): string => path.replace(/[\\:,]/g, (c) => `\\${c}`);
+
+export const fuseOverlayfs: Driver = {
+  name: 'fuse-overlayfs',
+  mounts: true,
+  lacking: ({ host, rootless }) => {
+    if (!existsSync(program)) return `${program} is not installed (package fuse-overlayfs)`;
+    if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse';
+    if (host) return "the machine's own root is made by the driver overlay only";
+    return rootless ? 'without root only the driver overlay is supported' : undefined;
+  },
+  layers: ({ store, stack, squash, columns }) =>
+    layersSteps({ store, layers: stack.layers, kind: layerKinds.overlay, squash, columns }),
+  make(facts, { directory, target }) {
+    const { readOnly } = facts.request;
+    const upper = below(directory, '/upper');
+    const work = below(directory, '/work');
+    const lower = lowerDirectories(facts).map(escaped).join(':');
+    const changes = readOnly ? [] : [',upperdir=', ...partsOf(upper), ',workdir=', ...partsOf(work)];
+    const options = { parts: [`lowerdir=${lower}`, ...changes] };
+    const made = [upper, work].map((path) =>
+      step('state', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
+    );
+    return [
+      ...(readOnly ? [] : [...made, ...upperSteps(facts, upper, 'state', 'host')]),
+      step(
+        'state',
+        'helper',
+        {
+          file: program,
+          argv: ['fuse-overlayfs', '-o', options, target],
+          env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
+          stdin: '',
+          timeout: 30_000,
+        },
+        'mount by fuse-overlayfs',
+        {
+          side: 'host',
+          undo: undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount it'),
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,119 @@
+import { Failure } from '@ctr-tools/cli';
+import { type AnyStep, type Slot, slot, step, type Text } from '@ctr-tools/plan';
+import { chainPath, layerPath, type StackLayer } from './stack.ts';
+import type { Store } from './store.ts';
+
+/** How layers lie in the store (ops.ts, `layers`). */
+export const layerKinds = { overlay: 0, overlayUser: 1, copy: 2, btrfs: 3 } as const;
+
+/** Filled with the directory of the layer that says what the root directory itself is like. */
+export const topSlot: Slot = slot('layers.top');
+
+export interface LayersRequest {
+  store: Store;
+  layers: readonly StackLayer[];
+  kind: number;
+  /** Where each layer goes with a driver that has no union: everything up to it. */
+  built?: (layer: StackLayer) => string;
+  /** Not root: everything belongs to us, devices are empty files. */
+  squash: boolean;
+  /** Width of the terminal on stderr, or 0. */
+  columns: number;
+}
+
+const compressions = { none: 0, gzip: 1, guess: 2, zstd: 0 } as const;
+
+/** Slot for the path of a layer that the planner decompresses (native code knows gzip only). */
+const decompressed = (i: number): Slot => slot(`layers.plain${i}`);
+
+const storeHints = {
+  EACCES: 'the store belongs to somebody else; name another in CTR_STORE',
+  EROFS: 'the store is on a read-only file system; name another in CTR_STORE',
+  ENOSPC: 'the file system of the store is full; CTR_STORE says where it is',
+};
+
+/** The store's directories, and its lock: held by whoever mounts, so that nothing is collected meanwhile. */
+export function storeSteps(store: Store): AnyStep[] {
+  const side = 'host';
+  const fd = slot('store.lock');
+  return [
+    ...['layers', 'chains', 'roots', 'tmp', 'mnt', 'empty'].map((name) =>
+      step(
+        'state',
+        'mkdirs',
+        { path: `${store.path}/${name}`, mode: 0o711 },
+        `make the store ${store.path}`,
+        {
+          side,
+          hints: storeHints,
+        },
+      ),
+    ),
+    step(
+      'state',
+      'open',
+      { path: `${store.path}/lock`, flags: 0o102, mode: 0o600, fd },
+      "open the store's lock",
+      {
+        side,
+        hints: storeHints,
+      },
+    ),
+    step('state', 'lock_shared', { fd }, 'lock the store', { side }),
+  ];
+}
+
+/** Have the layers in the store, and know which says what the root is like. */
+export function layersSteps(request: LayersRequest): AnyStep[] {
+  const { store, layers, kind, built, squash, columns } = request;
+  if (layers.length === 0) return [];
+  if (layers.length > 500) throw new Failure(`a root of ${layers.length} layers; overlay takes 500 at most`);
+  const unpacked = layers.map((layer, i) =>
+    layer.compression === 'zstd' ? decompressSteps(store, layer, i) : [],
+  );
+  const archives: Text[] = layers.map((layer, i) =>
+    layer.compression === 'zstd' ? decompressed(i) : layer.path,
+  );
+  const where = layers.flatMap((layer) =>
+    layer.compression === 'zstd' ? [0, -1, 0] : [layer.offset, layer.size, compressions[layer.compression]],
+  );
+  const targets = layers.map((layer) => built?.(layer) ?? layerPath(store, layer));
+  const args = {
+    kind,
+    targets,
+    chains: built ? [] : layers.map((layer) => chainPath(store, layer)),
+    archives,
+    where,
+    digests: layers.map((layer) => (layer.compression === 'zstd' ? '' : layer.digest)),
+    diffs: layers.map((layer) => layer.diffId),
+    squash,
+    columns,
+    top: topSlot,
+  };
+  return [
+    ...unpacked.flat(),
+    step('state', 'layers', args, `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`, {
+      side: 'host',
+      hints: storeHints,
+    }),
+    ...layers.flatMap((layer, i) =>
+      layer.compression === 'zstd'
+        ? [
+            step('state', 'unlink', { path: decompressed(i) }, 'remove what was decompressed', {
+              side: 'host',
+              unless: ['any'],
+            }),
+          ]
+        : [],
+    ),
+  ];
+}
+
+/** zstd is Node's to decompress: the planner stays for it, and gives back a file's path. */
+function decompressSteps(store: Store, layer: StackLayer, i: number): AnyStep[] {
+  const { path, offset, size, digest } = layer;
+  const done = { store: store.path, target: layerPath(store, layer) };
+  const payload = JSON.stringify({ path, offset, size, digest, ...done });
+  const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i) };
+  return [step('state', 'ask', args, `decompress ${digest || path}`, { side: 'host' })];
+}

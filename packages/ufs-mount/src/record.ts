@@ -1,0 +1,48 @@
+/** What the store knows of each root: `roots/ID/root.json`. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { RootRequest } from './root-annotation.ts';
+import type { Store } from './store.ts';
+
+export interface RootRecord extends RootRequest {
+  driver: string;
+  /** Where it is mounted, where that is not the store's own place. */
+  target?: string;
+  /** Directories of the layers, topmost first. */
+  lower: string[];
+  /** Chain ID of the topmost layer and of all below it, bottom first; for what is in the store. */
+  chains: string[];
+  /** Diff IDs, bottom first. */
+  ids: string[];
+  created: string;
+}
+
+export interface KnownRoot {
+  id: string;
+  /** Its directory in the store. */
+  directory: string;
+  /** Where it is or was mounted. */
+  target: string;
+  /** Where changes are kept. */
+  changes: string;
+  record: RootRecord;
+}
+
+/** All roots of a store; what is half made or spoilt is left out. */
+export function knownRoots(store: Store): KnownRoot[] {
+  let names: string[];
+  try {
+    names = readdirSync(`${store.path}/roots`);
+  } catch {
+    return [];
+  }
+  return names.flatMap((id) => {
+    const directory = `${store.path}/roots/${id}`;
+    try {
+      const record = JSON.parse(readFileSync(`${directory}/root.json`, 'utf8')) as RootRecord;
+      const changes = record.upper ?? directory;
+      return [{ id, directory, target: record.target ?? `${directory}/root`, changes, record }];
+    } catch {
+      return [];
+    }
+  });
+}

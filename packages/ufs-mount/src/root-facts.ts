@@ -1,0 +1,61 @@
+import { Failure, type Host } from '@ctr-tools/cli';
+import { readMountinfo } from '@ctr-tools/sys/proc';
+import { chooseDriver, type Driver } from './driver/index.ts';
+import { hostRootMounts } from './host-root.ts';
+import type { RootRequest } from './root-annotation.ts';
+import { readSource, type Source } from './source/index.ts';
+import { type Stack, stackOf } from './stack.ts';
+import { type Store, storeOf } from './store.ts';
+
+/** Everything that decides how a root is made. */
+export interface RootFacts {
+  store: Store;
+  request: RootRequest;
+  sources: Source[];
+  stack: Stack;
+  /** The machine's own root: mount points, `/` first. */
+  hostMounts?: string[];
+  driver: Driver;
+  /** Not root: everything in layers belongs to us. */
+  squash: boolean;
+  /** The mounting process is in a user namespace that the layers' marks must be made for. */
+  userMarks: boolean;
+  /** Width of the terminal on stderr, or 0. */
+  columns: number;
+  /** The caller, for the maps of a user namespace. */
+  uid: number;
+  gid: number;
+}
+
+/** Read what a request comes to. Throws a `Failure` for what is not there or does not go together. */
+export function gatherRoot(
+  request: RootRequest,
+  host: Host,
+  relativeTo: string,
+  userNamespace: boolean,
+): RootFacts {
+  const sources = request.sources.map((text) => readSource(text, relativeTo));
+  const hosts = sources.filter((source) => source.kind === 'host');
+  if (hosts.length > 0 && sources.length > 1)
+    throw new Failure('"host" is a whole root; it cannot be one layer among others');
+  if (hosts.length > 0 && request.upper !== undefined)
+    throw new Failure(
+      'the changes of a root made from "host" cannot be kept: it is several file systems; use --temp',
+    );
+  const store = storeOf(host);
+  const stack = stackOf(sources);
+  const squash = host.euid !== 0;
+  return {
+    store,
+    request,
+    sources,
+    stack,
+    ...(hosts.length > 0 && { hostMounts: hostRootMounts(readMountinfo()) }),
+    driver: chooseDriver(request.driver, { store, stack, host: hosts.length > 0, rootless: squash }),
+    squash,
+    userMarks: squash || userNamespace,
+    columns: host.tty[2] ? host.columns : 0,
+    uid: host.euid,
+    gid: host.egid,
+  };
+}

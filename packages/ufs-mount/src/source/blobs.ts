@@ -1,0 +1,103 @@
+import { closeSync, openSync, readFileSync, readSync, type Stats, statSync } from 'node:fs';
+import { Failure } from '@ctr-tools/cli';
+import { blobPath, type Descriptor, parseDigest, verifyContent } from '@ctr-tools/oci/image';
+
+/** Where bytes lie: a whole file, or a part of an archive. */
+export interface Place {
+  path: string;
+  offset: number;
+  size: number;
+}
+
+/** Where an image's blobs and documents come from: a directory, or an archive. */
+export interface Blobs {
+  /** What a person called it. */
+  name: string;
+  /** A file by its path in there, or undefined. */
+  file(path: string): Place | undefined;
+}
+
+/** Documents are small; more than this is refused (bytes). */
+const LARGEST_DOCUMENT = 4 << 20;
+
+/** What a path is, or undefined. Throws a `Failure` where we may not look. */
+export function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new Failure(`${path} cannot be looked at: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** open(2) for reading. Throws a `Failure` in words. */
+export function openFile(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Failure(
+      `${path} cannot be read: ${code === 'EACCES' ? 'it belongs to somebody else (EACCES)' : code}`,
+    );
+  }
+}
+
+export function readPlace({ path, offset, size }: Place): Buffer {
+  const bytes = Buffer.alloc(size);
+  const fd = openFile(path);
+  try {
+    let at = 0;
+    while (at < size) {
+      const n = readSync(fd, bytes, at, size - at, offset + at);
+      if (n === 0) throw new Failure(`${path} ends too early`);
+      at += n;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
+}
+
+/** A document by its path. Throws a `Failure` where it is not there or too large to be one. */
+export function document(blobs: Blobs, path: string): Buffer {
+  const place = blobs.file(path);
+  if (!place) throw new Failure(`${blobs.name} has no ${path}`);
+  if (place.size > LARGEST_DOCUMENT)
+    throw new Failure(`${blobs.name}: ${path} has ${place.size} bytes, too many`);
+  return readPlace(place);
+}
+
+/** Where a blob lies, with the size that its descriptor says. */
+export function blob(blobs: Blobs, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): Place {
+  const place = blobs.file(blobPath(parseDigest(digest)));
+  if (!place) throw new Failure(`${blobs.name} lacks the blob ${digest}; the image was not copied whole`);
+  if (place.size !== size)
+    throw new Failure(
+      `${blobs.name}: the blob ${digest} has ${place.size} bytes, but its descriptor says ${size}`,
+    );
+  return place;
+}
+
+/** A document by its descriptor, verified. */
+export function documentBlob(blobs: Blobs, descriptor: Descriptor): Buffer {
+  const place = blob(blobs, descriptor);
+  if (place.size > LARGEST_DOCUMENT)
+    throw new Failure(`${blobs.name}: ${descriptor.digest} has ${place.size} bytes, too many for a document`);
+  const content = readPlace(place);
+  try {
+    verifyContent(descriptor, content);
+  } catch (error) {
+    throw new Failure(`${blobs.name}: ${(error as Error).message}`);
+  }
+  return content;
+}
+
+/** The files of a directory. */
+export const directoryBlobs = (path: string, name: string): Blobs => ({
+  name,
+  file(at) {
+    const found = lookAt(`${path}/${at}`);
+    return found?.isFile() ? { path: `${path}/${at}`, offset: 0, size: found.size } : undefined;
+  },
+});
+
+export const readText = (path: string): string => readFileSync(path, 'utf8');

@@ -1,0 +1,90 @@
+/** What a person can name as a source, and what layers it comes to. */
+import { createHash } from 'node:crypto';
+import { closeSync, readSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure } from '@ctr-tools/cli';
+import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
+import { directoryBlobs, lookAt, openFile } from './blobs.ts';
+import { type Image, type LayerArchive, layoutImage } from './image.ts';
+
+export type { Image, LayerArchive } from './image.ts';
+
+/** A part of a root: directories as they are, layers' archives, or the machine's own root. */
+export type Source =
+  | { kind: 'host' }
+  | { kind: 'directory'; path: string }
+  | { kind: 'image'; image: Image }
+  | { kind: 'layer'; layer: LayerArchive };
+
+const schemes = ['oci', 'oci-archive', 'docker-archive'] as const;
+
+/** `SCHEME:PATH[:TAG]`: the tag begins at the last colon behind the last slash. */
+export function splitReference(text: string): { scheme: string; path: string; tag?: string } | undefined {
+  const [, scheme, rest] = /^([a-z-]+):(.+)$/s.exec(text) ?? [];
+  if (!scheme || !rest || !(schemes as readonly string[]).includes(scheme)) return undefined;
+  const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
+  return colon < 0
+    ? { scheme, path: rest }
+    : { scheme, path: rest.slice(0, colon), tag: rest.slice(colon + 1) };
+}
+
+/** Find out what a source is. Throws a `Failure` for what is not there or none. */
+export function readSource(text: string, cwd: string): Source {
+  if (text === 'host') return { kind: 'host' };
+  const reference = splitReference(text);
+  if (reference) return { kind: 'image', image: image(text, reference, cwd) };
+  const path = resolve(cwd, text);
+  const found = lookAt(path);
+  if (!found) {
+    const hint = /^[a-z-]+:/.test(text)
+      ? `; of images there are ${schemes.map((s) => `${s}:PATH[:TAG]`).join(', ')}`
+      : '';
+    throw new Failure(`no source ${text}: there is no ${path}${hint}`);
+  }
+  if (found.isDirectory()) return { kind: 'directory', path };
+  if (!found.isFile()) throw new Failure(`${text} is neither a directory nor an archive`);
+  const files = tarFiles(path);
+  if (files?.has('manifest.json') || files?.has('oci-layout'))
+    return { kind: 'image', image: image(text, { scheme: 'oci-archive', path }, cwd) };
+  return { kind: 'layer', layer: layerFile(path, found.size) };
+}
+
+function image(
+  name: string,
+  { scheme, path, tag }: { scheme: string; path: string; tag?: string },
+  cwd: string,
+): Image {
+  const at = resolve(cwd, path);
+  const found = lookAt(at);
+  if (!found) throw new Failure(`no image ${name}: there is no ${at}`);
+  if (scheme === 'oci') {
+    if (!found.isDirectory())
+      throw new Failure(`${name}: ${at} is no directory; for an archive write oci-archive:${path}`);
+    return layoutImage(directoryBlobs(at, name), tag);
+  }
+  const files = tarFiles(at);
+  if (!files) throw new Failure(`${name}: ${at} is no uncompressed tar archive`);
+  const blobs = archiveBlobs(files, name);
+  return files.has('oci-layout') ? layoutImage(blobs, tag) : savedImage(blobs, tag);
+}
+
+/** A layer's archive by itself: nobody says its digest, so it is named by what it is found to be. */
+function layerFile(path: string, size: number): LayerArchive {
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(1 << 20);
+  const fd = openFile(path);
+  let magic = 0;
+  try {
+    for (let at = 0; ; ) {
+      const n = readSync(fd, chunk, 0, chunk.length, at);
+      if (n === 0) break;
+      if (at === 0 && n >= 4) magic = chunk.readUInt32LE(0);
+      hash.update(chunk.subarray(0, n));
+      at += n;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  const compression = magic === 0xfd2fb528 ? 'zstd' : 'guess';
+  return { path, offset: 0, size, compression, digest: `sha256:${hash.digest('hex')}`, diffId: '' };
+}

@@ -1,0 +1,46 @@
+/** A root's layers in order, and where the store has each. */
+import { createHash } from 'node:crypto';
+import type { LayerArchive, Source } from './source/index.ts';
+import type { Store } from './store.ts';
+
+/** One archive with its names in the store. */
+export interface StackLayer extends LayerArchive {
+  /** `sha256:…`: the diff ID, or for an archive of which nobody says it the file's own digest. */
+  id: string;
+  /** The ID of this layer upon those below it (image-spec config.md, "Layer ChainID"). */
+  chainId: string;
+}
+
+export interface Stack {
+  /** Bottom first: directories as they are, and layers. */
+  parts: ({ directory: string } | { layer: StackLayer })[];
+  layers: StackLayer[];
+}
+
+const hex = (digest: string): string => digest.slice(digest.indexOf(':') + 1);
+
+export function stackOf(sources: readonly Source[]): Stack {
+  const parts: Stack['parts'] = [];
+  const layers: StackLayer[] = [];
+  for (const source of sources) {
+    if (source.kind === 'directory') parts.push({ directory: source.path });
+    const archives =
+      source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [];
+    for (const archive of archives) {
+      const id = archive.diffId || archive.digest;
+      const below = layers.at(-1)?.chainId;
+      const chainId = below ? `sha256:${createHash('sha256').update(`${below} ${id}`).digest('hex')}` : id;
+      const layer = { ...archive, id, chainId };
+      layers.push(layer);
+      parts.push({ layer });
+    }
+  }
+  return { parts, layers };
+}
+
+export const layerPath = (store: Store, layer: Pick<StackLayer, 'id'>): string =>
+  `${store.path}/layers/${hex(layer.id)}`;
+export const chainPath = (store: Store, layer: Pick<StackLayer, 'chainId'>): string =>
+  `${store.path}/chains/${hex(layer.chainId)}`;
+export const builtPath = (store: Store, driver: string, layer: Pick<StackLayer, 'chainId'>): string =>
+  `${store.path}/${driver}/${hex(layer.chainId)}`;

@@ -1,0 +1,28 @@
+import { resolve } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+
+/**
+ * The store: a directory that holds layers, each once and whole, and the roots made of them.
+ *
+ *     layers/HEX/tree, info      a layer by itself, with overlay's marks, by its diff ID
+ *     chains/HEX                 a layer upon those below it, by chain ID: mostly a link to the layer
+ *     DRIVER/HEX/tree, info      for drivers without unions: everything up to a layer, by chain ID
+ *     roots/ID/                  a root: root.json, changes, work directory, mount point
+ *     ….lock, ….new              held, and half made, by whoever makes it (native/src/layer_job.c)
+ *     lock                       shared by those who mount, exclusive for --gc
+ */
+export interface Store {
+  path: string;
+}
+
+/** Where the store is: CTR_STORE, else /var/lib/ctr-tools for root and $XDG_DATA_HOME/ctr-tools for others. */
+export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {
+  const named = host.env.get('CTR_STORE');
+  if (named) return { path: resolve(host.cwd, named) };
+  if (host.euid === 0) return { path: '/var/lib/ctr-tools' };
+  const data = host.env.get('XDG_DATA_HOME');
+  if (data?.startsWith('/')) return { path: `${data}/ctr-tools` };
+  const home = host.env.get('HOME');
+  if (home) return { path: `${home}/.local/share/ctr-tools` };
+  throw new Failure('no place for layers: neither CTR_STORE, XDG_DATA_HOME nor HOME is set');
+}

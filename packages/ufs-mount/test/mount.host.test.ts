@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { needs, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { busyboxEntries, layout, tar } from './archives.ts';
+
+const store = tempDir('store');
+const env = { ...toolEnv(), CTR_STORE: store };
+const mounted: string[] = [];
+afterEach(() => {
+  for (const path of mounted.splice(0)) runTool('ufs-mount', ['--unmount', path], { env });
+});
+
+function mount(...args: string[]): string {
+  const { stdout, stderr, status } = runTool('ufs-mount', args, { env });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  const path = stdout.trimEnd();
+  mounted.push(path);
+  return path;
+}
+
+const image = layout([tar(busyboxEntries())]);
+
+test('the fourth example line of DESIGN.md runs as written', (context) => {
+  needs(context, 'root');
+  const cwd = tempDir('example');
+  layout([tar(busyboxEntries())], { directory: `${cwd}/alpine` });
+  const line =
+    'root=$(ufs-mount oci:./alpine:3) && ns-enter --new mount,pid --root="$root" -- sh; ufs-mount --unmount "$root"';
+  const ended = runShell(`${line}; ls "$root"`, {
+    env,
+    cwd,
+    input: 'echo "pid $$"; echo kept > /kept; ls /\n',
+  });
+  expect(ended.stderr).toBe('');
+  expect(ended.stdout).toBe('pid 1\nbin\ndev\netc\nkept\nproc\nsys\ntmp\n');
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(store);
+});
+
+test('changes are kept beside the root, go with --temp, and are not allowed by --read-only', (context) => {
+  needs(context, 'root');
+  const kept = mount(`oci:${image}:3`);
+  writeFileSync(`${kept}/new`, 'a');
+  expect(readFileSync(`${dirname(kept)}/upper/new`, 'utf8')).toBe('a');
+  expect(runTool('ufs-mount', ['--unmount', mounted.pop()!], { env }).status).toBe(0);
+  const again = mount(`oci:${image}:3`, '--upper', dirname(kept));
+  expect(readFileSync(`${again}/new`, 'utf8')).toBe('a');
+  const temp = mount(`oci:${image}:3`, '--temp');
+  writeFileSync(`${temp}/new`, 'b');
+  expect(runTool('ufs-mount', ['--unmount', mounted.pop()!], { env }).status).toBe(0);
+  expect(existsSync(dirname(temp))).toBe(false);
+  const fixed = mount(`oci:${image}:3`, '--read-only');
+  expect(() => writeFileSync(`${fixed}/new`, '')).toThrow('EROFS');
+});
+
+test('--target mounts where it is said, and a second mount there is another root', (context) => {
+  needs(context, 'root');
+  const target = `${tempDir('target')}/root`;
+  expect(mount(`oci:${image}:3`, '--target', target)).toBe(target);
+  expect(existsSync(`${target}/bin/busybox`)).toBe(true);
+});
+
+test('a command runs in the root, whose changes go with it', (context) => {
+  needs(context, 'root');
+  const line = 'echo x > /new && cat /new; ls /proc/self/exe; exit 7';
+  const ended = runTool('ufs-mount', [`oci:${image}`, '--', 'sh', '-c', line], { env });
+  expect(ended).toMatchObject({ stdout: 'x\n/proc/self/exe\n', stderr: '', status: 7 });
+  const upper = tempDir('upper');
+  runTool('ufs-mount', [`oci:${image}`, '--upper', upper, '--', 'sh', '-c', 'echo y > /new'], { env });
+  expect(readFileSync(`${upper}/upper/new`, 'utf8')).toBe('y\n');
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(`${store}/mnt`);
+});
+
+test("the machine's own root for a command, whose changes are thrown away", (context) => {
+  needs(context, 'root');
+  const line = 'echo x > /etc/ctr-test-ufs && cat /etc/ctr-test-ufs';
+  const ended = runTool('ufs-mount', ['host', '--temp', '--', 'sh', '-c', line], { env });
+  expect(ended).toMatchObject({ stdout: 'x\n', stderr: '', status: 0 });
+  expect(existsSync('/etc/ctr-test-ufs')).toBe(false);
+});
+
+test('without root a command runs in it all the same, and a mount that nobody would see is refused', (context) => {
+  needs(context, 'root', 'command:setpriv');
+  const own = tempDir('own');
+  runShell(`chown 65534 ${own}; chmod -R a+rX ${image}; chmod a+x ${dirname(image)}`);
+  const nobody = (...args: string[]) =>
+    runTool('ufs-mount', args, { env: { ...env, CTR_STORE: own }, uid: 65534, gid: 65534 });
+  expect(nobody(`oci:${image}`, '--', 'sh', '-c', 'id -u; echo x > /new; cat /new')).toMatchObject({
+    stdout: '0\nx\n',
+    stderr: '',
+    status: 0,
+  });
+  const refused = nobody(`oci:${image}`);
+  expect(refused).toMatchObject({ stdout: '', status: 125 });
+  expect(refused.stderr).toMatch(/^ufs-mount: .*-- COMMAND\n$/);
+});
+
+test('directories are layers as well, the lowest first', (context) => {
+  needs(context, 'root');
+  const [a, b] = [tempDir('a'), tempDir('b')];
+  mkdirSync(`${a}/both`);
+  mkdirSync(`${b}/both`);
+  writeFileSync(`${a}/both/a`, 'a');
+  writeFileSync(`${a}/same`, 'a');
+  writeFileSync(`${b}/both/b`, 'b');
+  writeFileSync(`${b}/same`, 'b');
+  const root = mount(a, b);
+  expect(runShell(`cat ${root}/same ${root}/both/*`).stdout).toBe('bab');
+});
+
+test('ctr-run runs an image, its layers mounted inside the container', (context) => {
+  needs(context, 'root');
+  const ended = runTool('ctr-run', ['run', '--image', `oci:${image}:3`, '--', 'sh', '-c', 'echo $$; ls /'], {
+    env,
+  });
+  expect(ended).toMatchObject({ stdout: '1\nbin\ndev\netc\nproc\nsys\ntmp\n', stderr: '', status: 0 });
+});
