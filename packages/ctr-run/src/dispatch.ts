@@ -8,7 +8,8 @@ import {
   UsageError,
   withDefaults,
 } from '@ctr-tools/cli';
-import { globalFlags, globalsOf } from './globals.ts';
+import { topFlags } from './describe.ts';
+import { globalsOf } from './globals.ts';
 import { appendLog } from './log.ts';
 import type { Call, Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
@@ -16,11 +17,6 @@ import { subcommands } from './subcommands.ts';
 const commonFlags = [
   { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
 ] as const;
-const topFlags = [
-  ...globalFlags,
-  ...commonFlags,
-  { name: 'version', alias: ['v'], help: 'show the versions', group: 'About this program' },
-];
 
 /** Understand `ctr-run [GLOBAL FLAGS] SUBCOMMAND [FLAGS] …` and carry it out. */
 export async function dispatch(host: Host): Promise<Outcome> {
@@ -29,7 +25,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
   if (top.flags.has('version')) return version();
   if (name === undefined || name === 'help' || top.flags.has('help')) {
     const { helpOf } = await import('./help.ts');
-    return helpOf(name === 'help' ? argv[0] : name, host, topFlags);
+    return helpOf(name === 'help' ? argv[0] : name, host);
   }
   const subcommand = subcommands.find((s) => s.name === name);
   if (!subcommand) throw unknown(name);
@@ -37,7 +33,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
   const parsed = withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env);
   if (parsed.flags.has('help')) {
     const { helpOf } = await import('./help.ts');
-    return helpOf(name, host, topFlags);
+    return helpOf(name, host);
   }
   checkOperands(subcommand, parsed.operands);
   const globals = globalsOf(withDefaults(top, topFlags, host.env), host);
@@ -51,15 +47,14 @@ export async function dispatch(host: Host): Promise<Outcome> {
   }
 }
 
-/** OCI's subcommands exit 1 as runc's do; what people type exits 125. */
+/** OCI's subcommands exit 1 as runc's do, and its exec 255; what people type exits 125. */
 function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   if (!isFailure(error) || error.exit !== undefined) return error;
   const forPeople =
     ['rootfs', 'image'].some((flag) => call.parsed.flags.has(flag)) || call.parsed.command?.[0] === '-';
-  return new Failure(
-    error.message,
-    forPeople || subcommand.name === 'plan' || subcommand.name === 'spec' ? 125 : 1,
-  );
+  if (forPeople || subcommand.name === 'plan' || subcommand.name === 'spec')
+    return new Failure(error.message, 125);
+  return new Failure(error.message, subcommand.name === 'exec' ? 255 : 1);
 }
 
 function checkOperands({ name, usage, operands: [least, most] }: Subcommand, given: readonly string[]): void {

@@ -1,4 +1,4 @@
-import type { Host, Outcome, Program } from '@ctr-tools/cli';
+import type { Described, Host, Outcome, Program } from '@ctr-tools/cli';
 
 /**
  * `ctr-run`: an OCI runtime made of small tools. It composes their steps and their
@@ -10,5 +10,8 @@ export const ctrRun: Program = {
   async run(host: Host): Promise<Outcome> {
     const { dispatch } = await import('./dispatch.ts');
     return dispatch(host);
+  },
+  async describe(): Promise<Described> {
+    return (await import('./describe.ts')).described;
   },
 };
