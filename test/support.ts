@@ -4,11 +4,12 @@ import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, type TestContext } from 'vitest';
+import { dist } from './dist.ts';
 import { recordSkip } from './skips.ts';
 
 /** The top of the repository, and where the built tools lie. */
 export const top = join(import.meta.dirname, '..');
-export const bin = join(top, 'dist/bin');
+export const bin = join(dist, 'bin');
 
 /** Where a built tool lies. */
 export const toolPath = (name: string): string => join(bin, name);

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { toolPath } from '../../../test/support.ts';
 
-const tool = join(import.meta.dirname, '../../../dist/bin/aa-confine');
+const tool = toolPath('aa-confine');
 const run = (...argv: string[]) => spawnSync(tool, argv, { encoding: 'utf8' });
 
 const parameter = '/sys/module/apparmor/parameters/enabled';

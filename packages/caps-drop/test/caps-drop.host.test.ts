@@ -3,9 +3,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toolPath } from '../../../test/support.ts';
 import { parseStatus } from '../src/privileges.ts';
 
-const tool = join(import.meta.dirname, '../../../dist/bin/caps-drop');
+const tool = toolPath('caps-drop');
 const status = ['cat', '/proc/self/status'];
 
 function run(...argv: string[]) {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, start, tempDir, until } from '../../../test/support.ts';
+import { needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
@@ -61,12 +61,7 @@ test('delete --force removes what runs, and is content with what is not there', 
 test('a supervisor that was killed leaves a container that delete can remove', async (context) => {
   needs(context, 'root');
   const id = testId();
-  const supervised = start(`${import.meta.dirname}/../../../dist/bin/ctr-run`, [
-    'run',
-    '--bundle',
-    makeBundle(['/bin/sleep', '100']),
-    id,
-  ]);
+  const supervised = start(toolPath('ctr-run'), ['run', '--bundle', makeBundle(['/bin/sleep', '100']), id]);
   await until('it runs', () => ctr('state', id).status === 0 && stateOf(id).status === 'running');
   const { pid } = stateOf(id);
   supervised.child.kill('SIGKILL');
@@ -86,12 +81,7 @@ test('a signal to the supervisor reaches the container', async (context) => {
     '-c',
     'trap "echo told; exit 7" TERM; echo ready; while :; do sleep 0.1; done',
   ]);
-  const supervised = start(`${import.meta.dirname}/../../../dist/bin/ctr-run`, [
-    'run',
-    '--bundle',
-    bundle,
-    id,
-  ]);
+  const supervised = start(toolPath('ctr-run'), ['run', '--bundle', bundle, id]);
   await until('it is ready', () => supervised.output().stdout.includes('ready'));
   supervised.child.kill('SIGTERM');
   const ended = await supervised.ended;
@@ -101,12 +91,7 @@ test('a signal to the supervisor reaches the container', async (context) => {
 test('while a container runs no planner exists, and the supervisor holds at most 1 MB', async (context) => {
   needs(context, 'root');
   const id = testId();
-  const supervised = start(`${import.meta.dirname}/../../../dist/bin/ctr-run`, [
-    'run',
-    '--bundle',
-    makeBundle(['/bin/sleep', '100']),
-    id,
-  ]);
+  const supervised = start(toolPath('ctr-run'), ['run', '--bundle', makeBundle(['/bin/sleep', '100']), id]);
   await until('it runs', () => ctr('state', id).status === 0 && stateOf(id).status === 'running');
   const pid = supervised.child.pid!;
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
