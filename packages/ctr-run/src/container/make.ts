@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
-import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
+import * as capsDrop from '@ctr-tools/caps-drop/container';
+import { type ContainerContext, err, Failure, type Host } from '@ctr-tools/cli';
 import { invalidId, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
+import { appendLog } from '../log.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
@@ -78,9 +80,7 @@ function preserved(call: Call): number {
 function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undefined): void {
   const terminal = spec.process?.terminal === true;
   if (terminal && course !== 'foreground' && consoleSocket === undefined) {
-    throw new Failure(
-      'cannot allocate tty if runc will detach without setting console socket'.replace('runc', 'ctr-run'),
-    );
+    throw new Failure('cannot allocate tty if ctr-run will detach without setting console socket');
   }
   if (!terminal && consoleSocket !== undefined) {
     throw new Failure(
@@ -94,5 +94,13 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
-  return compile([containerSteps(made, await gatherContainer(made, host))], mannerOf(globals, exit));
+  const facts = await gatherContainer(made, host);
+  for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
+  return compile([containerSteps(made, facts)], mannerOf(globals, exit));
+}
+
+/** Into the engine's log where there is one, so that it does not mix with the container's own stderr. */
+function warn({ log }: Globals, text: string): void {
+  if (log) appendLog(log, text, 'warning');
+  else err(`ctr-run: warning: ${text}\n`);
 }
