@@ -99,8 +99,11 @@ export async function containerPlan(made: Making, host: Host, globals: Globals, 
   return compile([containerSteps(made, facts)], mannerOf(globals, exit));
 }
 
-/** Into the engine's log where there is one, so that it does not mix with the container's own stderr. */
-function warn({ log }: Globals, text: string): void {
+/**
+ * Into the engine's log, or for a person who looks with --debug. The container's stderr is its
+ * own: `runc spec` itself writes ambient capabilities that no kernel grants.
+ */
+function warn({ log, debug }: Globals, text: string): void {
   if (log) appendLog(log, text, 'warning');
-  else err(`ctr-run: warning: ${text}\n`);
+  if (debug) err(`ctr-run: warning: ${text}\n`);
 }
