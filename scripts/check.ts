@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SKIPS } from '../test/skips.ts';
-import { vmStage } from '../test-vm/src/stage.ts';
+import { vagrantStage, vmStage } from '../test-vm/src/stage.ts';
 
 const top = join(import.meta.dirname, '..');
 const cache = join(top, '.cache/check');
@@ -107,6 +107,7 @@ const stages: Record<string, () => Count> = {
     return { ...none(), skipped: 1, reasons: ['all host tests: they need root'] };
   },
   vm: vmStage,
+  vagrant: vagrantStage,
 };
 
 const asked = process.argv.slice(2);

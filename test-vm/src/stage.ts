@@ -31,3 +31,29 @@ export function vmStage(): Counts & { reasons: string[] } {
   if (!existsSync(counts)) return { passed: 0, failed: 1, skipped: 0, reasons: [] };
   return JSON.parse(readFileSync(counts, 'utf8')) as Counts & { reasons: string[] };
 }
+
+/** `vagrant up` on the real box, where Vagrant can be had. */
+export function vagrantStage(): Counts & { reasons: string[] } {
+  const skipped = (reason: string) => ({
+    passed: 0,
+    failed: 0,
+    skipped: 1,
+    reasons: [`vagrant up: ${reason}`],
+  });
+  if (process.geteuid?.() !== 0) return skipped('needs root');
+  const missing = ['vagrant', 'libvirtd', 'virsh', 'dnsmasq', 'rsync', ...tools].filter(
+    (name) => !findCommand(name),
+  );
+  if (missing.length > 0) return skipped(`not installed: ${missing.join(', ')} (test-vm/host-packages)`);
+  const { stdout, status } = spawnSync(join(top, 'test-vm/vagrant-up.sh'), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    // Longer than all that it allows itself.
+    timeout: 30 * 60_000,
+  });
+  process.stdout.write(stdout);
+  const lines = stdout.split('\n');
+  const passed = lines.filter((line) => line.startsWith('ok ')).length;
+  const failed = lines.filter((line) => line.startsWith('not ok ')).length;
+  return { passed, failed: failed + (status !== 0 && failed === 0 ? 1 : 0), skipped: 0, reasons: [] };
+}

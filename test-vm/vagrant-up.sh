@@ -1,0 +1,51 @@
+#!/bin/sh
+# Tries `vagrant up` on the real box, with a libvirtd, a home and a state of its own, and says
+# what held: `ok …` or `not ok …` a line. Needs root, Vagrant with vagrant-libvirt, libvirtd.
+#
+#     vagrant-up.sh [SECONDS]       how long `vagrant up` may take (900)
+set -u
+limit=${1:-900}
+cd "$(dirname "$0")/.."
+if [ "${CTR_VAGRANT_DIR-}" = '' ]; then
+  CTR_VAGRANT_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/ctr-vagrant-XXXXXX")
+  export CTR_VAGRANT_DIR CTR_LIBVIRT_STATE="$CTR_VAGRANT_DIR"
+  trap 'rm -rf "$CTR_VAGRANT_DIR"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  # The box is made outside: in there is no network.
+  node_modules/.bin/node test-vm/box.ts --json >"$CTR_VAGRANT_DIR/box.json" || { echo 'not ok a box'; exit 1; }
+  test-vm/libvirt.sh test-vm/vagrant-up.sh "$limit" &
+  wait $!
+  exit $?
+fi
+export VAGRANT_HOME="$CTR_VAGRANT_DIR/home" VAGRANT_DOTFILE_PATH="$CTR_VAGRANT_DIR/dot"
+export VAGRANT_CHECKPOINT_DISABLE=1 VAGRANT_BOX_UPDATE_CHECK_DISABLE=1 VAGRANT_NO_COLOR=1
+failed=0
+holds() { # WORDS COMMAND...
+  words=$1
+  shift
+  if "$@" >"$CTR_VAGRANT_DIR/out" 2>&1; then
+    echo "ok $words"
+  else
+    failed=1
+    echo "not ok $words:"
+    tr '\r' '\n' <"$CTR_VAGRANT_DIR/out" | tail -n 25 | sed 's/^/  /'
+  fi
+}
+inside() { timeout 300 vagrant ssh -c "$1"; }
+began=$(date +%s)
+holds 'vagrant up' timeout "$limit" vagrant up --provider=libvirt --no-tty
+echo "# $(($(date +%s) - began)) s"
+if [ $failed = 1 ]; then
+  # What the machine itself said, as far as libvirt kept it.
+  tail -n 20 /var/log/libvirt/qemu/*.log 2>/dev/null | sed 's/^/  /'
+else
+  holds 'it is Debian 13 with cgroup v2 under systemd' \
+    inside 'grep -q trixie /etc/os-release && test -e /sys/fs/cgroup/cgroup.controllers && test -d /run/systemd/system'
+  holds 'the project is in it, and its tools are at hand' inside 'bash -lc "cd ~/ctr-tools && test -e package.json && ctr-run --version"'
+  holds 'they work there' inside 'sudo -n ~/ctr-tools/dist/bin/ns-enter --new uts,pid -- sh -c "test \$\$ = 1"'
+  holds 'vagrant status says that it runs' sh -c 'vagrant status --machine-readable | grep -q ",state,running$"'
+fi
+holds 'vagrant destroy' timeout 120 vagrant destroy -f
+holds 'nothing of it is left' sh -c '! virsh -c qemu:///system list --all --name | grep .'
+exit $failed
