@@ -78,10 +78,10 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
 function commandHints(file: string): Record<string, string> {
   return {
     ENOENT: file.includes('/')
-      ? 'no such file or directory, or its interpreter or loader is missing'
+      ? 'it, or its interpreter or loader, is missing'
       : 'executable file not found in $PATH',
-    EACCES: 'permission denied: it is not executable for this user, or lies on a noexec mount',
-    ENOEXEC: 'exec format error: made for another machine, or a script without #!',
+    EACCES: 'it is not executable for this user, or lies on a noexec mount',
+    ENOEXEC: 'made for another machine, or a script without #!',
     E2BIG: 'arguments and environment together are too long',
   };
 }

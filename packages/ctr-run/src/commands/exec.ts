@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
 import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
+import { capabilityNumber } from '@ctr-tools/sys/constants';
 import { execPlan } from '../container/join.ts';
 import { type Found, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
@@ -15,7 +16,8 @@ import { type Call, has, many, one } from '../subcommand.ts';
  */
 export function run(call: Call): Promise<Outcome> {
   const [id, ...args] = call.parsed.command ?? [];
-  if (id === undefined) throw new UsageError('which container? ctr-run exec [FLAGS] ID COMMAND [ARG...]', 1);
+  if (id === undefined)
+    throw new UsageError('which container? ctr-run exec [FLAGS] ID COMMAND [ARG...]', 255);
   const record = theRecord(call.globals.root, id);
   const status = statusOf(record);
   if (status === 'stopped' || status === 'creating')
@@ -31,12 +33,12 @@ export function run(call: Call): Promise<Outcome> {
 function processOf(call: Call, record: Found, config: Spec, args: readonly string[]): Process {
   const file = one(call, 'process');
   if (file !== undefined) {
-    if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 1);
+    if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
     const path = resolve(call.host.cwd, file);
     return readProcess(read(path), path).value;
   }
   if (args.length === 0)
-    throw new UsageError(`what should run in ${record.id}? ctr-run exec ${record.id} COMMAND`, 1);
+    throw new UsageError(`what should run in ${record.id}? ctr-run exec ${record.id} COMMAND`, 255);
   const terminal = has(call, 'tty');
   const cwd = one(call, 'cwd');
   const changes = { args, terminal, env: many(call, 'env'), ...(cwd !== undefined && { cwd }) };
@@ -54,15 +56,21 @@ function read(path: string): Buffer {
 
 function withUser(process: Process, call: Call): Process {
   const text = one(call, 'user');
-  const extra = many(call, 'additional-gids').map(Number);
+  const extra = many(call, 'additional-gids').map(groupId);
   if (text === undefined && extra.length === 0) return process;
   const found = /^(\d+)(?::(\d+))?$/.exec(text ?? '0');
-  if (!found) throw new UsageError(`--user is "${text}"; give numbers, UID or UID:GID`, 1);
+  if (!found) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
   const user =
     text === undefined
       ? { ...process.user!, additionalGids: [...(process.user?.additionalGids ?? []), ...extra] }
       : { uid: Number(found[1]), gid: Number(found[2] ?? 0), additionalGids: extra };
   return { ...process, user };
+}
+
+function groupId(text: string): number {
+  if (!/^\d{1,10}$/.test(text))
+    throw new Failure(`--additional-gids is "${text}"; it is the number of a group`);
+  return Number(text);
 }
 
 function withSecurity(process: Process, call: Call): Process {
@@ -82,6 +90,8 @@ function withCapabilities(sets: NonNullable<Process['capabilities']>, added: rea
   const names = added.map((name) =>
     name.toUpperCase().startsWith('CAP_') ? name.toUpperCase() : `CAP_${name.toUpperCase()}`,
   );
+  const unknown = names.find((name) => capabilityNumber(name) === undefined);
+  if (unknown !== undefined) throw new Failure(`--cap: there is no capability ${unknown}`);
   const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...names])];
   return {
     ...sets,

@@ -134,6 +134,10 @@ function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
   );
   // Its groups, but our mounts: in its own the same groups lie elsewhere.
   const { hierarchies } = matchHierarchies(readCgroups(record.pid!), readMountinfo(), false);
+  const known = new Set(hierarchies.flatMap(({ controllers }) => controllers));
+  const unknown = [...wanted.keys()].find((name) => name !== '' && !known.has(name));
+  if (unknown !== undefined)
+    throw new Failure(`--cgroup ${unknown}:…: the container has no group of a controller ${unknown}`);
   return hierarchies.flatMap(({ version, directory, controllers }) => {
     const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
     const group = under === undefined ? directory : `${directory}/${under.replace(/^\/+/, '')}`;
