@@ -108,6 +108,8 @@ static void take_in(struct run *run, struct channel *channel, struct message *m)
     case MSG_RUNNING: channel->running = true; break;
     case MSG_BYE: channel->bye = true; break;
     case MSG_ABORT: channel->aborted = true; break;
+    case MSG_STOPPED: channel->stopped = m->number; break;
+    case MSG_SIGNALED: channel->signaled = m->number; break;
     case MSG_WARNING: report_warning(run, m->payload); break;
     case MSG_FAILED:
       channel->failed = arena(sizeof *channel->failed);

@@ -46,6 +46,8 @@ enum message_type {
   MSG_ABORT,     /* take down what you made, and go */
   MSG_FAILED,    /* payload: struct failure, as long as its sentence */
   MSG_WARNING,   /* payload: a sentence */
+  MSG_STOPPED,   /* number: the signal that stopped my command; I am a PID 1 and cannot stop of it */
+  MSG_SIGNALED,  /* number: the signal that I would end by if I were no PID 1 */
 };
 
 struct message {
@@ -64,6 +66,8 @@ struct channel {
   bool running; /* MSG_RUNNING came */
   bool bye;     /* MSG_BYE came */
   bool aborted; /* MSG_ABORT came */
+  int stopped;  /* the signal of MSG_STOPPED */
+  int signaled; /* the signal of MSG_SIGNALED */
   struct failure *failed;
   struct message *queue; /* came but not asked for yet */
 };

@@ -32,6 +32,9 @@ void guard_begin(struct run *run) {
              (plan->steps[i].undo_when || plan->steps[i].op == OP_SUPERVISE);
   if (!needed) return;
   guarding = true;
+  /* musl unblocks 33 and 34 with the first handler, for threads that there are none of. */
+  sigset_t mask;
+  signal_mask(SIG_BLOCK, NULL, &mask);
   for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
     struct sigaction old, new;
     if (sigaction(deadly[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
@@ -40,6 +43,7 @@ void guard_begin(struct run *run) {
     new.sa_flags = SA_SIGINFO; /* no SA_RESTART: what waits is to stop waiting */
     sigaction(deadly[i], &new, NULL);
   }
+  signal_mask(SIG_SETMASK, &mask, NULL);
 }
 
 int guard_caught(void) { return caught; }

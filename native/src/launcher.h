@@ -5,6 +5,7 @@
 #ifndef CTR_LAUNCHER_H
 #define CTR_LAUNCHER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -149,6 +150,14 @@ int open_parent(int root, const char *path, const char **last);
 int real_proc(void);
 /* Open a path below /proc by that descriptor, crossing no mount (RESOLVE_NO_XDEV). */
 int open_proc(const char *path, int flags);
+
+/* --- signals.c: with nothing kept back for the C library */
+
+/* sigprocmask(2) */
+int signal_mask(int how, const sigset_t *set, sigset_t *old);
+void every_signal(sigset_t *set);
+/* SIG_DFL for all of them. */
+void signals_to_default(void);
 
 /* --- small things, sys.c */
 

@@ -82,18 +82,18 @@ int op_clone(struct run *run, const struct step *step) {
   int ends[2], pidfd = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
   sigset_t all, old;
-  sigfillset(&all);
-  sigprocmask(SIG_BLOCK, &all, &old); /* a signal meant for the child must not find our handlers in it */
+  every_signal(&all);
+  signal_mask(SIG_BLOCK, &all, &old); /* a signal meant for the child must not find our handlers in it */
   int cgroup = arg_fd(run, step, 2);
   long pid = joins_pending() ? fork_joined(run, flags, cgroup, &pidfd, fork_with) : fork_with(flags, cgroup, &pidfd);
   int error = errno;
   if (pid == 0) {
     close(ends[0]);
     become(run, (unsigned)process, high_fd(ends[1]));
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    signal_mask(SIG_SETMASK, &old, NULL);
     return 0;
   }
-  sigprocmask(SIG_SETMASK, &old, NULL);
+  signal_mask(SIG_SETMASK, &old, NULL);
   close(ends[1]);
   if (pid < 0) {
     close(ends[0]);

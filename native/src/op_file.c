@@ -63,10 +63,10 @@ int op_write_fd(struct run *run, const struct step *step) {
   sigset_t broken, old;
   sigemptyset(&broken);
   sigaddset(&broken, SIGPIPE); /* a FIFO that nobody reads any more is a failure, not our end */
-  sigprocmask(SIG_BLOCK, &broken, &old);
+  signal_mask(SIG_BLOCK, &broken, &old);
   int rc = (int)write_all(arg_fd(run, step, 0), data, length);
   if (rc == -EPIPE) sigtimedwait(&broken, NULL, &(struct timespec){0, 0});
-  sigprocmask(SIG_SETMASK, &old, NULL);
+  signal_mask(SIG_SETMASK, &old, NULL);
   return rc;
 }
 

@@ -33,13 +33,10 @@ struct helper {
 
 static _Noreturn void child(struct run *run, const struct step *step, const char *file, int in, int out,
                             int complain) {
-  struct sigaction action;
   sigset_t none;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < _NSIG; signal++) sigaction(signal, &action, NULL);
+  signals_to_default();
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal_mask(SIG_SETMASK, &none, NULL);
   setpgid(0, 0); /* so that the time limit ends its children too */
   char **argv = arg_list(run, step, 1, NULL), **env = arg_list(run, step, 2, NULL);
   int error = 0;
@@ -194,7 +191,7 @@ int op_helper(struct run *run, const struct step *step) {
   sigset_t pipe_signal, old;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE); /* a helper may not care for its stdin */
-  sigprocmask(SIG_BLOCK, &pipe_signal, &old);
+  signal_mask(SIG_BLOCK, &pipe_signal, &old);
   h.pid = fork();
   if (h.pid == 0) child(run, step, file, in[0], out[1], complain[1]);
   int error = errno;
@@ -223,6 +220,6 @@ int op_helper(struct run *run, const struct step *step) {
   struct timespec now = {0, 0};
   while (sigtimedwait(&pipe_signal, NULL, &now) > 0) {
   }
-  sigprocmask(SIG_SETMASK, &old, NULL);
+  signal_mask(SIG_SETMASK, &old, NULL);
   return result;
 }

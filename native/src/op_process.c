@@ -121,15 +121,11 @@ int op_pdeathsig(struct run *run, const struct step *step) {
 int op_signals_default(struct run *run, const struct step *step) {
   (void)run;
   (void)step;
-  struct sigaction action;
   sigset_t none;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = SIG_DFL;
-  /* Those of musl and glibc themselves (32 to 34) cannot be set, and nobody else did. */
-  for (int signal = 1; signal < _NSIG; signal++) sigaction(signal, &action, NULL);
+  signals_to_default();
   sigchld_was_ignored = false;
   sigemptyset(&none);
-  return checked(sigprocmask(SIG_SETMASK, &none, NULL));
+  return checked(signal_mask(SIG_SETMASK, &none, NULL));
 }
 
 int op_self_pid(struct run *run, const struct step *step) {

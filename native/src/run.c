@@ -93,7 +93,7 @@ void die_by_signal(int signal) {
   sigemptyset(&one);
   sigaddset(&one, signal);
   kill(getpid(), signal);
-  sigprocmask(SIG_UNBLOCK, &one, NULL);
+  signal_mask(SIG_UNBLOCK, &one, NULL);
   _exit(128 + signal); /* PID 1 of a namespace cannot die of it */
 }
 
@@ -118,6 +118,8 @@ void run_end(struct run *run, int code, int signal) {
   undo(run, 2);
   for (unsigned p = 0; p < MAX_PROCESSES; p++)
     if (run->to[p] && !run->to[p]->ended) channel_send(run->to[p], MSG_BYE, 0, NULL, 0, -1);
+  struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  if (signal && getpid() == 1 && up && !up->ended) channel_send(up, MSG_SIGNALED, signal, NULL, 0, -1);
   if (signal) die_by_signal(signal);
   _exit(code);
 }

@@ -39,6 +39,7 @@ struct watch {
   bool ended;
   int status;             /* as waitpid gives it */
   int dropped;            /* the signal for which we killed a PID 1 */
+  int signaled;           /* the signal that the PID 1, a supervisor like us, would have ended by */
   struct terminal terminal;
 };
 
@@ -82,6 +83,9 @@ static bool drops(struct watch *w, int signal) {
 static void stop_ourselves(struct watch *w, int signal) {
   struct sigaction action, old;
   sigset_t one;
+  struct channel *up = w->run->parent >= 0 ? w->run->to[w->run->parent] : NULL;
+  /* A PID 1 is not stopped from within its namespace; the supervisor outside stops for both. */
+  if (getpid() == 1 && up && channel_send(up, MSG_STOPPED, signal, NULL, 0, -1) == 0) return;
   terminal_restore(&w->terminal);
   memset(&action, 0, sizeof action);
   action.sa_handler = SIG_DFL;
@@ -89,8 +93,8 @@ static void stop_ourselves(struct watch *w, int signal) {
   sigemptyset(&one);
   sigaddset(&one, signal);
   kill(getpid(), signal);
-  sigprocmask(SIG_UNBLOCK, &one, NULL); /* here it stops, until somebody says SIGCONT */
-  sigprocmask(SIG_BLOCK, &one, NULL);
+  signal_mask(SIG_UNBLOCK, &one, NULL); /* here it stops, until somebody says SIGCONT */
+  signal_mask(SIG_BLOCK, &one, NULL);
   sigaction(signal, &old, NULL);
   if (w->terminal.pty >= 0) terminal_raw(&w->terminal);
   terminal_resize(&w->terminal);
@@ -151,6 +155,9 @@ static void on_channel(struct watch *w) {
   struct channel *down = run->to[w->peer];
   channel_pump(run, down);
   if (down->failed) run_failed(run, down->failed);
+  int stopped = down->stopped;
+  down->stopped = 0;
+  if (stopped) stop_ourselves(w, stopped);
   if (!down->running && !(down->ended && down->exec)) return;
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   if (up && !up->ended) channel_send(up, MSG_RUNNING, 0, NULL, 0, -1);
@@ -175,14 +182,14 @@ static void on_parent(struct watch *w) {
 static void block_signals(struct watch *w) {
   static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
   sigset_t all;
-  sigfillset(&all);
+  every_signal(&all);
   for (unsigned i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
   if (w->terminal.pty >= 0) {
     /* With these blocked, a read in the background would fail with EIO instead of stopping us. */
     sigdelset(&all, SIGTTIN);
     sigdelset(&all, SIGTTOU);
   }
-  sigprocmask(SIG_SETMASK, &all, NULL);
+  signal_mask(SIG_SETMASK, &all, NULL);
   w->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -212,7 +219,8 @@ static void watch(struct watch *w) {
   if (!down) return;
   channel_pump(run, down);
   if (down->failed) run_failed(run, down->failed);
-  if (down->exec || down->bye) return;
+  w->signaled = down->signaled;
+  if (down->exec || down->bye || w->signaled) return;
   run->detail[0] = 0;
   detail(run, "the process ended before its command ran (%s %d)",
          WIFSIGNALED(w->status) ? "signal" : "status",
@@ -241,6 +249,7 @@ int op_supervise(struct run *run, const struct step *step) {
   int signal = w.dropped ? w.dropped : WIFSIGNALED(w.status) ? WTERMSIG(w.status) : 0;
   if (w.dropped && !(WIFSIGNALED(w.status) && WTERMSIG(w.status) == SIGKILL))
     signal = WIFSIGNALED(w.status) ? WTERMSIG(w.status) : 0; /* it ended by itself, just before */
+  if (w.signaled) signal = w.signaled;
   if (signal && w.by_signal) run_end(run, 128 + signal, signal);
   run_end(run, signal ? 128 + signal : WEXITSTATUS(w.status), 0);
 }

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { typed as typedWith } from '../../test/terminal.ts';
 import {
   awaitExec,
   clone,
@@ -16,7 +16,6 @@ import {
   shell,
   step,
   supervise,
-  work,
 } from './launcher.ts';
 
 const stay = (flags: number, mode: number, ...argv: string[]) => [
@@ -143,42 +142,7 @@ test('strays are reaped where the launcher is their reaper', async () => {
   expect(zombies).toBe('0\n');
 });
 
-/** Types at a shell on a terminal of its own, as a person would. */
-function typed(script: string, path: string) {
-  const file = join(work, 'typed.py');
-  writeFileSync(
-    file,
-    `
-import os, pty, sys, time, select
-pid, fd = pty.fork()
-if pid == 0:
-    os.environ.update(PS1='$ ', L=sys.argv[1], P=sys.argv[2]); os.environ.pop('PROMPT_COMMAND', None)
-    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
-seen = b''
-def expect(text, limit=8):
-    global seen
-    end = time.time() + limit
-    while text.encode() not in seen:
-        r, _, _ = select.select([fd], [], [], max(0, end - time.time()))
-        if not r:
-            print('NEVER SAW', repr(text), 'BUT', repr(seen)); os.kill(pid, 9); sys.exit(1)
-        try: seen += os.read(fd, 4096)
-        except OSError: seen += b'<gone>'; break
-    at = seen.find(text.encode()); out = seen[:at + len(text)]; seen = seen[at + len(text):]
-    return out.decode(errors='replace')
-def type(text): os.write(fd, text.encode())
-def pause(s): time.sleep(s)
-${script}
-os.close(fd)
-print('DONE')
-`,
-  );
-  return runPython(file, path);
-}
-
-function runPython(file: string, path: string) {
-  return shell(`python3 ${file} $L $P`, path).stdout;
-}
+const typed = (script: string, path: string): string => typedWith(script, { L: launcher, P: path });
 
 describe('at a terminal', () => {
   test.for([0, NEWPID])('Ctrl-C in a shell loop stops the loop (clone flags %i)', (flags) => {
