@@ -132,7 +132,8 @@ describe.skipIf(process.arch !== 'x64')('a machine', () => {
     expect(ended.stderr).toContain('(unified, tcg)');
   });
 
-  test('without QEMU: what to install, before anything else', () => {
+  test('without QEMU: what to install, before anything else', (context) => {
+    needs(context, 'command:ssh', 'command:ssh-keygen');
     const cache = stuckCache();
     const bin = tempDir('path');
     for (const name of ['setpriv', 'flock', 'ssh', 'ssh-keygen', 'tar', 'sh']) {

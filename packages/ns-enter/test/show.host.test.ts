@@ -46,7 +46,7 @@ describe('--show', () => {
     expect(found?.held).toContainEqual({ by: 'descriptor', pid: Number(holder), fd: 5 });
     const forked = await unshared(['-pf']);
     const pids = Number(/\d+/.exec(nsOf(forked, 'pid'))![0]);
-    const parent = Number(/\) S (\d+)/.exec(readFileSync(`/proc/${forked}/stat`, 'latin1'))![1]);
+    const parent = Number(/\) [A-Z] (\d+)/.exec(readFileSync(`/proc/${forked}/stat`, 'latin1'))![1]);
     expect(show('--type', 'pid').namespaces.find(({ ns }) => ns === pids)?.held).toEqual([
       { by: 'children', pid: parent },
     ]);
