@@ -12,6 +12,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -65,7 +67,11 @@ export function findBox(cache: string, definition: Definition): Box | undefined 
 export async function makeBox(definition: Definition, options: BoxOptions): Promise<Box> {
   const { cache, rebuild = false, say = () => {} } = options;
   const found = findBox(cache, definition);
-  if (found && !rebuild) return found;
+  if (found && !rebuild) {
+    // Its manifest's date says when it was last used.
+    utimesSync(join(found.dir, 'manifest.json'), new Date(), new Date());
+    return found;
+  }
   need('mmdebstrap', 'qemu-img', 'tar', 'setpriv');
   makeDir(join(cache, 'boxes'));
   const unlock = await lock(join(cache, 'lock'), {
@@ -78,10 +84,22 @@ export async function makeBox(definition: Definition, options: BoxOptions): Prom
       // We hold the lock, so whoever began these was interrupted.
       if (name.startsWith('.')) rmSync(join(cache, 'boxes', name), { recursive: true, force: true });
     }
+    prune(cache);
     needSpace(cache, SPACE, 'making a box');
     return await build(definition, cache, say);
   } finally {
     unlock?.();
+  }
+}
+
+/** Days after which a box that nobody used makes room. */
+const UNUSED = 14;
+
+function prune(cache: string): void {
+  for (const name of readdirSync(join(cache, 'boxes'))) {
+    const dir = join(cache, 'boxes', name);
+    const age = Date.now() - (statSync(join(dir, 'manifest.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    if (age > UNUSED * 86_400_000) rmSync(dir, { recursive: true, force: true });
   }
 }
 
