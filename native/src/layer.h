@@ -134,6 +134,7 @@ struct later { /* a directory's times, set when nothing is written into it any m
   struct timespec times[2];
   mode_t mode;
   bool set_mode;
+  bool through; /* the path may lead through a link at its end */
 };
 
 struct layer {

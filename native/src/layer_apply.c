@@ -69,6 +69,7 @@ void layer_keep_times(struct layer *layer, const char *path, int fd) {
   struct later *one = later(layer, path);
   one->times[0] = st.st_atim;
   one->times[1] = st.st_mtim;
+  one->through = true;
 }
 
 /* Every directory above `path` has something of this layer in it. */
@@ -365,8 +366,9 @@ static int apply(struct layer *layer, struct tar *tar, struct entry *entry) {
 static int set_later(struct layer *layer) {
   for (size_t i = 0; i < layer->nlater; i++) {
     struct later *one = layer->later + i;
-    int fd = *one->path ? open_inside(layer->root, one->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                        : layer_open(layer, "");
+    int fd = *one->path && !one->through
+                 ? open_inside(layer->root, one->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                 : layer_open(layer, one->path);
     if (fd < 0) continue; /* the archive replaced it later by something else */
     if (one->set_mode) (void)AGAIN(fchmod(fd, one->mode));
     long rc = AGAIN(futimens(fd, one->times));

@@ -136,6 +136,7 @@
   X(SUBVOLUME, subvolume, 184, "tt") \
   X(REMOVE_SUBVOLUME, remove_subvolume, 185, "t") \
   X(TRY_LOCK, try_lock, 186, "i") \
+  X(TREE_DIFF, tree_diff, 187, "ltiii") \
   X(REPORT_TO, report_to, 190, "i") \
   X(AWAIT_READER, await_reader, 191, "it")
 

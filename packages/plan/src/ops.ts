@@ -411,6 +411,12 @@ export const ops = {
   remove_subvolume: op(185, { path: 'text' }),
   /** flock(2) exclusive of a descriptor, without waiting: EAGAIN where it is in use. */
   try_lock: op(186, { fd: 'int' }),
+  /**
+   * Compare the tree of layers (`lower`, topmost first; `marked` 1: with overlay's marks, to be
+   * mounted) with a root, and write what changed to `fd`: a layer's archive, or with `text` 1 a
+   * line each, `A`, `C` or `D` and the path.
+   */
+  tree_diff: op(187, { lower: 'list', root: 'text', marked: 'int', fd: 'int', text: 'int' }),
   // --- a container that was let go --------------------------------------------------------
   /** From here on the words of a failure of this process go to `fd` too, once nobody of its plan is left to hear them. */
   report_to: op(190, { fd: 'int' }),

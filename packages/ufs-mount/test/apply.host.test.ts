@@ -1,0 +1,358 @@
+/** Layers applied to the letter, by every driver that this machine has, and side by side with umoci. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  hasCommand,
+  isRoot,
+  needs,
+  run,
+  runShell,
+  runTool,
+  tempDir,
+  toolEnv,
+} from '../../../test/support.ts';
+import { layout, type TarEntry, tar } from './archives.ts';
+import { treeOf } from './tree.ts';
+
+const stores: Record<string, string> = {};
+const cleanups: (() => void)[] = [];
+afterAll(() => {
+  for (const clean of cleanups.reverse()) clean();
+});
+
+/** A btrfs made in a file, where mkfs.btrfs is to be had. */
+function btrfsStore(): string | undefined {
+  if (!hasCommand('mkfs.btrfs')) return undefined;
+  const directory = tempDir('btrfs');
+  writeFileSync(`${directory}/disk`, '');
+  truncateSync(`${directory}/disk`, 512 << 20);
+  mkdirSync(`${directory}/mnt`);
+  const made = runShell(
+    `mkfs.btrfs -q ${directory}/disk && mount -o loop ${directory}/disk ${directory}/mnt`,
+  );
+  if (made.status !== 0) return undefined;
+  cleanups.push(() => runShell(`umount ${directory}/mnt`));
+  return `${directory}/mnt`;
+}
+
+const drivers = ['overlay', 'vfs', 'fuse-overlayfs', 'btrfs'];
+
+function storeFor(driver: string): string | undefined {
+  stores[driver] ??= (driver === 'btrfs' ? btrfsStore() : tempDir(`store-${driver}`)) ?? '';
+  return stores[driver] || undefined;
+}
+
+/** The tree of an image by a driver; what was mounted is gone again. */
+function seen(image: string, driver = 'overlay') {
+  const env = { ...toolEnv(), CTR_STORE: storeFor(driver)! };
+  const { stdout, stderr, status } = runTool('ufs-mount', [`oci:${image}`, '--driver', driver, '--temp'], {
+    env,
+  });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  const root = stdout.trimEnd();
+  try {
+    return treeOf(root);
+  } finally {
+    expect(runTool('ufs-mount', ['--unmount', root], { env }).stderr).toBe('');
+  }
+}
+
+const refused = (layers: readonly Buffer[]): string => {
+  const env = { ...toolEnv(), CTR_STORE: storeFor('overlay')! };
+  const ended = runTool('ufs-mount', [`oci:${layout(layers)}`, '--temp'], { env });
+  if (ended.status === 0) runTool('ufs-mount', ['--unmount', ended.stdout.trimEnd()], { env });
+  expect(ended.status).toBe(125);
+  return ended.stderr;
+};
+
+const root: TarEntry = { name: './', type: '5', mode: 0o755 };
+const dir = (name: string, more: Partial<TarEntry> = {}): TarEntry => ({
+  name: `${name}/`,
+  type: '5',
+  ...more,
+});
+const file = (name: string, data = name, more: Partial<TarEntry> = {}): TarEntry => ({ name, data, ...more });
+const link = (name: string, to: string): TarEntry => ({ name, type: '2', link: to });
+const hard = (name: string, to: string): TarEntry => ({ name, type: '1', link: to });
+const white = (name: string): TarEntry => ({
+  name: join(dirname(name), `.wh.${name.slice(name.lastIndexOf('/') + 1)}`),
+});
+const opaque = (name: string): TarEntry => ({ name: `${name}/.wh..wh..opq` });
+
+const everything: TarEntry[] = [
+  root,
+  dir('d', { mode: 0o2750, uid: 1, gid: 2, mtime: 1_500_000_000 }),
+  file('d/suid', 'x', { mode: 0o6755, uid: 33, gid: 34 }),
+  file('d/ns', 'x', { pax: { mtime: '1500000000.123456789' } }),
+  file('d/before', 'x', { pax: { mtime: '-1.25' } }),
+  link('d/link', 'nowhere'),
+  file('d/one', 'one'),
+  hard('d/two', 'd/one'),
+  { name: 'd/char', type: '3', device: [1, 3], mode: 0o666 },
+  { name: 'd/block', type: '4', device: [7, 200], mode: 0o600 },
+  { name: 'd/fifo', type: '6', mode: 0o640 },
+  file('d/attr', 'x', {
+    pax: {
+      'SCHILY.xattr.user.bytes': Buffer.from([0, 1, 0xff, 10, 61]),
+      'SCHILY.xattr.security.capability': Buffer.from('0100000200040000000000000000000000000000', 'hex'),
+    },
+  }),
+  { name: Buffer.concat([Buffer.from('d/'), Buffer.from([0xff, 0xfe, 0x41])]), data: 'bytes' },
+  file('pax', 'long', { pax: { path: `d/${'n'.repeat(200)}/${'m'.repeat(120)}` } }),
+  { name: 'big', data: '', pax: { uid: '3000000', gid: '3000001' } },
+];
+
+const cases: Record<string, readonly (readonly TarEntry[])[]> = {
+  'all types of entries with all they can say': [everything],
+  'a file and a directory hidden by a layer above': [
+    [root, dir('a'), file('a/x'), file('a/y'), dir('a/sub'), file('a/sub/z')],
+    [root, dir('a'), white('a/x'), white('a/sub')],
+  ],
+  'an opaque directory, said first': [
+    [root, dir('a'), file('a/x'), dir('a/s'), file('a/s/y')],
+    [root, dir('a'), opaque('a'), file('a/new')],
+  ],
+  'an opaque directory, said last': [
+    [root, dir('a'), file('a/x'), dir('a/s'), file('a/s/y')],
+    [root, dir('a'), file('a/new'), dir('a/s'), file('a/s/new'), opaque('a')],
+  ],
+  'a whiteout of what is in the same layer hides only what is below': [
+    [root, dir('a'), file('a/x', 'old'), dir('a/s'), file('a/s/old')],
+    [root, dir('a'), file('a/x', 'new'), white('a/x'), dir('a/s'), file('a/s/new'), white('a/s')],
+  ],
+  'a whiteout before what comes in its place': [
+    [root, dir('a'), file('a/old')],
+    [root, white('a'), dir('a'), file('a/new')],
+  ],
+  'types that replace one another': [
+    [
+      root,
+      dir('dir-to-file'),
+      file('dir-to-file/x'),
+      file('file-to-dir'),
+      link('link-to-file', 'elsewhere'),
+      dir('dir-to-link'),
+      file('dir-to-link/x'),
+    ],
+    [
+      root,
+      file('dir-to-file'),
+      dir('file-to-dir'),
+      file('file-to-dir/x'),
+      file('link-to-file'),
+      link('dir-to-link', 'file-to-dir'),
+    ],
+  ],
+  'the same name twice in a layer': [
+    [root, file('x', 'first'), dir('y'), file('y/z'), file('x', 'second'), file('y', 'a file')],
+  ],
+  'a directory that only gets other attributes keeps what is in it': [
+    [root, dir('a'), file('a/x')],
+    [root, dir('a', { mode: 0o700, uid: 5, mtime: 1_400_000_000 })],
+  ],
+  'an entry whose directory only a layer below names': [
+    [root, dir('a', { mode: 0o700, uid: 7, mtime: 1_400_000_000 }), file('a/x')],
+    [root, file('a/y')],
+  ],
+  'an entry through a link of a layer below': [
+    [root, dir('usr'), dir('usr/lib'), file('usr/lib/x'), link('lib', 'usr/lib')],
+    [root, file('lib/y')],
+  ],
+  'a hard link to a file of a layer below': [
+    [root, dir('a'), file('a/x', 'one')],
+    [root, dir('a'), hard('a/y', 'a/x')],
+  ],
+  'a whiteout in a directory that only a layer below names': [
+    [root, dir('a'), dir('a/b'), file('a/b/x'), file('a/b/y')],
+    [root, white('a/b/x')],
+  ],
+  'three layers that hide and show again': [
+    [root, dir('a'), file('a/x', '1')],
+    [root, white('a')],
+    [root, dir('a'), file('a/z', '3')],
+  ],
+};
+
+/** Times of 2024 and later are those of the test's own run: a directory that no layer names has one. */
+const NOW = 1_704_067_200e9;
+
+/** What layers say of a tree, and `now` for times that they do not. */
+const said = (tree: ReturnType<typeof treeOf>) =>
+  Object.fromEntries(
+    Object.entries(tree)
+      .filter(([name]) => name !== '')
+      .map(([name, one]) => [name, one.mtime > NOW ? { ...one, mtime: 'now' } : one]),
+  );
+
+/** umoci leaves the time of its own work on directories that it enters again after their entry. */
+function alike(ours: ReturnType<typeof said>, theirs: ReturnType<typeof said>) {
+  const same = Object.entries(theirs).map(([name, one]) =>
+    one.mtime === 'now' && ours[name] ? [name, { ...one, mtime: ours[name].mtime }] : [name, one],
+  );
+  return Object.fromEntries(same);
+}
+
+describe.each(Object.entries(cases))('%s', (_name, layers) => {
+  const image = isRoot ? layout(layers.map((entries) => tar(entries))) : '';
+
+  test('as umoci unpacks it', (context) => {
+    needs(context, 'root', 'command:umoci');
+    const bundle = `${tempDir('umoci')}/bundle`;
+    const unpacked = run('umoci', ['unpack', '--image', `${image}:3`, bundle]);
+    if (unpacked.status !== 0) return context.skip(`umoci refuses it: ${unpacked.stderr.slice(0, 200)}`);
+    const ours = said(seen(image));
+    expect(ours).toEqual(alike(ours, said(treeOf(`${bundle}/rootfs`))));
+  });
+
+  test.each(drivers.slice(1))('the same tree by %s', (driver) => {
+    if (!isRoot || !storeFor(driver)) return;
+    if (driver === 'fuse-overlayfs' && !(hasCommand('fuse-overlayfs') && existsSync('/dev/fuse'))) return;
+    expect(said(seen(image, driver))).toEqual(said(seen(image)));
+  });
+});
+
+test('the root directory is as the topmost layer that names it says', (context) => {
+  needs(context, 'root');
+  const layers = [[{ ...root, mode: 0o711, uid: 9 }, file('a')], [file('b')]];
+  for (const driver of ['overlay', 'vfs']) {
+    expect(seen(layout(layers.map((entries) => tar(entries))), driver)['']).toMatchObject({
+      mode: '0o40711',
+      owner: [9, 0],
+    });
+  }
+});
+
+test('sparse files stay sparse', (context) => {
+  needs(context, 'root');
+  const from = tempDir('sparse');
+  runShell(
+    `truncate -s 64M ${from}/holes; printf data | dd of=${from}/holes bs=1 seek=40000000 conv=notrunc status=none`,
+  );
+  const env = { ...toolEnv(), CTR_STORE: storeFor('overlay')! };
+  for (const format of [
+    '--format=gnu',
+    '--format=pax --sparse-version=1.0',
+    '--format=pax --sparse-version=0.1',
+    '--format=pax --sparse-version=0.0',
+  ]) {
+    runShell(`tar -C ${from} ${format} --sparse -cf ${from}/layer.tar holes`);
+    const target = `${tempDir('at')}/root`;
+    expect(runTool('ufs-mount', [`${from}/layer.tar`, '--target', target, '--temp'], { env }).stderr).toBe(
+      '',
+    );
+    expect(runShell(`cmp ${from}/holes ${target}/holes`).stdout).toBe('');
+    expect(statSync(`${target}/holes`).blocks * 512).toBeLessThan(1 << 20);
+    runTool('ufs-mount', ['--unmount', target], { env });
+  }
+});
+
+describe('hostile archives', () => {
+  const outside = isRoot ? tempDir('outside') : '';
+
+  test.each([
+    ['a name with ..', [root, file('../../escaped')], 'leads out of the root'],
+    ['a hard link with ..', [root, hard('x', '../../etc/passwd')], 'outside of the root'],
+    ['a whiteout of ..', [root, dir('a'), { name: 'a/.wh...' }], 'hides no name'],
+    ['a whiteout of nothing', [root, { name: '.wh.' }], 'hides no name'],
+    ['an entry below a file', [root, file('a'), file('a/b')], 'Not a directory'],
+  ] as [string, TarEntry[], string][])('%s', (_name, entries, words) => {
+    if (!isRoot) return;
+    const message = refused([tar(entries)]);
+    expect(message).toContain(words);
+    expect(message.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('a link that leads out of the root leads to the same path in it', (context) => {
+    needs(context, 'root');
+    const entries = [
+      root,
+      link('out', outside),
+      dir(outside.slice(1)),
+      file('out/inside', 'x'),
+      link('up', '../../../../..'),
+      file('up/too', 'y'),
+    ];
+    const tree = seen(layout([tar(entries)]));
+    expect(Object.keys(tree)).toEqual(expect.arrayContaining(['too', `${outside.slice(1)}/inside`]));
+    expect(existsSync(`${outside}/inside`)).toBe(false);
+  });
+
+  test('a file is not written through a link of the same name, nor into a file with another name', (context) => {
+    needs(context, 'root');
+    writeFileSync(`${outside}/victim`, 'untouched');
+    const tree = seen(
+      layout([
+        tar([
+          root,
+          link('x', `${outside}/victim`),
+          file('x', 'new'),
+          file('a', 'old'),
+          hard('b', 'a'),
+          file('a', 'changed'),
+        ]),
+      ]),
+    );
+    expect(readFileSync(`${outside}/victim`, 'utf8')).toBe('untouched');
+    expect(tree.a!.content).not.toBe(tree.b!.content);
+  });
+
+  test("overlay's own attributes are not taken from an archive", (context) => {
+    needs(context, 'root');
+    const below = [root, dir('a'), file('a/x')];
+    const above = [root, dir('a', { pax: { 'SCHILY.xattr.trusted.overlay.opaque': 'y' } })];
+    expect(Object.keys(seen(layout([tar(below), tar(above)])))).toContain('a/x');
+  });
+
+  test.each([
+    ['a wrong digest of the blob', (at: string) => readFileSync(at).fill(0x41, 40, 44)],
+    ['a blob that was cut off', (at: string) => readFileSync(at).subarray(0, -100)],
+  ])('%s', (_name, spoil) => {
+    if (!isRoot) return;
+    const data = tar([root, file('x', 'y'.repeat(5000) + Math.random())]);
+    const image = layout([data]);
+    const index = JSON.parse(readFileSync(`${image}/index.json`, 'utf8'));
+    const manifest = JSON.parse(
+      readFileSync(`${image}/blobs/sha256/${index.manifests[0].digest.slice(7)}`, 'utf8'),
+    );
+    const at = `${image}/blobs/sha256/${manifest.layers[0].digest.slice(7)}`;
+    const spoilt = spoil(at);
+    chmodSync(at, 0o644);
+    writeFileSync(at, spoilt);
+    const env = { ...toolEnv(), CTR_STORE: storeFor('overlay')! };
+    const ended = runTool('ufs-mount', [`oci:${image}`], { env });
+    expect(ended.status).toBe(125);
+    expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(runShell(`find ${env.CTR_STORE} -name '*.new'`).stdout).toBe('');
+  });
+
+  test('an archive in the blob that is another than the configuration says', (context) => {
+    needs(context, 'root');
+    const image = layout([tar([root, file('x')])]);
+    const other = gzipSync(tar([root, file('y')]));
+    expect(other.length).toBeGreaterThan(0);
+    const text = runShell(
+      `cd ${image}; sed -i 's/"diff_ids":\\["sha256:......../"diff_ids":["sha256:00000000/' $(grep -l diff_ids blobs/sha256/*)`,
+    );
+    expect(text.status).toBe(0);
+    expect(
+      runTool('ufs-mount', [`oci:${image}`], { env: { ...toolEnv(), CTR_STORE: storeFor('overlay')! } })
+        .stderr,
+    ).toContain('has other content than its name says');
+  });
+});
+
+test.each(['none', 'gzip', 'zstd'] as const)('layers compressed by %s', (compression) => {
+  if (!isRoot) return;
+  const data = tar([root, file('x', `${compression} ${'y'.repeat(100_000)}`)]);
+  expect(Object.keys(seen(layout([data], { compression })))).toEqual(['', 'x']);
+});
