@@ -3,11 +3,12 @@ import * as cgLimit from '@ctr-tools/cg-limit/container';
 import type { Host, Tool } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import { type Spec, serializeJson } from '@ctr-tools/oci';
-import { type AnyStep, peer, points, slot, step, template } from '@ctr-tools/plan';
+import { type AnyStep, peer, points, slot, step, template, undo } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
+import { groupOf } from '../state/group.ts';
 import { groupIn } from './group-path.ts';
 import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
 import type { Making } from './making.ts';
@@ -49,6 +50,20 @@ function insideHooks({ spec, context }: Making): AnyStep[] {
     step('network', 'take_text', { process: peer, text: slot('child.pid') }, 'learn the PID'),
     ...hookSteps(spec, 'createContainer', context.state),
     ...hookSteps(spec, 'startContainer', context.state),
+  ];
+}
+
+/**
+ * A PID namespace takes all its processes along when its first one ends. A container without
+ * one of its own leaves processes behind, which end with it all the same.
+ */
+function endStrays({ spec, cgroup, ...making }: Making): AnyStep[] {
+  const own = spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && path === undefined);
+  const path = groupOf({ ...(cgroup && { cgroup }) });
+  if (own || path === undefined) return [];
+  const kill = undo(lifetime(making), 'cgroup_kill', { path }, `end what is left in ${path}`);
+  return [
+    step('descriptors', 'self_pid', { pid: slot('self') }, 'note the own PID', { side: 'host', undo: kill }),
   ];
 }
 
@@ -127,6 +142,7 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),
     ...nsEnter.steps(spec, facts.namespaces),
+    ...endStrays(recorded),
     ...recordBirth(recorded),
     ...runtimeHooks(making),
     ...insideHooks(making),

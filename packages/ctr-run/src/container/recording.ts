@@ -21,7 +21,7 @@ const reportFd = slot('state.report');
 const startTime = slot('child.start');
 
 /** When what a container leaves behind is taken back: at its end, or only after a failure. */
-export const lifetime = (making: Making): 'failure' | 'end' =>
+export const lifetime = (making: Pick<Making, 'course' | 'keep'>): 'failure' | 'end' =>
   making.course === 'foreground' && !making.keep ? 'end' : 'failure';
 
 /** `state.json` as it stands at one moment: before the process is born there is no PID. */

@@ -4,11 +4,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { Found } from '../state/record.ts';
 
 /** Statistics in the shape that engines decode (runc, types/events.go, Stats). */
-export interface ContainerStats {
-  data: Record<string, unknown>;
-  /** How many processes were killed for lack of memory so far. */
-  oomKills: number;
-}
+export type ContainerStats = Record<string, unknown>;
 
 /** The files of one group; what is missing reads as nothing. */
 class Group {
@@ -49,6 +45,16 @@ export function statsOf({ id, cgroup }: Found): ContainerStats {
   return memory === undefined ? unifiedStats(cgroup) : v1Stats(cgroup);
 }
 
+/** How many processes of a container were killed for lack of memory so far (memory.rst, 10; cgroup-v2.rst, memory.events). */
+export function oomKillsOf({ cgroup }: Found): number {
+  const { memory, unified } = cgroup?.paths ?? {};
+  const table =
+    memory === undefined
+      ? new Group(unified).table('memory.events')
+      : new Group(memory).table('memory.oom_control');
+  return table.oom_kill ?? 0;
+}
+
 /** cgroup v1: cpuacct.rst, memory.rst, pids.rst, blkio-controller.rst. */
 function v1Stats({ paths }: CgroupRecord): ContainerStats {
   const at = (name: string): Group => new Group(paths[name]);
@@ -63,36 +69,33 @@ function v1Stats({ paths }: CgroupRecord): ContainerStats {
     failcnt: memory.number(`${kind}.failcnt`) ?? 0,
   });
   return {
-    oomKills: memory.table('memory.oom_control').oom_kill ?? 0,
-    data: {
-      cpu: {
-        usage: {
-          total: at('cpuacct').number('cpuacct.usage'),
-          percpu: at('cpuacct').text('cpuacct.usage_percpu')?.split(/\s+/).map(Number),
-          // USER_HZ is 100 on every architecture that we run on (time(7)).
-          kernel: (ticks.system ?? 0) * 10_000_000,
-          user: (ticks.user ?? 0) * 10_000_000,
-        },
-        throttling: {
-          periods: cpu.nr_periods,
-          throttledPeriods: cpu.nr_throttled,
-          throttledTime: cpu.throttled_time,
-        },
+    cpu: {
+      usage: {
+        total: at('cpuacct').number('cpuacct.usage'),
+        percpu: at('cpuacct').text('cpuacct.usage_percpu')?.split(/\s+/).map(Number),
+        // USER_HZ is 100 on every architecture that we run on (time(7)).
+        kernel: (ticks.system ?? 0) * 10_000_000,
+        user: (ticks.user ?? 0) * 10_000_000,
       },
-      memory: {
-        cache: raw.cache,
-        usage: entry('memory'),
-        swap: entry('memory.memsw'),
-        kernel: entry('memory.kmem'),
-        kernelTCP: entry('memory.kmem.tcp'),
-        raw,
+      throttling: {
+        periods: cpu.nr_periods,
+        throttledPeriods: cpu.nr_throttled,
+        throttledTime: cpu.throttled_time,
       },
-      pids: pids(at('pids')),
-      blkio: { ioServiceBytesRecursive: v1Io(at('blkio').text('blkio.throttle.io_service_bytes_recursive')) },
-      hugetlb: {},
-      intel_rdt: {},
-      network_interfaces: null,
     },
+    memory: {
+      cache: raw.cache,
+      usage: entry('memory'),
+      swap: entry('memory.memsw'),
+      kernel: entry('memory.kmem'),
+      kernelTCP: entry('memory.kmem.tcp'),
+      raw,
+    },
+    pids: pids(at('pids')),
+    blkio: { ioServiceBytesRecursive: v1Io(at('blkio').text('blkio.throttle.io_service_bytes_recursive')) },
+    hugetlb: {},
+    intel_rdt: {},
+    network_interfaces: null,
   };
 }
 
@@ -104,38 +107,35 @@ function unifiedStats({ paths }: CgroupRecord): ContainerStats {
   const raw = group.table('memory.stat');
   const us = (name: string): number => (cpu[name] ?? 0) * 1000;
   return {
-    oomKills: events.oom_kill ?? 0,
-    data: {
-      cpu: {
-        usage: { total: us('usage_usec'), kernel: us('system_usec'), user: us('user_usec') },
-        throttling: {
-          periods: cpu.nr_periods,
-          throttledPeriods: cpu.nr_throttled,
-          throttledTime: us('throttled_usec'),
-        },
+    cpu: {
+      usage: { total: us('usage_usec'), kernel: us('system_usec'), user: us('user_usec') },
+      throttling: {
+        periods: cpu.nr_periods,
+        throttledPeriods: cpu.nr_throttled,
+        throttledTime: us('throttled_usec'),
       },
-      memory: {
-        cache: raw.file,
-        usage: {
-          limit: group.number('memory.max') ?? 0,
-          usage: group.number('memory.current'),
-          max: group.number('memory.peak'),
-          failcnt: events.max ?? 0,
-        },
-        swap: {
-          limit: group.number('memory.swap.max') ?? 0,
-          usage: group.number('memory.swap.current'),
-          failcnt: group.table('memory.swap.events').max ?? 0,
-        },
-        raw,
-        event_count: events,
-      },
-      pids: pids(group),
-      blkio: { ioServiceBytesRecursive: unifiedIo(group.text('io.stat')) },
-      hugetlb: {},
-      intel_rdt: {},
-      network_interfaces: null,
     },
+    memory: {
+      cache: raw.file,
+      usage: {
+        limit: group.number('memory.max') ?? 0,
+        usage: group.number('memory.current'),
+        max: group.number('memory.peak'),
+        failcnt: events.max ?? 0,
+      },
+      swap: {
+        limit: group.number('memory.swap.max') ?? 0,
+        usage: group.number('memory.swap.current'),
+        failcnt: group.table('memory.swap.events').max ?? 0,
+      },
+      raw,
+      event_count: events,
+    },
+    pids: pids(group),
+    blkio: { ioServiceBytesRecursive: unifiedIo(group.text('io.stat')) },
+    hugetlb: {},
+    intel_rdt: {},
+    network_interfaces: null,
   };
 }
 
