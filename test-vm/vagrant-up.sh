@@ -2,9 +2,9 @@
 # Tries `vagrant up` on the real box, with a libvirtd, a home and a state of its own, and says
 # what held: `ok …` or `not ok …` a line. Needs root, Vagrant with vagrant-libvirt, libvirtd.
 #
-#     vagrant-up.sh [SECONDS]       how long `vagrant up` may take (900)
+#     vagrant-up.sh [SECONDS]       how long `vagrant up` may take (1500)
 set -u
-limit=${1:-900}
+limit=${1:-1500}
 cd "$(dirname "$0")/.."
 if [ "${CTR_VAGRANT_DIR-}" = '' ]; then
   CTR_VAGRANT_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/ctr-vagrant-XXXXXX")
