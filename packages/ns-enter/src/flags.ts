@@ -311,7 +311,7 @@ export const usage = [
   '--target PID [--mount] [--net] [...] [--] COMMAND [ARG...]',
   '--new KIND,... [FLAGS] [--] COMMAND [ARG...]',
   '--new KIND,... [FLAGS] < config.json > config.json',
-  '--show [PID]',
+  "--show [PID | 'KIND:[INODE]']",
 ];
 
 export const examples = [

@@ -75,6 +75,16 @@ describe('a container of ours', () => {
     const theirs = run('nsenter', ['--target', String(pid), ...look]);
     expect(ours).toEqual(theirs);
     expect(ours.stdout).toMatch(/^ourbox\n\/\n/);
+    const shown = JSON.parse(runTool('ns-enter', ['--show', id, '--json'], { env }).stdout) as {
+      pid: number;
+      namespaces: { type: string; ns: number; whose: string }[];
+    };
+    expect(shown.pid).toBe(pid);
+    for (const { type, ns } of shown.namespaces) expect(nsOf(pid, type)).toBe(`${type}:[${ns}]`);
+    expect(shown.namespaces.find(({ type }) => type === 'uts')?.whose).toBe('own');
+    expect(runTool('ns-enter', ['--show', 'ctr-test-none'], { env }).stderr).toMatch(
+      /no container of that ID/,
+    );
   });
 
   test('with a user namespace is entered as its root', (context) => {

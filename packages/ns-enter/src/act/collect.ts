@@ -1,7 +1,14 @@
 /** Every namespace of the machine, and who holds it open: read from /proc, asked by ioctl_ns(2). */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { decodeBytes } from '@ctr-tools/plan';
-import { inodeAndClose, ownerUid, owningUserNamespace, parentNamespace } from '@ctr-tools/sys';
+import {
+  inodeAndClose,
+  namespaceOfSocket,
+  netnsId,
+  ownerUid,
+  owningUserNamespace,
+  parentNamespace,
+} from '@ctr-tools/sys';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { parseMountinfo } from '@ctr-tools/sys/proc';
 import { inodeOfLink, readStat, readStatus } from '../proc.ts';
@@ -19,6 +26,10 @@ export type Holder =
   /** A bind mount, as process `pid` sees it. */
   | { by: 'mount'; path: string; pid: number }
   | { by: 'descriptor'; pid: number; fd: number }
+  /** A thread that has left its process's namespace. */
+  | { by: 'thread'; pid: number; tid: number }
+  /** A socket of the network namespace in a process of another one. */
+  | { by: 'socket'; pid: number; fd: number }
   /** A process whose children will be in it. */
   | { by: 'children'; pid: number }
   /** Another namespace: its child, or one that it owns. */
@@ -36,6 +47,8 @@ export interface Namespace {
   parent?: number;
   /** Of user namespaces: who made it. */
   ownerUid?: number;
+  /** Of network namespaces: what ours calls it. */
+  netnsId?: number;
 }
 
 export interface Machine {
@@ -106,6 +119,10 @@ class Collector {
       const uid = quietly(() => ownerUid(fd));
       if (uid !== undefined) namespace.ownerUid = uid;
     }
+    if (type === 'net') {
+      const id = quietly(() => netnsId(fd));
+      if (id !== undefined) namespace.netnsId = id;
+    }
     const owner = this.climb('user', namespace, owningUserNamespace(fd));
     if (owner !== undefined) namespace.owner = owner;
     if (type !== 'user' && type !== 'pid') return;
@@ -143,7 +160,11 @@ export function collect(): Machine {
   for (const namespace of [...found.namespaces.values()])
     found.relate(namespace.type, `/proc/${namespace.processes[0]!.pid}/ns/${namespace.type}`);
   addMounts(found);
-  for (const pid of seen) addHeld(found, pid);
+  const sockets = new Set<string>();
+  for (const pid of seen) {
+    addThreads(found, pid);
+    addHeld(found, pid, sockets);
+  }
   return { namespaces: found.namespaces, hidden: found.hidden };
 }
 
@@ -169,36 +190,68 @@ function addMounts(found: Collector): void {
     for (const { type, root, mountPoint } of parseMountinfo(text)) {
       const match = type === 'nsfs' ? LINK.exec(root) : null;
       if (!match || !(match[1]! in namespaceFlags)) continue;
-      const ns = Number(match[2]);
-      const known = found.namespaces.has(ns);
-      found.get(match[1] as NamespaceFile, ns);
-      if (!known) found.relate(match[1] as NamespaceFile, `/proc/${pid}/root${mountPoint}`);
-      found.holder(ns, { by: 'mount', path: mountPoint, pid });
+      const path = `/proc/${pid}/root${mountPoint}`;
+      hold(found, match[1] as NamespaceFile, Number(match[2]), path, { by: 'mount', path: mountPoint, pid });
     }
   }
 }
 
+/** Kinds that a thread can leave alone: setns(2) and unshare(2) of the others want a single-threaded process, or are for children. */
+const ofThreads = ['mnt', 'net', 'ipc', 'uts', 'cgroup'] as const;
+
+function addThreads(found: Collector, pid: number): void {
+  const tids = quietly(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  if (tids.length < 2) return;
+  for (const type of ofThreads) {
+    const own = quietly(() => readlinkSync(`/proc/${pid}/ns/${type}`));
+    for (const tid of tids) {
+      const path = `/proc/${pid}/task/${tid}/ns/${type}`;
+      const link = quietly(() => readlinkSync(path));
+      if (link === undefined || link === own) continue;
+      hold(found, type, inodeOfLink(link)!, path, { by: 'thread', pid, tid: Number(tid) });
+    }
+  }
+}
+
+/** Note who holds a namespace, and ask for its relations where it is a new one to us. */
+function hold(found: Collector, type: NamespaceFile, ns: number, path: string, holder: Holder): void {
+  const known = found.namespaces.has(ns);
+  found.get(type, ns);
+  if (!known) found.relate(type, path);
+  found.holder(ns, holder);
+}
+
+/** A socket stays in the network namespace that it was made in, wherever it is handed to. */
+function addSocket(found: Collector, pid: number, fd: number): void {
+  const network = quietly(() => namespaceOfSocket(pid, fd));
+  if (network === undefined) return;
+  try {
+    const path = `/proc/self/fd/${network}`;
+    const ns = inodeOfLink(quietly(() => readlinkSync(path)) ?? '');
+    if (ns === undefined || found.namespaces.get(ns)?.processes.some((p) => p.pid === pid)) return;
+    hold(found, 'net', ns, path, { by: 'socket', pid, fd });
+  } finally {
+    closeSync(network);
+  }
+}
+
 /** Descriptors of a process that are namespaces, and the namespaces that its children would be in. */
-function addHeld(found: Collector, pid: number): void {
+function addHeld(found: Collector, pid: number, sockets: Set<string>): void {
   for (const type of ['pid', 'time'] as const) {
     const path = `/proc/${pid}/ns/${type}_for_children`;
     const ns = inodeOfLink(quietly(() => readlinkSync(path)) ?? '');
     if (ns === undefined || found.namespaces.get(ns)?.processes.some((p) => p.pid === pid)) continue;
-    if (!found.namespaces.has(ns)) {
-      found.get(type, ns);
-      found.relate(type, path);
-    }
-    found.holder(ns, { by: 'children', pid });
+    hold(found, type, ns, path, { by: 'children', pid });
   }
   for (const fd of quietly(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
     const path = `/proc/${pid}/fd/${fd}`;
-    const match = LINK.exec(quietly(() => readlinkSync(path)) ?? '');
-    if (!match || !(match[1]! in namespaceFlags)) continue;
-    const ns = Number(match[2]);
-    if (!found.namespaces.has(ns)) {
-      found.get(match[1] as NamespaceFile, ns);
-      found.relate(match[1] as NamespaceFile, path);
+    const link = quietly(() => readlinkSync(path)) ?? '';
+    if (link.startsWith('socket:') && !sockets.has(link)) {
+      sockets.add(link);
+      addSocket(found, pid, Number(fd));
     }
-    found.holder(ns, { by: 'descriptor', pid, fd: Number(fd) });
+    const match = LINK.exec(link);
+    if (!match || !(match[1]! in namespaceFlags)) continue;
+    hold(found, match[1] as NamespaceFile, Number(match[2]), path, { by: 'descriptor', pid, fd: Number(fd) });
   }
 }

@@ -44,6 +44,10 @@ export function holderWords(holder: Holder): string {
       return `mount ${holder.path}`;
     case 'descriptor':
       return `descriptor ${holder.fd} of ${holder.pid}`;
+    case 'thread':
+      return `thread ${holder.tid} of ${holder.pid}`;
+    case 'socket':
+      return `socket ${holder.fd} of ${holder.pid}`;
     case 'children':
       return `children of ${holder.pid}`;
     case 'namespace':
@@ -69,6 +73,12 @@ export const columns: Readonly<Record<string, ColumnShape>> = {
   COMMAND: { help: 'command line of that PID', cell: ({ process }) => process?.command ?? null },
   UID: { help: 'user ID of that PID', right: true, cell: ({ process }) => process?.uid ?? null },
   USER: { help: 'user of that PID', cell: ({ process }) => (process ? userName(process.uid) : null) },
+  NETNSID: {
+    help: 'number by which our network namespace calls it',
+    right: true,
+    // As lsns(8): a network namespace without one is unassigned.
+    cell: ({ namespace }) => (namespace.type === 'net' ? (namespace.netnsId ?? 'unassigned') : null),
+  },
   NSFS: { help: 'where it is bound', cell: (row) => mountsOf(row).join(',') || null },
   PNS: {
     help: 'parent namespace (of PID and user namespaces)',

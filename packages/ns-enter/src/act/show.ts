@@ -42,6 +42,11 @@ export function show(parsed: Parsed, host: Host): number {
   const wanted = types && new Set([...types].map(fileOf));
   const machine = collect();
   const [word] = words;
+  const one = word === undefined ? null : /^([a-z]+):\[(\d+)\]$/.exec(word);
+  if (one) {
+    showInside(machine, one[1]!, Number(one[2]), style, given('output'));
+    return 0;
+  }
   if (word !== undefined) {
     showProcess(machine, pidOf(word, host), style, (type) => !wanted || wanted.has(type as never));
     return 0;
@@ -151,6 +156,22 @@ function padFirst(rows: Cell[][], at: number): Cell[][] {
   return rows.map((row) =>
     row.map((cell, i) => (i === at ? String(cell) + ' '.repeat(width - [...String(cell)].length) : cell)),
   );
+}
+
+/** The processes of one namespace, named as its link in /proc/PID/ns is; a line each, as lsns(8) has them. */
+function showInside(machine: Machine, type: string, ns: number, style: Style, output?: string): void {
+  const namespace = machine.namespaces.get(ns);
+  if (!namespace || namespace.type !== type)
+    throw new Failure(`--show ${type}:[${ns}]: there is no such namespace`);
+  const chosen = chooseColumns(output ?? 'PID,PPID,USER,COMMAND', false);
+  const rows = namespace.processes.map((process) => ({ namespace, process }));
+  if (style.json) json({ type, ns, processes: rows.map((row) => record(row, chosen, false)) });
+  else
+    print(
+      chosen,
+      rows.map((row) => cells(row, chosen)),
+      style,
+    );
 }
 
 /** Which namespaces are a process's own, and which it shares with the host: what people compare /proc/PID/ns for by hand. */
