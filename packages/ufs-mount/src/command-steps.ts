@@ -51,9 +51,11 @@ function unshareSteps({ squash, uid, gid }: RootFacts): AnyStep[] {
     step('unshare', 'proc_write', { path: `self/${file}`, data }, `write ${file}`);
   return [
     own,
+    step('unshare', 'dumpable', { on: 1 }, 'let the maps be written'),
     write('setgroups', 'deny'),
     write('uid_map', `0 ${uid} 1\n`),
     write('gid_map', `0 ${gid} 1\n`),
+    step('unshare', 'dumpable', { on: 0 }, 'hide the process again'),
   ];
 }
 

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
+import type { ImageFacts } from './image-config.ts';
+import { gatherImage, runSibling } from './image-facts.ts';
 import type { UfsOptions } from './options.ts';
 import { type RootRequest, rootRequest } from './root-annotation.ts';
 import { gatherRoot, type RootFacts } from './root-facts.ts';
@@ -10,6 +12,10 @@ export interface UfsFacts {
   root?: RootFacts;
   /** The container's own directory, in which its root is mounted; absent: a command is run. */
   container?: string;
+  /** What the image says of its process, for amending. */
+  image?: ImageFacts;
+  /** Where `--amend --target` has mounted it. */
+  mounted?: string;
 }
 
 /** Read what mounting needs: the sources, the store, the machine's abilities. */
@@ -24,7 +30,22 @@ export function gatherUfs(options: UfsOptions | undefined, spec: Spec, host: Hos
     throw new Failure(
       `a container's root is mounted by the driver overlay; for ${root.driver.name} mount it beforehand: ufs-mount --driver ${root.driver.name} --target DIR`,
     );
-  return { ...place, root };
+  if (container || !options || options.command) return { ...place, root };
+  const image = gatherImage(root, host);
+  const mounted = options.target === undefined ? undefined : mountFor(options.target, request, host);
+  return { root, ...(image && { image }), ...(mounted !== undefined && { mounted }) };
+}
+
+/** `--amend --target DIR`: the root is mounted by a launcher of its own, and stays. */
+function mountFor(target: string, request: RootRequest, host: Host): string {
+  const { sources, temp, readOnly, upper, driver } = request;
+  const flags = [
+    ...(temp ? ['--temp'] : []),
+    ...(readOnly ? ['--read-only'] : []),
+    ...(upper === undefined ? [] : ['--upper', upper]),
+    ...(driver === undefined ? [] : ['--driver', driver]),
+  ];
+  return runSibling(host, [...sources, ...flags, '--target', resolve(host.cwd, target)]).trimEnd();
 }
 
 /** What the options ask, with paths that no longer depend on where we are. */

@@ -10,6 +10,8 @@ export interface UfsOptions {
   target?: string;
   driver?: string;
   json: boolean;
+  /** A command follows. */
+  command: boolean;
 }
 
 /** Understand the flags. Throws `UsageError` for what does not go together. */
@@ -34,5 +36,6 @@ export function ufsOptions(parsed: Parsed): UfsOptions {
     ...(target !== undefined && { target }),
     ...(driver !== undefined && { driver }),
     json: parsed.flags.has('json'),
+    command: parsed.command !== undefined,
   };
 }

@@ -4,6 +4,7 @@ import { step } from '@ctr-tools/plan';
 import { commandSteps } from './command-steps.ts';
 import { flags } from './flags.ts';
 import { gatherUfs, type UfsFacts } from './gather.ts';
+import { withImageConfig } from './image-config.ts';
 import { storeSteps } from './layers-step.ts';
 import { type UfsOptions, ufsOptions } from './options.ts';
 import { overlaySteps } from './overlay-steps.ts';
@@ -28,6 +29,10 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     'SOURCE... [FLAGS] -- COMMAND [ARG...]',
     'SOURCE... --amend [FLAGS] < SPEC',
     '--unmount TARGET',
+    '--diff TARGET',
+    '--commit TARGET OUT',
+    '--show TARGET',
+    '--list | --gc | --remove ROOT',
   ],
   command: 'after-dashes',
   likely: '$SHELL',
@@ -38,9 +43,11 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
   ],
   options: (parsed) => ufsOptions(parsed),
   gather: gatherUfs,
-  amend(spec: Spec, _options, facts) {
-    if (!facts.root) return spec;
-    return withRootRequest(spec, facts.root.request);
+  amend(spec: Spec, _options, { root, image, mounted }) {
+    if (!root) return spec;
+    const told = image ? withImageConfig(spec, image) : spec;
+    if (mounted === undefined) return withRootRequest(told, root.request);
+    return { ...told, root: { ...told.root, path: mounted } };
   },
   steps(_spec, { root, container }) {
     if (!root) return [];
@@ -56,7 +63,7 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     return act(name, options, parsed, host);
   },
   async answer(topic, payload) {
-    const { answer } = await import('./zstd.ts');
+    const { answer } = await import('./answer.ts');
     return answer(topic, payload);
   },
 };

@@ -17,8 +17,7 @@ interface Question {
 }
 
 /** Answer the step `ufs-mount/zstd`: the path of the archive, decompressed and its blob verified. */
-export async function answer(topic: string, payload: string): Promise<string> {
-  if (topic !== 'ufs-mount/zstd') throw new Error(`ufs-mount knows no topic ${topic}`);
+export async function decompress(payload: string): Promise<string> {
   const { path, offset, size, digest, store, target } = JSON.parse(payload) as Question;
   if (existsSync(target)) return path; // there already: nothing is read
   const name = createHash('sha256').update(`${digest}${process.pid}`).digest('hex').slice(0, 16);

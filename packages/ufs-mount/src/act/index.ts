@@ -1,10 +1,34 @@
-import type { Host, Outcome, Parsed } from '@ctr-tools/cli';
+import { type Host, type Outcome, type Parsed, UsageError } from '@ctr-tools/cli';
 import type { UfsOptions } from '../options.ts';
+import { commit, diff } from './change.ts';
+import { list, show, which } from './show.ts';
+import { collect, remove } from './store.ts';
 import { unmount } from './unmount.ts';
 
 /** Carry out the act `name`, whose value stands in the flags. */
-export function act(name: string, _options: UfsOptions, parsed: Parsed, host: Host): Outcome {
+export function act(name: string, options: UfsOptions, parsed: Parsed, host: Host): Outcome {
   const value = parsed.flags.get(name)?.at(-1) ?? '';
-  if (name === 'unmount') return unmount(value, host);
-  throw new Error(`ufs-mount has no act ${name}`);
+  const [operand, surplus] = parsed.operands;
+  if (name === 'commit') {
+    if (operand === undefined || surplus !== undefined)
+      throw new UsageError('--commit TARGET OUT: OUT is a file for a layer, or oci:DIR:TAG for an image');
+    return commit(value, operand, host);
+  }
+  if (operand !== undefined) throw new UsageError(`--${name} takes no source; leave out ${operand}`);
+  switch (name) {
+    case 'unmount':
+      return unmount(value, host);
+    case 'diff':
+      return diff(value, host);
+    case 'show':
+      return show(value, options.json, host);
+    case 'which':
+      return which(value, options.json, host);
+    case 'list':
+      return list(options.json, host);
+    case 'remove':
+      return remove(value, host);
+    default:
+      return collect(host);
+  }
 }

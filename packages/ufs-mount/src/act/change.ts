@@ -1,0 +1,96 @@
+/** `--diff` and `--commit`: what was changed in a root, as lines or as a layer. */
+import { resolve } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
+import { CLONE, MS } from '@ctr-tools/sys/constants';
+import type { CommitQuestion } from '../answer.ts';
+import type { KnownRoot } from '../record.ts';
+import { storeOf } from '../store.ts';
+import { findRoot, mountPointsOf } from './unmount.ts';
+
+const side = 'host';
+const manner = { tool: 'ufs-mount', exit: 125 };
+const end: AnyStep = step('supervise', 'exit', { code: 0 }, 'end', { side });
+
+/** The tree of the layers: with overlay's marks, or for drivers without unions as it was built. */
+function comparing(
+  root: KnownRoot,
+  host: Host,
+  fd: number | ReturnType<typeof slot>,
+  text: boolean,
+): AnyStep[] {
+  const { record, target } = root;
+  if (mountPointsOf(root).length === 0)
+    throw new Failure(
+      `${target} is not mounted; mount it again to compare it: ufs-mount … --upper ${root.changes}`,
+    );
+  if (record.sources.includes('host'))
+    throw new Failure('the changes of a root made from "host" are not compared');
+  const store = storeOf(host).path;
+  const built = record.driver === 'vfs' || record.driver === 'btrfs';
+  const top = record.chains.at(-1);
+  const lower =
+    built && top
+      ? [`${store}/${record.driver}/${top.slice(top.indexOf(':') + 1)}/tree`]
+      : [...record.lower, `${store}/empty`];
+  return [
+    step('unshare', 'unshare', { flags: CLONE.NEWNS }, 'make a mount namespace', { side }),
+    step('root', 'propagation', { path: '/', flags: MS.PRIVATE | MS.REC }, 'cut the mounts off', { side }),
+    step(
+      'root',
+      'tree_diff',
+      { lower, root: target, marked: !built, fd, text },
+      `compare ${target} with its layers`,
+      { side },
+    ),
+  ];
+}
+
+export const diff = (given: string, host: Host): Plan =>
+  compile([[...comparing(findRoot(given, host), host, 1, true), end]], manner);
+
+/** The layer goes to a file of the store first; an image is made of it by the planner, which stays for that. */
+export function commit(given: string, out: string, host: Host): Plan {
+  const root = findRoot(given, host);
+  const fd = slot('commit.fd');
+  const image = /^oci:/.test(out);
+  const plain = image ? `${storeOf(host).path}/tmp/commit-${host.pid}.tar` : resolve(host.cwd, out);
+  const question: CommitQuestion = {
+    plain,
+    out: resolvedOut(out, host),
+    sources: [...root.record.sources],
+    target: root.target,
+  };
+  const reply = slot('commit.digest');
+  return compile(
+    [
+      [
+        step('state', 'open', { path: plain, flags: 0o1101, mode: 0o644, fd }, `open ${plain}`, {
+          side,
+          undo: undo('failure', 'unlink', { path: plain }, `remove ${plain}`),
+        }),
+        ...comparing(root, host, fd, false),
+        ...(image
+          ? [
+              step(
+                'mounts',
+                'ask',
+                { topic: 'ufs-mount/commit', payload: JSON.stringify(question), reply },
+                `write ${out}`,
+                { side },
+              ),
+              step('mounts', 'unlink', { path: plain }, 'remove the layer from the store', { side }),
+              step('mounts', 'print', { fd: 1, text: reply }, 'print what was written', { side }),
+            ]
+          : []),
+        end,
+      ],
+    ],
+    manner,
+  );
+}
+
+function resolvedOut(out: string, host: Host): string {
+  const [, path, tag] = /^oci:([^:]+)(?::(.+))?$/.exec(out) ?? [];
+  return path === undefined ? out : `oci:${resolve(host.cwd, path)}:${tag ?? 'latest'}`;
+}

@@ -1,0 +1,84 @@
+/** What nothing uses any more goes: renamed first, so that a layer is there whole or not there. */
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import { knownRoots } from './record.ts';
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+};
+
+const namesIn = (path: string): string[] => {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+};
+
+/** Directories of the store that some process's mounts name: a container has them in a namespace of its own. */
+function mountedText(): string {
+  const seen = new Map<string, string>();
+  for (const pid of namesIn('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const namespace = readlinkSync(`/proc/${pid}/ns/mnt`);
+      if (!seen.has(namespace)) seen.set(namespace, read(`/proc/${pid}/mountinfo`));
+    } catch {
+      // It has ended.
+    }
+  }
+  return [...seen.values()].join('\n');
+}
+
+/** Called with the store's lock held; how much was removed, in words. */
+export function collectGarbage(store: string): string {
+  const mounts = mountedText();
+  const roots = knownRoots({ path: store });
+  const used = new Set(
+    roots.flatMap(({ record }) => record.chains.map((id) => id.slice(id.indexOf(':') + 1))),
+  );
+  const usedLayers = new Set<string>();
+  let removed = 0;
+  const discard = (path: string): void => {
+    const aside = `${store}/tmp/${basename(path)}.${process.pid}`;
+    renameSync(path, aside);
+    rmSync(aside, { recursive: true, force: true });
+    removed++;
+  };
+  for (const name of namesIn(`${store}/chains`)) {
+    if (/\.(lock|new)$/.test(name)) continue;
+    const path = `${store}/chains/${name}`;
+    let target: string | undefined;
+    try {
+      target = basename(readlinkSync(path));
+    } catch {
+      // A layer upon others has a directory of its own.
+    }
+    const inUse =
+      used.has(name) ||
+      mounts.includes(path) ||
+      (target !== undefined && mounts.includes(`${store}/layers/${target}`));
+    if (inUse && target !== undefined) usedLayers.add(target);
+    if (inUse) continue;
+    if (target === undefined) discard(path);
+    else rmSync(path);
+  }
+  for (const name of namesIn(`${store}/layers`)) {
+    if (/\.lock$/.test(name) || usedLayers.has(name)) continue;
+    discard(`${store}/layers/${name}`);
+  }
+  for (const driver of ['vfs', 'btrfs'])
+    for (const name of namesIn(`${store}/${driver}`)) {
+      if (/\.lock$/.test(name) || used.has(name)) continue;
+      discard(`${store}/${driver}/${name}`);
+    }
+  for (const name of namesIn(`${store}/tmp`))
+    rmSync(`${store}/tmp/${name}`, { recursive: true, force: true });
+  for (const directory of ['chains', 'layers', 'vfs', 'btrfs'])
+    for (const name of namesIn(`${store}/${directory}`))
+      if (name.endsWith('.lock')) rmSync(`${store}/${directory}/${name}`);
+  return `${removed} ${removed === 1 ? 'layer' : 'layers'} removed`;
+}

@@ -1,0 +1,78 @@
+/** What an image says of how it is meant to be run, in a spec (image-spec conversion.md). */
+import { Failure } from '@ctr-tools/cli';
+import { defaultSpec, type Process, type Spec } from '@ctr-tools/oci';
+import type { ImageConfig } from '@ctr-tools/oci/image';
+
+/** A file of the image's root, or undefined where it has none. */
+export type FileOf = (path: string) => string | undefined;
+
+export interface ImageFacts {
+  config: ImageConfig;
+  /** `User` looked up; absent where the image names none. */
+  user?: { uid: number; gid: number; additionalGids?: number[] };
+}
+
+const numeric = /^\d+$/;
+
+/**
+ * `USER[:GROUP]`, each a name or a number, by /etc/passwd and /etc/group of the image. A number
+ * that passwd does not know has group 0 (Docker, runc's libcontainer/user).
+ */
+export function lookUpUser(text: string, file: FileOf): NonNullable<ImageFacts['user']> {
+  const [user = '', group] = text.split(':');
+  const rows = (path: string): string[][] => (file(path) ?? '').split('\n').map((line) => line.split(':'));
+  const known = rows('etc/passwd').find((row) => (numeric.test(user) ? row[2] === user : row[0] === user));
+  if (!known && !numeric.test(user))
+    throw new Failure(`the image's user is "${user}", but its /etc/passwd has no such user`);
+  const uid = known ? Number(known[2]) : Number(user);
+  const groups = rows('etc/group');
+  if (group === undefined) {
+    const additionalGids = groups
+      .filter((row) => known && row[3]?.split(',').includes(known[0]!))
+      .map((row) => Number(row[2]));
+    return { uid, gid: known ? Number(known[3]) : 0, ...(additionalGids.length > 0 && { additionalGids }) };
+  }
+  const found = numeric.test(group) ? group : groups.find((row) => row[0] === group)?.[2];
+  if (found === undefined)
+    throw new Failure(`the image's group is "${group}", but its /etc/group has no such group`);
+  return { uid, gid: Number(found) };
+}
+
+const nameOf = (entry: string): string => entry.split('=', 1)[0]!;
+
+/** Pure. What the spec itself says stays; what it has only by default is the image's to say. */
+export function withImageConfig(spec: Spec, { config, user }: ImageFacts): Spec {
+  const { Entrypoint = [], Cmd = [], Env = [], WorkingDir } = config.config ?? {};
+  const standard = defaultSpec().process!;
+  const process: Process = { cwd: '/', ...spec.process };
+  const given =
+    process.args && process.args.join('\0') !== standard.args?.join('\0') ? process.args : undefined;
+  const args = [...(Entrypoint ?? []), ...(given ?? Cmd ?? [])];
+  if (args.length > 0) process.args = args;
+  const own = (process.env ?? []).filter((entry) => !standard.env?.includes(entry) || !hasName(Env, entry));
+  const named = new Set(own.map(nameOf));
+  process.env = [...(Env ?? []).filter((entry) => !named.has(nameOf(entry))), ...own];
+  if (WorkingDir && process.cwd === '/') process.cwd = WorkingDir;
+  const { uid = 0, gid = 0 } = process.user ?? {};
+  if (user && uid === 0 && gid === 0) process.user = { ...process.user, ...user };
+  return { ...spec, process, annotations: { ...annotationsOf(config), ...spec.annotations } };
+}
+
+const hasName = (env: readonly string[] | undefined, entry: string): boolean =>
+  env?.some((one) => nameOf(one) === nameOf(entry)) ?? false;
+
+function annotationsOf({ os, architecture, author, created, config }: ImageConfig): Record<string, string> {
+  const ports = Object.keys(config?.ExposedPorts ?? {});
+  const said: Record<string, string | undefined> = {
+    os,
+    architecture,
+    author,
+    created,
+    stopSignal: config?.StopSignal,
+    exposedPorts: ports.length > 0 ? ports.join(',') : undefined,
+  };
+  const found = Object.entries(said).flatMap(([key, value]) =>
+    value === undefined ? [] : [[`org.opencontainers.image.${key}`, value]],
+  );
+  return { ...Object.fromEntries(found), ...config?.Labels };
+}

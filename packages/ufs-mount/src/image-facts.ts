@@ -1,0 +1,52 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Failure, type Host } from '@ctr-tools/cli';
+import { type FileOf, type ImageFacts, lookUpUser } from './image-config.ts';
+import type { RootFacts } from './root-facts.ts';
+import { chainPath } from './stack.ts';
+
+/** The configuration of the topmost image, with its user looked up in its own files. */
+export function gatherImage(root: RootFacts, host: Host): ImageFacts | undefined {
+  const image = root.sources.findLast((source) => source.kind === 'image');
+  if (image?.kind !== 'image') return undefined;
+  const { config } = image.image;
+  const user = config.config?.User;
+  if (!user) return { config };
+  return { config, user: lookUpUser(user, filesOf(root, host)) };
+}
+
+/** Files of the layers. Where these are not in the store yet, the launcher is asked to have them there. */
+function filesOf(root: RootFacts, host: Host): FileOf {
+  const layers = root.stack.layers.toReversed();
+  const trees = (): string[] => layers.map((layer) => `${chainPath(root.store, layer)}/tree`);
+  return (path) => {
+    if (!trees().every((tree) => existsSync(tree))) unpack(root, host);
+    for (const tree of trees()) {
+      const found = lstatSync(`${tree}/${path}`, { throwIfNoEntry: false });
+      if (found?.isFile()) return readFileSync(`${tree}/${path}`, 'utf8');
+      const above = lstatSync(dirname(`${tree}/${path}`), { throwIfNoEntry: false });
+      if (found || (above && !above.isDirectory())) return undefined;
+    }
+    return undefined;
+  };
+}
+
+/** Run a tool beside this one: it has a launcher, and we do not. Throws a `Failure` with its words. */
+export function runSibling(host: Host, argv: readonly string[], fine: readonly number[] = [0]): string {
+  const file = join(dirname(host.launcher), 'ufs-mount');
+  const env = Object.fromEntries(host.env);
+  const { status, stdout, stderr, error } = spawnSync(file, argv, {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (error) throw new Failure(`${file}: ${error.message}`);
+  if (status === null || !fine.includes(status))
+    throw new Failure(stderr.trim().replace(/^ufs-mount: /, '') || `${file} failed`);
+  return stdout;
+}
+
+/** A root is no program: the layers are applied, and running it fails with 126. */
+const unpack = ({ request }: RootFacts, host: Host): void =>
+  void runSibling(host, [...request.sources, '--read-only', '--driver', 'overlay', '--', '/'], [126]);
