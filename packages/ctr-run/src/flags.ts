@@ -55,6 +55,48 @@ export const execFlags: readonly Flag[] = [
   { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
 ];
 
+const images: Flag = {
+  name: 'image-path',
+  value: 'DIR',
+  help: 'where the images of the processes are (default: ./checkpoint)',
+};
+const work: Flag = {
+  name: 'work-path',
+  value: 'DIR',
+  help: "criu's working directory and log (default: the images')",
+};
+/** What checkpoint and restore both hand to criu(8). */
+const criu: readonly Flag[] = [
+  images,
+  work,
+  { name: 'tcp-established', help: 'also with open TCP connections' },
+  { name: 'ext-unix-sk', help: 'also with unix sockets to the outside' },
+  { name: 'shell-job', help: 'also with a terminal of the outside' },
+  { name: 'file-locks', help: 'also with file locks' },
+  { name: 'manage-cgroups-mode', value: 'MODE', help: 'soft (default), full, strict or ignore' },
+  { name: 'empty-ns', value: 'KIND', many: true, help: 'leave the content of this namespace out (network)' },
+  { name: 'auto-dedup', help: 'drop pages of the parent images that are written again' },
+];
+
+/** `checkpoint`, as runc has it (runc-checkpoint(8)). */
+export const checkpointFlags: readonly Flag[] = [
+  ...criu,
+  { name: 'parent-path', value: 'DIR', help: 'images of an earlier pre-dump, relative to the image path' },
+  { name: 'leave-running', help: 'let the container go on' },
+  { name: 'pre-dump', help: 'copy the memory alone, and let the container go on' },
+  { name: 'page-server', value: 'ADDRESS:PORT', help: 'send the memory to a criu page server' },
+];
+
+/** `restore`, as runc has it (runc-restore(8)). */
+export const restoreFlags: readonly Flag[] = [
+  ...criu,
+  bundle,
+  pidFile,
+  { name: 'detach', alias: ['d'], help: 'do not stay with the container' },
+  { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
+  { name: 'no-pivot', help: 'accepted for runc' },
+];
+
 /** `update`, as runc has it (runc-update(8)). */
 export const updateFlags: readonly Flag[] = [
   {

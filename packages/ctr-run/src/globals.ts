@@ -10,7 +10,7 @@ export const globalFlags: readonly Flag[] = [
   { name: 'debug', help: 'on a failure, show the plan with a mark at the step that failed' },
   { name: 'systemd-cgroup', help: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name' },
   { name: 'rootless', value: 'BOOL', help: 'accepted for runc; whether root is there is found out' },
-  { name: 'criu', value: 'PATH', help: 'accepted for runc; criu is looked up in PATH' },
+  { name: 'criu', value: 'PATH', help: 'the program criu (default: as PATH has it)' },
   { name: 'fault', value: 'N[:die]', help: 'fail (or die) at step N of the plan, to test the clean-up' },
 ];
 
@@ -21,6 +21,8 @@ export interface Globals {
   debug: boolean;
   systemdCgroup: boolean;
   fault?: Manner['fault'];
+  /** `--criu` */
+  criu?: string;
 }
 
 /** Understand the global flags. Throws `UsageError`. */
@@ -34,6 +36,7 @@ export function globalsOf(parsed: Parsed, host: Host): Globals {
     throw new UsageError(`--rootless is "${rootless}"; it can be true, false or auto`);
   }
   const log = one('log');
+  const criu = one('criu');
   const fault = faultOf(one('fault'));
   return {
     root: stateRoot(host, one('root')),
@@ -41,6 +44,7 @@ export function globalsOf(parsed: Parsed, host: Host): Globals {
     debug: parsed.flags.has('debug'),
     systemdCgroup: parsed.flags.has('systemd-cgroup'),
     ...(fault && { fault }),
+    ...(criu !== undefined && { criu }),
   };
 }
 

@@ -1,4 +1,12 @@
-import { bundleFlag, execFlags, makeFlags, runFlags, updateFlags } from './flags.ts';
+import {
+  bundleFlag,
+  checkpointFlags,
+  execFlags,
+  makeFlags,
+  restoreFlags,
+  runFlags,
+  updateFlags,
+} from './flags.ts';
 import { peopleFlags } from './people-flags.ts';
 import type { Subcommand } from './subcommand.ts';
 
@@ -148,6 +156,24 @@ export const subcommands: readonly Subcommand[] = [
     command: 'never',
     operands: [1, 1],
     load: () => import('./commands/events.ts'),
+  },
+  {
+    name: 'checkpoint',
+    summary: 'write the processes of a container to files, through criu',
+    usage: [`[FLAGS] ${id}`],
+    flags: checkpointFlags,
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/checkpoint.ts'),
+  },
+  {
+    name: 'restore',
+    summary: 'make a container of such files, through criu',
+    usage: [`--detach [FLAGS] [--bundle DIR] ${id}`],
+    flags: restoreFlags,
+    command: 'never',
+    operands: [1, 1],
+    load: () => import('./commands/restore.ts'),
   },
   {
     name: 'spec',

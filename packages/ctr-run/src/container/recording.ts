@@ -155,12 +155,7 @@ export function handOver(
     }),
     ...between,
   ];
-  if (pidFile !== undefined) {
-    // Without a newline: conmon and go-runc parse the whole file as a number.
-    const args = { path: pidFile, data: template`${childPid}`, mode: 0o644 };
-    const remove = undo('failure', 'unlink', { path: pidFile }, `remove ${pidFile}`);
-    steps.push(step('ready', 'write_file', args, `write the PID file ${pidFile}`, { side, undo: remove }));
-  }
+  if (pidFile !== undefined) steps.push(pidFileStep(pidFile));
   if (consoleSocket !== undefined) {
     // runc sends the name of the terminal's file along; engines show it at most.
     const args = { path: consoleSocket, data: '/dev/ptmx', fds: [slot('console.master')] };
@@ -183,6 +178,36 @@ export function handOver(
 export function recordReady(making: Making): AnyStep[] {
   const status = making.course === 'create' ? 'created' : 'running';
   return handOver(making, making.context.id, [writeState(making, status, true, 'ready')]);
+}
+
+/** A container that criu made is running from the first. */
+export function restored(making: Making): AnyStep[] {
+  const time = step(
+    'ready',
+    'start_time',
+    { pid: childPid, ticks: startTime },
+    'read the start time of the container',
+    {
+      side: 'host',
+    },
+  );
+  const pid = making.pidFile === undefined ? [] : [pidFileStep(making.pidFile)];
+  return [time, writeState(making, 'running', true, 'ready'), ...pid];
+}
+
+function pidFileStep(path: string): AnyStep {
+  // Without a newline: conmon and go-runc parse the whole file as a number.
+  const remove = undo('failure', 'unlink', { path }, `remove ${path}`);
+  return step(
+    'ready',
+    'write_file',
+    { path, data: template`${childPid}`, mode: 0o644 },
+    `write the PID file ${path}`,
+    {
+      side: 'host',
+      undo: remove,
+    },
+  );
 }
 
 /** After the start: go, or stay with the container until it ends. */

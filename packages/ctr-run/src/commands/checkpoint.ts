@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure, UsageError } from '@ctr-tools/cli';
+import { parseJson, type Spec } from '@ctr-tools/oci';
+import { commonOptions, externalMounts, findCriu, placesOf, troubleIn } from '../container/criu.ts';
+import { theRecord } from '../state/record.ts';
+import { statusOf } from '../state/status.ts';
+import { type Call, has, one } from '../subcommand.ts';
+
+const log = 'dump.log';
+
+/** `ctr-run checkpoint ID`: the processes of a container into files, through criu(8), which stops them unless told otherwise. */
+export function run(call: Call): number {
+  const record = theRecord(call.globals.root, call.parsed.operands[0]!);
+  const status = statusOf(record);
+  if (status !== 'running' && status !== 'paused')
+    throw new Failure(`cannot checkpoint container ${record.id}: it is ${status}`);
+  const criu = findCriu(call);
+  const places = placesOf(call, true);
+  const config = `${record.directory}/config.json`;
+  const spec = parseJson(readFileSync(config), config) as Spec;
+  const parent = one(call, 'parent-path');
+  const argv = [
+    ...[has(call, 'pre-dump') ? 'pre-dump' : 'dump', '--tree', String(record.pid)],
+    ...commonOptions(call, places, log),
+    ...['--root', resolve(record.bundle, spec.root?.path ?? 'rootfs')],
+    ...externalMounts(spec).flatMap(({ destination }) => [
+      '--external',
+      `mnt[${destination}]:${destination}`,
+    ]),
+    ...(parent === undefined ? [] : ['--prev-images-dir', parent, '--track-mem']),
+    ...(has(call, 'leave-running') ? ['--leave-running'] : []),
+    ...pageServer(one(call, 'page-server')),
+  ];
+  const ended = spawnSync(criu, argv, { encoding: 'utf8' });
+  if (ended.status !== 0) {
+    const words = troubleIn(`${places.work}/${log}`) || ended.stderr.trim().split('\n').slice(-3).join(' / ');
+    throw new Failure(
+      `checkpoint container ${record.id}: ${words || (ended.error?.message ?? 'criu failed')}`,
+    );
+  }
+  // What restore cannot learn from criu's images.
+  writeFileSync(`${places.images}/ctr-run.json`, JSON.stringify({ cgroup: record.cgroup }));
+  return 0;
+}
+
+function pageServer(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const found = /^(.+):(\d+)$/.exec(text);
+  if (!found) throw new UsageError(`--page-server is "${text}"; it is ADDRESS:PORT`, 1);
+  return ['--page-server', '--address', found[1]!, '--port', found[2]!];
+}

@@ -1,0 +1,81 @@
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Failure, UsageError } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
+import { type Call, has, many, one } from '../subcommand.ts';
+
+/** Where criu's images of a container are, and its log. */
+export interface Places {
+  images: string;
+  work: string;
+}
+
+/** The directories of a call; made where `make` says so. */
+export function placesOf(call: Call, make: boolean): Places {
+  const images = resolve(call.host.cwd, one(call, 'image-path') ?? 'checkpoint');
+  const work = resolve(call.host.cwd, one(call, 'work-path') ?? images);
+  try {
+    if (make) for (const path of [images, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    else accessSync(images, constants.R_OK);
+  } catch (error) {
+    throw new Failure(`use the image path ${images}: ${(error as Error).message}`);
+  }
+  return { images, work };
+}
+
+/** criu(8), of `--criu` or in PATH. */
+export function findCriu(call: Call): string {
+  const given = call.globals.criu;
+  const path = call.host.env.get('PATH') ?? '/usr/sbin:/usr/bin:/sbin:/bin';
+  const places = given?.includes('/') ? [given] : path.split(':').map((dir) => `${dir}/${given ?? 'criu'}`);
+  const found = [...places, ...(given ? [] : ['/usr/sbin/criu'])].find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (found === undefined)
+    throw new Failure(
+      `no program ${given ?? 'criu'}: checkpoint and restore need CRIU (Debian's package criu)`,
+    );
+  return found;
+}
+
+/** Options that dump and restore have in common (criu(8)). */
+export function commonOptions(call: Call, { images, work }: Places, log: string): string[] {
+  const mode = one(call, 'manage-cgroups-mode') ?? 'soft';
+  if (!['soft', 'full', 'strict', 'ignore'].includes(mode))
+    throw new UsageError(`--manage-cgroups-mode is "${mode}"; it can be soft, full, strict or ignore`, 1);
+  const kinds = many(call, 'empty-ns');
+  const other = kinds.find((kind) => kind !== 'network');
+  if (other !== undefined) throw new UsageError(`--empty-ns is "${other}"; it can be network`, 1);
+  const same = ['tcp-established', 'ext-unix-sk', 'shell-job', 'file-locks', 'auto-dedup'];
+  return [
+    ...['--images-dir', images, '--work-dir', work, '--log-file', log, '-v4', `--manage-cgroups=${mode}`],
+    ...same.filter((flag) => has(call, flag)).map((flag) => `--${flag}`),
+    ...(kinds.length > 0 ? ['--empty-ns', 'net'] : []),
+  ];
+}
+
+/** Mounts that come from outside, by the name under which an image knows them: their place. */
+export const externalMounts = (spec: Spec): { destination: string; source: string }[] =>
+  (spec.mounts ?? [])
+    .filter(({ type, options }) => type === 'bind' || options?.some((o) => o === 'bind' || o === 'rbind'))
+    .map(({ destination, source }) => ({ destination, source: source ?? '' }));
+
+/** What criu's log says went wrong, for the message; the whole stays where it is. */
+export function troubleIn(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+  const errors = text.split('\n').filter((line) => /\bError\b/.test(line));
+  return `${errors
+    .slice(-5)
+    .map((line) => line.replace(/^\([^)]*\)\s*/, '').trim())
+    .join(' / ')} (all of it in ${path})`;
+}

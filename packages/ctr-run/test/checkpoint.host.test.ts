@@ -1,0 +1,139 @@
+/** checkpoint and restore, through criu(8): on kernels that it knows, and what is said elsewhere. */
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { needs, run, runTool, skip, tempDir, until } from '../../../test/support.ts';
+import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+
+const ctr = (...argv: string[]) => runTool('ctr-run', argv);
+const stateOf = (id: string) => JSON.parse(ctr('state', id).stdout) as { status: string; pid: number };
+const sleeper = (): { id: string; bundle: string } => {
+  const [id, bundle] = [testId(), makeBundle(['/bin/sleep', '1000'])];
+  const line = `exec ctr-run run --detach --bundle ${bundle} ${id} </dev/null >/dev/null 2>&1`;
+  expect(run('/bin/sh', ['-c', line]).status).toBe(0);
+  return { id, bundle };
+};
+
+test('a container is written to files, and goes on from there', async (context) => {
+  needs(context, 'root', 'command:criu');
+  const check = run('criu', ['check']);
+  if (check.status !== 0) skip(context, `criu check: ${check.stderr.trim().split('\n')[0]}`);
+  const { id, bundle } = sleeper();
+  const images = tempDir('images');
+  expect(ctr('checkpoint', '--image-path', images, id)).toMatchObject({ status: 0, stderr: '' });
+  await until('it has stopped', () => stateOf(id).status === 'stopped');
+  expect(ctr('delete', id).status).toBe(0);
+  expect(ctrLeaving('restore', '--detach', '--image-path', images, '--bundle', bundle, id)).toMatchObject({
+    status: 0,
+    stderr: '',
+  });
+  expect(stateOf(id).status).toBe('running');
+  expect(readFileSync(`/proc/${stateOf(id).pid}/cmdline`, 'utf8')).toContain('sleep');
+  expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
+});
+
+/** A program in criu's place, for what lies on our side of it where the real one cannot run. */
+function criuThat(lines: string): string {
+  const path = `${tempDir('criu')}/criu`;
+  writeFileSync(path, `#!/bin/sh\n${lines}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+const option = (name: string) => `$(printf '%s\\n' "$@" | grep -A1 -x -- ${name} | tail -1)`;
+
+test('when criu fails, its log is shown, and the container goes on', (context) => {
+  needs(context, 'root');
+  const { id } = sleeper();
+  const images = tempDir('images');
+  const criu = criuThat(
+    `echo "(00.01) Error (criu/x.c:1): no such thing here" > "${option('--work-dir')}/dump.log"; exit 1`,
+  );
+  const ended = ctr('--criu', criu, 'checkpoint', '--image-path', images, id);
+  expect(ended.stderr).toBe(
+    `ctr-run: checkpoint container ${id}: Error (criu/x.c:1): no such thing here (all of it in ${images}/dump.log)\n`,
+  );
+  expect(ended.status).toBe(1);
+  expect(stateOf(id).status).toBe('running');
+  ctr('delete', '--force', id);
+});
+
+test('criu is given the process, the root and the mounts; what it restores is a container with a PID', async (context) => {
+  needs(context, 'root');
+  const { id, bundle } = sleeper();
+  const images = tempDir('images');
+  const { pid } = stateOf(id);
+  expect(
+    ctr(
+      '--criu',
+      criuThat(`printf '%s\\n' "$@" > ${images}/argv`),
+      'checkpoint',
+      '--image-path',
+      images,
+      '--leave-running',
+      '--tcp-established',
+      id,
+    ),
+  ).toMatchObject({ status: 0, stderr: '' });
+  const argv = readFileSync(`${images}/argv`, 'utf8');
+  expect(argv).toContain(`dump\n--tree\n${pid}\n--images-dir\n${images}\n`);
+  expect(argv).toContain(`--root\n${bundle}/rootfs\n`);
+  expect(argv).toContain('--tcp-established\n');
+  expect(argv).toContain('--leave-running\n');
+  expect(ctr('delete', '--force', id).status).toBe(0);
+  const restoring = criuThat(`grep -q ' ${bundle}/rootfs ' /proc/self/mountinfo || exit 7
+setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! > "${option('--pidfile')}"`);
+  const file = `${tempDir('pid')}/pid`;
+  const made = ctrLeaving(
+    '--criu',
+    restoring,
+    'restore',
+    '--detach',
+    '--image-path',
+    images,
+    '--bundle',
+    bundle,
+    '--pid-file',
+    file,
+    id,
+  );
+  expect(made).toMatchObject({ status: 0, stderr: '' });
+  expect(stateOf(id)).toMatchObject({ status: 'running', pid: Number(readFileSync(file, 'utf8')) });
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(`${bundle}/rootfs`);
+  expect(ctr('kill', id, 'KILL').status).toBe(0);
+  await until('it has stopped', () => stateOf(id).status === 'stopped');
+  expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+});
+
+test.each([
+  [['--criu', '/no/such/criu', 'checkpoint'], /Debian's package criu/],
+  [['checkpoint', '--manage-cgroups-mode', 'x'], /--manage-cgroups-mode/],
+  [['checkpoint', '--page-server', 'x'], /--page-server/],
+])('%j is refused', (argv, words) => {
+  const { id } = sleeper();
+  const images = tempDir('images');
+  const ended = ctr(...argv, '--image-path', `${images}/x`, id);
+  expect(ended.stderr).toMatch(words);
+  expect(ended.status).toBe(1);
+  ctr('delete', '--force', id);
+});
+
+test('a restore that fails leaves nothing', (context) => {
+  needs(context, 'root');
+  const images = tempDir('images');
+  writeFileSync(`${images}/ctr-run.json`, '{}');
+  const [id, bundle] = [testId(), makeBundle(['/bin/true'])];
+  const ended = ctr(
+    '--criu',
+    criuThat('echo broken images >&2; exit 1'),
+    'restore',
+    '--detach',
+    '--image-path',
+    images,
+    '--bundle',
+    bundle,
+    id,
+  );
+  expect(ended.stderr).toMatch(/restore container .*broken images/);
+  expect(ended.status).toBe(1);
+  expect(existsSync(`/run/ctr-run/${id}`)).toBe(false);
+  expect(ctr('restore', '--image-path', images, '--bundle', bundle, id).stderr).toMatch(/--detach/);
+});
