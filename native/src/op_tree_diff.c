@@ -188,6 +188,25 @@ static int old_tree(struct run *run, char **lower, unsigned n, bool user, bool m
   return mount < 0 ? mount : (int)AGAIN(openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+/*
+ * The root directory itself is as the topmost layer says that names it: the file `info` beside
+ * a layer's tree knows whether it does. A directory that is no layer of the store does.
+ */
+static const char *root_of(char **lower, unsigned n) {
+  for (unsigned i = 0; i < n; i++) {
+    char path[PATH_MAX], text[128] = "";
+    size_t length = strlen(lower[i]);
+    if (length < 5 || length >= sizeof path - 8 || strcmp(lower[i] + length - 5, "/tree") != 0) return lower[i];
+    snprintf(path, sizeof path, "%.*s/info", (int)length - 5, lower[i]);
+    int fd = (int)AGAIN(open(path, O_RDONLY | O_CLOEXEC));
+    if (fd < 0) return lower[i];
+    long got = AGAIN(read(fd, text, sizeof text - 1));
+    close_fd(fd);
+    if (got < 2 || text[got - 2] == '1') return lower[i];
+  }
+  return lower[n - 1];
+}
+
 int op_tree_diff(struct run *run, const struct step *step) {
   unsigned n;
   char **lower = arg_list(run, step, 0, &n);
@@ -203,8 +222,12 @@ int op_tree_diff(struct run *run, const struct step *step) {
     w->text = arg_int(run, step, 4) != 0;
     struct above root = {.dir = new, .last = ".", .path = ""};
     struct stat before;
-    if (fstat(new, &root.st) != 0 || fstat(old, &before) != 0) rc = -errno;
-    if (rc == 0 && !same(old, new, ".", &before, &root.st)) rc = w->text ? line(w, 'C', "") : write_above(w, &root);
+    int like = (int)AGAIN(open(root_of(lower, n), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (like < 0) rc = like;
+    else if (fstat(new, &root.st) != 0 || fstat(like, &before) != 0) rc = -errno;
+    bool unchanged = rc == 0 && same(like, new, ".", &before, &root.st);
+    close_fd(like);
+    if (rc == 0 && !unchanged) rc = w->text ? line(w, 'C', "") : write_above(w, &root);
     if (rc == 0) rc = compare(w, old, new, "", &root);
     if (rc == 0) rc = writer_end(w);
   }

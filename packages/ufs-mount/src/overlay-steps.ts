@@ -29,24 +29,34 @@ export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
     step('root', 'mkdir', { path: merged, mode: 0o755 }, 'make the mount point of the root'),
     ...parts.flatMap(({ at, lower }, index) => {
       const target = at === '/' ? merged : below(merged, at);
-      const { upper, work, made } = changes(facts, scratch, index);
+      const { upper, work, made, top } = changes(facts, scratch, index);
       const passing = facts.request.upper === undefined;
       return [
         ...made,
-        ...(upper === '' ? [] : index === 0 ? upperSteps(facts, upper, 'root', 'container') : []),
-        overlayStep(facts, { target, lower, upper, work, passing, index }, 'root', 'container'),
+        ...(index === 0 ? upperSteps(facts, top, 'root', 'container') : []),
+        overlayStep(
+          facts,
+          { target, lower: upper === '' ? [top, ...lower] : lower, upper, work, passing, index },
+          'root',
+          'container',
+        ),
       ];
     }),
   ];
 }
 
-function changes(facts: RootFacts, scratch: Text, i: number): { upper: Text; work: Text; made: AnyStep[] } {
+/** Where changes go; without any, an empty directory on top says what the root itself is like. */
+function changes(
+  facts: RootFacts,
+  scratch: Text,
+  i: number,
+): { upper: Text; work: Text; top: Text; made: AnyStep[] } {
   const { readOnly, upper: kept } = facts.request;
-  if (readOnly) return { upper: '', work: '', made: [] };
-  const upper = kept === undefined ? below(scratch, `/upper${i}`) : `${kept}/upper`;
+  const top = kept === undefined ? below(scratch, `/upper${i}`) : `${kept}/upper`;
   const work = kept === undefined ? below(scratch, `/work${i}`) : `${kept}/work`;
-  const made = [upper, work].map((path) =>
-    step('root', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes'),
-  );
-  return { upper, work, made };
+  const make = (path: Text): AnyStep =>
+    step('root', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes');
+  return readOnly
+    ? { upper: '', work: '', top, made: [make(top)] }
+    : { upper: top, work, top, made: [make(top), make(work)] };
 }

@@ -55,7 +55,7 @@ export function upperSteps(
 /** One overlay on a directory. */
 export function overlayStep(
   facts: RootFacts,
-  at: { target: Text; lower: readonly string[]; upper: Text; work: Text; passing: boolean; index: number },
+  at: { target: Text; lower: readonly Text[]; upper: Text; work: Text; passing: boolean; index: number },
   phase: 'state' | 'root',
   side: 'host' | 'container',
 ): AnyStep {
@@ -70,7 +70,7 @@ export function overlayStep(
     options: upper === '' ? optionsOf(facts, false) : optionsOf(facts, passing),
     root: slot(index === 0 ? 'root' : `root.${index}`),
   };
-  const doing = `mount an overlay of ${lower.length === 1 ? lower[0] : `${lower.length} layers`}`;
+  const doing = `mount an overlay of ${lower.length === 1 ? 'a directory' : `${lower.length} layers`}`;
   const unmount = undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount the overlay');
   return step(phase, 'overlay', args, doing, { side, hints, ...(side === 'host' && { undo: unmount }) });
 }
@@ -91,10 +91,20 @@ export const overlay: Driver = {
     const { readOnly } = facts.request;
     if (facts.hostMounts) return hostOverlays(facts, directory, target, passing);
     const lower = lowerDirectories(facts);
-    if (readOnly)
-      return [overlayStep(facts, { target, lower, upper: '', work: '', passing, index: 0 }, 'state', 'host')];
     const upper = below(directory, '/upper');
     const work = below(directory, '/work');
+    // An empty directory on top says what the root itself is like.
+    if (readOnly)
+      return [
+        ...makeDirectories([upper]),
+        ...upperSteps(facts, upper, 'state', 'host'),
+        overlayStep(
+          facts,
+          { target, lower: [upper, ...lower], upper: '', work: '', passing, index: 0 },
+          'state',
+          'host',
+        ),
+      ];
     return [
       ...makeDirectories([upper, work]),
       ...upperSteps(facts, upper, 'state', 'host'),

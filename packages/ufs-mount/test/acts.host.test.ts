@@ -1,0 +1,140 @@
+/** What the acts say of a root and what they write, with every driver alike. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { needs, run, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { busyboxEntries, layout, tar } from './archives.ts';
+import { treeOf } from './tree.ts';
+
+const env = { ...toolEnv(), CTR_STORE: tempDir('store') };
+const ufs = (...args: string[]) => runTool('ufs-mount', args, { env });
+const mounted: string[] = [];
+afterEach(() => {
+  for (const path of mounted.splice(0)) ufs('--unmount', path);
+});
+
+function mount(...args: string[]): string {
+  const { stdout, stderr, status } = ufs(...args);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  mounted.push(stdout.trimEnd());
+  return stdout.trimEnd();
+}
+
+const image = layout(
+  [
+    tar(busyboxEntries()),
+    tar([
+      { name: 'etc/', type: '5' },
+      { name: 'etc/second', data: '2' },
+    ]),
+  ],
+  {
+    config: {
+      Entrypoint: ['/bin/env'],
+      Cmd: ['-i'],
+      Env: ['FROM=image', 'PATH=/bin'],
+      User: 'web:logs',
+      WorkingDir: '/tmp',
+    },
+  },
+);
+
+const change = (root: string) =>
+  runShell(
+    `cd ${root} && echo new > tmp/new && rm bin/ls && mkdir a && ln -s x a/l && echo h > a/f && ln a/f a/g && chmod 700 sys && rm -r proc && echo p > proc`,
+  );
+
+const changed = [
+  'A /a',
+  'A /a/f',
+  'A /a/g',
+  'A /a/l',
+  'C /bin',
+  'D /bin/ls',
+  'C /proc',
+  'C /sys',
+  'C /tmp',
+  'A /tmp/new',
+];
+
+test.each(['overlay', 'vfs', 'fuse-overlayfs'])('--diff lists what was changed, by %s', (driver) => {
+  const root = mount(`oci:${image}`, '--driver', driver, '--temp');
+  expect(ufs('--diff', root).stdout).toBe('');
+  change(root);
+  const lines = ufs('--diff', root).stdout.trimEnd().split('\n');
+  expect(lines.filter((line) => line !== 'C /')).toEqual(changed);
+});
+
+test('--commit writes the same layer for the same change, and an image that others take', (context) => {
+  needs(context, 'root', 'command:umoci', 'command:skopeo');
+  const root = mount(`oci:${image}`, '--temp');
+  change(root);
+  const out = tempDir('out');
+  for (const name of ['one', 'two'])
+    expect(ufs('--commit', root, `${out}/${name}`)).toMatchObject({ stderr: '', status: 0 });
+  expect(readFileSync(`${out}/one`).equals(readFileSync(`${out}/two`))).toBe(true);
+  const committed = ufs('--commit', root, `oci:${out}/image:new`);
+  expect(committed.stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(JSON.parse(run('skopeo', ['inspect', `oci:${out}/image:new`]).stdout).Layers).toHaveLength(3);
+  expect(run('umoci', ['unpack', '--image', `${out}/image:new`, `${out}/bundle`]).status).toBe(0);
+  const [wanted, theirs] = [treeOf(root), treeOf(`${out}/bundle/rootfs`)];
+  expect(theirs).toEqual(wanted);
+  expect(treeOf(mount(`oci:${out}/image:new`, '--read-only'))).toEqual(wanted);
+});
+
+test('--show and --which say which layer a path comes from', (context) => {
+  needs(context, 'root');
+  const root = mount(`oci:${image}`, '--temp');
+  writeFileSync(`${root}/mine`, '');
+  const shown = JSON.parse(ufs('--show', root, '--json').stdout) as {
+    driver: string;
+    layers: { id: string }[];
+  };
+  expect(shown).toMatchObject({ driver: 'overlay', mounted: true });
+  const [second, first] = shown.layers.map((layer) => `${layer.id}\n`);
+  expect(ufs('--which', `${root}/etc/second`).stdout).toBe(second);
+  expect(ufs('--which', `${root}/bin/sh`).stdout).toBe(first);
+  expect(ufs('--which', `${root}/mine`).stdout).toBe('changes\n');
+});
+
+test('--gc leaves what a root uses, and --remove only takes what is not mounted', (context) => {
+  needs(context, 'root');
+  const root = mount(`oci:${image}`);
+  const id = basename(dirname(root));
+  expect(ufs('--gc').stdout).toBe('0 layers removed\n');
+  expect(ufs('--remove', id)).toMatchObject({ status: 125, stderr: expect.stringContaining('is mounted') });
+  expect(ufs('--unmount', mounted.pop()!).status).toBe(0);
+  expect(ufs('--list').stdout).toContain(id);
+  expect(ufs('--remove', id).status).toBe(0);
+  expect(existsSync(dirname(root))).toBe(false);
+  expect(ufs('--gc').stdout).toMatch(/^[23] layers removed\n$/);
+  expect(runShell(`ls ${env.CTR_STORE}/layers ${env.CTR_STORE}/chains | grep -c '^[0-9a-f]'`).stdout).toBe(
+    '0\n',
+  );
+});
+
+test("--amend fills the process from the image's configuration, its user looked up in the image", (context) => {
+  needs(context, 'root');
+  const amend = (spec: object, ...more: string[]) => {
+    const ended = runTool('ufs-mount', [`oci:${image}`, '--amend', ...more], {
+      env,
+      input: JSON.stringify(spec),
+    });
+    expect(ended.stderr).toBe('');
+    return JSON.parse(ended.stdout);
+  };
+  const spec = amend({ ociVersion: '1.2.0', process: { cwd: '/', env: ['OWN=1'] } });
+  expect(spec.process).toMatchObject({
+    args: ['/bin/env', '-i'],
+    cwd: '/tmp',
+    env: ['FROM=image', 'PATH=/bin', 'OWN=1'],
+    user: { uid: 33, gid: 50 },
+  });
+  expect(spec.annotations['org.opencontainers.image.os']).toBe('linux');
+  const target = `${tempDir('at')}/root`;
+  mounted.push(target);
+  const placed = amend({ ociVersion: '1.2.0', process: { cwd: '/', args: ['own'] } }, '--target', target);
+  expect(placed.root.path).toBe(target);
+  expect(placed.process.args).toEqual(['/bin/env', 'own']);
+  expect(existsSync(`${target}/bin/busybox`)).toBe(true);
+});
