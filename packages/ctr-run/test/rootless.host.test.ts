@@ -1,8 +1,8 @@
 /** Containers of an ordinary user: with newuidmap and a range of IDs, and without either. */
-import { chmodSync, chownSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bin, type Ended, isRoot, lacking, needs, run, tempDir, until } from '../../../test/support.ts';
+import { bin, type Ended, isRoot, needs, run, tempDir, until } from '../../../test/support.ts';
 import { makeBundle, testId } from './bundles.ts';
 
 /** An ID that nobody on the machine has, in no /etc/subuid. */
@@ -110,39 +110,43 @@ describe('a user with one ID alone', () => {
   });
 });
 
-/** A user with a name and a range in /etc/subuid, if the machine has one; none is made for a test. */
-function userWithRange(): { uid: number; first: number; count: number } | undefined {
-  if (!isRoot || lacking('command:newuidmap') !== undefined) return undefined;
-  for (const line of readFileSync('/etc/subuid', 'utf8').split('\n')) {
-    const [name, first, count] = line.split(':');
-    const uid = Number(run('id', ['-u', name ?? '']).stdout.trim());
-    if (name && uid > 0 && readFileSync('/etc/subgid', 'utf8').includes(`${name}:`)) {
-      return { uid, first: Number(first), count: Number(count) };
-    }
-  }
-  return undefined;
+/**
+ * The users of a machine on which the stranger has a name and a range of IDs: files of our
+ * own over those of /etc, in a mount namespace of this one call.
+ */
+function asUserWithRange(first: number, count: number, ...argv: string[]): Ended {
+  const files = tempDir('etc');
+  chmodSync(files, 0o755);
+  const passwd = `${readFileSync('/etc/passwd', 'utf8')}stranger:x:${stranger}:${stranger}::/:/bin/sh\n`;
+  writeFileSync(`${files}/passwd`, passwd);
+  for (const name of ['subuid', 'subgid']) writeFileSync(`${files}/${name}`, `stranger:${first}:${count}\n`);
+  const mounts = ['passwd', 'subuid', 'subgid'].map((name) => `mount --bind ${files}/${name} /etc/${name}`);
+  const user = `setpriv --reuid ${stranger} --regid ${stranger} --clear-groups`;
+  const env = { PATH: `${bin}:/usr/bin:/bin:/usr/sbin:/sbin`, HOME: runtime, XDG_RUNTIME_DIR: runtime };
+  const line = `${mounts.join(' && ')} && exec ${user} "$0" "$@"`;
+  return run('unshare', ['--mount', '--propagation', 'private', '/bin/sh', '-c', line, ...argv], {
+    env,
+    cwd: '/',
+  });
 }
 
 test('a user with a range of IDs gets it mapped by newuidmap and newgidmap', (context) => {
-  needs(context, 'root', 'command:setpriv', 'command:newuidmap', 'file:/etc/subuid');
-  const user = userWithRange();
-  if (!user) return context.skip('no user of this machine has a range in /etc/subuid and /etc/subgid');
-  const { uid, first, count } = user;
-  chownSync(runtime, uid, uid);
-  try {
-    const map = [
-      { containerID: 0, hostID: uid, size: 1 },
-      { containerID: 1, hostID: first, size: count },
-    ];
-    const bundle = bundleFor(uid, ['/bin/sh', '-c', 'cat /proc/self/uid_map | tr -s " "; id -u'], (spec) => {
-      spec.linux!.uidMappings = map;
-      spec.linux!.gidMappings = map;
-      spec.process!.user = { uid: 12, gid: 12 };
-    });
-    const ended = asUser(uid, 'ctr-run', 'run', '--bundle', bundle, testId());
-    expect(ended.stderr).toBe('');
-    expect(ended.stdout).toBe(` 0 ${uid} 1\n 1 ${first} ${count}\n12\n`);
-  } finally {
-    chownSync(runtime, stranger, stranger);
-  }
+  needs(context, 'root', 'command:setpriv', 'command:unshare', 'command:newuidmap', 'file:/etc/subuid');
+  const map = [
+    { containerID: 0, hostID: stranger, size: 1 },
+    { containerID: 1, hostID: 300000, size: 65536 },
+  ];
+  const lines = 'cat /proc/self/uid_map /proc/self/gid_map | tr -s " "; id -u; id -G';
+  const bundle = bundleFor(stranger, ['/bin/sh', '-c', lines], (spec) => {
+    spec.linux!.uidMappings = map;
+    spec.linux!.gidMappings = map;
+    spec.process!.user = { uid: 12, gid: 12, additionalGids: [13] };
+  });
+  const ended = asUserWithRange(300000, 65536, 'ctr-run', 'run', '--bundle', bundle, testId());
+  expect(ended.stderr).toBe('');
+  const mapped = ` 0 ${stranger} 1\n 1 300000 65536\n`;
+  expect(ended.stdout).toBe(`${mapped}${mapped}12\n12 13\n`);
+  const outside = asUserWithRange(300000, 10, 'ctr-run', 'run', '--bundle', bundle, testId());
+  expect(outside.status).toBe(1);
+  expect(outside.stderr).toMatch(/newuidmap|\/etc\/subuid/);
 });
