@@ -20,7 +20,7 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --via vagrant|qemu      how machines are run; Vagrant where it works if not given
   --boot unified|hybrid   only this boot: cgroup v2 alone, or v1 beside it
   --user root|vagrant     only as this user
-  --boot-limit SECONDS    until a machine must answer (300)
+  --boot-limit SECONDS    until a machine must answer (480)
   --test-limit SECONDS    until one user's tests must have ended (1080)
   --counts FILE           write passed, failed, skipped and reasons there, as JSON
   --help
@@ -39,7 +39,7 @@ try {
   const boot = oneOf('--boot', boots, values.boot);
   const user = oneOf('--user', users, values.user);
   const limits = {
-    bootLimit: seconds('--boot-limit', values['boot-limit'], 300),
+    bootLimit: seconds('--boot-limit', values['boot-limit'], 480),
     testLimit: seconds('--test-limit', values['test-limit'], 1080),
   };
   const via = chooseVia(oneOf('--via', ['vagrant', 'qemu'] as const, values.via), boot);
