@@ -12,6 +12,13 @@ import { defineConfig } from 'vitest/config';
  */
 const everywhere = ['packages/*/test/**', 'test/**', 'bench/test/**', 'test-vm/test/**', 'native/test/**'];
 
+/**
+ * Tests of behaviour run into the machine, and a machine that is busy with something else can
+ * be too slow for one of them. Where nobody looks on, such a one is tried again; what is
+ * really broken fails every time.
+ */
+const retry = process.env.CI ? 2 : 0;
+
 export default defineConfig({
   test: {
     projects: [
@@ -25,6 +32,7 @@ export default defineConfig({
       {
         test: {
           name: 'host',
+          retry,
           include: everywhere.map((at) => `${at}/*.host.test.ts`),
           exclude: ['**/node_modules/**'],
           // Each program that a test runs has a limit of its own; this is for machines that are very busy.
@@ -38,6 +46,7 @@ export default defineConfig({
       {
         test: {
           name: 'vm',
+          retry,
           include: everywhere.flatMap((at) => [`${at}/*.vm.test.ts`, `${at}/*.host.test.ts`]),
           // The machine's own tests are not for inside it; the others named ask nothing of its kernel.
           exclude: [
