@@ -99,16 +99,18 @@ test('--show and --which say which layer a path comes from', (context) => {
 
 test('--gc leaves what a root uses, and --remove only takes what is not mounted', (context) => {
   needs(context, 'root');
-  const root = mount(`oci:${image}`);
+  const own = { ...env, CTR_STORE: tempDir('store') };
+  const ufs = (...args: string[]) => runTool('ufs-mount', args, { env: own });
+  const root = ufs(`oci:${image}`).stdout.trimEnd();
   const id = basename(dirname(root));
   expect(ufs('--gc').stdout).toBe('0 layers removed\n');
   expect(ufs('--remove', id)).toMatchObject({ status: 125, stderr: expect.stringContaining('is mounted') });
-  expect(ufs('--unmount', mounted.pop()!).status).toBe(0);
+  expect(ufs('--unmount', root).status).toBe(0);
   expect(ufs('--list').stdout).toContain(id);
   expect(ufs('--remove', id).status).toBe(0);
   expect(existsSync(dirname(root))).toBe(false);
-  expect(ufs('--gc').stdout).toMatch(/^[23] layers removed\n$/);
-  expect(runShell(`ls ${env.CTR_STORE}/layers ${env.CTR_STORE}/chains | grep -c '^[0-9a-f]'`).stdout).toBe(
+  expect(ufs('--gc').stdout).toBe('2 layers removed\n');
+  expect(runShell(`ls ${own.CTR_STORE}/layers ${own.CTR_STORE}/chains | grep -c '^[0-9a-f]'`).stdout).toBe(
     '0\n',
   );
 });

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { constants, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   hasCommand,
@@ -355,4 +355,34 @@ test.each(['none', 'gzip', 'zstd'] as const)('layers compressed by %s', (compres
   if (!isRoot) return;
   const data = tar([root, file('x', `${compression} ${'y'.repeat(100_000)}`)]);
   expect(Object.keys(seen(layout([data], { compression })))).toEqual(['', 'x']);
+});
+
+test('every form of gzip: stored, fixed and dynamic blocks, members one after another, zeros behind', (context) => {
+  needs(context, 'root');
+  const env = { ...toolEnv(), CTR_STORE: storeFor('overlay')! };
+  const noise = randomBytes(3_000_000);
+  const text = Buffer.from(Array.from({ length: 200_000 }, (_, i) => `line ${i % 977} `).join(''));
+  const data = tar([root, { name: 'noise', data: noise }, { name: 'text', data: text }, file('tiny')]);
+  const half = data.length >> 1;
+  const forms = [
+    gzipSync(data, { level: 0 }),
+    gzipSync(data, { level: 1 }),
+    gzipSync(data, { level: 9, memLevel: 1 }),
+    gzipSync(data, { strategy: constants.Z_FIXED }),
+    gzipSync(data, { strategy: constants.Z_HUFFMAN_ONLY }),
+    gzipSync(data, { strategy: constants.Z_RLE }),
+    Buffer.concat([gzipSync(data.subarray(0, half)), gzipSync(data.subarray(half)), Buffer.alloc(700)]),
+  ];
+  for (const form of forms) {
+    const at = tempDir('gzip');
+    writeFileSync(`${at}/layer`, form);
+    const mounted = runTool('ufs-mount', [`${at}/layer`, '--target', `${at}/root`, '--temp'], { env });
+    expect(mounted.stderr).toBe('');
+    try {
+      expect(readFileSync(`${at}/root/noise`).equals(noise)).toBe(true);
+      expect(readFileSync(`${at}/root/text`).equals(text)).toBe(true);
+    } finally {
+      runTool('ufs-mount', ['--unmount', `${at}/root`], { env });
+    }
+  }
 });
