@@ -1,4 +1,5 @@
 /** Layers applied to the letter, by every driver that this machine has, and side by side with umoci. */
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
