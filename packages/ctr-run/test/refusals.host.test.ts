@@ -135,6 +135,15 @@ describe('refused with one clear line, the right exit code, and nothing left', (
   });
 });
 
+test('what looks like a typing error is ignored, and shown with --debug', (context) => {
+  needs(context, 'root');
+  const bundle = makeBundle(['/bin/true'], (s) => Object.assign(s.process!, { capabilites: {} }));
+  expect(runTool('ctr-run', ['run', '--bundle', bundle, testId()])).toMatchObject({ status: 0, stderr: '' });
+  const shown = runTool('ctr-run', ['--debug', 'run', '--bundle', bundle, testId()]);
+  expect(shown.stderr).toMatch(/config\.json: process\.capabilites: .*capabilities/);
+  expect(shown.status).toBe(0);
+});
+
 test('an unknown minor version is no reason to refuse', (context) => {
   needs(context, 'root');
   const bundle = makeBundle(['/bin/true'], (s) => (s.ociVersion = '1.99.0'));

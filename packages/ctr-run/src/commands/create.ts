@@ -5,7 +5,7 @@ import { type Call, one } from '../subcommand.ts';
 
 /** `ctr-run create [--bundle DIR] ID`: make a container and leave it waiting for `start`. */
 export async function run(call: Call): Promise<Plan> {
-  const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd);
+  const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd, call.globals.debug);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, 'create');
   return containerPlan(made, call.host, call.globals, 1);
 }

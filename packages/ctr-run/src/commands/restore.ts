@@ -24,7 +24,7 @@ export function run(call: Call): Plan {
   if (!has(call, 'detach')) {
     throw new UsageError('criu makes the processes, so nobody can stay with them: add --detach', 1);
   }
-  const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd);
+  const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd, call.globals.debug);
   const places = placesOf(call, false);
   const criu = findCriu(call);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, 'detach');

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Failure } from '@ctr-tools/cli';
+import { err, Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 
@@ -8,7 +8,7 @@ import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
  * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be
  * wrong is refused here, before anything in the system is touched.
  */
-export function readBundle(directory: string): { spec: Spec; bundle: string } {
+export function readBundle(directory: string, debug: boolean): { spec: Spec; bundle: string } {
   const bundle = resolve(directory);
   const path = `${bundle}/config.json`;
   let text: Buffer;
@@ -23,12 +23,14 @@ export function readBundle(directory: string): { spec: Spec; bundle: string } {
     }
     throw new Failure(`read ${path}: ${message}`);
   }
-  return { spec: checkSpec(parseJson(text, path), path, bundle), bundle };
+  return { spec: checkSpec(parseJson(text, path), path, bundle, debug), bundle };
 }
 
 /** Check a spec from anywhere; `from` names it in messages. Relative paths are relative to `bundle`. */
-export function checkSpec(value: unknown, from: string, bundle: string): Spec {
-  const { value: spec } = validateSpec(value, 'run', from);
+export function checkSpec(value: unknown, from: string, bundle: string, debug: boolean): Spec {
+  const { value: spec, warnings } = validateSpec(value, 'run', from);
+  // Unknown properties are ignored (config.md, Extensibility); what looks like a typing error is shown to who asks.
+  if (debug) for (const { path, message } of warnings) err(`ctr-run: ${from}: ${path}: ${message}\n`);
   requireRoot(spec, from, bundle);
   return spec;
 }

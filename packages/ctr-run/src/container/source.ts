@@ -31,7 +31,12 @@ export async function sourceOf(call: Call): Promise<Source> {
     const id = one(call, 'id') ?? madeUpId();
     const bundle = call.host.cwd;
     return {
-      spec: checkSpec((await import('./people.ts')).peoplesSpec(call, id), 'the command line', bundle),
+      spec: checkSpec(
+        (await import('./people.ts')).peoplesSpec(call, id),
+        'the command line',
+        bundle,
+        call.globals.debug,
+      ),
       bundle,
       id,
       onStdin: false,
@@ -54,7 +59,12 @@ function fromStdin(call: Call, words: readonly string[]): Source {
     );
   }
   const bundle = resolve(call.host.cwd, one(call, 'bundle') ?? '.');
-  const spec = checkSpec(parseJson(readStdin() ?? '', 'the spec on stdin'), 'the spec on stdin', bundle);
+  const spec = checkSpec(
+    parseJson(readStdin() ?? '', 'the spec on stdin'),
+    'the spec on stdin',
+    bundle,
+    call.globals.debug,
+  );
   return { spec, bundle, id: one(call, 'id') ?? madeUpId(), onStdin: true, forPeople: true };
 }
 
@@ -74,7 +84,7 @@ function fromBundle(call: Call, words: readonly string[]): Source {
       `a bundle's command stands in its config.json; "${words[1]}" has no place. To run a command in a root: ctr-run run --rootfs DIR -- COMMAND`,
     );
   }
-  const { spec, bundle } = readBundle(resolve(call.host.cwd, one(call, 'bundle') ?? '.'));
+  const { spec, bundle } = readBundle(resolve(call.host.cwd, one(call, 'bundle') ?? '.'), call.globals.debug);
   if (!spec.process) throw new Failure(`${bundle}/config.json: process: missing; there is nothing to run`);
   return { spec, bundle, id, onStdin: false, forPeople: false };
 }
