@@ -142,7 +142,6 @@ describe('what cannot be run fails as a shell’s does, or with 255 as runc’s 
   ])('%j', (command, words, code) => {
     const ended = inside([], ...command);
     expect(ended.stderr).toMatch(words);
-    expect(ended.stderr.match(/[Nn]o such file/g)?.length ?? 0).toBeLessThan(2);
     expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(ended.status).toBe(code);
   });

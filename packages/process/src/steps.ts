@@ -74,13 +74,13 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   ];
 }
 
-/** What a shell would say of a command that cannot be had, in words that engines know. */
+/** What a shell would say of a command that cannot be had, in the words of Go, small letters and all, by which engines know it. */
 function commandHints(file: string): Record<string, string> {
   return {
     ENOENT: file.includes('/')
-      ? 'it, or its interpreter or loader, is missing'
+      ? 'no such file or directory, or its interpreter or loader is missing'
       : 'executable file not found in $PATH',
-    EACCES: 'it is not executable for this user, or lies on a noexec mount',
+    EACCES: 'permission denied: it is not executable for this user, or lies on a noexec mount',
     ENOEXEC: 'made for another machine, or a script without #!',
     E2BIG: 'arguments and environment together are too long',
   };
