@@ -24,10 +24,16 @@ async function running(limits: readonly string[], line: string) {
   return started;
 }
 
+/** End the group's command, and wait for the supervisor, which takes the group away after it. */
+async function end(started: ReturnType<typeof start>): Promise<void> {
+  expect(cg('--kill', path)).toMatchObject({ status: 0, stderr: '' });
+  await started.ended;
+}
+
 describe('--update', () => {
   test('raises and lowers what runs, by path, PID and resources', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    await running(['--memory', '64M', '--memory-swap', '80M'], 'sleep 30');
+    const started = await running(['--memory', '64M', '--memory-swap', '80M'], 'sleep 30');
     expect(cg('--update', path, '--memory', '128M', '--memory-swap', '128M', '--cpus', '1.5')).toMatchObject({
       status: 0,
       stderr: '',
@@ -44,18 +50,18 @@ describe('--update', () => {
       stderr: '',
     });
     expect([file('pids', 'pids.max'), file('cpu', 'cpu.shares')]).toEqual(['12', '512']);
-    cg('--kill', path);
+    await end(started);
   });
 
   test('is all or nothing', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    await running(['--pids-limit', '9', '--memory', '64M'], 'sleep 30');
+    const started = await running(['--pids-limit', '9', '--memory', '64M'], 'sleep 30');
     const refused = cg('--update', path, '--memory', '32M', '--cpus', '1', '--cpuset-cpus', '4000');
     expect(refused.status).toBe(125);
     expect(refused.stderr).toMatch(/^cg-limit: set the CPUs of .* to 4000: .*; nothing was changed\n$/);
     expect(file('memory', 'memory.limit_in_bytes')).toBe(String(64 << 20));
     expect(file('cpu', 'cpu.cfs_quota_us')).toBe('-1');
-    cg('--kill', path);
+    await end(started);
   });
 
   test('a limit below what is in use is refused by v1', async (context) => {
@@ -68,18 +74,18 @@ describe('--update', () => {
     await until('it has the memory', () => started.output().stdout.includes('ready'));
     const refused = cg('--update', path, '--memory', '4M', '--memory-swap', '4M');
     expect(refused.stderr).toContain('the group uses more than that');
-    cg('--kill', path);
+    await end(started);
   });
 
   test('devices of v1, there and back', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    await running([], 'sleep 30');
+    const started = await running([], 'sleep 30');
     expect(cg('--update', path, '--device', '/dev/kmsg:r').status).toBe(0);
     expect(file('devices', 'devices.list').split('\n')).toContain('c 1:11 r');
     expect(file('devices', 'devices.list')).not.toContain('a *:* rwm');
     expect(cg('--update', path, '--device', 'all').status).toBe(0);
     expect(file('devices', 'devices.list')).toBe('a *:* rwm');
-    cg('--kill', path);
+    await end(started);
   });
 
   test('of the whole machine is refused', (context) => {
@@ -91,7 +97,7 @@ describe('--update', () => {
 test('--freeze stops everything, --thaw lets it go on', async (context) => {
   needs(context, 'root');
   const counter = join(tempDir('freeze'), 'n');
-  await running([], `while :; do echo >> ${counter}; sleep 0.01; done`);
+  const started = await running([], `while :; do echo >> ${counter}; sleep 0.01; done`);
   const count = (): number => (existsSync(counter) ? readFileSync(counter).length : 0);
   await until('it counts', () => count() > 2);
   expect(cg('--freeze', path).status).toBe(0);
@@ -101,7 +107,7 @@ test('--freeze stops everything, --thaw lets it go on', async (context) => {
   expect(count()).toBe(frozen);
   expect(cg('--thaw', path).status).toBe(0);
   await until('it goes on', () => count() > frozen);
-  cg('--kill', path);
+  await end(started);
 });
 
 test('--kill ends a tree that forks all the time', async (context) => {
@@ -109,15 +115,14 @@ test('--kill ends a tree that forks all the time', async (context) => {
   // Every process forks for ever, and none minds that it is refused.
   const started = await running(['--pids-limit', '60', '--cpus', '50%'], "exec perl -e 'while (1) { fork }'");
   await until('it has grown', () => Number(file('pids', 'pids.current')) > 20);
-  expect(cg('--kill', path)).toMatchObject({ status: 0, stderr: '' });
-  await started.ended;
-  await until('the group goes', () => !existsSync(directory('pids')));
+  await end(started);
+  expect(existsSync(directory('pids'))).toBe(false);
 });
 
 describe('--show', () => {
   test('each limit beside its use, for people and programs', async (context) => {
     needs(context, 'root');
-    await running(['--memory', '64M', '--pids-limit', '5', '--cpus', '0.5'], 'sleep 30');
+    const started = await running(['--memory', '64M', '--pids-limit', '5', '--cpus', '0.5'], 'sleep 30');
     const table = cg('--show', path).stdout;
     expect(table).toMatch(/^\/ctr-test-acts-\d+: [12] process(es)?\n/);
     expect(table).toMatch(/^memory +64 MiB +\S+ \S+ +\S+ \S+/m);
@@ -130,7 +135,7 @@ describe('--show', () => {
     expect(cg('--show=/not/there').stderr).toContain('there is no group /not/there');
     expect(cg('--show=no-such-container').stderr).toContain('there is no container "no-such-container"');
     expect(cg('--watch', path).stdout).toMatch(/LAST 30 SECONDS[\s\S]*^memory .*[▁-█]$/m);
-    cg('--kill', path);
+    await end(started);
   });
 
   test('a process that is not there', () =>

@@ -92,7 +92,10 @@ export const withTerminal = (line: string): Ended =>
 /** What a call said and how it ended, in one line that can be compared; the engine's own failures (125) with their words. */
 export function told({ status, stdout, stderr }: Ended): string {
   // script(1) echoes a NUL now and then, as ^@; ctr is too late to resize a terminal of a short command.
-  const text = stdout.replaceAll(/\r|\0|\^@|^.*resize pty.*\n/gm, '').trim();
+  const text = stdout
+    .replaceAll(/\r|\0|\^@/g, '')
+    .replaceAll(/^.*resize pty.*(\n|$)/gm, '')
+    .trim();
   return `${status}: ${text}${status === 125 ? stderr : ''}`;
 }
 
