@@ -15,7 +15,7 @@ export CTR_TEST_SKIPS="$results/skips.jsonl" CTR_TEST_VM=1 CI=true NO_COLOR=1
 # The peers' own folders are not in everybody's PATH.
 export PATH="$PATH:/usr/sbin:/sbin"
 status=0
-node_modules/.bin/node node_modules/vitest/vitest.mjs run --project vm --passWithNoTests \
+node_modules/.bin/node node_modules/vitest/vitest.mjs run --project vm --configLoader=native --passWithNoTests \
   --reporter=default --reporter=json --outputFile.json="$results/vitest.json" "$@" || status=$?
 echo "$status" >"$results/status"
 exit "$status"
