@@ -180,6 +180,8 @@ export class Reader {
         return values;
       }
       case '(':
+      // A dictionary's entry is laid out as a struct of two (D-Bus specification, Marshaling).
+      case '{':
         this.align(8);
         return typesOf(type.slice(1, -1)).map((member) => this.read(member));
       default:
