@@ -34,8 +34,8 @@ const changedBy: Readonly<Record<string, RegExp>> = {
   'cg-limit': /^(Cpus|Mems)_allowed/,
 };
 
-/** What is never the same twice. */
-const volatile = /^(Vm|Rss|Hugetlb|Threads|SigQ|\w*voluntary_ctxt|State|eventfd-id)/;
+/** What is never the same twice; FDSize is how many slots the table has room for, which only ever grows. */
+const volatile = /^(FDSize|Vm|Rss|Hugetlb|Threads|SigQ|\w*voluntary_ctxt|State|eventfd-id)/;
 /** With a parent that stays the command is another process. */
 const identity = /^(Tgid|Pid|PPid|NS\w+|Ngid)/;
 

@@ -17,7 +17,8 @@ const file = (name: string, document: unknown): string => {
   return path;
 };
 const load = (...args: string[]) => runTool('seccomp-load', args);
-const python = (code: string): string[] => ['python3', '-c', code];
+/** Isolated (-I): without HOME the site module else asks NSS, and through it a socket, where home is. */
+const python = (code: string): string[] => ['python3', '-I', '-c', code];
 
 describe('loading', () => {
   test('the command runs under one filter, with its own exit code', () => {

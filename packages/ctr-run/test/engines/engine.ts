@@ -10,7 +10,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Ended, run, tempDir, toolEnv, toolPath } from '../../../../test/support.ts';
 import { busyboxRoot } from '../bundles.ts';
 
@@ -74,6 +74,8 @@ export async function startDaemon(
     const kill = setTimeout(() => child.kill('SIGKILL'), 15_000);
     await ended;
     clearTimeout(kill);
+    // dockerd binds its data directory onto itself where what it lies on is not shared, and leaves that.
+    for (const at of mountsBelow(dirname(log))) run('umount', [at]);
   };
   for (let tries = 0; !ready(); tries++) {
     if (tries > 300 || child.exitCode !== null) {
@@ -83,6 +85,13 @@ export async function startDaemon(
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return { log, stop };
+}
+
+/** The innermost first. */
+function mountsBelow(directory: string): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const places = lines.map((line) => line.split(' ')[4] ?? '');
+  return places.filter((at) => at.startsWith(`${directory}/`)).reverse();
 }
 
 /** Run a client with a terminal of its own, as a person has (script(1)). */
