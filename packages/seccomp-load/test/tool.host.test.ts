@@ -17,8 +17,8 @@ const file = (name: string, document: unknown): string => {
   return path;
 };
 const load = (...args: string[]) => runTool('seccomp-load', args);
-/** Debian's own, for a shim of a version manager's is a script; isolated (-I): without HOME the site module else asks NSS, and through it a socket, where home is. */
-const python = (code: string): string[] => ['/usr/bin/python3', '-I', '-c', code];
+/** Debian's own, for a version manager's shim is a script; without the site module, which asks NSS where home is. */
+const python = (code: string): string[] => ['/usr/bin/python3', '-IS', '-c', code];
 
 describe('loading', () => {
   test('the command runs under one filter, with its own exit code', () => {
