@@ -2,7 +2,15 @@
  * The planner: the launcher of every tool starts this program, which loads the one tool
  * that was called and what its command line needs, and nothing else.
  */
-import { type Command, Failure, readRequest, report, runCommand, type Siblings } from '@ctr-tools/cli';
+import {
+  type Command,
+  Failure,
+  type Host,
+  readRequest,
+  report,
+  runCommand,
+  type Siblings,
+} from '@ctr-tools/cli';
 
 export { shared } from './shared.ts';
 
@@ -19,13 +27,23 @@ const tools: Record<string, () => Promise<Command>> = {
 const siblings: Siblings = async (name) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined);
 
 /**
+ * The tool that was called. Engines call a runtime by a link of whatever name they were told
+ * (`runc -> /usr/local/bin/ctr-run`); the launcher's file then says what it is.
+ */
+export function calledAs({ tool, launcher }: Pick<Host, 'tool' | 'launcher'>): string {
+  const file = launcher.slice(launcher.lastIndexOf('/') + 1);
+  return !Object.hasOwn(tools, tool) && Object.hasOwn(tools, file) ? file : tool;
+}
+
+/**
  * Read the request, do what it asks, and hand over the plan if there is one; the exit code.
  * The descriptors are others than the launcher's only when the build warms the code cache.
  */
 export async function main(request?: number): Promise<number> {
-  let host: ReturnType<typeof readRequest>;
+  let host: Host;
   try {
     host = readRequest(request);
+    host = { ...host, tool: calledAs(host) };
   } catch (error) {
     return report(error, { tool: 'ctr-planner', argv: [] });
   }
