@@ -1,9 +1,13 @@
 /* Load a filter from stdin and make calls under it: what does the kernel itself answer?
  *
- *   harness call NR A0 A1 A2 A3 A4 A5    one call; exit code 0 and its errno (0 for success) on stdout
- *   harness loop NAME COUNT              nanoseconds for a call of a loop: getppid, read, openat, socket, mix
+ *   harness calls                        on stdin sections of 64-bit words: number of instructions, number of
+ *                                        calls, the instructions, and for each call its number and six
+ *                                        arguments. On stdout for each call a line: its errno (0 for success),
+ *                                        or SIG and the number of the signal that ended the process
+ *   harness loop NAME COUNT              nanoseconds for a call of a loop: getppid, read, openat, socket, mix;
+ *                                        the filter (struct sock_filter[]) is stdin, empty stdin loads none
  *
- * The filter is struct sock_filter[] on stdin; empty stdin loads none.
+ * The calls of a section are made by one process; where a call ends it, the next one goes on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,26 +17,77 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct sock_filter filter[4096];
 
-static void load(void)
+static void load(size_t n)
 {
-    size_t n = 0;
-    ssize_t got;
-    while ((got = read(0, (char *)filter + n, sizeof filter - n)) > 0) n += got;
     if (n == 0) return;
-    struct sock_fprog program = {n / sizeof *filter, filter};
+    struct sock_fprog program = {n, filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) {
         perror("seccomp");
+        _exit(2);
+    }
+}
+
+/* Whole or, at the end of input, nothing. */
+static size_t fill(void *to, size_t bytes)
+{
+    size_t n = fread(to, 1, bytes, stdin);
+    if (n != 0 && n != bytes) {
+        fprintf(stderr, "input ends in the middle\n");
         exit(2);
     }
+    return n;
+}
+
+#define CALLS 4096
+struct call { unsigned long nr, args[6]; };
+static struct call calls[CALLS];
+
+/* What came of each call: -1 not made yet, -2 under way. Shared with the processes that make them. */
+static volatile int *outcome;
+
+static int section(void)
+{
+    unsigned long size[2];
+    if (fill(size, sizeof size) == 0) return 0;
+    if (size[0] > sizeof filter / sizeof *filter || size[1] > CALLS) exit(2);
+    fill(filter, size[0] * sizeof *filter);
+    fill(calls, size[1] * sizeof *calls);
+    for (unsigned long i = 0; i < size[1]; i++) outcome[i] = -1;
+    for (unsigned long first = 0; first < size[1];) {
+        pid_t child = fork();
+        if (child < 0) exit(2);
+        if (child == 0) {
+            alarm(5);
+            load(size[0]);
+            for (unsigned long i = first; i < size[1]; i++) {
+                const unsigned long *a = calls[i].args;
+                outcome[i] = -2;
+                long rc = syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+                outcome[i] = rc == -1 ? errno : 0;
+            }
+            _exit(0);
+        }
+        int status;
+        if (waitpid(child, &status, 0) != child || (WIFEXITED(status) && WEXITSTATUS(status) == 2)) exit(2);
+        while (first < size[1] && outcome[first] >= 0) printf("%d\n", outcome[first++]);
+        if (first < size[1] && WIFSIGNALED(status) && outcome[first] == -2) {
+            printf("SIG%d\n", WTERMSIG(status));
+            first++;
+        } else if (first < size[1]) exit(2);
+    }
+    fflush(stdout);
+    return 1;
 }
 
 static long now(void)
@@ -64,19 +119,15 @@ static void one(const char *name, int zero)
 
 int main(int argc, char **argv)
 {
-    if (argc > 2 && !strcmp(argv[1], "call")) {
-        long a[6] = {0};
-        for (int i = 0; i < 6 && i + 3 < argc; i++) a[i] = strtoul(argv[i + 3], NULL, 0);
-        load();
-        errno = 0;
-        long rc = syscall(strtoul(argv[2], NULL, 0), a[0], a[1], a[2], a[3], a[4], a[5]);
-        printf("%d\n", rc < 0 ? errno : 0);
+    if (argc > 1 && !strcmp(argv[1], "calls")) {
+        outcome = mmap(NULL, CALLS * sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        while (section()) continue;
         return 0;
     }
     if (argc > 3 && !strcmp(argv[1], "loop")) {
         int zero = open("/dev/zero", O_RDONLY);
         long count = atol(argv[3]), best = -1;
-        load();
+        load(fread(filter, sizeof *filter, sizeof filter / sizeof *filter, stdin));
         for (int round = 0; round < 5; round++) {
             long start = now();
             for (long i = 0; i < count; i++) one(argv[2], zero);
