@@ -2,4 +2,4 @@
 export type { Facts } from './facts.ts';
 export { gather } from './gather.ts';
 export { type CgroupRecord, cgroupRecord } from './groups.ts';
-export { steps } from './steps.ts';
+export { enter, steps } from './steps.ts';

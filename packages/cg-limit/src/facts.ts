@@ -60,7 +60,6 @@ export interface UnitFacts {
   slice: string;
   /** The user's own manager instead of the system's. */
   user: boolean;
-  /** The manager's private socket, and who asks. */
+  /** The manager's private socket. */
   socket: string;
-  uid: number;
 }

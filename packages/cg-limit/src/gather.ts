@@ -32,7 +32,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   } as const;
   if (manager === 'systemd') {
     const unit = unitFor(path, id, host, container);
-    const groups = unitGroups(unit, hierarchies, view, host);
+    const groups = unitGroups(unit, hierarchies, view);
     const placed = groups.map((g) => ({
       hierarchy: hierarchies.find((h) => h.mountPoint === g.mountPoint)!,
       directory: g.directory,

@@ -6,6 +6,8 @@ export interface CgroupRecord {
   manager: 'files' | 'systemd';
   /** Absolute directories by controller, `name=systemd` too, and `unified` for v2. */
   paths: Record<string, string>;
+  /** The unit that systemd made for them, and where that systemd listens. */
+  unit?: { name: string; socket: string };
 }
 
 /**
@@ -30,7 +32,9 @@ export function cgroupRecord(facts: Facts): CgroupRecord | undefined {
     if (version === 2) paths.unified = directory;
     else for (const name of controllers) paths[name] = directory;
   }
-  return Object.keys(paths).length > 0 ? { manager: facts.manager, paths } : undefined;
+  if (Object.keys(paths).length === 0) return undefined;
+  const { manager, unit } = facts;
+  return { manager, paths, ...(unit && { unit: { name: unit.name, socket: unit.socket } }) };
 }
 
 /** The group whose files a controller of this version has. */

@@ -8,7 +8,7 @@ import { mustStay, steps } from './steps.ts';
 
 export type { CgroupRecord } from './groups.ts';
 export { cgroupRecord } from './groups.ts';
-export { joinSteps } from './steps.ts';
+export { enter } from './steps.ts';
 export type { Facts, Options };
 
 export const cgLimit: Tool<Options, Facts> = {

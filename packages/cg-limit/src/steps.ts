@@ -9,7 +9,7 @@ import { O } from '@ctr-tools/sys/constants';
 import { deviceList, deviceSteps } from './devices/steps.ts';
 import { controllersSteps } from './enable.ts';
 import type { Facts, GroupFacts } from './facts.ts';
-import { type CgroupRecord, groupFor, usedGroups } from './groups.ts';
+import { groupFor, usedGroups } from './groups.ts';
 import { settingsOf } from './limits/index.ts';
 import { rdtSteps } from './rdt.ts';
 import type { Setting } from './setting.ts';
@@ -160,18 +160,6 @@ export function enter(
       }),
     ];
   });
-}
-
-/** Enter the groups that a container's state names: `exec`. Each directory once, though controllers share some. */
-export function joinSteps({ paths }: CgroupRecord, cloned: boolean): AnyStep[] {
-  const { unified, ...v1 } = paths;
-  return enter(
-    [
-      ...[...new Set(Object.values(v1))].map((directory) => ({ version: 1 as const, directory })),
-      ...(unified === undefined ? [] : [{ version: 2 as const, directory: unified }]),
-    ],
-    cloned,
-  );
 }
 
 const joinBy = (path: string, doing: string): AnyStep =>

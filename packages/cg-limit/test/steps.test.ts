@@ -1,7 +1,7 @@
 import { compile, explain } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
 import { cgroupRecord } from '../src/groups.ts';
-import { joinSteps, mustStay, steps } from '../src/steps.ts';
+import { enter, mustStay, steps } from '../src/steps.ts';
 import { facts, lines, root, v1Abilities, v1Group, v2Abilities, v2Group } from './fixtures.ts';
 
 const limits = { ociVersion: '1.2.0', linux: { resources: { memory: { limit: 1 << 26 } } } };
@@ -172,14 +172,16 @@ describe('intelRdt', () => {
   });
 });
 
-test('a further process enters the groups of a container, each once', () => {
-  const record = {
-    manager: 'files',
-    paths: { cpu: '/c/web', cpuacct: '/c/web', pids: '/p/web', unified: '/u/web' },
-  } as const;
-  expect(lines(joinSteps(record, true))).toEqual([
+test('a further process enters the groups of a container', () => {
+  const groups = [
+    { version: 1, directory: '/c/web' },
+    { version: 1, directory: '/p/web' },
+    { version: 2, directory: '/u/web' },
+  ] as const;
+  expect(lines(enter(groups, true))).toEqual([
     'open path=/u/web flags=DIRECTORY|CLOEXEC mode=00 fd→{cgroup}',
     'write path=/c/web/tasks data=0',
     'write path=/p/web/tasks data=0',
   ]);
+  expect(lines(enter(groups, false)).at(-1)).toBe('write path=/u/web/cgroup.procs data=0');
 });

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import { settingsOf } from '../src/limits/index.ts';
 import { steps } from '../src/steps.ts';
-import { startScope } from '../src/systemd/answer.ts';
-import { propertiesOf } from '../src/systemd/properties.ts';
+import { startScope, stopUnit } from '../src/systemd/answer.ts';
+import { deviceProperties, propertiesOf, wireProperty } from '../src/systemd/properties.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -96,6 +96,7 @@ async function systemd(reply: (message: Message, send: (m: Omit<Message, 'serial
   const server = createServer((socket: Socket) => {
     let data = Buffer.alloc(0);
     let begun = false;
+    let greeted = false;
     let serial = 100;
     const send = (m: Omit<Message, 'serial'>): void =>
       void socket.write(encodeMessage({ ...m, serial: serial++ }));
@@ -104,10 +105,13 @@ async function systemd(reply: (message: Message, send: (m: Omit<Message, 'serial
       if (!begun) {
         const at = data.indexOf('BEGIN\r\n');
         if (at < 0) {
-          if (data.includes('\r\n')) socket.write('OK 0123\r\n');
+          if (!greeted && data.includes('DATA\r\n')) {
+            greeted = true;
+            socket.write('DATA\r\nOK 0123\r\n');
+          }
           return;
         }
-        expect(data.toString('latin1', 0, at)).toBe('\0AUTH EXTERNAL 30\r\n');
+        expect(data.toString('latin1', 0, at)).toBe('\0AUTH EXTERNAL\r\nDATA\r\n');
         begun = true;
         data = data.subarray(at + 7);
       }
@@ -136,7 +140,6 @@ const removed = (job: string, result: string) => ({
 });
 const request = (socket: string) => ({
   socket,
-  uid: 0,
   name: 'x.scope',
   pid: 42,
   properties: [['MemoryMax', 't', '67108864'] as const],
@@ -210,6 +213,38 @@ describe('making a scope', () => {
   });
 });
 
+describe('ending a unit', () => {
+  test('it is stopped, waited for, and forgotten', async () => {
+    const calls: string[] = [];
+    const socket = await systemd((m, send) => {
+      calls.push(`${m.member} ${m.body.join(' ')}`);
+      const stopped = m.member === 'StopUnit';
+      send({
+        type: MESSAGE.RETURN,
+        replySerial: m.serial,
+        ...(stopped && { signature: 'o' }),
+        body: stopped ? ['/job/3'] : [],
+      });
+      if (stopped) setTimeout(() => send(removed('/job/3', 'done')), 20);
+    });
+    expect(await stopUnit({ socket, name: 'x.scope' })).toBe('x.scope');
+    expect(calls).toEqual(['StopUnit x.scope replace', 'ResetFailedUnit x.scope']);
+  });
+  test('one that is gone, and a systemd that is not there, are no failure', async () => {
+    const socket = await systemd((m, send) =>
+      send({
+        type: MESSAGE.ERROR,
+        replySerial: m.serial,
+        errorName: 'org.freedesktop.systemd1.NoSuchUnit',
+        signature: 's',
+        body: ['Unit x.scope not loaded.'],
+      }),
+    );
+    expect(await stopUnit({ socket, name: 'x.scope' })).toBe('x.scope');
+    expect(await stopUnit({ socket: '/nowhere/private', name: 'x.scope' })).toBe('x.scope');
+  });
+});
+
 test('limits as properties', () => {
   const resources = {
     memory: { limit: 1 << 26, swap: -1 },
@@ -229,13 +264,66 @@ test('limits as properties', () => {
   ]);
 });
 
+test('limits for devices of block I/O as properties', () => {
+  const blockIO = {
+    weight: 500,
+    weightDevice: [{ major: 8, minor: 0, weight: 1000 }],
+    throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1000 }],
+    throttleWriteIOPSDevice: [
+      { major: 8, minor: 0, rate: 20 },
+      { major: 8, minor: 16, rate: 0 },
+    ],
+  };
+  expect(propertiesOf(settingsOf({ blockIO }, v2Abilities)).map(wireProperty)).toEqual([
+    ['IODeviceWeight', ['a(st)', [['/dev/block/8:0', 10000n]]]],
+    ['IOReadBandwidthMax', ['a(st)', [['/dev/block/8:0', 1000n]]]],
+    [
+      'IOWriteIOPSMax',
+      [
+        'a(st)',
+        [
+          ['/dev/block/8:0', 20n],
+          ['/dev/block/8:16', (1n << 64n) - 1n],
+        ],
+      ],
+    ],
+    ['IOWeight', ['t', 4950n]],
+  ]);
+  const bfq = { ...v2Abilities, ioWeightFile: 'io.bfq.weight' } as const;
+  expect(propertiesOf(settingsOf({ blockIO: { weight: 300 } }, bfq))).toEqual([['IOWeight', 't', '2300']]);
+});
+
+test('a list of devices as properties, where systemd has words for it', () => {
+  const exceptions = [
+    { type: 'c', major: 1, minor: 3, access: 'rwm' },
+    { type: 'b', major: 8, minor: -1, access: 'r' },
+    { type: 'c', major: -1, minor: -1, access: 'm' },
+  ] as const;
+  expect(deviceProperties({ allow: false, exceptions })).toEqual([
+    ['DevicePolicy', 's', 'strict'],
+    ['DeviceAllow', 'a(ss)', []],
+    [
+      'DeviceAllow',
+      'a(ss)',
+      [
+        ['/dev/char/1:3', 'rwm'],
+        ['block-8', 'r'],
+        ['char-*', 'm'],
+      ],
+    ],
+  ]);
+  expect(deviceProperties({ allow: true, exceptions: [] })).toBeUndefined();
+  expect(
+    deviceProperties({ allow: false, exceptions: [{ type: 'c', major: -1, minor: 3, access: 'r' }] }),
+  ).toBeUndefined();
+});
+
 test('the process waits until it is in its scope and all limits stand', () => {
   const unit = {
     name: 'ctr-web.scope',
     slice: 'system.slice',
     user: false,
     socket: '/run/systemd/private',
-    uid: 0,
   };
   const directory = '/cg/system.slice/ctr-web.scope';
   const found = steps(

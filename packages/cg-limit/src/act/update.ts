@@ -9,8 +9,8 @@ import { filterStep } from '../devices/steps.ts';
 import { hugePageSizes } from '../gather.ts';
 import { settingsOf } from '../limits/index.ts';
 import type { Abilities, Current, Setting } from '../setting.ts';
-import { userSocket } from '../systemd/choose.ts';
-import { propertiesOf } from '../systemd/properties.ts';
+import { managerOf } from '../systemd/choose.ts';
+import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
 import { type Change, changeAll } from './change.ts';
 import { changeable, type Place, type Target } from './target.ts';
@@ -27,31 +27,33 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   const changes = settings.map((s) => changeFor(s, places, view));
   const v1 = places.find((p) => p.version === 1 && p.controllers.includes('devices'));
   const { devices } = resources;
-  if (devices?.length && v1) changes.push(...deviceChanges(devices, v1, view));
+  let list: DeviceList | undefined;
+  if (devices?.length) {
+    // The rules of a program cannot be read back, so they are given whole, as in a spec.
+    list = applyRules(devices, v1 && parseDeviceList(view.read(`${v1.directory}/devices.list`) ?? ''));
+    if (v1) changes.push(...deviceChanges(list, v1, view));
+  }
   changeAll(changes);
-  await tellSystemd(places, settings, host);
-  if (!devices?.length || v1) return 0;
+  await tellSystemd(places, [...propertiesOf(settings), ...((list && deviceProperties(list)) ?? [])], host);
+  if (!list || v1) return 0;
   const v2 = places.find((p) => p.version === 2);
   if (!v2) throw new Failure('limit devices: the target is in no hierarchy that can');
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
-  // The rules of a program cannot be read back, so they are given whole, as in a spec.
-  return compile([[filterStep(applyRules(devices), v2.directory), end]], { tool: 'cg-limit', exit: 125 });
+  return compile([[filterStep(list, v2.directory), end]], { tool: 'cg-limit', exit: 125 });
 }
 
 /** systemd writes its own idea of a unit's limits again when it reloads, so it is told the new ones. */
 async function tellSystemd(
   places: readonly Place[],
-  settings: readonly Setting[],
+  properties: readonly Property[],
   host: Host,
 ): Promise<void> {
   const unit = places
     .map((p) => basename(p.directory))
     .find((name) => /\.(?:scope|service|slice)$/.test(name));
-  const properties = propertiesOf(settings);
   if (unit === undefined || properties.length === 0 || !existsSync('/run/systemd/system')) return;
   const { setProperties } = await import('../systemd/answer.ts');
-  const socket = host.euid === 0 ? '/run/systemd/private' : userSocket(host);
-  await setProperties({ socket, uid: host.euid, name: unit, properties });
+  await setProperties({ socket: managerOf(host).socket, name: unit, properties });
 }
 
 function abilitiesAt(places: readonly Place[], view: View): Abilities {
@@ -128,9 +130,8 @@ function checkUse(places: readonly Place[], { memory }: LinuxResources, view: Vi
 }
 
 /** From the list that is in force to the one that is wanted, allowing before denying, so that nothing is missing between. */
-function deviceChanges(rules: NonNullable<LinuxResources['devices']>, place: Place, view: View): Change[] {
+function deviceChanges(wanted: DeviceList, place: Place, view: View): Change[] {
   const current = parseDeviceList(view.read(`${place.directory}/devices.list`) ?? '');
-  const wanted = applyRules(rules, current);
   const write = (file: string, value: string, back?: string): Change => ({
     path: `${place.directory}/${file}`,
     value,

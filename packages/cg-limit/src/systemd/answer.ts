@@ -6,7 +6,6 @@ import { type Property, wireProperty } from './properties.ts';
 /** What the launcher's question says. */
 export interface ScopeRequest {
   socket: string;
-  uid: number;
   name: string;
   pid: number;
   properties: readonly Property[];
@@ -15,7 +14,7 @@ export interface ScopeRequest {
 /** Start a transient scope around a process. Returns when systemd has moved it. Throws a `Failure`. */
 export async function startScope(request: ScopeRequest): Promise<string> {
   const { name, pid } = request;
-  const systemd = await Systemd.connect(request.socket, request.uid);
+  const systemd = await Systemd.connect(request.socket);
   try {
     const properties = [...request.properties, ['PIDs', 'au', [pid]] as Property].map(wireProperty);
     const start = async () =>
@@ -39,7 +38,7 @@ export async function startScope(request: ScopeRequest): Promise<string> {
 
 /** Change properties of a unit that runs, until it ends. Throws a `Failure`. */
 export async function setProperties(request: Omit<ScopeRequest, 'pid'>): Promise<void> {
-  const systemd = await Systemd.connect(request.socket, request.uid);
+  const systemd = await Systemd.connect(request.socket);
   try {
     await systemd.call('SetUnitProperties', 'sba(sv)', [
       request.name,
@@ -55,8 +54,29 @@ export async function setProperties(request: Omit<ScopeRequest, 'pid'>): Promise
   }
 }
 
+/**
+ * Have systemd end a unit whose processes are dead, and forget that it failed, as with runc
+ * (its StopUnit and ResetFailedUnit): a name is free again only when its job is done. A unit that
+ * is gone, and a systemd that cannot be reached, are no failure: the groups are removed anyway.
+ */
+export async function stopUnit({ socket, name }: Pick<ScopeRequest, 'socket' | 'name'>): Promise<string> {
+  let systemd: Systemd | undefined;
+  try {
+    systemd = await Systemd.connect(socket);
+    const [job] = (await systemd.call('StopUnit', 'ss', [name, 'replace'])) as [string];
+    await systemd.job(job);
+    await systemd.call('ResetFailedUnit', 's', [name]);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  } finally {
+    systemd?.close();
+  }
+  return name;
+}
+
 /** Answer a question of a plan's. */
 export async function answer(topic: string, payload: string): Promise<string> {
-  if (topic !== 'cg-limit/scope') throw new Error(`cg-limit does not know the question ${topic}`);
-  return startScope(JSON.parse(payload) as ScopeRequest);
+  if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest);
+  if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest);
+  throw new Error(`cg-limit does not know the question ${topic}`);
 }

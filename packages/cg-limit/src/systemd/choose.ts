@@ -1,5 +1,5 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
@@ -28,18 +28,26 @@ export function chooseManager({ path, container, options, variable, host }: Choi
   if (options?.join || variable !== undefined) return 'files';
   if (path !== undefined) return isSystemdPath(path) ? 'systemd' : 'files';
   if (options === undefined || !existsSync('/run/systemd/system')) return 'files';
-  return host.euid === 0 || existsSync(userSocket(host)) ? 'systemd' : 'files';
+  return existsSync(managerOf(host).socket) ? 'systemd' : 'files';
 }
 
-/** The private socket of a user's manager. */
-export const userSocket = (host: Pick<Host, 'env' | 'euid'>): string =>
-  join(host.env.get('XDG_RUNTIME_DIR') || `/run/user/${host.euid}`, 'systemd/private');
+const systemSocket = '/run/systemd/private';
+
+/**
+ * Which manager answers us, by its private socket: the system's is root's, and nobody else may
+ * connect to it. Root of a user namespace is somebody else, who sees another owner of it.
+ */
+export function managerOf(host: Pick<Host, 'env' | 'euid'>): { user: boolean; socket: string } {
+  const owner = statSync(systemSocket, { throwIfNoEntry: false })?.uid;
+  if (host.euid === 0 && (owner === undefined || owner === 0)) return { user: false, socket: systemSocket };
+  const runtime = host.env.get('XDG_RUNTIME_DIR') || `/run/user/${host.euid}`;
+  return { user: true, socket: join(runtime, 'systemd/private') };
+}
 
 /** `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice. */
 export function unitFor(path: string | undefined, id: string, host: Host, container: boolean): UnitFacts {
-  const user = host.euid !== 0;
-  const standard = user ? 'user.slice' : 'system.slice';
-  const manager = { user, socket: user ? userSocket(host) : '/run/systemd/private', uid: host.euid };
+  const manager = managerOf(host);
+  const standard = manager.user ? 'user.slice' : 'system.slice';
   if (path === undefined)
     return { name: `${container ? 'ctr-run-' : ''}${escapeUnit(id)}.scope`, slice: standard, ...manager };
   if (!isSystemdPath(path))
@@ -72,13 +80,8 @@ export function slicePath(slice: string): string {
 }
 
 /** The groups that systemd will make for the unit: one in v2, or in each hierarchy that it manages on v1. */
-export function unitGroups(
-  unit: UnitFacts,
-  hierarchies: readonly Hierarchy[],
-  view: View,
-  host: Host,
-): GroupFacts[] {
-  const manager = unit.user ? userManagerPath(hierarchies, host) : '';
+export function unitGroups(unit: UnitFacts, hierarchies: readonly Hierarchy[], view: View): GroupFacts[] {
+  const manager = unit.user ? userManagerPath(hierarchies, unit.socket) : '';
   const below = join(manager, slicePath(unit.slice), unit.name);
   return hierarchies
     .filter(
@@ -103,10 +106,14 @@ export function unitGroups(
 /** Those that systemd 252 attaches units to on v1 (CGROUP_MASK_V1). */
 const systemdControllers = new Set(['cpu', 'cpuacct', 'blkio', 'memory', 'devices', 'pids']);
 
-/** The group of the user's manager: user@UID.service above the caller. */
-function userManagerPath(hierarchies: readonly Hierarchy[], host: Host): string {
+/** The group of the user's manager: user@UID.service above the caller, or beside the session that it has logged in to. */
+function userManagerPath(hierarchies: readonly Hierarchy[], socket: string): string {
   const own = hierarchies.find((h) => h.version === 2)?.path ?? '';
-  for (let at = own; at.length > 1; at = dirname(at))
-    if (at.endsWith(`/user@${host.euid}.service`)) return at;
-  return `/user.slice/user-${host.euid}.slice/user@${host.euid}.service`;
+  for (let at = own; at.length > 1; at = dirname(at)) if (/\/user@\d+\.service$/.test(at)) return at;
+  const [, uid] = /^\/run\/user\/(\d+)\//.exec(socket) ?? [];
+  if (uid === undefined)
+    throw new Failure(
+      `find the group of the user's systemd: ${socket} does not say whose it is, and ${own || 'the caller'} is not below it; set XDG_RUNTIME_DIR to /run/user/UID`,
+    );
+  return `/user.slice/user-${uid}.slice/user@${uid}.service`;
 }

@@ -31,24 +31,29 @@ export class Systemd {
     this.socket = socket;
   }
 
-  /** Connect and authenticate as this user (D-Bus Specification, "Authentication": EXTERNAL). Throws a `Failure`. */
-  static async connect(path: string, uid: number): Promise<Systemd> {
+  /**
+   * Connect and authenticate by the socket's credentials (D-Bus Specification, "Authentication":
+   * EXTERNAL). No UID is named: in a user namespace ours is another than the one that systemd
+   * sees, and without one it takes that (sd-bus does the same). Throws a `Failure`.
+   */
+  static async connect(path: string): Promise<Systemd> {
     const socket = connect(path);
     const systemd = new Systemd(socket);
     let greeting = '';
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error): void => reject(new Failure(`ask systemd at ${path}: ${error.message}`));
       socket.once('error', fail);
-      socket.once('connect', () =>
-        socket.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString('hex')}\r\n`),
-      );
+      socket.once('connect', () => socket.write('\0AUTH EXTERNAL\r\nDATA\r\n'));
       const onData = (data: Buffer): void => {
         greeting += data.toString('latin1');
-        if (!greeting.includes('\r\n')) return;
+        // First it asks for the DATA that we have sent already.
+        const lines = greeting.split('\r\n').slice(0, -1);
+        const verdict = lines.find((line) => !line.startsWith('DATA'));
+        if (verdict === undefined) return;
         socket.off('data', onData);
         socket.off('error', fail);
-        if (!greeting.startsWith('OK ')) {
-          fail(new Error(`it refused: ${greeting.trim()}`));
+        if (!verdict.startsWith('OK ')) {
+          fail(new Error(`it refused: ${verdict}`));
           return;
         }
         socket.write('BEGIN\r\n');

@@ -3,6 +3,7 @@
  * not undo at its next reload. All else stands in the files alone, as with runc.
  */
 import { parseNumberList } from '@ctr-tools/sys/proc';
+import type { DeviceList } from '../devices/rules.ts';
 import type { Setting } from '../setting.ts';
 import type { Value } from './wire.ts';
 
@@ -27,12 +28,13 @@ const sizes: Record<string, string> = {
 
 /** Properties for settings; those that systemd has no word for are left out. */
 export function propertiesOf(settings: readonly Setting[]): Property[] {
-  const found: Property[] = [];
+  const found: Property[] = ioProperties(settings);
   const files = new Map(settings.map((s) => [s.file, s.value]));
   for (const { file, value } of settings) {
     const name = sizes[file];
     if (name !== undefined && /^(?:\d+|max|-1)$/.test(value))
       found.push([name, 't', String(value === 'max' || value === '-1' ? INFINITY : BigInt(value))]);
+    if (file === 'io.bfq.weight' && /^\d+$/.test(value)) found.push(['IOWeight', 't', ioWeightOfBfq(value)]);
     if (file === 'cpu.idle' && value === '1') found.push(['CPUWeight', 't', '0']);
     if (file === 'cpuset.cpus') found.push(['AllowedCPUs', 'ay', bitsOf(value)]);
     if (file === 'cpuset.mems') found.push(['AllowedMemoryNodes', 'ay', bitsOf(value)]);
@@ -53,6 +55,65 @@ function quota(value: string): Property[] {
   return [...properties, ['CPUQuotaPerSecUSec', 't', String(((perSecond + 9999n) / 10_000n) * 10_000n)]];
 }
 
+/** systemd gives BFQ 1 to 100 as they are, and the rest of its range a step for eleven of IOWeight (cgroup-util.h, BFQ_WEIGHT). */
+const ioWeightOfBfq = (text: string): string =>
+  String(Number(text) <= 100 ? Number(text) : 100 + (Number(text) - 100) * 11);
+
+const throttles: Readonly<Record<string, string>> = {
+  'blkio.throttle.read_bps_device': 'rbps',
+  'blkio.throttle.write_bps_device': 'wbps',
+  'blkio.throttle.read_iops_device': 'riops',
+  'blkio.throttle.write_iops_device': 'wiops',
+};
+const throttleProperties: Readonly<Record<string, string>> = {
+  rbps: 'IOReadBandwidthMax',
+  wbps: 'IOWriteBandwidthMax',
+  riops: 'IOReadIOPSMax',
+  wiops: 'IOWriteIOPSMax',
+};
+
+/** Limits for devices: for each kind an array of path and number; 0 on v1 and `max` on v2 are none. */
+function ioProperties(settings: readonly Setting[]): Property[] {
+  const found = new Map<string, [string, string][]>();
+  const add = (name: string | undefined, device: string, value: string): void => {
+    if (name === undefined) return;
+    const number = value === 'max' || value === '0' ? String(INFINITY) : value;
+    found.set(name, [...(found.get(name) ?? []), [`/dev/block/${device}`, number]]);
+  };
+  for (const { file, value } of settings) {
+    const [device, ...rest] = value.split(' ');
+    if (!/^\d+:\d+$/.test(device!)) continue;
+    const kind = throttles[file];
+    if (kind !== undefined) add(throttleProperties[kind], device!, rest[0]!);
+    if (file === 'io.max')
+      for (const [key, number] of rest.map((word) => word.split('=')))
+        add(throttleProperties[key!], device!, number!);
+    if (file === 'io.weight') add('IODeviceWeight', device!, rest[0]!);
+  }
+  return [...found].map(([name, list]): Property => [name, 'a(st)', list]);
+}
+
+/**
+ * A list of devices as properties (systemd.resource-control(5), DeviceAllow): systemd, too,
+ * holds the unit to it. undefined where it has no words for the list: one that allows by
+ * default, and one with a minor number of every driver.
+ */
+export function deviceProperties({ allow, exceptions }: DeviceList): Property[] | undefined {
+  if (allow || exceptions.some((e) => e.major === -1 && e.minor !== -1)) return undefined;
+  const entries = exceptions.map(({ type, major, minor, access }) => {
+    const kind = type === 'c' ? 'char' : 'block';
+    if (major === -1) return [`${kind}-*`, access];
+    // A number in place of a driver's name is every device of that major (systemd 240).
+    return minor === -1 ? [`${kind}-${major}`, access] : [`/dev/${kind}/${major}:${minor}`, access];
+  });
+  return [
+    ['DevicePolicy', 's', 'strict'],
+    // What is given adds to what there is, and nothing takes all away.
+    ['DeviceAllow', 'a(ss)', []],
+    ['DeviceAllow', 'a(ss)', entries],
+  ];
+}
+
 /** A list of numbers as bits, the lowest first. */
 function bitsOf(list: string): number[] {
   const numbers = parseNumberList(list);
@@ -64,5 +125,13 @@ function bitsOf(list: string): number[] {
 /** A property as D-Bus takes it: `(sv)`. */
 export const wireProperty = ([name, signature, value]: Property): Value => [
   name,
-  [signature, signature === 't' ? BigInt(value as string) : (value as Value)],
+  [signature, numbersIn(signature, value)],
 ];
+
+/** 64-bit numbers as the wire has them. */
+function numbersIn(signature: string, value: unknown): Value {
+  if (signature === 't') return BigInt(value as string);
+  if (signature === 'a(st)')
+    return (value as [string, string][]).map(([path, number]) => [path, BigInt(number)]);
+  return value as Value;
+}

@@ -12,7 +12,7 @@ import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts } from '../facts.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
-import { type Property, propertiesOf } from './properties.ts';
+import { deviceProperties, type Property, propertiesOf } from './properties.ts';
 
 const side = 'host';
 const phase = 'cgroup-join';
@@ -29,6 +29,7 @@ export function systemdSteps(
   if (!unit) throw new Error('systemd is to make a group without a unit');
   const busy = groups.find((g) => g.populated);
   if (busy) throw new Failure(`the unit ${unit.name} runs already (${busy.directory}); choose another name`);
+  const devices = deviceList(resources, facts);
   const properties: Property[] = [
     ['Description', 's', `ctr-tools ${id}`],
     ['Slice', 's', unit.slice],
@@ -40,9 +41,10 @@ export function systemdSteps(
       (name): Property => [name, 'b', true],
     ),
     ...propertiesOf(settings),
+    ...((devices && deviceProperties(devices)) ?? []),
   ];
   const pid = cloned ? slot('child.pid') : slot('own.pid');
-  const payload = jsonTemplate({ socket: unit.socket, uid: unit.uid, name: unit.name, pid, properties });
+  const payload = jsonTemplate({ socket: unit.socket, name: unit.name, pid, properties });
   return [
     ...(cloned ? [] : [step(phase, 'self_pid', { pid: slot('own.pid') }, 'learn the own PID', { side })]),
     step(
@@ -54,7 +56,7 @@ export function systemdSteps(
     ),
     ...enabling(settings, groups),
     ...settingSteps(settings, groups, phase),
-    ...deviceSteps(deviceList(resources, facts), groups, facts, phase),
+    ...deviceSteps(devices, groups, facts, phase),
     step(phase, 'notify', { process: peer, point: points.grouped }, 'say that the process is in its group', {
       side,
     }),

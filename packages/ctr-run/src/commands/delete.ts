@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { type AnyStep, compile, type Plan, step, template } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, slot, step, template } from '@ctr-tools/plan';
 import { poststopCarriers } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
@@ -51,6 +51,7 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
     ...(group === undefined
       ? kill
       : [step('ready', 'cgroup_kill', { path: group }, `kill what is left in ${group}`, { side })]),
+    ...stopUnit(record),
     ...paths.map((path) =>
       step('running', 'cgroup_remove', { path, timeout: groupTimeout }, `remove the cgroup ${path}`, {
         side,
@@ -70,6 +71,14 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
     ...poststopCarriers(spec, state, 'end', 'supervise'),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
+}
+
+/** systemd made the groups: it ends the unit, and forgets that it failed, before they are looked for. */
+function stopUnit({ cgroup }: Found): AnyStep[] {
+  if (!cgroup?.unit) return [];
+  const payload = JSON.stringify(cgroup.unit);
+  const args = { topic: 'cg-limit/stop', payload, reply: slot('stopped') };
+  return [step('running', 'ask', args, `have systemd end the unit ${cgroup.unit.name}`, { side })];
 }
 
 /** The container's own copy of its config, for its hooks; one that was never written has none. */
