@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
+import * as cgLimit from '@ctr-tools/cg-limit/container';
 import { type ContainerContext, Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
-import { O } from '@ctr-tools/sys/constants';
 import { matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
@@ -127,10 +127,12 @@ function handoverOf(call: Call, process: Process): Handover {
  */
 function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
   if (!record.cgroup) return [];
+  // `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH` (runc-exec(8)).
   const wanted = new Map(
-    below.map((text) =>
-      text.includes(':') ? [text.split(':')[0]!, text.slice(text.indexOf(':') + 1)] : ['', text],
-    ) as [string, string][],
+    below.flatMap((text) => {
+      const [, controllers = '', path = text] = /^([^:/]*):(.*)$/s.exec(text) ?? [];
+      return controllers.split(',').map((controller) => [controller, path] as const);
+    }),
   );
   // Its groups, but our mounts: in its own the same groups lie elsewhere.
   const { hierarchies } = matchHierarchies(readCgroups(record.pid!), readMountinfo(), false);
@@ -138,16 +140,12 @@ function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
   const unknown = [...wanted.keys()].find((name) => name !== '' && !known.has(name));
   if (unknown !== undefined)
     throw new Failure(`--cgroup ${unknown}:…: the container has no group of a controller ${unknown}`);
-  return hierarchies.flatMap(({ version, directory, controllers }) => {
+  const groups = hierarchies.map(({ version, directory, controllers }) => {
     const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
     const group = under === undefined ? directory : `${directory}/${under.replace(/^\/+/, '')}`;
     if (under?.split('/').includes('..'))
       throw new Failure(`--cgroup ${under}: it may not lead out of the container's group`);
-    if (version === 1)
-      return [
-        step('cgroup-join', 'write', { path: `${group}/tasks`, data: '0' }, `enter the cgroup ${group}`),
-      ];
-    const args = { path: group, flags: O.RDONLY | O.DIRECTORY, mode: 0, fd: slot('cgroup') };
-    return [step('descriptors', 'open', args, `open the cgroup ${group}`, { side: 'host' })];
+    return { version, directory: group };
   });
+  return cgLimit.enter(groups, true);
 }
