@@ -53,7 +53,7 @@ export function debianTree(): Tree {
   try {
     const { status, stderr, error } = spawnSync(
       'unshare',
-      [...alone, 'mmdebstrap', '--quiet', ...what, suite, making],
+      [...alone, 'mmdebstrap', ...what, suite, making],
       { encoding: 'utf8', timeout: 900_000, killSignal: 'SIGKILL', stdio: ['ignore', 'ignore', 'pipe'] },
     );
     if (error) throw error;
