@@ -21,14 +21,16 @@ const commonFlags = [
 /** Understand `ctr-run [GLOBAL FLAGS] SUBCOMMAND [FLAGS] …` and carry it out. */
 export async function dispatch(host: Host): Promise<Outcome> {
   const top = parseArgv(host.argv, { flags: topFlags, command: 'first-operand' });
-  const [name, ...argv] = top.command ?? [];
+  const [name, ...words] = top.command ?? [];
   if (top.flags.has('version')) return version();
-  if (name === undefined || name === 'help' || top.flags.has('help')) {
+  if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help')) {
     const { helpOf } = await import('./help.ts');
-    return helpOf(name === 'help' ? argv[0] : name, host);
+    return helpOf(name === 'help' || name === 'h' ? words[0] : name, host);
   }
   const subcommand = subcommands.find((s) => s.name === name);
   if (!subcommand) throw unknown(name);
+  // go-runc's Restore writes this one with a single dash, which Go's flags take.
+  const argv = name === 'restore' ? words.map((w) => (w === '-no-subreaper' ? `-${w}` : w)) : words;
   const flags = [...subcommand.flags, ...commonFlags];
   const parsed = withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env);
   if (parsed.flags.has('help')) {

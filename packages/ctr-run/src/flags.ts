@@ -47,7 +47,7 @@ export const execFlags: readonly Flag[] = [
   { name: 'preserve-fds', value: 'N', help: 'let the command inherit N descriptors from 3 on' },
   {
     name: 'cgroup',
-    value: '[CONTROLLER:]PATH',
+    value: '[CONTROLLER,...:]PATH',
     many: true,
     help: "run in this group below the container's own",
   },
@@ -76,6 +76,7 @@ const criu: readonly Flag[] = [
   { name: 'manage-cgroups-mode', value: 'MODE', help: 'soft (default), full, strict or ignore' },
   { name: 'empty-ns', value: 'KIND', many: true, help: 'leave the content of this namespace out (network)' },
   { name: 'auto-dedup', help: 'drop pages of the parent images that are written again' },
+  { name: 'lazy-pages', help: 'fetch memory only when it is wanted, from criu lazy-pages' },
 ];
 
 /** `checkpoint`, as runc has it (runc-checkpoint(8)). */
@@ -85,6 +86,11 @@ export const checkpointFlags: readonly Flag[] = [
   { name: 'leave-running', help: 'let the container go on' },
   { name: 'pre-dump', help: 'copy the memory alone, and let the container go on' },
   { name: 'page-server', value: 'ADDRESS:PORT', help: 'send the memory to a criu page server' },
+  {
+    name: 'status-fd',
+    value: 'FD',
+    help: 'criu writes a zero byte here once its lazy pages can be asked for',
+  },
 ];
 
 /** `restore`, as runc has it (runc-restore(8)). */
@@ -93,7 +99,11 @@ export const restoreFlags: readonly Flag[] = [
   bundle,
   pidFile,
   { name: 'detach', alias: ['d'], help: 'do not stay with the container' },
-  { name: 'no-subreaper', help: 'accepted for runc; a supervisor here adopts nobody' },
+  { name: 'console-socket', value: 'SOCKET', help: 'refused: criu has no way to hand over a terminal' },
+  { name: 'lsm-profile', value: 'TYPE:LABEL', help: 'another label: apparmor:NAME or selinux:LABEL' },
+  { name: 'lsm-mount-context', value: 'CONTEXT', help: 'another SELinux context for mounts that have one' },
+  // go-runc writes it with one dash, as Go's flags allow.
+  { name: 'no-subreaper', help: 'accepted for runc' },
   { name: 'no-pivot', help: 'accepted for runc' },
 ];
 
@@ -121,6 +131,8 @@ export const updateFlags: readonly Flag[] = [
   { name: 'kernel-memory', value: 'SIZE', help: 'accepted for runc; kernels have no such limit any more' },
   { name: 'kernel-memory-tcp', value: 'SIZE', help: 'accepted for runc' },
   { name: 'pids-limit', value: 'N', help: 'number of processes' },
+  { name: 'l3-cache-schema', value: 'SCHEMA', help: 'L3 cache of its class of service (Intel RDT): L3:0=ff' },
+  { name: 'mem-bw-schema', value: 'SCHEMA', help: 'memory bandwidth of its class of service: MB:0=50' },
 ];
 
 export { bundle as bundleFlag };

@@ -169,7 +169,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: 'restore',
     summary: 'make a container of such files, through criu',
-    usage: [`--detach [FLAGS] [--bundle DIR] ${id}`],
+    usage: [`[FLAGS] [--bundle DIR] ${id}`],
     flags: restoreFlags,
     command: 'never',
     operands: [1, 1],

@@ -1,5 +1,5 @@
 /** checkpoint and restore, through criu(8): on kernels that it knows, and what is said elsewhere. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { needs, run, runTool, skip, tempDir, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
@@ -123,7 +123,9 @@ test('a restore that fails leaves nothing', (context) => {
   const [id, bundle] = [testId(), makeBundle(['/bin/true'])];
   const ended = ctr(
     '--criu',
-    criuThat('echo broken images >&2; exit 1'),
+    criuThat(
+      `echo "(00.01) Error (criu/y.c:2): broken images" > "${option('--work-dir')}/restore.log"; exit 1`,
+    ),
     'restore',
     '--detach',
     '--image-path',
@@ -135,5 +137,66 @@ test('a restore that fails leaves nothing', (context) => {
   expect(ended.stderr).toMatch(/restore container .*broken images/);
   expect(ended.status).toBe(1);
   expect(existsSync(`/run/ctr-run/${id}`)).toBe(false);
-  expect(ctr('restore', '--image-path', images, '--bundle', bundle, id).stderr).toMatch(/--detach/);
+});
+
+test('without --detach somebody stays with what criu restored, and ends as it ends', (context) => {
+  needs(context, 'root');
+  const images = tempDir('images');
+  writeFileSync(`${images}/ctr-run.json`, '{}');
+  const [id, bundle] = [testId(), makeBundle(['/bin/true'])];
+  const criu = criuThat(
+    `setsid sh -c 'sleep 0.3; exit 7' </dev/null >/dev/null 2>&1 & echo $! > "${option('--pidfile')}"`,
+  );
+  const ended = ctr('--criu', criu, 'restore', '--image-path', images, '--bundle', bundle, id);
+  expect(ended).toMatchObject({ status: 7, stderr: '' });
+  expect(existsSync(`/run/ctr-run/${id}`)).toBe(false);
+});
+
+test('what engines give checkpoint and restore beyond that reaches criu as it was given', (context) => {
+  needs(context, 'root');
+  const { id, bundle } = sleeper();
+  const images = tempDir('images');
+  const status = `${images}/status`;
+  const fd = openSync(status, 'w');
+  const dumping = criuThat(`printf '%s\\n' "$@" > ${images}/argv; printf ready >&3`);
+  const flags = ['--lazy-pages', '--ext-unix-sk', '--shell-job', '--file-locks', '--auto-dedup'];
+  const more = [
+    '--empty-ns',
+    'network',
+    '--parent-path',
+    '../parent',
+    '--page-server',
+    '127.0.0.1:27',
+    '--status-fd',
+    '3',
+  ];
+  expect(
+    runTool('ctr-run', ['--criu', dumping, 'checkpoint', '--image-path', images, ...flags, ...more, id], {
+      fds: [fd],
+    }),
+  ).toMatchObject({ status: 0, stderr: '' });
+  closeSync(fd);
+  expect(readFileSync(status, 'utf8')).toBe('ready');
+  const dumped = readFileSync(`${images}/argv`, 'utf8');
+  for (const flag of flags) expect(dumped).toContain(`${flag}\n`);
+  expect(dumped).toContain('--empty-ns\nnet\n');
+  expect(dumped).toContain('--prev-images-dir\n../parent\n');
+  expect(dumped).toContain('--page-server\n--address\n127.0.0.1\n--port\n27\n');
+  expect(ctr('delete', '--force', id).status).toBe(0);
+  const restoring = criuThat(`printf '%s\\n' "$@" > ${images}/argv; exit 1`);
+  const lsm = ['--lsm-profile', 'apparmor:box', '--lsm-mount-context', 'u:r:t'];
+  const restore = [
+    'restore',
+    '-d',
+    '-no-subreaper',
+    '--no-pivot',
+    '--image-path',
+    images,
+    '--bundle',
+    bundle,
+  ];
+  expect(ctr('--criu', restoring, ...restore, ...lsm, ...flags, id).status).toBe(1);
+  const restored = readFileSync(`${images}/argv`, 'utf8');
+  for (const word of [...lsm, ...flags]) expect(restored).toContain(`${word}\n`);
+  expect(ctr(...restore, '--console-socket', '/x', id).stderr).toMatch(/terminal cannot be sent/);
 });

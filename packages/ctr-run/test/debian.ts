@@ -51,11 +51,12 @@ export function debianTree(): Tree {
   // In a PID namespace, so that whatever ends this ends what mmdebstrap has started too.
   const alone = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
   try {
-    const { status, stderr, error } = spawnSync(
-      'unshare',
-      [...alone, 'mmdebstrap', ...what, suite, making],
-      { encoding: 'utf8', timeout: 900_000, killSignal: 'SIGKILL', stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const { status, stderr, error } = spawnSync('unshare', [...alone, 'mmdebstrap', ...what, suite, making], {
+      encoding: 'utf8',
+      timeout: 900_000,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     if (error) throw error;
     if (status !== 0) {
       const said = unreachable.exec(stderr);

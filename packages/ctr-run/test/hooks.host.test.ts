@@ -98,8 +98,8 @@ test('each kind runs at its moment of create, start and delete, with the state o
   expect(facts).toEqual({
     prestart: { status: 'creating', pid, where: 'outside', own: false, env: true },
     createRuntime: { status: 'creating', pid, where: 'outside', own: false, env: true },
-    createContainer: { status: 'creating', pid, where: 'outside', own: true, env: true },
-    startContainer: { status: 'created', pid, where: 'inside', own: true, env: true },
+    createContainer: { status: 'creating', pid: 1, where: 'outside', own: true, env: true },
+    startContainer: { status: 'created', pid: 1, where: 'inside', own: true, env: true },
     poststart: { status: 'running', pid, where: 'outside', own: false, env: true },
     poststop: { status: 'stopped', pid: undefined, where: 'outside', own: false, env: true },
   });

@@ -80,8 +80,10 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner, 
         if (host === current) throw new Error('a seccomp listener needs a process outside to go to');
         steps.push(planned(step, process, { process: other }));
       } else if (step.op === 'supervise') {
-        if (host === current) continue;
-        steps.push(planned(step, process, { process: other }));
+        // Somebody who was adopted, not cloned, is named by no side.
+        const adopted = step.args.process !== peer;
+        if (host === current && !adopted) continue;
+        steps.push(planned(step, process, adopted ? {} : { process: other }));
       } else {
         steps.push(planned(step, process, {}));
       }

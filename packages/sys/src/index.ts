@@ -6,6 +6,7 @@ export * from './mount.ts';
 export * from './netns.ts';
 export * from './ns.ts';
 export type { Path } from './path.ts';
+export * from './pidfd.ts';
 export * from './prctl.ts';
 export * from './ptrace.ts';
 export * from './socket.ts';

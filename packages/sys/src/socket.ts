@@ -26,15 +26,25 @@ const MSG_CMSG_CLOEXEC = 0x40000000;
 const SUN_PATH = 108;
 
 /** poll(2) events. */
-export const POLL = { IN: 1, ERR: 8, HUP: 16 } as const;
+export const POLL = { IN: 1, PRI: 2, ERR: 8, HUP: 16 } as const;
 
 /** Wait for a descriptor; gives its events, 0 at the time limit (milliseconds, -1 for none). */
-export function pollFd(fd: number, events: number, timeout: number): number {
-  const entry = new Uint8Array(8);
-  const view = new DataView(entry.buffer);
-  view.setInt32(0, fd, true);
-  view.setInt16(4, events, true);
-  return checked('poll', [fd], () => poll(entry, 1, timeout)) === 0 ? 0 : view.getInt16(6, true);
+export const pollFd = (fd: number, events: number, timeout: number): number =>
+  pollFds([[fd, events]], timeout)[0]!;
+
+/** Wait for the first of several descriptors; gives the events of each, all 0 at the time limit (milliseconds, -1 for none). */
+export function pollFds(
+  wanted: readonly (readonly [fd: number, events: number])[],
+  timeout: number,
+): number[] {
+  const entries = new Uint8Array(8 * wanted.length);
+  const view = new DataView(entries.buffer);
+  for (const [i, [fd, events]] of wanted.entries()) {
+    view.setInt32(8 * i, fd, true);
+    view.setInt16(8 * i + 4, events, true);
+  }
+  checked('poll', [wanted.map(([fd]) => fd).join()], () => poll(entries, wanted.length, timeout));
+  return wanted.map((_, i) => view.getInt16(8 * i + 6, true));
 }
 
 /** flock(2), exclusive; waits. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
@@ -33,7 +33,10 @@ export function run(call: Call): number {
     ...(has(call, 'leave-running') ? ['--leave-running'] : []),
     ...pageServer(one(call, 'page-server')),
   ];
-  const ended = spawnSync(criu, argv, { encoding: 'utf8' });
+  const tell = statusFd(call);
+  const stdio = ['ignore', 'pipe', 'pipe', ...(tell === undefined ? [] : [tell])] as const;
+  if (tell !== undefined) argv.push('--status-fd', '3');
+  const ended = spawnSync(criu, argv, { encoding: 'utf8', stdio: [...stdio] });
   if (ended.status !== 0) {
     const words = troubleIn(`${places.work}/${log}`) || ended.stderr.trim().split('\n').slice(-3).join(' / ');
     throw new Failure(
@@ -43,6 +46,19 @@ export function run(call: Call): number {
   // What restore cannot learn from criu's images.
   writeFileSync(`${places.images}/ctr-run.json`, JSON.stringify({ cgroup: record.cgroup }));
   return 0;
+}
+
+/** `--status-fd N` is the caller's descriptor, which the planner reaches through the launcher's (proc_pid_fd(5)). */
+function statusFd(call: Call): number | undefined {
+  const given = one(call, 'status-fd');
+  if (given === undefined) return undefined;
+  if (!/^\d+$/.test(given))
+    throw new UsageError(`--status-fd is "${given}"; it is the number of a descriptor`, 1);
+  try {
+    return openSync(`/proc/${call.host.pid}/fd/${given}`, 'w');
+  } catch (error) {
+    throw new Failure(`open descriptor ${given} of --status-fd: ${(error as Error).message}`);
+  }
 }
 
 function pageServer(text: string | undefined): string[] {

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, out, UsageError } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
-import { oomKillsOf, statsOf } from '../container/stats.ts';
-import { type Found, readRecord, theRecord } from '../state/record.ts';
+import { statsOf } from '../container/stats.ts';
+import { type Found, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, one } from '../subcommand.ts';
 
@@ -17,10 +16,7 @@ export function durationMs(text: string): number {
   );
 }
 
-/** How soon a kill for lack of memory, or the container's end, is told: in milliseconds. */
-const attention = 100;
-
-/** `ctr-run events ID`: statistics as JSON lines, once (`--stats`) or again and again, and kills for lack of memory at once. */
+/** `ctr-run events ID`: statistics as JSON lines, once (`--stats`) or again and again, and lack of memory at once. */
 export async function run(call: Call): Promise<number> {
   const { root } = call.globals;
   const record = theRecord(root, call.parsed.operands[0]!);
@@ -29,18 +25,19 @@ export async function run(call: Call): Promise<number> {
   if (interval <= 0) throw new UsageError('--interval has to be more than nothing', 1);
   tell(record);
   if (has(call, 'stats')) return 0;
-  let kills = oomKillsOf(record);
+  const { attentionTo } = await import('../container/attention.ts');
+  const attention = attentionTo(record);
   for (let next = Date.now() + interval; ; ) {
-    // Node has no eventfd for v1's notifications, and one small file tells on v1 as on v2.
-    await sleep(Math.max(1, Math.min(attention, next - Date.now())));
-    const now = oomKillsOf(record);
-    if (now > kills) out(`${JSON.stringify({ type: 'oom', id: record.id })}\n`);
-    kills = Math.max(kills, now);
-    if (!readRecord(root, record.id) || statusOf(record) === 'stopped') return 0;
+    // Rounded up: poll(2) counts whole milliseconds, and 0 would be a busy loop.
+    if (attention.wait(Math.max(1, Math.ceil(next - Date.now()))))
+      out(`${JSON.stringify({ type: 'oom', id: record.id })}\n`);
+    if (statusOf(record) === 'stopped') break;
     if (Date.now() < next) continue;
     tell(record);
     next += interval;
   }
+  attention.close();
+  return 0;
 }
 
 function tell(record: Found): void {

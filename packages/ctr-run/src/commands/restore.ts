@@ -1,47 +1,63 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
-import { Failure, UsageError } from '@ctr-tools/cli';
+import { Failure } from '@ctr-tools/cli';
 import { parseJson, serializeJson } from '@ctr-tools/oci';
-import { compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
 import { readBundle } from '../container/bundle.ts';
 import { commonOptions, externalMounts, findCriu, placesOf } from '../container/criu.ts';
+import { poststopCarriers } from '../container/hooks.ts';
 import { making } from '../container/make.ts';
 import { stateDirectory } from '../container/making.ts';
-import { leave, restored, takeName } from '../container/recording.ts';
+import { leave, lifetime, restored, takeName } from '../container/recording.ts';
 import { childPid } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
 import { type Call, has, one } from '../subcommand.ts';
 
 const side = 'host';
+const log = 'restore.log';
+
+/** criu writes its errors to its log alone; a helper that fails has what it printed in the message. */
+const showingErrors =
+  'log=$1; shift; "$@"; s=$?; [ $s -eq 0 ] || grep -h Error "$log" 2>/dev/null | tail -n 5 >&2; exit $s';
 
 /**
- * `ctr-run restore --detach ID`: a container of what `checkpoint` wrote. criu(8) makes the
- * processes itself, in a mount namespace of ours where the root is a mount, which it needs.
+ * `ctr-run restore ID`: a container of what `checkpoint` wrote. criu(8) makes the processes
+ * itself, in a mount namespace of ours where the root is a mount, which it needs. Whoever stays
+ * adopts the first of them when criu has gone (PR_SET_CHILD_SUBREAPER).
  */
 export function run(call: Call): Plan {
-  if (!has(call, 'detach')) {
-    throw new UsageError('criu makes the processes, so nobody can stay with them: add --detach', 1);
-  }
+  if (has(call, 'console-socket'))
+    throw new Failure(
+      'restore: a terminal cannot be sent to a console socket, for criu hands none over on its command line; with --shell-job the container takes the terminal of the caller',
+    );
+  const course = has(call, 'detach') ? 'detach' : 'foreground';
   const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd, call.globals.debug);
   const places = placesOf(call, false);
   const criu = findCriu(call);
-  const made = making(call, spec, bundle, call.parsed.operands[0]!, 'detach');
+  const made = making(call, spec, bundle, call.parsed.operands[0]!, course);
   const cgroup = cgroupOf(places.images);
   const root = resolve(bundle, spec.root?.path ?? 'rootfs');
   const born = `${stateDirectory(made)}/restored.pid`;
   const argv = [
-    ...['criu', 'restore', ...commonOptions(call, places, 'restore.log')],
+    ...['restore', ...commonOptions(call, places, log)],
     ...['--root', root, '--restore-detached', '--pidfile', born],
+    ...['lsm-profile', 'lsm-mount-context'].flatMap((flag) => {
+      const given = one(call, flag);
+      return given === undefined ? [] : [`--${flag}`, given];
+    }),
     ...externalMounts(spec).flatMap(({ destination, source }) => [
       '--external',
       `mnt[${destination}]:${resolve(bundle, source)}`,
     ]),
   ];
   const kill = undo('failure', 'kill', { pid: childPid, pidfd: -1, signal: 9 }, 'end the restored process');
+  const recorded = { ...made, ...(cgroup && { cgroup }) };
   const steps = [
-    ...takeName({ ...made, ...(cgroup && { cgroup }) }, serializeJson(spec)),
+    ...poststopCarriers(spec, made.context.state, lifetime(made)),
+    ...takeName(recorded, serializeJson(spec)),
+    ...(course === 'foreground' ? adopting(cgroup) : []),
     step('root', 'unshare', { flags: CLONE.NEWNS }, 'make a mount namespace for criu', { side }),
     step('root', 'propagation', { path: '/', flags: MS.REC | MS.SLAVE }, 'cut its mounts off', { side }),
     step('root', 'root_mount', { path: root, root: slot('root') }, `make ${root} a mount`, { side }),
@@ -49,23 +65,42 @@ export function run(call: Call): Plan {
       'mounts',
       'helper',
       {
-        file: criu,
-        argv,
+        file: '/bin/sh',
+        argv: ['sh', '-c', showingErrors, 'criu', `${places.work}/${log}`, criu, ...argv],
         env: [`PATH=${call.host.env.get('PATH') ?? '/usr/sbin:/usr/bin'}`],
         stdin: '',
         timeout: 0,
       },
-      template`restore container ${made.context.id} (criu's log is ${places.work}/restore.log)`,
+      template`restore container ${made.context.id} (criu's log is ${places.work}/${log})`,
       { side },
     ),
     step('devices', 'read_file', { path: born, text: childPid }, 'read the PID of the restored process', {
       side,
       undo: kill,
     }),
-    ...restored({ ...made, ...(cgroup && { cgroup }) }),
-    leave(),
+    ...restored(recorded),
+    course === 'detach' ? leave() : stay(),
   ];
   return compile([steps], mannerOf(call.globals, 1));
+}
+
+/** What criu leaves becomes our child, and the groups that it made go when the container has ended. */
+function adopting(cgroup: CgroupRecord | undefined): AnyStep[] {
+  const groups = [...new Set(Object.values(cgroup?.paths ?? {}))];
+  return [
+    step('clone', 'subreaper', { on: 1 }, 'adopt what criu leaves', { side }),
+    ...groups.map((path) =>
+      step('clone', 'self_pid', { pid: slot('self') }, 'note the own PID', {
+        side,
+        undo: undo('end', 'cgroup_remove', { path, timeout: 10_000 }, `remove the cgroup ${path}`),
+      }),
+    ),
+  ];
+}
+
+function stay(): AnyStep {
+  const args = { process: 0, pid: childPid, pidfd: -1, mode: 1, pty: -1 };
+  return step('supervise', 'supervise', args, 'stay with the container', { side });
 }
 
 function cgroupOf(images: string): CgroupRecord | undefined {

@@ -1,6 +1,7 @@
 import { readResources, targetOfRecord, update } from '@ctr-tools/cg-limit/acts';
 import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
+import { classDirectory, schemataOf, setSchemata } from '../container/class-of-service.ts';
 import { theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, one } from '../subcommand.ts';
@@ -36,6 +37,8 @@ export function run(call: Call): Outcome | Promise<Outcome> {
       1,
     );
   }
+  const schemata = schemataOf(call);
+  if (schemata.length > 0) setSchemata(record, schemata, classDirectory(record));
   const resources = file === undefined ? flags : readResources(file, call.host);
   if (Object.keys(withoutEmpty(resources)).length === 0) return 0;
   const { devices: _, ...limits } = withoutEmpty(resources);

@@ -3,17 +3,17 @@ import * as cgLimit from '@ctr-tools/cg-limit/container';
 import type { Host, Tool } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import { type Spec, serializeJson } from '@ctr-tools/oci';
-import { type AnyStep, peer, points, slot, step, template, undo } from '@ctr-tools/plan';
+import { type AnyStep, peer, points, slot, step, undo } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import { groupOf } from '../state/group.ts';
 import { groupIn } from './group-path.ts';
-import { hookSteps, needsPidInside, poststopCarriers } from './hooks.ts';
+import { hookSteps, poststopCarriers, runsInside } from './hooks.ts';
 import type { Making } from './making.ts';
 import { lifetime, recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
-import { childPid } from './state-json.ts';
+import { stateJson } from './state-json.ts';
 
 /** Hooks that run on the host while the container waits with its mounts made. */
 function runtimeHooks({ spec, context }: Making): AnyStep[] {
@@ -36,20 +36,18 @@ function runtimeHooks({ spec, context }: Making): AnyStep[] {
   ];
 }
 
-/** Hooks inside the container are told the PID that the host counts, which only the host knows. */
-function insideHooks({ spec, context }: Making): AnyStep[] {
-  if (!needsPidInside(spec)) return [];
+/**
+ * Hooks inside the container are told the PID that it counts itself: "For hooks executed in the
+ * container namespace, it is the pid as seen by the container" (runtime.md, State).
+ */
+function insideHooks({ spec, context: { id, bundle } }: Making): AnyStep[] {
+  if (!runsInside(spec)) return [];
+  const pid = slot('inside.pid');
+  const state = (status: string) => stateJson({ id, bundle, annotations: spec.annotations }, status, pid);
   return [
-    step(
-      'network',
-      'pass_text',
-      { process: peer, text: template`${childPid}` },
-      'tell the container its PID',
-      { side: 'host' },
-    ),
-    step('network', 'take_text', { process: peer, text: slot('child.pid') }, 'learn the PID'),
-    ...hookSteps(spec, 'createContainer', context.state),
-    ...hookSteps(spec, 'startContainer', context.state),
+    step('network', 'self_pid', { pid }, 'learn the own PID'),
+    ...hookSteps(spec, 'createContainer', state),
+    ...hookSteps(spec, 'startContainer', state),
   ];
 }
 

@@ -51,7 +51,7 @@ export function commonOptions(call: Call, { images, work }: Places, log: string)
   const kinds = many(call, 'empty-ns');
   const other = kinds.find((kind) => kind !== 'network');
   if (other !== undefined) throw new UsageError(`--empty-ns is "${other}"; it can be network`, 1);
-  const same = ['tcp-established', 'ext-unix-sk', 'shell-job', 'file-locks', 'auto-dedup'];
+  const same = ['tcp-established', 'ext-unix-sk', 'shell-job', 'file-locks', 'auto-dedup', 'lazy-pages'];
   return [
     ...['--images-dir', images, '--work-dir', work, '--log-file', log, '-v4', `--manage-cgroups=${mode}`],
     ...same.filter((flag) => has(call, flag)).map((flag) => `--${flag}`),

@@ -52,6 +52,6 @@ export function poststopCarriers(
   );
 }
 
-/** Whether a hook runs inside the container, where the host's PID must be told first. */
-export const needsPidInside = (spec: Spec): boolean =>
+/** Whether a hook runs inside the container, where its process has a PID of its own. */
+export const runsInside = (spec: Spec): boolean =>
   Boolean(spec.hooks?.createContainer?.length || spec.hooks?.startContainer?.length);

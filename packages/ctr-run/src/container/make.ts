@@ -3,6 +3,7 @@ import * as capsDrop from '@ctr-tools/caps-drop/container';
 import { type ContainerContext, err, Failure, type Host } from '@ctr-tools/cli';
 import { invalidId, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
+import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
 import { appendLog } from '../log.ts';
@@ -54,6 +55,7 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
   checkTerminal(spec, course, consoleSocket);
   return {
     spec: withNotifySocket(spec, host),
+    ...rootOf(spec, bundle),
     context,
     course,
     root: globals.root,
@@ -67,6 +69,12 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
     time: has(call, 'time'),
     specOnStdin: false,
   };
+}
+
+/** Engines are told where the root is (runc-state(8)); one made of layers is nowhere on the host. */
+function rootOf({ root, annotations }: Spec, bundle: string): { rootfs?: string } {
+  if (!root || annotations?.[rootAnnotation] !== undefined) return {};
+  return { rootfs: resolve(bundle, root.path) };
 }
 
 /** `--preserve-fds N`; whether they are open is checked by who passes them on (packages/process). */

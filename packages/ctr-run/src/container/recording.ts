@@ -38,6 +38,7 @@ function writeState(
     status,
     ...(born && { pid: childPid, startTime }),
     bundle,
+    rootfs: making.rootfs,
     annotations: making.spec.annotations,
     created: making.created,
     owner: making.owner,

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
+import { hugePageSizes } from '@ctr-tools/cg-limit/acts';
 import { Failure } from '@ctr-tools/cli';
 import type { Found } from '../state/record.ts';
 
 /** Statistics in the shape that engines decode (runc, types/events.go, Stats). */
 export type ContainerStats = Record<string, unknown>;
+
+const unlimited = 18446744073709551615n;
 
 /** The files of one group; what is missing reads as nothing. */
 class Group {
@@ -22,11 +25,11 @@ class Group {
     }
   }
 
-  /** `max` and v1's "as good as none" read as the largest uint64, which is how runc writes "no limit". */
+  /** `max` reads as the largest uint64, which is how runc writes "no limit". */
   number(file: string): number | bigint | undefined {
     const text = this.text(file);
     if (text === undefined) return undefined;
-    return text === 'max' ? 18446744073709551615n : Number(text);
+    return text === 'max' ? unlimited : Number(text);
   }
 
   /** `name value` lines. */
@@ -43,16 +46,6 @@ export function statsOf({ id, cgroup }: Found): ContainerStats {
   if (!cgroup) throw new Failure(`container ${id} has no cgroup, which would count for it`);
   const { memory } = cgroup.paths;
   return memory === undefined ? unifiedStats(cgroup) : v1Stats(cgroup);
-}
-
-/** How many processes of a container were killed for lack of memory so far (memory.rst, 10; cgroup-v2.rst, memory.events). */
-export function oomKillsOf({ cgroup }: Found): number {
-  const { memory, unified } = cgroup?.paths ?? {};
-  const table =
-    memory === undefined
-      ? new Group(unified).table('memory.events')
-      : new Group(memory).table('memory.oom_control');
-  return table.oom_kill ?? 0;
 }
 
 /** cgroup v1: cpuacct.rst, memory.rst, pids.rst, blkio-controller.rst. */
@@ -73,6 +66,8 @@ function v1Stats({ paths }: CgroupRecord): ContainerStats {
       usage: {
         total: at('cpuacct').number('cpuacct.usage'),
         percpu: at('cpuacct').text('cpuacct.usage_percpu')?.split(/\s+/).map(Number),
+        percpu_kernel: perCpu(at('cpuacct'), 'system'),
+        percpu_user: perCpu(at('cpuacct'), 'user'),
         // USER_HZ is 100 on every architecture that we run on (time(7)).
         kernel: (ticks.system ?? 0) * 10_000_000,
         user: (ticks.user ?? 0) * 10_000_000,
@@ -92,11 +87,48 @@ function v1Stats({ paths }: CgroupRecord): ContainerStats {
       raw,
     },
     pids: pids(at('pids')),
-    blkio: { ioServiceBytesRecursive: v1Io(at('blkio').text('blkio.throttle.io_service_bytes_recursive')) },
-    hugetlb: {},
+    blkio: {
+      ioServiceBytesRecursive: v1Io(at('blkio').text('blkio.throttle.io_service_bytes_recursive')),
+      ioServicedRecursive: v1Io(at('blkio').text('blkio.throttle.io_serviced_recursive')),
+    },
+    // In a hybrid layout the controller may be in v2 (cgroups(7)).
+    hugetlb: paths.hugetlb === undefined ? unifiedHuge(at('unified')) : v1Huge(at('hugetlb')),
     intel_rdt: {},
     network_interfaces: null,
   };
+}
+
+/** A column of cpuacct.usage_all: nanoseconds by CPU, under the names `user` and `system` (cpuacct.c). */
+function perCpu(group: Group, column: 'user' | 'system'): number[] | undefined {
+  const [head, ...rows] = (group.text('cpuacct.usage_all') ?? '').split('\n').map((row) => row.split(' '));
+  const at = head?.indexOf(column) ?? -1;
+  return at < 0 ? undefined : rows.map((row) => Number(row[at]));
+}
+
+/** hugetlb.rst, by page size (`2MB`): what is reserved where the kernel counts it, else what is used. */
+function v1Huge(group: Group): Record<string, unknown> {
+  return huge((size) => {
+    const kind = group.text(`hugetlb.${size}.rsvd.usage_in_bytes`) === undefined ? size : `${size}.rsvd`;
+    const number = (name: string) => group.number(`hugetlb.${kind}.${name}`);
+    return { usage: number('usage_in_bytes'), max: number('max_usage_in_bytes'), failcnt: number('failcnt') };
+  });
+}
+
+/** cgroup-v2.rst, HugeTLB. */
+function unifiedHuge(group: Group): Record<string, unknown> {
+  return huge((size) => {
+    const kind = group.text(`hugetlb.${size}.rsvd.current`) === undefined ? size : `${size}.rsvd`;
+    const usage = group.number(`hugetlb.${kind}.current`);
+    return {
+      usage,
+      failcnt: usage === undefined ? undefined : (group.table(`hugetlb.${size}.events`).max ?? 0),
+    };
+  });
+}
+
+function huge(of: (size: string) => { usage: unknown }): Record<string, unknown> {
+  const entries = hugePageSizes().map((size) => [size, of(size)] as const);
+  return Object.fromEntries(entries.filter(([, { usage }]) => usage !== undefined));
 }
 
 /** cgroup v2: cgroup-v2.rst, Controllers. */
@@ -114,6 +146,7 @@ function unifiedStats({ paths }: CgroupRecord): ContainerStats {
         throttledPeriods: cpu.nr_throttled,
         throttledTime: us('throttled_usec'),
       },
+      ...pressure(group, 'cpu'),
     },
     memory: {
       cache: raw.file,
@@ -123,20 +156,42 @@ function unifiedStats({ paths }: CgroupRecord): ContainerStats {
         max: group.number('memory.peak'),
         failcnt: events.max ?? 0,
       },
+      // Readers expect v1's sum of memory and swap here (runc, fscommon; kubelet and podman subtract).
       swap: {
-        limit: group.number('memory.swap.max') ?? 0,
-        usage: group.number('memory.swap.current'),
+        limit: sum(group.number('memory.max'), group.number('memory.swap.max')) ?? 0,
+        usage: sum(group.number('memory.current'), group.number('memory.swap.current')),
         failcnt: group.table('memory.swap.events').max ?? 0,
       },
       raw,
-      event_count: events,
+      ...pressure(group, 'memory'),
     },
     pids: pids(group),
-    blkio: { ioServiceBytesRecursive: unifiedIo(group.text('io.stat')) },
-    hugetlb: {},
+    blkio: {
+      ioServiceBytesRecursive: unifiedIo(group.text('io.stat'), { rbytes: 'Read', wbytes: 'Write' }),
+      ioServicedRecursive: unifiedIo(group.text('io.stat'), { rios: 'Read', wios: 'Write' }),
+      ...pressure(group, 'io'),
+    },
+    hugetlb: unifiedHuge(group),
     intel_rdt: {},
     network_interfaces: null,
   };
+}
+
+/** "No limit" stays what it is. */
+function sum(a: number | bigint | undefined, b: number | bigint | undefined): number | bigint | undefined {
+  if (a === undefined || b === undefined) return a;
+  return a === unlimited || b === unlimited ? unlimited : Number(a) + Number(b);
+}
+
+/** Pressure stall information (psi.rst) in runc's shape; absent where the kernel keeps none. */
+function pressure(group: Group, of: 'cpu' | 'memory' | 'io'): { psi?: Record<string, unknown> } {
+  const lines = (group.text(`${of}.pressure`) ?? '').split('\n').filter(Boolean);
+  if (lines.length === 0) return {};
+  const psi = lines.map((line) => {
+    const [kind, ...words] = line.split(' ');
+    return [kind!, Object.fromEntries(words.map((word) => word.split('=')).map(([k, v]) => [k!, Number(v)]))];
+  });
+  return { psi: Object.fromEntries(psi) as Record<string, unknown> };
 }
 
 const pids = (group: Group) => ({
@@ -162,9 +217,8 @@ function v1Io(text: string | undefined): IoEntry[] {
   }));
 }
 
-/** `8:0 rbytes=4096 wbytes=0 …` lines, under v1's names of the operations. */
-function unifiedIo(text: string | undefined): IoEntry[] {
-  const names = { rbytes: 'Read', wbytes: 'Write', dbytes: 'Discard' };
+/** `8:0 rbytes=4096 wbytes=0 rios=1 …` lines, under v1's names of the operations. */
+function unifiedIo(text: string | undefined, names: Record<string, string>): IoEntry[] {
   return (text ?? '').split('\n').flatMap((line) => {
     const device = /^(\d+):(\d+) /.exec(line);
     if (!device) return [];

@@ -7,6 +7,11 @@ export function linuxRules(linux: Linux, findings: Findings): void {
   for (const map of ['uidMappings', 'gidMappings'] as const)
     mappingRules(linux[map] ?? [], ['linux', map], findings);
   netDeviceRules(linux, findings);
+  // "The values MUST be absolute paths in the container namespace."
+  for (const list of ['maskedPaths', 'readonlyPaths'] as const)
+    for (const [i, path] of (linux[list] ?? []).entries())
+      if (!path.startsWith('/'))
+        findings.problem(['linux', list, i], `found ${JSON.stringify(path)}, allowed is an absolute path`);
   for (const [i, device] of (linux.devices ?? []).entries()) {
     // "major, minor (int64, REQUIRED unless type is p)"
     if (device.type === 'p') continue;
@@ -62,7 +67,8 @@ function netDeviceRules(linux: Linux, findings: Findings): void {
           ['linux', 'netDevices', name],
           `${JSON.stringify(word)} is no interface name: 1 to 15 characters without slash, colon or space`,
         );
-    if (inside.has(as))
+    // "unless the user has provided a template by appending %d to the new name": the kernel numbers those.
+    if (inside.has(as) && !as.endsWith('%d'))
       findings.problem(['linux', 'netDevices', name], `${as} is the name of two interfaces`);
     inside.add(as);
   }

@@ -1,0 +1,39 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Failure } from '@ctr-tools/cli';
+import { parseJson, type Spec } from '@ctr-tools/oci';
+import { readMountinfo } from '@ctr-tools/sys/proc';
+import type { Found } from '../state/record.ts';
+import { type Call, one } from '../subcommand.ts';
+
+/** Lines for a container's class of service, from `update`'s flags: the cache first, as config-linux.md, IntelRdt wants. */
+export const schemataOf = (call: Call): string[] =>
+  ['l3-cache-schema', 'mem-bw-schema'].flatMap((flag) => one(call, flag) ?? []);
+
+/** The class of service that a container was made in. Throws a `Failure` where it has none, or resctrl is not mounted. */
+export function classDirectory(record: Found): string {
+  const path = `${record.directory}/config.json`;
+  const { linux } = parseJson(readFileSync(path), path) as Spec;
+  if (!linux?.intelRdt)
+    throw new Failure(
+      `update container ${record.id}: it was made without linux.intelRdt, so it has no class of service to change`,
+    );
+  const mount = readMountinfo('self').find(({ type }) => type === 'resctrl');
+  if (!mount)
+    throw new Failure(
+      `update container ${record.id}: no resctrl filesystem is mounted (mount -t resctrl resctrl /sys/fs/resctrl)`,
+    );
+  return `${mount.mountPoint}/${linux.intelRdt.closID ?? record.id}`;
+}
+
+/** Write lines to the class's schemata (resctrl.rst); what the hardware does not take it says in info/last_cmd_status. */
+export function setSchemata(record: Found, lines: readonly string[], directory: string): void {
+  for (const line of lines) {
+    try {
+      writeFileSync(`${directory}/schemata`, `${line}\n`);
+    } catch (error) {
+      throw new Failure(
+        `update container ${record.id}: set the schemata of ${directory} to ${line}: ${(error as Error).message}`,
+      );
+    }
+  }
+}
