@@ -92,7 +92,7 @@ export const flags: readonly Flag[] = [
     value: 'FILE',
     act: true,
     takesCommand: true,
-    help: 'run the command, and write the smallest set that it needs',
+    help: 'run the command, and write the smallest set that it needs; - is stdout',
     group: ask,
   },
   {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { learned } from '../src/act/learned.ts';
-import { parseTrace } from '../src/act/trace.ts';
+import { markOwner, parseTrace } from '../src/act/trace.ts';
 import { fileCapabilitiesText, parseFileCapabilities } from '../src/file-capabilities.ts';
 import { afterSteps } from '../src/gather.ts';
 import { capsDrop } from '../src/index.ts';
@@ -109,11 +109,16 @@ describe('learning', () => {
   );
 
   it('tells needed from asked for and from refused', () => {
-    expect(learned(trace, 10, 9)).toEqual({
+    expect(learned(trace, 9)).toEqual({
       needed: 1n,
       refused: 1n << 13n,
       asked: (1n << 21n) | 1n | (1n << 13n) | (1n << 19n),
     });
+  });
+
+  it('knows itself by its mark, however it is called', () => {
+    expect(markOwner(`# tracer: nop\n${line('my node-17', 'tracing_mark_write: ctr-learn')}`)).toBe(17);
+    expect(markOwner('# tracer: nop\n')).toBeUndefined();
   });
 
   it('reads the probes of older kernels the same', () => {
@@ -130,7 +135,7 @@ describe('learning', () => {
         probe(11, 13, -1),
       ].join('\n'),
     );
-    expect(learned(events, 10, 9)).toEqual({
+    expect(learned(events, 9)).toEqual({
       needed: 1n,
       refused: 1n << 13n,
       asked: 1n | (1n << 13n) | (1n << 21n),

@@ -187,6 +187,15 @@ describe.skipIf(events.status !== 0)('learning', () => {
     expect(run('--all', '--', ...command).code).toBe(1);
   });
 
+  it('finds the same in a PID namespace, whose numbers are not those of the record', () => {
+    const target = join(dir, 'owned-inside');
+    writeFileSync(target, '');
+    const inside = ['--pid', '--fork', '--mount-proc', tool, '--learn', '-', '--', 'chown', '12:12', target];
+    const { stdout, stderr } = spawnSync('unshare', inside, { encoding: 'utf8' });
+    expect(stderr).toContain('needed: chown\n');
+    expect(stdout).toBe('chown\n');
+  });
+
   it('passes on how the command ended and leaves no trace', () => {
     const file = join(dir, 'none.txt');
     expect(run('--learn', file, '--', 'sh', '-c', 'exit 7').code).toBe(7);

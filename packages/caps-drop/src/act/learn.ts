@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { err, Failure, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { err, Failure, type Host, out, type Parsed, UsageError } from '@ctr-tools/cli';
 import { ociVersion, serializeJson } from '@ctr-tools/oci';
 import { shortNames, specNames } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
@@ -12,7 +12,7 @@ import { CapabilityTrace } from './trace.ts';
 /**
  * `--learn FILE -- COMMAND`: run the command as it is, under the kernel's own record of
  * capability checks, and write what it needed: a list for `--only`, or a spec where the
- * file's name ends in .json. Ends as the command ended.
+ * file's name ends in .json, or the list to stdout for `-`. Ends as the command ended.
  */
 export async function learn(
   file: string,
@@ -22,21 +22,19 @@ export async function learn(
 ): Promise<number> {
   const { command } = parsed;
   if (!command?.length) throw new UsageError('--learn runs a command: caps-drop --learn caps.txt -- COMMAND');
-  const trace = new CapabilityTrace(process.pid);
+  const trace = new CapabilityTrace();
   let code: number;
   let found: ReturnType<CapabilityTrace['read']>;
-  let pid: number;
   try {
-    ({ code, pid } = await run(command, host));
+    code = await run(command, host);
     found = trace.read();
   } finally {
     trace.close();
   }
-  const { needed, refused, asked } = learned(found.events, pid, process.pid);
-  writeFileSync(
-    resolve(host.cwd, file),
-    file.endsWith('.json') ? asSpec(needed, host) : `${shortNames(needed)}\n`,
-  );
+  const { needed, refused, asked } = learned(found.events, trace.self);
+  const text = file.endsWith('.json') ? asSpec(needed, host) : `${shortNames(needed)}\n`;
+  if (file === '-') out(text);
+  else writeFileSync(resolve(host.cwd, file), text);
   err(`caps-drop: asked for: ${shortNames(asked)}\ncaps-drop: needed: ${shortNames(needed)}\n`);
   if (refused) err(`caps-drop: refused, and therefore not in the set: ${shortNames(refused)}\n`);
   if (found.lost > 0) err(`caps-drop: ${found.lost} entries found no room, so the set may lack something\n`);
@@ -44,7 +42,7 @@ export async function learn(
 }
 
 /** Run it with our own descriptors 0, 1 and 2; its end as an exit code. */
-function run(command: readonly string[], host: Host): Promise<{ code: number; pid: number }> {
+function run(command: readonly string[], host: Host): Promise<number> {
   // They reach the command too, which is the one to mind them.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   const child = spawn(command[0]!, command.slice(1), {
@@ -60,9 +58,7 @@ function run(command: readonly string[], host: Host): Promise<{ code: number; pi
         new Failure(`run ${command[0]}: ${missing ? 'no such command' : error.message}`, missing ? 127 : 126),
       );
     });
-    child.on('exit', (code, signal) =>
-      done({ code: code ?? 128 + constants.signals[signal!], pid: child.pid! }),
-    );
+    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal!]));
   });
 }
 

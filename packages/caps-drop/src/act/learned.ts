@@ -18,11 +18,12 @@ export interface Learned {
 const onlyToKnow = /_noaudit$|vm_enough_memory/;
 
 /**
- * What process `first` and its descendants asked for from its exec on. Only the
+ * What the command and its descendants asked for from the first exec on, which is the
+ * command's own, as the planner starts nothing else. Only the
  * initial user namespace counts: what a command asks for in one that it made itself it need not
  * be given.
  */
-export function learned(events: readonly TraceEvent[], first: number, planner: number): Learned {
+export function learned(events: readonly TraceEvent[], planner: number): Learned {
   const result: Learned = { needed: 0n, refused: 0n, asked: 0n };
   // The check for memory is always made in the initial namespace, so it tells that one's word.
   const initial = events.find(
@@ -31,7 +32,7 @@ export function learned(events: readonly TraceEvent[], first: number, planner: n
   let running = false;
   for (const event of events) {
     if (event.kind === 'exec') {
-      running ||= event.pid === first;
+      running ||= event.pid !== planner;
       continue;
     }
     if (!running || event.pid === planner) continue;

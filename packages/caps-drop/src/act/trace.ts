@@ -84,6 +84,15 @@ export function parseTrace(text: string): TraceEvent[] {
   return events;
 }
 
+/** Who wrote the mark `ctr-learn` into the record. */
+export function markOwner(text: string): number | undefined {
+  for (const line of text.split('\n')) {
+    const [, pid, what] = entry.exec(line) ?? [];
+    if (what === 'tracing_mark_write: ctr-learn') return Number(pid);
+  }
+  return undefined;
+}
+
 /** A tracing instance that records the checks of one process and of all that it starts. */
 export class CapabilityTrace {
   private readonly root: string;
@@ -91,9 +100,11 @@ export class CapabilityTrace {
   private readonly mounted: string | undefined;
   /** Our probes, where the kernel has no event of its own. */
   private probes: string | undefined;
+  /** This process as the record numbers it: by the first PID namespace, whichever we are in. */
+  readonly self: number;
 
-  /** Begins with `pid` and everything that it forks from now on. Throws `Failure` where the kernel offers nothing. */
-  constructor(pid: number) {
+  /** Begins with this process and everything that it forks from now on. Throws `Failure` where the kernel offers nothing. */
+  constructor() {
     ({ root: this.root, mounted: this.mounted } = tracefs());
     this.directory = join(this.root, 'instances', `ctr-learn-${process.pid}`);
     try {
@@ -103,9 +114,10 @@ export class CapabilityTrace {
       this.write('buffer_size_kb', '8192');
       // What comes after the end of the buffer is lost and counted; what came first stays.
       this.write('options/overwrite', '0');
+      this.self = this.ownNumber();
       this.write('options/event-fork', '1');
       this.write('options/stacktrace', '1');
-      this.write('set_event_pid', String(pid));
+      this.write('set_event_pid', String(this.self));
       for (const event of [...events, 'sched/sched_process_exec']) this.write(`events/${event}/enable`, '1');
       this.write('tracing_on', '1');
     } catch (error) {
@@ -129,6 +141,18 @@ export class CapabilityTrace {
     this.probes = group;
     appendFileSync(list, `r:${group}/ctr_ret cap_capable ret=$retval:s32\n`);
     return [`${group}/ctr_cap`, `${group}/ctr_ret`];
+  }
+
+  /** A mark of our own in the record has our number beside it. */
+  private ownNumber(): number {
+    this.write('tracing_on', '1');
+    this.write('trace_marker', 'ctr-learn');
+    this.write('tracing_on', '0');
+    const text = readFileSync(join(this.directory, 'trace'), 'utf8');
+    this.write('trace', '');
+    const pid = markOwner(text);
+    if (pid === undefined) throw new Failure(`learn capabilities: ${this.directory} records nothing`);
+    return pid;
   }
 
   private write(file: string, value: string): void {
