@@ -197,7 +197,7 @@ int btrfs_delete(const char *path);
 
 /* --- layer_job.c: one layer, in a process of its own */
 
-enum layers_kind { LAYERS_OVERLAY, LAYERS_OVERLAY_USER, LAYERS_COPY, LAYERS_BTRFS };
+enum layers_kind { LAYERS_OVERLAY, LAYERS_OVERLAY_USER, LAYERS_COPY, LAYERS_BTRFS, LAYERS_THIN };
 enum job_result { JOB_DONE, JOB_FAILED, JOB_NEEDS_LOWER };
 
 struct job {

@@ -5,6 +5,7 @@
  */
 #include "layer.h"
 #include "overlay.h"
+#include "thin.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -28,6 +29,10 @@ static _Noreturn void end(struct work *w, int result, const char *format, ...) {
   if (result != JOB_DONE && *w->made) {
     /* Space is given back at once; what cannot be removed now is removed by the next. */
     struct run words = {0};
+    if (w->job->kind == LAYERS_THIN) {
+      (void)thin_layer_done(w->made);
+      (void)thin_layer_drop(w->made);
+    }
     if (btrfs_delete(w->tree) != 0) {}
     (void)remove_tree(&words, w->made);
   }
@@ -67,7 +72,8 @@ static void make(struct work *w) {
   snprintf(w->made, sizeof w->made, "%s.new", w->place);
   snprintf(w->tree, sizeof w->tree, "%s/tree", w->made);
   (void)btrfs_delete(w->tree);
-  int rc = remove_tree(&words, w->made);
+  int rc = job->kind == LAYERS_THIN ? thin_layer_drop(w->made) : 0;
+  if (rc == 0) rc = remove_tree(&words, w->made);
   if (rc < 0) failed(w, "remove what was left of", w->made, rc);
   if (AGAIN(mkdir(w->made, 0700)) < 0) failed(w, "make", w->made, -errno);
   char below[PATH_MAX + 8] = "";
@@ -77,6 +83,12 @@ static void make(struct work *w) {
     if (rc == -ENOTTY) end(w, JOB_FAILED, "%s is not on a btrfs file system; choose another --driver", w->made);
     if (rc < 0) failed(w, "make the subvolume", w->tree, rc);
     if (!*below) (void)AGAIN(chmod(w->tree, 0755));
+    return;
+  }
+  if (job->kind == LAYERS_THIN) {
+    rc = thin_layer(&words, w->made, below);
+    if (rc == -E_DETAIL) end(w, JOB_FAILED, "%s", words.detail);
+    if (rc < 0) failed(w, *words.detail ? words.detail : "make a volume for", w->made, rc);
     return;
   }
   if (AGAIN(mkdir(w->tree, 0755)) < 0) failed(w, "make", w->tree, -errno);
@@ -164,6 +176,7 @@ void job_do(const struct job *job, struct job_state *state) {
     snprintf(work, sizeof work, "%s/work", w.made);
     (void)remove_tree(&words, work);
   }
+  if (job->kind == LAYERS_THIN && (rc = thin_layer_done(w.made)) < 0) failed(&w, "unmount", w.tree, rc);
   char path[PATH_MAX + 16], info[128];
   snprintf(path, sizeof path, "%s/info", w.made);
   snprintf(info, sizeof info, "%llu %llu %d\n", (unsigned long long)layer.bytes, (unsigned long long)layer.entries,

@@ -184,7 +184,7 @@ int op_layers(struct run *run, const struct step *step) {
   char **digests = arg_list(run, step, 5, counts + 2), **diffs = arg_list(run, step, 6, counts + 3);
   enum layers_kind kind = (enum layers_kind)arg_int(run, step, 0);
   bool own_chains = kind < LAYERS_COPY;
-  if (n == 0 || kind > LAYERS_BTRFS || (own_chains && counts[0] != n) || counts[1] != n || counts[2] != n ||
+  if (n == 0 || kind > LAYERS_THIN || (own_chains && counts[0] != n) || counts[1] != n || counts[2] != n ||
       counts[3] != n || nwhere != 3 * n)
     return -EINVAL;
   struct layers l = {.run = run, .n = n, .columns = (int)arg_int(run, step, 8)};

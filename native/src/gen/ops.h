@@ -138,6 +138,14 @@
   X(TRY_LOCK, try_lock, 186, "i") \
   X(TREE_DIFF, tree_diff, 187, "ltiii") \
   X(REPORT_TO, report_to, 190, "i") \
-  X(AWAIT_READER, await_reader, 191, "it")
+  X(AWAIT_READER, await_reader, 191, "it") \
+  X(THIN_POOL, thin_pool, 200, "tiiilo") \
+  X(THIN_VOLUME, thin_volume, 201, "tt") \
+  X(THIN_MOUNT, thin_mount, 202, "tito") \
+  X(THIN_COLLECT, thin_collect, 203, "t") \
+  X(REMOVE_ROOT, remove_root, 204, "t") \
+  X(OVERLAY_MAPPED, overlay_mapped, 205, "tlttilitto") \
+  X(MAP_OWNERS, map_owners, 206, "iitt") \
+  X(TREE_WHICH, tree_which, 207, "ttllo")
 
 #endif

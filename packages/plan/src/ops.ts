@@ -426,6 +426,59 @@ export const ops = {
    * the failure.
    */
   await_reader: op(191, { fd: 'int', report: 'text' }),
+  // --- the device mapper's thin provisioning --------------------------------------------------
+  /**
+   * Have the thin pool of `directory` active as long as `pool` is open or a volume of it is in use.
+   * A directory named `loop` gets a pool of its own, over files of `data` and `metadata` bytes there;
+   * any other is named like the pool's device. Its base volume of `base` bytes is formatted by `mkfs`,
+   * behind whose arguments the device's path goes.
+   */
+  thin_pool: op(200, {
+    directory: 'text',
+    data: 'int',
+    metadata: 'int',
+    base: 'int',
+    mkfs: 'list',
+    pool: 'out',
+  }),
+  /** Make a volume that the directory `place` stands for, a snapshot of that of the directory `of`. EEXIST: it has one. */
+  thin_volume: op(201, { place: 'text', of: 'text' }),
+  /** Mount a directory's volume at `target`, or with an empty one nowhere; its device goes with its last mount. */
+  thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }),
+  /** Delete the volumes of what is half made or given up in a pool's directory: `….new`. */
+  thin_collect: op(203, { directory: 'text' }),
+  /** Remove a root's directory with the subvolume `tree` or the thin volume in it. What is not there is no failure. */
+  remove_root: op(204, { path: 'text' }),
+  /**
+   * An overlay that is attached nowhere and shows other owners: `lower` (topmost first) and the
+   * directory `changes`, which has `upper` and `work`, are idmapped by `userns`; where the file
+   * system or the kernel cannot, owners are changed by `uids` and `gids` (lines as in
+   * /proc/PID/uid_map) after mounting. `changes` empty: they go to a tmpfs and are lost. The root
+   * itself is like the directory `top`. `scratch` is any directory.
+   */
+  overlay_mapped: op(
+    205,
+    {
+      scratch: 'text',
+      lower: 'list',
+      changes: 'text',
+      top: 'text',
+      flags: 'int',
+      options: 'list',
+      userns: 'int',
+      uids: 'text',
+      gids: 'text',
+      mount: 'out',
+    },
+    { flags: 'attr' },
+  ),
+  /** Show a detached mount with other owners: idmapped by `userns`, or where that cannot be by changing the owners in it. */
+  map_owners: op(206, { mount: 'int', userns: 'int', uids: 'text', gids: 'text' }),
+  /**
+   * Which of `trees` (topmost first, each with all that is below it) a path of `root` comes from:
+   * the one of `names` at its number; the name behind the last is for what is in none of them.
+   */
+  tree_which: op(207, { root: 'text', path: 'text', trees: 'list', names: 'list', name: 'out' }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;
