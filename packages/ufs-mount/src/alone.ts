@@ -3,11 +3,10 @@ import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
-import { lowerDirectories } from './driver/overlay.ts';
 import { requestOf } from './gather.ts';
 import { storeSteps } from './layers-step.ts';
 import type { UfsOptions } from './options.ts';
-import type { RootRecord } from './record.ts';
+import { type RootRecord, recordOf } from './record.ts';
 import { gatherRoot, type RootFacts } from './root-facts.ts';
 import { below } from './text.ts';
 
@@ -27,7 +26,7 @@ export function mountFacts(options: UfsOptions, host: Host): RootFacts {
     throw new Failure(
       `without root a mounted root is seen by nobody else; run a command in it: ufs-mount ${options.sources.join(' ')} -- COMMAND`,
     );
-  return gatherRoot(requestOf(options, host), host, host.cwd, false);
+  return gatherRoot(requestOf(options, host), host, host.cwd, undefined);
 }
 
 /** The steps that mount it and say where. */
@@ -38,13 +37,8 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
   const target =
     options.target === undefined ? below(directory, '/root') : targetDirectory(options.target, host);
   const record: RootRecord = {
-    ...request,
-    driver: facts.driver.name,
+    ...recordOf(facts),
     ...(options.target !== undefined && { target: target as string }),
-    lower: lowerDirectories(facts),
-    chains: facts.stack.layers.map((layer) => layer.chainId),
-    ids: facts.stack.layers.map((layer) => layer.id),
-    created: new Date().toISOString(),
   };
   return [
     ...storeSteps(store),
@@ -56,7 +50,7 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
       'make a place for the root',
       {
         side,
-        undo: undo('failure', 'remove_tree', { path: directory }, 'remove what was made'),
+        undo: undo('failure', 'remove_root', { path: directory }, 'remove what was made'),
       },
     ),
     ...(options.target === undefined

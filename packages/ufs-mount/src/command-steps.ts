@@ -71,12 +71,16 @@ function outsideSteps(facts: RootFacts): AnyStep[] {
       'make a place for the root',
       {
         side: 'host',
-        undo: undo('end', 'remove_tree', { path: directory }, 'remove the root'),
+        undo: undo('end', 'remove_root', { path: directory }, 'remove the root'),
       },
     ),
     step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side: 'host' }),
     ...facts.driver
-      .make(facts, { directory, target, passing: true })
+      .make(facts, {
+        directory: facts.request.upper ?? directory,
+        target,
+        passing: facts.request.upper === undefined,
+      })
       .map((s) => (s.undo?.op === 'umount' ? { ...s, undo: { ...s.undo, when: 'end' as const } } : s)),
   ];
 }

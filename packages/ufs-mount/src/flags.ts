@@ -16,6 +16,12 @@ export const flags: readonly Flag[] = [
   { name: 'target', value: 'DIR', help: 'mount here instead of in the store', group: root },
   { name: 'driver', value: 'NAME', help: `how layers are united: ${driverNames.join(', ')}`, group: root },
   {
+    name: 'pool',
+    value: 'NAME',
+    help: 'a thin pool for the driver devicemapper, which else makes one over files of the store',
+    group: root,
+  },
+  {
     name: 'unmount',
     value: 'TARGET',
     act: true,

@@ -33,6 +33,10 @@ function mountedText(): string {
   return [...seen.values()].join('\n');
 }
 
+/** Directories of the thin pools of a store. */
+export const poolsOf = (store: string): string[] =>
+  namesIn(`${store}/devicemapper`).map((name) => `${store}/devicemapper/${name}`);
+
 /** Called with the store's lock held; how much was removed, in words. */
 export function collectGarbage(store: string): string {
   const mounts = mountedText();
@@ -75,10 +79,18 @@ export function collectGarbage(store: string): string {
       if (/\.lock$/.test(name) || used.has(name)) continue;
       discard(`${store}/${driver}/${name}`);
     }
+  // Their volumes are the launcher's to delete (`thin_collect`), to whom the name says so.
+  for (const pool of poolsOf(store))
+    for (const name of namesIn(pool)) {
+      if (!/^[0-9a-f]+$/.test(name) || used.has(name)) continue;
+      renameSync(`${pool}/${name}`, `${pool}/${name}.new`);
+      removed++;
+    }
   for (const name of namesIn(`${store}/tmp`))
     rmSync(`${store}/tmp/${name}`, { recursive: true, force: true });
-  for (const directory of ['chains', 'layers', 'vfs', 'btrfs'])
-    for (const name of namesIn(`${store}/${directory}`))
-      if (name.endsWith('.lock')) rmSync(`${store}/${directory}/${name}`);
+  for (const directory of ['chains', 'layers', 'vfs', 'btrfs']
+    .map((name) => `${store}/${name}`)
+    .concat(poolsOf(store)))
+    for (const name of namesIn(directory)) if (name.endsWith('.lock')) rmSync(`${directory}/${name}`);
   return `${removed} ${removed === 1 ? 'layer' : 'layers'} removed`;
 }

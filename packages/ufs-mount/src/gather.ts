@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { Failure, type Host } from '@ctr-tools/cli';
+import type { Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
+import { type ContainerPlace, containerPlace } from './container-steps.ts';
 import type { ImageFacts } from './image-config.ts';
 import { gatherImage, runSibling } from './image-facts.ts';
 import type { UfsOptions } from './options.ts';
@@ -10,8 +11,8 @@ import { gatherRoot, type RootFacts } from './root-facts.ts';
 export interface UfsFacts {
   /** Absent where no root of layers is asked for. */
   root?: RootFacts;
-  /** The container's own directory, in which its root is mounted; absent: a command is run. */
-  container?: string;
+  /** A container's root is made; absent: a command is run. */
+  container?: ContainerPlace;
   /** What the image says of its process, for amending. */
   image?: ImageFacts;
   /** Where `--amend --target` has mounted it. */
@@ -22,15 +23,10 @@ export interface UfsFacts {
 export function gatherUfs(options: UfsOptions | undefined, spec: Spec, host: Host): UfsFacts {
   const { container } = host;
   const request = rootRequest(spec) ?? (options && requestOf(options, host));
-  const place = container ? { container: `${container.directory}/root` } : {};
-  if (!request || request.sources.length === 0) return place;
-  const userNamespace = spec.linux?.namespaces?.some((ns) => ns.type === 'user') ?? false;
-  const root = gatherRoot(request, host, container?.bundle ?? host.cwd, userNamespace);
-  if (container && root.driver.name !== 'overlay')
-    throw new Failure(
-      `a container's root is mounted by the driver overlay; for ${root.driver.name} mount it beforehand: ufs-mount --driver ${root.driver.name} --target DIR`,
-    );
-  if (container || !options || options.command) return { ...place, root };
+  if (!request || request.sources.length === 0) return {};
+  const root = gatherRoot(request, host, container?.bundle ?? host.cwd, spec);
+  if (container) return { root, container: containerPlace(root, container) };
+  if (!options || options.command) return { root };
   const image = gatherImage(root, host);
   const mounted = options.target === undefined ? undefined : mountFor(options.target, request, host);
   return { root, ...(image && { image }), ...(mounted !== undefined && { mounted }) };
@@ -38,30 +34,32 @@ export function gatherUfs(options: UfsOptions | undefined, spec: Spec, host: Hos
 
 /** `--amend --target DIR`: the root is mounted by a launcher of its own, and stays. */
 function mountFor(target: string, request: RootRequest, host: Host): string {
-  const { sources, temp, readOnly, upper, driver } = request;
+  const { sources, temp, readOnly, upper, driver, pool } = request;
   const flags = [
     ...(temp ? ['--temp'] : []),
     ...(readOnly ? ['--read-only'] : []),
     ...(upper === undefined ? [] : ['--upper', upper]),
     ...(driver === undefined ? [] : ['--driver', driver]),
+    ...(pool === undefined ? [] : ['--pool', pool]),
   ];
   return runSibling(host, [...sources, ...flags, '--target', resolve(host.cwd, target)]).trimEnd();
 }
 
 /** What the options ask, with paths that no longer depend on where we are. */
 export function requestOf(options: UfsOptions, host: Pick<Host, 'cwd'>): RootRequest {
-  const { sources, temp, readOnly, upper, driver } = options;
+  const { sources, temp, readOnly, upper, driver, pool } = options;
   return {
     sources: sources.map((source) => absolute(source, host.cwd)),
     ...(temp && { temp }),
     ...(readOnly && { readOnly }),
     ...(upper !== undefined && { upper: resolve(host.cwd, upper) }),
     ...(driver !== undefined && { driver }),
+    ...(pool !== undefined && { pool }),
   };
 }
 
 function absolute(source: string, cwd: string): string {
   if (source === 'host') return source;
-  const [, scheme, rest] = /^((?:oci|oci-archive|docker-archive):)(.+)$/s.exec(source) ?? [];
+  const [, scheme, rest] = /^((?:oci|oci-archive|docker-archive|data):)(.+)$/s.exec(source) ?? [];
   return scheme ? `${scheme}${resolve(cwd, rest!)}` : resolve(cwd, source);
 }

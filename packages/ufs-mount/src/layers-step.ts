@@ -4,7 +4,7 @@ import { chainPath, layerPath, type StackLayer } from './stack.ts';
 import type { Store } from './store.ts';
 
 /** How layers lie in the store (ops.ts, `layers`). */
-export const layerKinds = { overlay: 0, overlayUser: 1, copy: 2, btrfs: 3 } as const;
+export const layerKinds = { overlay: 0, overlayUser: 1, copy: 2, btrfs: 3, thin: 4 } as const;
 
 /** Filled with the directory of the layer that says what the root directory itself is like. */
 export const topSlot: Slot = slot('layers.top');

@@ -1,6 +1,7 @@
 /** What the store knows of each root: `roots/ID/root.json`. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { RootRequest } from './root-annotation.ts';
+import type { RootFacts } from './root-facts.ts';
 import type { Store } from './store.ts';
 
 export interface RootRecord extends RootRequest {
@@ -14,6 +15,8 @@ export interface RootRecord extends RootRequest {
   /** Diff IDs, bottom first. */
   ids: string[];
   created: string;
+  /** The container whose root it is; nobody else sees it mounted. */
+  container?: string;
 }
 
 export interface KnownRoot {
@@ -46,3 +49,13 @@ export function knownRoots(store: Store): KnownRoot[] {
     }
   });
 }
+
+/** What is to be known of a root that is being made. */
+export const recordOf = (facts: RootFacts): RootRecord => ({
+  ...facts.request,
+  driver: facts.driver.name,
+  lower: facts.driver.trees(facts),
+  chains: facts.stack.layers.map((layer) => layer.chainId),
+  ids: facts.stack.layers.map((layer) => layer.id),
+  created: new Date().toISOString(),
+});

@@ -18,6 +18,8 @@ export interface RootRequest {
   readOnly?: boolean;
   /** How layers are united; `auto` if absent. */
   driver?: string;
+  /** A thin pool of the device mapper, by its name in /dev/mapper. */
+  pool?: string;
 }
 
 /** The request in a spec, or undefined. Throws a `Failure` for one that makes no sense. */

@@ -1,7 +1,9 @@
 import { Failure, type Host } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { chooseDriver, type Driver } from './driver/index.ts';
 import { hostRootMounts } from './host-root.ts';
+import { inUserNamespace, type Owners, ownersOf } from './owners.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
 import { type Stack, stackOf } from './stack.ts';
@@ -18,6 +20,8 @@ export interface RootFacts {
   driver: Driver;
   /** Not root: everything in layers belongs to us. */
   squash: boolean;
+  /** The root's owners are those of a container's user namespace, whom we may map: we are the machine's root. */
+  owners?: Owners;
   /** The mounting process is in a user namespace that the layers' marks must be made for. */
   userMarks: boolean;
   /** Width of the terminal on stderr, or 0. */
@@ -32,7 +36,7 @@ export function gatherRoot(
   request: RootRequest,
   host: Host,
   relativeTo: string,
-  userNamespace: boolean,
+  spec: Spec | undefined,
 ): RootFacts {
   const sources = request.sources.map((text) => readSource(text, relativeTo));
   const hosts = sources.filter((source) => source.kind === 'host');
@@ -45,15 +49,22 @@ export function gatherRoot(
   const store = storeOf(host);
   const stack = stackOf(sources);
   const squash = host.euid !== 0;
+  const inside = inUserNamespace();
+  const userNamespace = spec?.linux?.namespaces?.find((ns) => ns.type === 'user');
+  const isHost = hosts.length > 0;
+  const owners =
+    squash || inside || isHost || !userNamespace ? undefined : ownersOf(spec!, userNamespace.path);
+  const situation = { store, stack, host: isHost, rootless: squash || inside, data: stack.data.length > 0 };
   return {
     store,
     request,
     sources,
     stack,
     ...(hosts.length > 0 && { hostMounts: hostRootMounts(readMountinfo()) }),
-    driver: chooseDriver(request.driver, { store, stack, host: hosts.length > 0, rootless: squash }),
+    driver: chooseDriver(request.driver, situation),
     squash,
-    userMarks: squash || userNamespace,
+    ...(owners && { owners }),
+    userMarks: squash || inside || (isHost && userNamespace !== undefined),
     columns: host.tty[2] ? host.columns : 0,
     uid: host.euid,
     gid: host.egid,

@@ -1,5 +1,6 @@
 /** A root's layers in order, and where the store has each. */
 import { createHash } from 'node:crypto';
+import { Failure } from '@ctr-tools/cli';
 import type { LayerArchive, Source } from './source/index.ts';
 import type { Store } from './store.ts';
 
@@ -15,6 +16,8 @@ export interface Stack {
   /** Bottom first: directories as they are, and layers. */
   parts: ({ directory: string } | { layer: StackLayer })[];
   layers: StackLayer[];
+  /** Data-only directories, below all others and the topmost first. */
+  data: string[];
 }
 
 const hex = (digest: string): string => digest.slice(digest.indexOf(':') + 1);
@@ -22,7 +25,13 @@ const hex = (digest: string): string => digest.slice(digest.indexOf(':') + 1);
 export function stackOf(sources: readonly Source[]): Stack {
   const parts: Stack['parts'] = [];
   const layers: StackLayer[] = [];
+  const data: string[] = [];
   for (const source of sources) {
+    if (source.kind === 'data') {
+      if (parts.length > 0)
+        throw new Failure(`data:${source.path} holds contents for layers above it; name it before them`);
+      data.unshift(source.path);
+    }
     if (source.kind === 'directory') parts.push({ directory: source.path });
     const archives =
       source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [];
@@ -35,7 +44,9 @@ export function stackOf(sources: readonly Source[]): Stack {
       parts.push({ layer });
     }
   }
-  return { parts, layers };
+  if (data.length > 0 && parts.length === 0)
+    throw new Failure(`data:${data[0]} holds contents alone; a layer above it has to name files`);
+  return { parts, layers, data };
 }
 
 export const layerPath = (store: Store, layer: Pick<StackLayer, 'id'>): string =>

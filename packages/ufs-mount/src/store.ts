@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { inUserNamespace } from './owners.ts';
 
 /**
  * The store: a directory that holds layers, each once and whole, and the roots made of them.
@@ -7,6 +8,8 @@ import { Failure, type Host } from '@ctr-tools/cli';
  *     layers/HEX/tree, info      a layer by itself, with overlay's marks, by its diff ID
  *     chains/HEX                 a layer upon those below it, by chain ID: mostly a link to the layer
  *     DRIVER/HEX/tree, info      for drivers without unions: everything up to a layer, by chain ID
+ *     devicemapper/POOL/HEX/     the same: `device` names the volume that is to be mounted on `tree`; `loop`
+ *                                is the pool over the files `data` and `metadata`, `base` what all begins with
  *     roots/ID/                  a root: root.json, changes, work directory, mount point
  *     ….lock, ….new              held, and half made, by whoever makes it (native/src/layer_job.c)
  *     lock                       shared by those who mount, exclusive for --gc
@@ -19,7 +22,8 @@ export interface Store {
 export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {
   const named = host.env.get('CTR_STORE');
   if (named) return { path: resolve(host.cwd, named) };
-  if (host.euid === 0) return { path: '/var/lib/ctr-tools' };
+  // Root of a user namespace is somebody's, who has a home (podman unshare).
+  if (host.euid === 0 && !inUserNamespace()) return { path: '/var/lib/ctr-tools' };
   const data = host.env.get('XDG_DATA_HOME');
   if (data?.startsWith('/')) return { path: `${data}/ctr-tools` };
   const home = host.env.get('HOME');

@@ -1,25 +1,12 @@
 import type { Tool } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import { step } from '@ctr-tools/plan';
 import { commandSteps } from './command-steps.ts';
+import { containerSteps } from './container-steps.ts';
 import { flags } from './flags.ts';
 import { gatherUfs, type UfsFacts } from './gather.ts';
 import { withImageConfig } from './image-config.ts';
-import { storeSteps } from './layers-step.ts';
 import { type UfsOptions, ufsOptions } from './options.ts';
-import { overlaySteps } from './overlay-steps.ts';
 import { withRootRequest } from './root-annotation.ts';
-
-/** The root of a container: mounted in its own mount namespace, in a directory of its state. */
-function containerSteps(root: NonNullable<UfsFacts['root']>, scratch: string) {
-  return [
-    ...(root.stack.layers.length > 0 ? [...storeSteps(root.store), ...root.driver.layers(root)] : []),
-    step('descriptors', 'mkdir', { path: scratch, mode: 0o711 }, 'make the place for the root', {
-      side: 'host',
-    }),
-    ...overlaySteps(root, scratch),
-  ];
-}
 
 export const ufsMount: Tool<UfsOptions, UfsFacts> = {
   name: 'ufs-mount',
@@ -42,7 +29,7 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     ['root=$(ufs-mount oci:./alpine:3)', 'mount an image; its layers are unpacked into the store once'],
   ],
   notes: [
-    'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], an archive of a layer or of an image, a directory, or host; the lowest first.',
+    'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], an archive of a layer or of an image, a directory, or host; the lowest first. data:DIR before them has contents of files that a layer only describes (overlayfs.rst, "Data-only lower layers").',
     'With a command the changes go when it ends, unless --upper keeps them.',
     'Variables: CTR_STORE is where layers and roots are kept (/var/lib/ctr-tools; without root $XDG_DATA_HOME/ctr-tools).',
     "Exit codes: the command's own; 125 when ufs-mount itself failed, 126 when the command cannot be run, 127 when it is not found.",

@@ -79,11 +79,24 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
 /** A tool's part of a container that few containers have; its code is loaded only for those. */
 export interface OptionalPart {
   steps(spec: Spec): AnyStep[];
+  /** Directories that go with the container. */
+  remove?: readonly string[];
 }
 
 function optionalPart<O, F>(tool: Tool<O, F>, spec: Spec, host: Host): OptionalPart {
   const facts = tool.gather(undefined, spec, host);
   return { steps: (of) => tool.steps(of, facts) };
+}
+
+/** Layers may need a directory of their own in the store, which is removed with the container. */
+function rootOfLayers(
+  { ufsMount }: typeof import('@ctr-tools/ufs-mount'),
+  spec: Spec,
+  host: Host,
+): OptionalPart {
+  const facts = ufsMount.gather(undefined, spec, host);
+  const directory = facts.container?.directory;
+  return { steps: (of) => ufsMount.steps(of, facts), remove: directory === undefined ? [] : [directory] };
 }
 
 /** Whether the spec names a security label for the process or its mounts. */
@@ -105,9 +118,7 @@ export async function gatherContainer({ spec, context, course }: Making, host: H
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
     capabilities: capsDrop.gather(undefined, spec, within),
-    layers: rootSlotFilled
-      ? optionalPart((await import('@ctr-tools/ufs-mount')).ufsMount, spec, within)
-      : undefined,
+    layers: rootSlotFilled ? rootOfLayers(await import('@ctr-tools/ufs-mount'), spec, within) : undefined,
     ...(await gatherConfinement(spec, within)),
   };
 }
@@ -133,7 +144,8 @@ export type ContainerFacts = Awaited<ReturnType<typeof gatherContainer>>;
 export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[] {
   const { spec, context } = making;
   const cgroup = cgLimit.cgroupRecord(facts.cgroup);
-  const recorded: Making = { ...making, ...(cgroup && { cgroup }) };
+  const remove = [...making.remove, ...(facts.layers?.remove ?? [])];
+  const recorded: Making = { ...making, remove, ...(cgroup && { cgroup }) };
   return [
     ...poststopCarriers(spec, context.state, lifetime(making)),
     ...takeName(recorded, serializeJson(spec)),

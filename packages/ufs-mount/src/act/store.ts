@@ -1,6 +1,7 @@
 /** `--remove` and `--gc`. */
 import { Failure, type Host } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { poolsOf } from '../garbage.ts';
 import { storeOf } from '../store.ts';
 import { findRoot, mountPointsOf, removeSteps } from './unmount.ts';
 
@@ -10,6 +11,11 @@ const end: AnyStep = step('supervise', 'exit', { code: 0 }, 'end', { side });
 
 export function remove(given: string, host: Host): Plan {
   const root = findRoot(given, host);
+  const { container } = root.record;
+  if (container !== undefined)
+    throw new Failure(
+      `${given} is the root of the container ${container}; ctr-run delete ${container} removes both`,
+    );
   if (mountPointsOf(root).length > 0)
     throw new Failure(`${root.target} is mounted; unmount it first: ufs-mount --unmount ${root.target}`);
   return compile([[...removeSteps(root), end]], manner);
@@ -35,6 +41,9 @@ export function collect(host: Host): Plan {
         step('state', 'ask', { topic: 'ufs-mount/gc', payload: store, reply }, 'collect what nothing uses', {
           side,
         }),
+        ...poolsOf(store).map((directory) =>
+          step('state', 'thin_collect', { directory }, `delete volumes of ${directory}`, { side }),
+        ),
         step('state', 'print', { fd: 1, text: reply }, 'say what was removed', { side }),
         end,
       ],

@@ -66,8 +66,8 @@ export const unmountSteps = (root: KnownRoot, points: readonly string[]): AnySte
 
 /** Remove what the store has of a root: its changes too, where they are not elsewhere. */
 export const removeSteps = ({ directory }: KnownRoot): AnyStep[] => [
-  step('state', 'remove_subvolume', { path: `${directory}/tree` }, `remove ${directory}/tree`, {
+  step('state', 'remove_root', { path: directory }, `remove ${directory}`, {
     side: 'host',
+    hints: { EBUSY: 'something still has its volume mounted, in a mount namespace of its own perhaps' },
   }),
-  step('state', 'remove_tree', { path: directory }, `remove ${directory}`, { side: 'host' }),
 ];

@@ -1,19 +1,20 @@
 import { step, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
 import { below, partsOf } from '../text.ts';
+import { lackingUnion, mountPoint, takenFrom, topDirectory } from './built.ts';
 import type { Driver } from './driver.ts';
 import { kernelHas, upperSteps } from './overlay.ts';
-import { lackingUnion, topDirectory, vfs } from './vfs.ts';
+import { vfs } from './vfs.ts';
 
 /** aufs is no part of Linux: only kernels with its patches (older Ubuntu's, some NAS's) have it. */
 export const aufs: Driver = {
   name: 'aufs',
-  mounts: true,
   lacking: ({ stack, host, rootless }) =>
     kernelHas('aufs')
       ? lackingUnion(stack, host, rootless)
       : 'the running kernel has no aufs (it is not part of Linux); overlay does the same',
   // Its own whiteouts are files; so it gets one branch below, in which nothing is hidden any more.
+  trees: vfs.trees,
   layers: vfs.layers,
   make(facts, { directory, target }) {
     const upper = below(directory, '/upper');
@@ -31,4 +32,9 @@ export const aufs: Driver = {
       ),
     ];
   },
+  detach: (facts, { directory, passing, mount }) => [
+    ...mountPoint(directory),
+    ...aufs.make(facts, { directory, target: `${directory}/root`, passing }),
+    ...takenFrom(`${directory}/root`, mount),
+  ],
 };

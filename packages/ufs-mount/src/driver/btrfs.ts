@@ -1,12 +1,13 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { step, undo } from '@ctr-tools/plan';
+import { type AnyStep, step, type Text, undo } from '@ctr-tools/plan';
 import { MAGIC } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
+import type { RootFacts } from '../root-facts.ts';
 import { builtPath } from '../stack.ts';
 import { below } from '../text.ts';
+import { boundSteps, builtTrees, detachedTree, lackingUnion, topDirectory } from './built.ts';
 import type { Driver } from './driver.ts';
-import { boundSteps, lackingUnion, topDirectory } from './vfs.ts';
 
 /** Whether what a path is on, or will be on once it is made, is btrfs. */
 function onBtrfs(path: string): boolean {
@@ -15,18 +16,35 @@ function onBtrfs(path: string): boolean {
   return statfsSync(at).type === MAGIC.BTRFS;
 }
 
+const side = 'host';
+
+/** The root's own snapshot; one that was kept is used again. */
+function snapshotSteps(facts: RootFacts, directory: Text): AnyStep[] {
+  const path = below(directory, '/tree');
+  return [
+    step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the snapshot', { side }),
+    step('state', 'subvolume', { path, of: topDirectory(facts, 'btrfs') }, 'make a snapshot of the layers', {
+      side,
+      unless: ['EEXIST'],
+      hints: {
+        EXDEV: 'a snapshot lies on the same file system as the store; choose another --upper',
+        ENOTTY: 'a snapshot lies on the same file system as the store; choose another --upper',
+      },
+      undo: undo('failure', 'remove_subvolume', { path }, 'delete the snapshot'),
+    }),
+  ];
+}
+
 export const btrfs: Driver = {
   name: 'btrfs',
-  mounts: true,
   lacking: ({ store, stack, host, rootless }) =>
     lackingUnion(stack, host, rootless) ??
     (onBtrfs(store.path)
       ? undefined
       : `the store ${store.path} is not on btrfs; name one that is in CTR_STORE`),
+  trees: (facts) => builtTrees(facts, 'btrfs'),
   layers: (facts) => [
-    step('state', 'mkdirs', { path: `${facts.store.path}/btrfs`, mode: 0o711 }, 'make the store', {
-      side: 'host',
-    }),
+    step('state', 'mkdirs', { path: `${facts.store.path}/btrfs`, mode: 0o711 }, 'make the store', { side }),
     ...layersSteps({
       store: facts.store,
       layers: facts.stack.layers,
@@ -36,22 +54,9 @@ export const btrfs: Driver = {
       columns: facts.columns,
     }),
   ],
-  make(facts, making) {
-    const path = below(making.directory, '/tree');
-    const gone = undo('failure', 'remove_subvolume', { path }, 'delete the snapshot');
-    return [
-      step(
-        'state',
-        'subvolume',
-        { path, of: topDirectory(facts, 'btrfs') },
-        'make a snapshot of the layers',
-        {
-          side: 'host',
-          unless: ['EEXIST'],
-          undo: making.passing ? { ...gone, when: 'end' } : gone,
-        },
-      ),
-      ...boundSteps(facts, making),
-    ];
-  },
+  make: (facts, making) => [...snapshotSteps(facts, making.directory), ...boundSteps(facts, making)],
+  detach: (facts, { directory, mount }) => [
+    ...snapshotSteps(facts, directory),
+    ...detachedTree(directory, mount),
+  ],
 };

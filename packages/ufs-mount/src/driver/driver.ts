@@ -1,4 +1,4 @@
-import type { AnyStep, Text } from '@ctr-tools/plan';
+import type { AnyStep, Slot, Text } from '@ctr-tools/plan';
 import type { RootFacts } from '../root-facts.ts';
 import type { Stack } from '../stack.ts';
 import type { Store } from '../store.ts';
@@ -10,6 +10,8 @@ export interface Situation {
   /** The root is the machine's own. */
   host: boolean;
   rootless: boolean;
+  /** Some sources are `data:` directories. */
+  data: boolean;
 }
 
 /** Where a root is made. */
@@ -18,19 +20,30 @@ export interface Making {
   directory: Text;
   /** Where it is to be seen: an existing directory. */
   target: Text;
-  /** Remove what was made when the command has ended, too, not only after a failure. */
+  /** The changes are thrown away. */
   passing: boolean;
+}
+
+/** A root for a container, whose mount is not to be seen on the machine. */
+export interface Detaching {
+  /** As in `Making`. */
+  directory: string;
+  passing: boolean;
+  /** Filled with a mount that is attached nowhere. */
+  mount: Slot;
 }
 
 /** A way to present layers as one tree. */
 export interface Driver {
   name: string;
-  /** What lies under `target` is a mount; else it is the directory itself. */
-  mounts: boolean;
   /** Why it cannot be used here, or undefined. */
   lacking(situation: Situation): string | undefined;
+  /** Directories of the layers as they lie in the store, topmost first. */
+  trees(facts: Pick<RootFacts, 'store' | 'stack' | 'request'>): string[];
   /** Have the layers, in the form that this driver wants. Side host, phase `state`. */
   layers(facts: RootFacts): AnyStep[];
   /** Make the root visible at `making.target`. Phase `state`, side host. */
   make(facts: RootFacts, making: Making): AnyStep[];
+  /** Make the root for a container. Phase `state`, side host. Owners are still those of the layers. */
+  detach(facts: RootFacts, detaching: Detaching): AnyStep[];
 }

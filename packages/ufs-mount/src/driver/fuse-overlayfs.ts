@@ -3,6 +3,7 @@ import { step, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
 import { below, partsOf } from '../text.ts';
+import { mountPoint, takenFrom } from './built.ts';
 import type { Driver } from './driver.ts';
 import { lowerDirectories, upperSteps } from './overlay.ts';
 
@@ -13,13 +14,14 @@ const escaped = (path: string): string => path.replace(/[\\:,]/g, (c) => `\\${c}
 
 export const fuseOverlayfs: Driver = {
   name: 'fuse-overlayfs',
-  mounts: true,
-  lacking: ({ host, rootless }) => {
+  lacking: ({ host, rootless, data }) => {
+    if (data) return 'data-only directories are for the driver overlay';
     if (!existsSync(program)) return `${program} is not installed (package fuse-overlayfs)`;
     if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse';
     if (host) return "the machine's own root is made by the driver overlay only";
     return rootless ? 'without root only the driver overlay is supported' : undefined;
   },
+  trees: lowerDirectories,
   layers: ({ store, stack, squash, columns }) =>
     layersSteps({ store, layers: stack.layers, kind: layerKinds.overlay, squash, columns }),
   make(facts, { directory, target }) {
@@ -52,4 +54,9 @@ export const fuseOverlayfs: Driver = {
       ),
     ];
   },
+  detach: (facts, { directory, passing, mount }) => [
+    ...mountPoint(directory),
+    ...fuseOverlayfs.make(facts, { directory, target: `${directory}/root`, passing }),
+    ...takenFrom(`${directory}/root`, mount),
+  ],
 };

@@ -1,6 +1,7 @@
 import { Failure } from '@ctr-tools/cli';
 import { aufs } from './aufs.ts';
 import { btrfs } from './btrfs.ts';
+import { devicemapper } from './devicemapper.ts';
 import type { Driver, Situation } from './driver.ts';
 import { fuseOverlayfs } from './fuse-overlayfs.ts';
 import { overlay } from './overlay.ts';
@@ -9,7 +10,7 @@ import { vfs } from './vfs.ts';
 export type { Driver, Making } from './driver.ts';
 
 /** In the order in which `auto` tries them. */
-export const drivers: readonly Driver[] = [overlay, fuseOverlayfs, btrfs, vfs, aufs];
+export const drivers: readonly Driver[] = [overlay, fuseOverlayfs, btrfs, vfs, devicemapper, aufs];
 
 export const driverNames = ['auto', ...drivers.map((driver) => driver.name)];
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps, topSlot } from '../layers-step.ts';
@@ -7,11 +8,16 @@ import { chainPath } from '../stack.ts';
 import { below } from '../text.ts';
 import type { Driver } from './driver.ts';
 
-/** Whether the running kernel knows a file system without loading anything (proc_filesystems(5)). */
-export const kernelHas = (type: string): boolean =>
-  readFileSync('/proc/filesystems', 'utf8')
-    .split('\n')
-    .some((line) => line.endsWith(`\t${type}`));
+/** Whether the running kernel knows a file system (proc_filesystems(5)) or has a module of it, which mounting loads. */
+export function kernelHas(type: string): boolean {
+  const known = readFileSync('/proc/filesystems', 'utf8').split('\n');
+  if (known.some((line) => line.endsWith(`\t${type}`))) return true;
+  try {
+    return readFileSync(`/lib/modules/${release()}/modules.dep`, 'latin1').includes(`/${type}.ko`);
+  } catch {
+    return false;
+  }
+}
 
 const hints = {
   EINVAL:
@@ -21,15 +27,17 @@ const hints = {
 };
 
 /** Directories of the layers, topmost first, as overlay wants them. */
-export const lowerDirectories = (facts: RootFacts): string[] =>
+export const lowerDirectories = (facts: Pick<RootFacts, 'store' | 'stack'>): string[] =>
   facts.stack.parts
     .map((part) => ('directory' in part ? part.directory : `${chainPath(facts.store, part.layer)}/tree`))
     .toReversed();
 
 /** Mount options: marks as `user.*`; a file system whose changes are thrown away need not be synced. */
-const optionsOf = (facts: RootFacts, passing: boolean): string[] => [
+export const optionsOf = (facts: RootFacts, passing: boolean): string[] => [
   ...(facts.userMarks ? ['userxattr'] : []),
   ...(passing ? ['volatile'] : []),
+  ...(facts.stack.data.length > 0 ? ['metacopy=on'] : []),
+  ...facts.stack.data.map((path) => `datadir+=${path}`),
 ];
 
 /** The upper directory is what the merged root's own attributes come from. */
@@ -77,8 +85,8 @@ export function overlayStep(
 
 export const overlay: Driver = {
   name: 'overlay',
-  mounts: true,
   lacking: () => (kernelHas('overlay') ? undefined : 'this kernel has no overlay file system'),
+  trees: lowerDirectories,
   layers: ({ store, stack, squash, columns, userMarks }) =>
     layersSteps({
       store,
@@ -111,6 +119,8 @@ export const overlay: Driver = {
       overlayStep(facts, { target, lower, upper, work, passing, index: 0 }, 'state', 'host'),
     ];
   },
+  // By descriptor into the container, with the owners that it has: `overlay-steps.ts`.
+  detach: () => [],
 };
 
 /** Missing directories for changes; those of an earlier mount are used again. */

@@ -13,6 +13,8 @@ export type { Image, LayerArchive } from './image.ts';
 export type Source =
   | { kind: 'host' }
   | { kind: 'directory'; path: string }
+  /** Contents of files that a layer above only describes (overlayfs.rst, "Data-only lower layers"). */
+  | { kind: 'data'; path: string }
   | { kind: 'image'; image: Image }
   | { kind: 'layer'; layer: LayerArchive };
 
@@ -31,6 +33,7 @@ export function splitReference(text: string): { scheme: string; path: string; ta
 /** Find out what a source is. Throws a `Failure` for what is not there or none. */
 export function readSource(text: string, cwd: string): Source {
   if (text === 'host') return { kind: 'host' };
+  if (text.startsWith('data:')) return dataOnly(text, cwd);
   const reference = splitReference(text);
   if (reference) return { kind: 'image', image: image(text, reference, cwd) };
   const path = resolve(cwd, text);
@@ -47,6 +50,12 @@ export function readSource(text: string, cwd: string): Source {
   if (files?.has('manifest.json') || files?.has('oci-layout'))
     return { kind: 'image', image: image(text, { scheme: 'oci-archive', path }, cwd) };
   return { kind: 'layer', layer: layerFile(path, found.size) };
+}
+
+function dataOnly(text: string, cwd: string): Source {
+  const path = resolve(cwd, text.slice('data:'.length));
+  if (!lookAt(path)?.isDirectory()) throw new Failure(`${text}: there is no directory ${path}`);
+  return { kind: 'data', path };
 }
 
 function image(
