@@ -303,6 +303,28 @@ export const flags: readonly Flag[] = [
   },
   { name: 'output-all', help: 'all columns', group: show, applyOnly: true },
   { name: 'type', value: 'KIND,...', many: true, help: 'only these kinds', group: show, applyOnly: true },
+  {
+    name: 'filter',
+    alias: ['Q'],
+    value: 'EXPR',
+    help: 'only lines of which this is true: \'USER != "root" and NPROCS > 1\' (scols-filter(5))',
+    group: show,
+    applyOnly: true,
+  },
+  {
+    name: 'persistent',
+    alias: ['P'],
+    help: 'only namespaces without a process, held open by something else',
+    group: show,
+    applyOnly: true,
+  },
+  {
+    name: 'list-columns',
+    alias: ['H'],
+    help: 'say which columns there are, and of what',
+    group: show,
+    applyOnly: true,
+  },
   { name: 'noheadings', help: 'no heading line', group: show, applyOnly: true },
   { name: 'raw', help: 'one space between columns', group: show, applyOnly: true },
 ];

@@ -204,7 +204,10 @@ function created(given: Given, joined: ReadonlySet<Kind>): Kind[] {
   return kinds.filter((kind) => create.has(kind));
 }
 
-const showOnly = ['json', 'tree', 'output', 'output-all', 'type', 'noheadings', 'raw'];
+const showOnly = [
+  ...['json', 'tree', 'output', 'output-all', 'type', 'noheadings', 'raw'],
+  ...['filter', 'persistent', 'list-columns'],
+];
 
 export function parseOptions(parsed: Parsed, host: Host): Options {
   const given = new Given(parsed);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runShell, runTool } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, skip, tempDir } from '../../../test/support.ts';
 import { nsOf, unshared } from './support.ts';
 
 interface Shown {
@@ -23,15 +23,18 @@ const show = (...flags: string[]): Shown =>
 describe('--show', () => {
   test('lists what lsns lists, with the same owners and parents', async (context) => {
     needs(context, 'root', 'command:lsns', 'command:unshare');
-    await unshared(['-Urnmpf', '--mount-proc'], { uid: 65534, gid: 65534 });
+    const stays = await unshared(['-Urnmpf', '--mount-proc'], { uid: 65534, gid: 65534 });
     const theirs = JSON.parse(run('lsns', ['-J', '-o', 'NS,TYPE,PID,USER,PNS,ONS']).stdout) as Shown;
     const ours = show();
+    const compared: number[] = [];
     // Processes of others come and go meanwhile; namespaces with a process that stays are compared.
     for (const { ns, type, pid, user, pns, ons } of theirs.namespaces) {
-      const found = ours.namespaces.find((n) => n.ns === ns);
-      if (!found && nsGone(pid, type)) continue;
-      expect(found).toMatchObject({ ns, type, user, pns, ons });
+      if (nsGone(pid, type)) continue;
+      expect(ours.namespaces.find((n) => n.ns === ns)).toMatchObject({ ns, type, user, pns, ons });
+      compared.push(ns);
     }
+    for (const kind of ['user', 'net', 'mnt', 'pid'])
+      expect(compared).toContain(Number(nsOf(stays, kind).replace(/\D/g, '')));
   });
 
   test('tells who holds a namespace by a descriptor, and who for children', async (context) => {
@@ -76,6 +79,88 @@ describe('--show', () => {
       125,
       expect.stringContaining('there is no column NOPE; there are NS, TYPE'),
     ]);
+  });
+
+  test('a filter leaves what it leaves of lsns, read by the same language', async (context) => {
+    needs(context, 'root', 'command:lsns', 'command:unshare');
+    if (!run('lsns', ['--help']).stdout.includes('--filter'))
+      skip(context, 'lsns has no --filter before util-linux 2.41');
+    const pids = [await unshared(['-n']), await unshared(['-Urnm'], { uid: 65534, gid: 65534 })];
+    const net = nsOf(pids[0]!, 'net').replace(/\D/g, '');
+    for (const filter of [
+      'NPROCS == 1',
+      'NPROCS >= 1 and NPROCS < 2.5',
+      `NS == ${net}`,
+      `TYPE == "net" && NS != ${net}`,
+      'TYPE =~ "^(net|mnt)$"',
+      "TYPE !~ '[[:alpha:]]{4}'",
+      'USER == "nobody" or (TYPE EQ "pid" AND true)',
+      '!(TYPE == "net")',
+      'ONS',
+      'NS > 1M and PATH =~ "/net$"',
+      'not NSFS',
+    ]) {
+      const pick = (stdout: string): string[] =>
+        (JSON.parse(stdout || '{"namespaces":[]}') as Shown).namespaces
+          .filter(({ pid }) => pids.includes(pid))
+          .map(({ ns, type }) => `${type}:${ns}`)
+          .sort();
+      const line = ['-J', '-o', 'NS,TYPE,PID', '-Q', filter];
+      expect([filter, pick(runTool('ns-enter', ['--show', ...line]).stdout)]).toEqual([
+        filter,
+        pick(run('lsns', line).stdout),
+      ]);
+    }
+  });
+
+  test('a filter chooses lines in every form of the list', async (context) => {
+    needs(context, 'root', 'command:unshare');
+    const pid = await unshared(['-n']);
+    const net = Number(nsOf(pid, 'net').replace(/\D/g, ''));
+    expect(show('--filter', `PID == ${pid} and TYPE == "net"`).namespaces.map(({ ns }) => ns)).toEqual([net]);
+    const only = ['--noheadings', '--raw', '-o', 'NS'];
+    const one = (...flags: string[]): string => runTool('ns-enter', ['--show', ...flags]).stdout;
+    // The column need not be among those shown.
+    expect(one(...only, '-Q', `PATH == "/proc/${pid}/ns/net"`)).toBe(`${net}\n`);
+    expect(one(...only, '--tree', '-Q', `NS == ${net}`).trim()).toBe(String(net));
+    const own = JSON.parse(
+      runTool('ns-enter', [`--show=${pid}`, '--json', '-Q', 'NPROCS == 1']).stdout,
+    ) as Shown;
+    expect(own.namespaces.map(({ type }) => type)).toEqual(['net']);
+    expect(
+      runTool('ns-enter', ['--show', `net:[${net}]`, '-Q', `PID != ${pid}`, '--noheadings']).stdout,
+    ).toBe('');
+    const { status, stderr } = runTool('ns-enter', ['--show', '--filter', 'NPROC == 1']);
+    expect([status, stderr]).toEqual([
+      125,
+      expect.stringContaining('there is no column NPROC; there are NS,'),
+    ]);
+    expect(runTool('ns-enter', ['--filter', 'NS', '--new', 'uts', 'true']).stderr).toContain(
+      '--filter says how --show prints',
+    );
+  });
+
+  test('those without a process are asked for alone', (context) => {
+    needs(context, 'root');
+    const dir = `${tempDir('pinned')}/ns`;
+    expect(runTool('ns-enter', ['--new', 'net', '--pin', dir, 'true']).status).toBe(0);
+    try {
+      const shown = show('--persistent').namespaces;
+      expect(shown.some(({ held }) => held.some((h) => h.by === 'mount'))).toBe(true);
+      expect(shown.filter(({ nprocs }) => nprocs > 0)).toEqual([]);
+    } finally {
+      runTool('ns-enter', ['--unpin', dir]);
+    }
+  });
+
+  test('the columns are listed', () => {
+    const { columns } = JSON.parse(runTool('ns-enter', ['--show', '--list-columns', '--json']).stdout) as {
+      columns: { name: string; type: string; description: string }[];
+    };
+    expect(columns).toContainEqual({ name: 'NS', type: 'number', description: 'inode of the namespace' });
+    const all = runTool('ns-enter', ['--show', '--output-all', '--raw']).stdout.split('\n')[0];
+    expect(all).toBe(columns.map(({ name }) => name).join(' '));
+    expect(runTool('ns-enter', ['--show', '-H']).stdout).toMatch(/^NAME +TYPE +DESCRIPTION\nNS +number/);
   });
 
   test('self is the caller, and no planner is among what it sees', () => {

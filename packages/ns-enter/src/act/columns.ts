@@ -12,8 +12,9 @@ export interface Row {
 
 export type Cell = string | number | null;
 
-interface ColumnShape {
+export interface ColumnShape {
   help: string;
+  /** A number, which stands to the right. */
   right?: boolean;
   cell(row: Row): Cell;
 }

@@ -19,7 +19,10 @@ import { namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
 import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
 import { type Cell, chooseColumns, columns, holderWords, type Row } from './columns.ts';
+import { parseFilter } from './filter.ts';
 import { namespaceTree, processTrees, rowOf, type TreeKind } from './tree.ts';
+
+type Filter = (row: Row) => boolean;
 
 interface Style {
   host: Host;
@@ -36,6 +39,8 @@ export function show(parsed: Parsed, host: Host): number {
     raw: given('raw') !== undefined,
     bare: given('noheadings') !== undefined,
   };
+  if (given('list-columns') !== undefined) return listColumns(style);
+  const filter = filterOf(given('filter'), given('persistent') !== undefined);
   const words = [given('show') || undefined, ...parsed.operands].filter((word) => word !== undefined);
   if (words.length > 1) throw new UsageError(`--show takes one process; here are ${words.join(' and ')}`);
   const types = typeOption(parsed.flags.get('type') ?? []);
@@ -44,15 +49,16 @@ export function show(parsed: Parsed, host: Host): number {
   const [word] = words;
   const one = word === undefined ? null : /^([a-z]+):\[(\d+)\]$/.exec(word);
   if (one) {
-    showInside(machine, one[1]!, Number(one[2]), style, given('output'));
+    showInside(machine, one[1]!, Number(one[2]), style, filter, given('output'));
     return 0;
   }
   if (word !== undefined) {
-    showProcess(machine, pidOf(word, host), style, (type) => !wanted || wanted.has(type as never));
+    const kindWanted = (type: string): boolean => !wanted || wanted.has(type as never);
+    showProcess(machine, pidOf(word, host), style, kindWanted, filter);
     return 0;
   }
   const namespaces = [...machine.namespaces.values()]
-    .filter(({ type }) => !wanted || wanted.has(type))
+    .filter((namespace) => (!wanted || wanted.has(namespace.type)) && filter(rowOf(namespace)))
     .sort((a, b) => a.ns - b.ns);
   const chosen = chooseColumns(given('output'), given('output-all') !== undefined);
   const tree = treeKind(given('tree'));
@@ -67,6 +73,31 @@ export function show(parsed: Parsed, host: Host): number {
     );
   if (machine.hidden > 0 && host.tty[2])
     err(`ns-enter: the namespaces of ${machine.hidden} other processes are not yours to see\n`);
+  return 0;
+}
+
+function filterOf(expression: string | undefined, persistent: boolean): Filter {
+  const shapes = Object.entries(columns).map(
+    ([name, { cell, right }]) => [name, { cell, number: right === true }] as const,
+  );
+  const holds: Filter =
+    expression === undefined ? () => true : parseFilter(expression, Object.fromEntries(shapes));
+  return persistent ? (row) => row.namespace.processes.length === 0 && holds(row) : holds;
+}
+
+function listColumns(style: Style): number {
+  const rows = Object.entries(columns).map(([name, { help, right }]) => ({
+    name,
+    type: right ? 'number' : 'string',
+    description: help,
+  }));
+  if (style.json) json({ columns: rows });
+  else
+    print(
+      ['NAME', 'TYPE', 'DESCRIPTION'],
+      rows.map((row) => Object.values(row)),
+      style,
+    );
   return 0;
 }
 
@@ -159,12 +190,19 @@ function padFirst(rows: Cell[][], at: number): Cell[][] {
 }
 
 /** The processes of one namespace, named as its link in /proc/PID/ns is; a line each, as lsns(8) has them. */
-function showInside(machine: Machine, type: string, ns: number, style: Style, output?: string): void {
+function showInside(
+  machine: Machine,
+  type: string,
+  ns: number,
+  style: Style,
+  filter: Filter,
+  output?: string,
+): void {
   const namespace = machine.namespaces.get(ns);
   if (!namespace || namespace.type !== type)
     throw new Failure(`--show ${type}:[${ns}]: there is no such namespace`);
   const chosen = chooseColumns(output ?? 'PID,PPID,USER,COMMAND', false);
-  const rows = namespace.processes.map((process) => ({ namespace, process }));
+  const rows = namespace.processes.map((process) => ({ namespace, process })).filter(filter);
   if (style.json) json({ type, ns, processes: rows.map((row) => record(row, chosen, false)) });
   else
     print(
@@ -175,7 +213,13 @@ function showInside(machine: Machine, type: string, ns: number, style: Style, ou
 }
 
 /** Which namespaces are a process's own, and which it shares with the host: what people compare /proc/PID/ns for by hand. */
-function showProcess(machine: Machine, pid: number, style: Style, wanted: (type: string) => boolean): void {
+function showProcess(
+  machine: Machine,
+  pid: number,
+  style: Style,
+  wanted: (type: string) => boolean,
+  filter: Filter,
+): void {
   const process = processInfo(pid);
   if (!process) throw new Failure(`--show ${pid}: there is no such process`);
   const rows = files.filter(wanted).flatMap((type) => {
@@ -188,7 +232,9 @@ function showProcess(machine: Machine, pid: number, style: Style, wanted: (type:
       );
     }
     const namespace = ns === undefined ? undefined : machine.namespaces.get(ns);
-    return namespace ? [{ type, namespace, host: isHosts(type, namespace.ns) }] : [];
+    return namespace && filter(rowOf(namespace))
+      ? [{ type, namespace, host: isHosts(type, namespace.ns) }]
+      : [];
   });
   const view = rows.map(({ type, namespace, host }) => ({
     type,
