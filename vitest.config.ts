@@ -55,6 +55,7 @@ export default defineConfig({
             'test/pack.host.test.ts',
             'test/standalone.host.test.ts',
             'packages/seccomp-load/test/libseccomp.host.test.ts',
+            'packages/seccomp-load/test/asking.host.test.ts',
           ],
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -64,6 +64,11 @@ export const flags: readonly Flag[] = [
     group: watch,
   },
   {
+    name: 'container',
+    help: 'with --learn: and what runtimes (ctr-run, runc, crun) call before they run the program',
+    group: watch,
+  },
+  {
     name: 'notify',
     value: 'RULES',
     act: true,

@@ -38,6 +38,7 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
     ["seccomp-load default --test 'socket(AF_VSOCK, SOCK_STREAM, 0)'", 'what would the filter say?'],
     ['seccomp-load ./old.json ./new.json --diff', 'which calls changed'],
     ['seccomp-load --learn ./web.json -- ./server', 'watch, and write the smallest profile'],
+    ['seccomp-load --learn ./web.json --container -- ./server', 'the same, for a container’s'],
     ['seccomp-load default --raw 9 9> f; bwrap --seccomp 9 9< f …', 'for another program'],
     ['seccomp-load --show=1234', 'the filters of somebody’s container'],
   ],

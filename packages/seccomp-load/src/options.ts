@@ -31,6 +31,7 @@ export function parseOptions({ flags, operands, command }: Parsed, _host: Host):
     throw new UsageError(`a spec holds one profile, not ${operands.length}; several filters need a command`);
   if (flags.has('socket') && acting !== 'notify' && acting !== 'learn')
     throw new UsageError('--socket goes with --notify');
+  if (flags.has('container') && acting !== 'learn') throw new UsageError('--container goes with --learn');
   const listenerPath = one('listener');
   const listenerMetadata = one('listener-metadata');
   if (listenerMetadata !== undefined && listenerPath === undefined)

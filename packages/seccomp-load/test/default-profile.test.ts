@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AUDIT_ARCH } from '@ctr-tools/sys/constants';
 import { describe, expect, test } from 'vitest';
 import { type AbiName, abis, isCallAnywhere, table } from '../src/abi.ts';
@@ -9,6 +10,7 @@ import { compile } from '../src/compiler.ts';
 import { defaultProfile, refusedFamilies } from '../src/default-profile.ts';
 import { normalize } from '../src/profile/normalize.ts';
 import { select } from '../src/profile/select.ts';
+import type { DockerProfile } from '../src/profile/types.ts';
 import { asked, stockFilter } from '../src/stock.ts';
 
 const compiled = (caps: readonly string[] = [], abi: AbiName = 'x86_64', kernel = '6.18.0') =>
@@ -113,6 +115,49 @@ describe('with a capability come the calls it is for', () => {
     ])
       expect([call, ask(call)]).toEqual([call, 'errno EPERM']);
   });
+});
+
+/** Every call of every table, and calls whose arguments decide, with what a profile answers: what it does, in one number. */
+function behaviour(profile: DockerProfile, abi: AbiName, caps: readonly string[]): string {
+  const host = { abi, caps: new Set(caps), kernel: '6.18.0' };
+  const program = decode(compile(normalize(select(profile, host), abi)));
+  const hash = createHash('sha256');
+  for (const guest of abis.keys())
+    for (const name of table(guest).numbers.keys()) {
+      const first = deciding[name] ?? ['0'];
+      for (const word of first) {
+        const call = parseCall(`${guest}:${name}(${word})`, abi);
+        hash.update(`${guest} ${name} ${word} ${describeReturn(simulate(program, call).value)}\n`);
+      }
+    }
+  return hash.digest('hex').slice(0, 16);
+}
+
+const deciding: Record<string, string[]> = {
+  socket: [...Array(48).keys(), 0xffffffff].map(String),
+  personality: ['0', '1', '8', '9', '0x20000', '0x20008', '0x40000', '0x400000', '0xffffffff'],
+  clone: ['0', '0x11', ...Array.from({ length: 32 }, (_, bit) => `0x${(2 ** bit).toString(16)}`)],
+};
+
+/**
+ * moby/profiles seccomp/default.json at 02e898b137ae, by this same function. To be repeated with
+ * `seccomp-load ./default.json default --diff --caps … --arch …`, which says nothing.
+ */
+test.each<[AbiName, string, readonly string[]]>([
+  ['x86_64', '1f509ae5f0b77ab2', []],
+  ['x86_64', 'ae97ff33c6a0c1d8', ['CAP_SYS_CHROOT']],
+  ['x86_64', '31c1b20170859a49', ['CAP_SYS_ADMIN']],
+  ['x86_64', '58adcdbca23ee753', asked],
+  ['aarch64', 'fc7066226ddcda84', []],
+  ['aarch64', 'f5f35f4395f15c1a', ['CAP_SYS_CHROOT']],
+  ['aarch64', '1148f53b38b08c1d', ['CAP_SYS_ADMIN']],
+  ['aarch64', 'e783e27d8399289a', asked],
+  ['riscv64', '3c9b4ec67a46ccea', []],
+  ['riscv64', '281cd223b05116ca', ['CAP_SYS_CHROOT']],
+  ['riscv64', '9821e7ed711aa08f', ['CAP_SYS_ADMIN']],
+  ['riscv64', 'fe9e1d946d8364be', asked],
+])('%s: the same answers as Docker’s profile (%s) with %j', (abi, docker, caps) => {
+  expect(behaviour(defaultProfile(), abi, caps)).toBe(docker);
 });
 
 describe('elsewhere', () => {

@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run, runShell, runTool, toolPath } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, toolPath } from '../../../test/support.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -21,13 +21,15 @@ const load = (...args: string[]) => runTool('seccomp-load', args);
 const python = (code: string): string[] => ['/usr/bin/python3', '-IS', '-c', code];
 
 describe('loading', () => {
-  test('the command runs under one filter, with its own exit code', () => {
-    expect(load('default', '--', 'grep', '-E', 'Seccomp', '/proc/self/status').stdout).toBe(
-      'Seccomp:\t2\nSeccomp_filters:\t1\n',
-    );
-    expect(load('default', '--', 'sh', '-c', 'exit 7').status).toBe(7);
-    expect(load('default', 'default', '--', 'grep', 'filters', '/proc/self/status').stdout).toContain('2');
-    expect(load('none', '--', 'grep', 'filters', '/proc/self/status').stdout).toContain('0');
+  test('the command runs under as many filters as were named, with its own exit code', () => {
+    const seen = 'grep Seccomp /proc/self/status; exit 7';
+    const under = (...profiles: string[]) => {
+      const { status, stdout } = load(...profiles, '--', 'sh', '-c', seen);
+      return [status, ...stdout.replaceAll('\t', '').trim().split('\n')];
+    };
+    expect(under('default')).toEqual([7, 'Seccomp:2', 'Seccomp_filters:1']);
+    expect(under('default', 'default')).toEqual([7, 'Seccomp:2', 'Seccomp_filters:2']);
+    expect(under('none')).toEqual([7, 'Seccomp:0', 'Seccomp_filters:0']);
   });
 
   test('no_new_privs is set where there is no CAP_SYS_ADMIN, and left alone where there is', () => {
@@ -97,75 +99,18 @@ call('asking', 135, ctypes.c_ulong(0xffffffff))
     );
     expect(done.stdout).toBe('ran\n');
   });
-
-  test('what is wrong is said before anything runs', () => {
-    expect(load('defalt', '--', 'true')).toMatchObject({
-      status: 125,
-      stderr: expect.stringContaining('no profile "defalt"'),
-    });
-    expect(load(join(dir, 'none.json'), '--', 'true').stderr).toMatch(
-      /read .*none\.json: there is no such file/,
-    );
-    const bad = file('bad.json', {
-      defaultAction: 'SCMP_ACT_ERRNO',
-      syscalls: [{ names: ['read'], action: 'X' }],
-    });
-    expect(load(bad, '--', 'true').stderr).toMatch(/bad\.json: syscalls\[0\]\.action is "X"/);
-    const weak = file('weak.json', {
-      defaultAction: 'SCMP_ACT_ALLOW',
-      syscalls: [{ names: ['mout'], action: 'SCMP_ACT_ERRNO' }],
-    });
-    expect(load(weak, '--', 'true')).toMatchObject({ status: 125, stderr: expect.stringContaining('mout') });
-    const asks = file('asks.json', {
-      defaultAction: 'SCMP_ACT_ALLOW',
-      syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
-    });
-    expect(load(asks, '--', 'true').stderr).toMatch(/names no listenerPath/);
-    expect(load('default', '--', 'no-such-command').status).toBe(127);
-  });
-});
-
-describe('in a pipe', () => {
-  test('linux.seccomp is amended and taken out again', () => {
-    const spec = {
-      ociVersion: '1.2.0',
-      process: { capabilities: { bounding: ['CAP_SYS_ADMIN'] } },
-      linux: { maskedPaths: ['/x'] },
-    };
-    const amended = runTool('seccomp-load', ['default', '--log'], { input: JSON.stringify(spec) });
-    const { linux } = JSON.parse(amended.stdout);
-    expect(linux.maskedPaths).toEqual(['/x']);
-    expect(linux.seccomp.flags).toEqual(['SECCOMP_FILTER_FLAG_LOG']);
-    // the bounding set of the spec decides
-    expect(linux.seccomp.syscalls.some((r: { names: string[] }) => r.names.includes('mount'))).toBe(true);
-    const undone = runTool('seccomp-load', ['unconfined'], { input: amended.stdout });
-    expect(JSON.parse(undone.stdout)).toEqual(spec);
-    expect(runTool('seccomp-load', ['default', 'default'], { input: '{}' }).status).toBe(125);
-  });
 });
 
 describe('compiled filters', () => {
-  test('are written and loaded, also by bwrap', () => {
+  test('are loaded, several of them, and by bwrap', (context) => {
     const path = join(dir, 'filter.bpf');
     expect(load('default', '--raw', path).status).toBe(0);
-    const bytes = readFileSync(path);
-    expect(
-      runShell(
-        `seccomp-load default --raw - | cmp - ${path} && seccomp-load default --raw 9 9>&1 | cmp - ${path}`,
-      ).status,
-    ).toBe(0);
     expect(load('--raw', path, '--raw', path, '--', 'grep', 'filters', '/proc/self/status').stdout).toContain(
       '2',
     );
-    expect(load(path, 'default', '--diff').status).toBe(0);
-    if (spawnSync('bwrap', ['--version']).status === 0)
-      expect(
-        runShell(`bwrap --ro-bind / / --seccomp 9 grep filters /proc/self/status 9< ${path}`).stdout,
-      ).toContain('1');
-    writeFileSync(path, bytes.subarray(0, 12));
-    expect(load('--raw', path, '--', 'true').stderr).toMatch(
-      /no compiled filter: its 12 bytes are no multiple of 8/,
-    );
+    needs(context, 'command:bwrap');
+    const line = `bwrap --ro-bind / / --seccomp 9 grep filters /proc/self/status 9< ${path}`;
+    expect(runShell(line).stdout).toContain('1');
   });
 });
 
@@ -184,7 +129,7 @@ describe('watching', () => {
     expect(load(out, '--', ...command)).toMatchObject({ status: 0, stdout: 'done\n' });
     expect(load(out, '--', 'mkdir', join(dir, 'made')).status).not.toBe(0);
     expect(existsSync(join(dir, 'made'))).toBe(false);
-  }, 60_000);
+  });
 
   test('--learn keeps the arguments that tell what a call is for', () => {
     const code =
@@ -207,7 +152,7 @@ describe('watching', () => {
     );
     // Nothing was written while it learned, so an exit code has to tell it.
     expect(other.status).toBe(9);
-  }, 60_000);
+  });
 
   test('--notify logs and answers, and the exit code is the command’s', () => {
     const rules = file('rules.json', {
@@ -223,7 +168,7 @@ describe('watching', () => {
     expect(done.stderr).toMatch(/mkdir\("[^"]*\/x", 511, \S+\) = EROFS/);
     expect(done.stderr).toContain('Read-only file system');
     expect(existsSync(dir)).toBe(true);
-  }, 60_000);
+  });
 
   test('even sendmsg can be asked about: the listener is handed over without it', () => {
     const rules = file('all.json', {
@@ -239,7 +184,7 @@ describe('watching', () => {
         ...python('import os\ntry: os.uname()\nexcept OSError as e: print(e.errno)'),
       ).stdout,
     ).toBe('5\n');
-  }, 60_000);
+  });
 
   test('nothing is left over, also after a failure', () => {
     const rules = file('few.json', { calls: [{ names: ['mkdir'] }] });
@@ -249,7 +194,7 @@ describe('watching', () => {
       /write the learned profile to \/no\/such\/dir\/x/,
     );
     expect(left()).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('a listener for a runtime', () => {
@@ -294,7 +239,7 @@ describe('a listener for a runtime', () => {
       status: 125,
       stderr: expect.stringContaining('nobody listens there'),
     });
-  }, 60_000);
+  });
 });
 
 describe('--show', () => {
@@ -320,5 +265,5 @@ describe('--show', () => {
     }
     expect(load('--show=999999999').status).toBe(125);
     expect(load('--show').stdout).toMatch(/mode +disabled/);
-  }, 60_000);
+  });
 });

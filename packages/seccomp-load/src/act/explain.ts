@@ -3,34 +3,75 @@ import { serializeJson } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
 import { type AbiName, abis, table } from '../abi.ts';
 import { describeReturn } from '../actions.ts';
-import { decide } from '../decide.ts';
+import { type Choice, decide } from '../decide.ts';
 import { ENOSYS } from '../errno.ts';
 import type { SeccompOptions } from '../options.ts';
 import type { Comparison, Profile } from '../profile/types.ts';
 import { flagNames, nameIn } from '../symbols.ts';
 import { commentAt, type Subject, subjectsOf } from './subject.ts';
-import { wrap } from './wrap.ts';
+import { hang, wrap } from './wrap.ts';
 
 const signs = { NE: '!=', LT: '<', LE: '<=', EQ: '==', GE: '>=', GT: '>' } as const;
 
+/** An argument's value by the name that the kernel's headers have for it. */
+function spelled(call: string, index: number, n: bigint): string {
+  const family = /^socket(pair)?$/.test(call) && index === 0 ? nameIn('AF_', n) : undefined;
+  if (family) return family;
+  const clone = (call === 'clone' || call === 'unshare' || call === 'setns') && index < 2;
+  if (clone && n > 0xffn) return flagNames('CLONE_', n);
+  return n < 1024n ? String(n) : `0x${n.toString(16)}`;
+}
+
 /** `args[0] == AF_INET`: a comparison for people. */
 export function describeComparison(call: string, { index, op, value, two }: Comparison): string {
-  const clone = (call === 'clone' || call === 'unshare' || call === 'setns') && index < 2;
-  const spelled = (n: bigint): string => {
-    const family = /^socket(pair)?$/.test(call) && index === 0 ? nameIn('AF_', n) : undefined;
-    if (family) return family;
-    if (clone && n > 0xffn) return flagNames('CLONE_', n);
-    return n < 1024n ? String(n) : `0x${n.toString(16)}`;
-  };
-  if (op !== 'MASKED_EQ') return `args[${index}] ${signs[op]} ${spelled(value)}`;
-  return `(args[${index}] & ${spelled(value)}) == ${spelled(two & value)}`;
+  if (op !== 'MASKED_EQ') return `args[${index}] ${signs[op]} ${spelled(call, index, value)}`;
+  return `(args[${index}] & ${spelled(call, index, value)}) == ${spelled(call, index, two & value)}`;
 }
+
+/** Conditions of one call that lead to the same answer. */
+interface Case {
+  when: string;
+  answer: string;
+  rule: string;
+}
+
+/** `args[0] == AF_INET`; of several such with the same answer `args[0] is one of AF_INET AF_INET6`. */
+function casesOf(call: string, choices: readonly Choice[]): Case[] {
+  const cases: Case[] = [];
+  for (let i = 0; i < choices.length; ) {
+    const { when, action, at } = choices[i]!;
+    const [only] = when;
+    let end = i + 1;
+    if (when.length === 1 && only!.op === 'EQ')
+      while (end < choices.length && isAlike(choices[end]!, choices[i]!)) end++;
+    const run = choices.slice(i, end);
+    const answer = describeReturn(action);
+    if (run.length < 3)
+      cases.push({ when: when.map((c) => describeComparison(call, c)).join(' and '), answer, rule: at });
+    else {
+      const values = run.map((choice) => spelled(call, only!.index, choice.when[0]!.value));
+      cases.push({
+        when: `args[${only!.index}] is one of ${values.join(' ')}`,
+        answer,
+        rule: `${at} to ${run.at(-1)!.at}`,
+      });
+    }
+    i += run.length < 3 ? 1 : run.length;
+  }
+  return cases;
+}
+
+const isAlike = (a: Choice, b: Choice): boolean =>
+  a.action === b.action &&
+  a.when.length === 1 &&
+  a.when[0]!.op === 'EQ' &&
+  a.when[0]!.index === b.when[0]!.index;
 
 interface Explained {
   abi: AbiName;
   /** Calls decided whatever their arguments, by answer and by rule. */
   always: { answer: string; rule: string; comment?: string; calls: string[] }[];
-  byArguments: { call: string; cases: { when: string; answer: string; rule: string }[] }[];
+  byArguments: { call: string; cases: Case[] }[];
   /** The newest call that the profile names; what is above it gets ENOSYS. */
   newest?: string;
   otherwise: string;
@@ -54,15 +95,7 @@ function explainAbi(subject: Subject, profile: Profile, abi: AbiName): Explained
       };
       group.calls.push(call);
       groups.set(rule.at, group);
-    } else if (choices[nr]?.length)
-      byArguments.push({
-        call,
-        cases: choices[nr].map(({ when, action, at }) => ({
-          when: when.map((c) => describeComparison(call, c)).join(' and '),
-          answer: describeReturn(action),
-          rule: at,
-        })),
-      });
+    } else if (choices[nr]?.length) byArguments.push({ call, cases: casesOf(call, choices[nr]) });
   }
   return {
     abi,
@@ -76,10 +109,11 @@ function explainAbi(subject: Subject, profile: Profile, abi: AbiName): Explained
 function text({ abi, always, byArguments, newest, otherwise }: Explained, columns: number): string {
   const lines = [`${abi}\n`];
   for (const { answer, rule, comment, calls } of always)
-    lines.push(`  ${answer}: ${comment ?? rule}\n`, wrap(calls, columns, '      '));
+    lines.push(hang(`${answer}: ${comment ?? rule}`, columns, '  '), wrap(calls, columns, '      '));
   for (const { call, cases } of byArguments) {
     lines.push(`  ${call}, by its arguments:\n`);
-    for (const { when, answer, rule } of cases) lines.push(`      ${answer} if ${when}  (${rule})\n`);
+    for (const { when, answer, rule } of cases)
+      lines.push(hang(`${answer} if ${when}  (${rule})`, columns, '      '));
     lines.push(`      else ${otherwise}\n`);
   }
   if (newest)

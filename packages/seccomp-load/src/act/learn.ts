@@ -14,7 +14,7 @@ import type { Answer, Notification } from '../watch/serve.ts';
 import { guestsOf } from './subject.ts';
 
 /** The agent's part: record, answer, write. */
-function record(target: string, directory: string): number {
+function record(target: string, directory: string, container: boolean): number {
   const learned = new Learned();
   let started = false;
   serveOnce(directory, (call: Notification): Answer => {
@@ -28,7 +28,7 @@ function record(target: string, directory: string): number {
   });
   if (!started) return 1;
   for (const call of learned.unnamed) err(`seccomp-load: call ${call} has no name here and is left out\n`);
-  const text = serializeJson(learned.profile(machine()), 2);
+  const text = serializeJson(learned.profile(machine(), container), 2);
   if (target === '-') out(text);
   else
     try {
@@ -47,7 +47,8 @@ export function learn(
   host: Host,
 ): Outcome | Promise<Outcome> {
   const directory = parsed.flags.get('socket')?.[0];
-  if (directory !== undefined) return record(target!, directory.replace(/\/$/, ''));
+  const container = parsed.flags.has('container');
+  if (directory !== undefined) return record(target!, directory.replace(/\/$/, ''), container);
   if (target === '') throw new UsageError('--learn: a file was expected, or - for stdout');
   const everything = {
     defaultAction: SECCOMP_RET.USER_NOTIF,
@@ -55,5 +56,5 @@ export function learn(
     abis: guestsOf(machine()),
     rules: [],
   };
-  return watched(everything, ['--learn', target!], parsed, host);
+  return watched(everything, ['--learn', target!, ...(container ? ['--container'] : [])], parsed, host);
 }

@@ -11,3 +11,7 @@ export function wrap(words: readonly string[], columns: number, indent: string):
   }
   return `${text}${line}\n`;
 }
+
+/** A sentence after `indent`, broken at blanks, its further lines deeper. */
+export const hang = (text: string, columns: number, indent: string): string =>
+  wrap(text.split(' '), columns, `${indent}    `).replace(`${indent}    `, indent);

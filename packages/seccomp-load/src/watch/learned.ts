@@ -1,7 +1,9 @@
-import type { LinuxSeccomp, SeccompArch, SeccompArg, SeccompSyscall } from '@ctr-tools/oci';
+import type { SeccompArch, SeccompArg, SeccompSyscall } from '@ctr-tools/oci';
 import { type AbiName, abiOfCall, abis, callName } from '../abi.ts';
 import type { Call } from '../bpf/simulator.ts';
 import { ENOSYS } from '../errno.ts';
+import type { DockerProfile } from '../profile/types.ts';
+import { runtimeRules } from './runtimes.ts';
 
 /** Arguments that say what a call is for: index, and the bits that the kernel looks at for it. */
 type Telling = readonly (readonly [index: number, mask: bigint])[];
@@ -73,8 +75,8 @@ export class Learned {
     ways.set(args.join(), args);
   }
 
-  /** The smallest profile that allows what was seen. */
-  profile(native: AbiName): LinuxSeccomp {
+  /** The smallest profile that allows what was seen; `container`: and what a container's runtime needs before it. */
+  profile(native: AbiName, container = false): DockerProfile {
     const plain = new Set<string>();
     const rules = new Map<string, SeccompSyscall>();
     for (const calls of this.seen.values())
@@ -86,15 +88,16 @@ export class Learned {
       }
     const clone3 = [...this.seen.values()].some((calls) => calls.has('clone3'));
     const guests = [...this.seen.keys()].filter((abi) => abi !== native);
+    const learned = [
+      { names: [...plain].sort(), action: 'SCMP_ACT_ALLOW' as const },
+      ...[...rules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule),
+      ...(clone3 ? [{ names: ['clone3'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: ENOSYS }] : []),
+    ].filter((rule) => rule.names.length > 0);
     return {
       defaultAction: 'SCMP_ACT_ERRNO',
       defaultErrnoRet: 1,
       architectures: [native, ...guests].map((abi) => abis.get(abi)!.scmp as SeccompArch),
-      syscalls: [
-        { names: [...plain].sort(), action: 'SCMP_ACT_ALLOW' as const },
-        ...[...rules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule),
-        ...(clone3 ? [{ names: ['clone3'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: ENOSYS }] : []),
-      ].filter((rule) => rule.names.length > 0),
+      syscalls: container ? [...learned, ...runtimeRules(learned)] : learned,
     };
   }
 }

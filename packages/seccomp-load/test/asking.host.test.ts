@@ -1,0 +1,171 @@
+/** What asks nothing of the kernel: errors, pipes, and questions about profiles, by the built tool. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runShell, runTool } from '../../../test/support.ts';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'seccomp-load-asking-'));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const file = (name: string, document: unknown): string => {
+  const path = join(dir, name);
+  writeFileSync(path, JSON.stringify(document));
+  return path;
+};
+const load = (...args: string[]) => runTool('seccomp-load', args);
+
+describe('errors', () => {
+  test('what is wrong is said before anything runs', () => {
+    expect(load('defalt', '--', 'true')).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('no profile "defalt"'),
+    });
+    expect(load(join(dir, 'none.json'), '--', 'true').stderr).toMatch(
+      /read .*none\.json: there is no such file/,
+    );
+    const bad = file('bad.json', {
+      defaultAction: 'SCMP_ACT_ERRNO',
+      syscalls: [{ names: ['read'], action: 'X' }],
+    });
+    expect(load(bad, '--', 'true').stderr).toMatch(/bad\.json: syscalls\[0\]\.action is "X"/);
+    const weak = file('weak.json', {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mout'], action: 'SCMP_ACT_ERRNO' }],
+    });
+    expect(load(weak, '--', 'true')).toMatchObject({ status: 125, stderr: expect.stringContaining('mout') });
+    const asks = file('asks.json', {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
+    });
+    expect(load(asks, '--', 'true').stderr).toMatch(/names no listenerPath/);
+    expect(load('default', '--', 'no-such-command').status).toBe(127);
+  });
+});
+
+describe('in a pipe', () => {
+  test('linux.seccomp is amended and taken out again', () => {
+    const spec = {
+      ociVersion: '1.2.0',
+      process: { capabilities: { bounding: ['CAP_SYS_ADMIN'] } },
+      linux: { maskedPaths: ['/x'] },
+    };
+    const amended = runTool('seccomp-load', ['default', '--log'], { input: JSON.stringify(spec) });
+    const { linux } = JSON.parse(amended.stdout);
+    expect(linux.maskedPaths).toEqual(['/x']);
+    expect(linux.seccomp.flags).toEqual(['SECCOMP_FILTER_FLAG_LOG']);
+    // the bounding set of the spec decides
+    expect(linux.seccomp.syscalls.some((r: { names: string[] }) => r.names.includes('mount'))).toBe(true);
+    const undone = runTool('seccomp-load', ['unconfined'], { input: amended.stdout });
+    expect(JSON.parse(undone.stdout)).toEqual(spec);
+    expect(runTool('seccomp-load', ['default', 'default'], { input: '{}' }).status).toBe(125);
+  });
+});
+
+describe('compiled filters', () => {
+  test('are written to files and descriptors, the same each time', () => {
+    const path = join(dir, 'filter.bpf');
+    expect(load('default', '--raw', path).status).toBe(0);
+    const line = `seccomp-load default --raw - | cmp - ${path} && seccomp-load default --raw 9 9>&1 | cmp - ${path}`;
+    expect(runShell(line)).toMatchObject({ status: 0, stdout: '' });
+    expect(load(path, 'default', '--diff')).toMatchObject({ status: 0, stdout: '' });
+    const cut = join(dir, 'cut.bpf');
+    writeFileSync(cut, readFileSync(path).subarray(0, 12));
+    expect(load('--raw', cut, '--', 'true')).toMatchObject({
+      status: 125,
+      stderr: expect.stringMatching(/no compiled filter: its 12 bytes are no multiple of 8/),
+    });
+    expect(load('default', '--raw', '77').stderr).toMatch(/descriptor 77 is not open/);
+  });
+});
+
+describe('--test', () => {
+  test('says what the filter answers and which rule says so, on every architecture', () => {
+    const ask = (arch: string, ...calls: string[]) => {
+      const flags = calls.flatMap((call) => ['--test', call]);
+      return load('default', '--caps', 'none', '--arch', arch, ...flags);
+    };
+    const openat = 'openat(AT_FDCWD, "/etc/passwd", O_RDONLY)';
+    for (const arch of ['x86_64', 'x86', 'x32', 'aarch64', 'arm', 'riscv64']) {
+      const { status, stdout, stderr } = ask(arch, openat, 'mount("a", "b")', 'socket(AF_VSOCK)', '7777(1)');
+      expect([arch, status, stderr]).toEqual([arch, 1, '']);
+      expect(stdout.split('\n').map((line) => line.replace(/ {2}.*: /, '  '))).toEqual([
+        `${openat}  allow  (syscalls[1]: paths: the mount namespace, file modes and LSMs decide)`.replace(
+          / {2}.*: /,
+          '  ',
+        ),
+        'mount("a", "b")  errno EPERM  (defaultAction)',
+        'socket(AF_VSOCK)  errno EPERM  (defaultAction)',
+        '7777(1)  errno ENOSYS  (no kernel known here has such a call)',
+        '',
+      ]);
+    }
+    expect(ask('x86_64', 'read(0)').status).toBe(0);
+    expect(ask('x86_64', 'riscv64:read(0)').stdout).toBe(
+      'riscv64:read(0)  kill_process  (the profile does not name this ABI)\n',
+    );
+  });
+
+  test('several profiles: the strictest answer, and whose it is', () => {
+    const strict = file('strict.json', {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['read'], action: 'SCMP_ACT_KILL_PROCESS' }],
+    });
+    expect(load('default', strict, '--test', 'read(0)', '--json')).toMatchObject({ status: 1 });
+    const [answer] = JSON.parse(load('default', strict, '--test', 'read(0)', '--json').stdout);
+    expect(answer).toMatchObject({ answer: 'kill_process', because: `${strict}: syscalls[0]` });
+  });
+});
+
+describe('--diff', () => {
+  const profile = (value: number, flavour: string) =>
+    file(`${flavour}-${value}.json`, {
+      defaultAction: 'SCMP_ACT_ERRNO',
+      syscalls: [
+        ...(flavour === 'split'
+          ? [
+              { names: ['read'], action: 'SCMP_ACT_ALLOW' },
+              { names: ['write'], action: 'SCMP_ACT_ALLOW' },
+            ]
+          : [{ names: ['write', 'read'], action: 'SCMP_ACT_ALLOW' }]),
+        {
+          names: ['socket'],
+          action: 'SCMP_ACT_ALLOW',
+          args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
+        },
+      ],
+    });
+
+  test('another text that does the same is no difference; another value is, with an example', () => {
+    expect(load('--diff', profile(1, 'split'), profile(1, 'joined'))).toMatchObject({
+      status: 0,
+      stdout: '',
+    });
+    const found = load('--diff', profile(1, 'split'), profile(2, 'split'), '--arch', 'x86_64');
+    expect(found.status).toBe(1);
+    expect(found.stdout).toBe(
+      'x86_64: allow -> errno EPERM\n    socket(1)\nx86_64: errno EPERM -> allow\n    socket(2)\n',
+    );
+    expect(load('--diff', 'default').stderr).toMatch(/--diff takes 2 profiles, not 1/);
+  });
+});
+
+describe('--explain and --dump', () => {
+  test('the profile call by call with its reasons, and the program', () => {
+    const explained = load('default', '--caps', 'none', '--arch', 'aarch64', '--explain').stdout;
+    expect(explained).toMatch(
+      /^aarch64\n(.*\n)* {2}allow: files by descriptor: nothing beyond what open gave\n {6}dup /,
+    );
+    expect(explained).toMatch(
+      / {2}socket, by its arguments:\n {6}allow if args\[0\] < AF_DECnet .*\n {6}allow if args\[0\] is one of AF_NETBEUI (.*\n)*? {6}else errno EPERM\n/,
+    );
+    expect(explained).toMatch(/errno ENOSYS: all that is newer than \w+, so that programs fall back/);
+    const dumped = load('default', '--caps', 'none', '--dump').stdout;
+    expect(dumped).toMatch(/^ +0 {2}A = arch\n/);
+    expect(dumped).toMatch(/# x86_64\n/);
+    expect(load('default', '--dump', '--json').stdout).toMatch(/^\[\n/);
+  });
+});
