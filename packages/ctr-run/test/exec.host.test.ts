@@ -180,7 +180,7 @@ test('a paused container is refused, unless that is to be ignored', async (conte
     ctr('resume', id);
   }
   expect(stateOf(id).status).toBe('running');
-}, 60_000);
+});
 
 test('a group below the container’s own', (context) => {
   needs(context, 'root', 'cgroup-v1');

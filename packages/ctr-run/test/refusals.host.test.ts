@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { needs, runTool, tempDir } from '../../../test/support.ts';
-import { busyboxRoot, makeBundle, testId, tracesOf } from './bundles.ts';
+import { needs, runTool, tempDir, until } from '../../../test/support.ts';
+import { busyboxRoot, ctrLeaving, makeBundle, testId, tracesOf } from './bundles.ts';
 
 interface Refusal {
   what: string;
@@ -162,3 +162,35 @@ test('a step that fails, wherever it is, leaves nothing', (context) => {
     expect(tracesOf(bundle, id), `after a failure at ${plan[n]}`).toEqual([]);
   }
 }, 600_000);
+
+test.each([
+  ['create', 0],
+  // What differs from create comes once the process is made.
+  ['run', -15],
+] as const)(
+  'a launcher that is killed at any step of %s leaves what delete removes wholly',
+  async (command, from) => {
+    const id = testId();
+    const bundle = makeBundle(['/bin/sleep', '1000'], (spec) => {
+      spec.hooks = { createRuntime: [{ path: '/bin/true' }], startContainer: [{ path: '/bin/true' }] };
+    });
+    const detach = command === 'run' ? ['--detach'] : [];
+    const steps = runTool('ctr-run', ['plan', '--detach', '--bundle', bundle, id])
+      .stdout.trimEnd()
+      .split('\n');
+    for (const [n, step] of [...steps.entries()].slice(from)) {
+      ctrLeaving('--fault', `${n}:die`, command, ...detach, '--bundle', bundle, id);
+      if (!existsSync(`/run/ctr-run/${id}`)) continue;
+      let last = '';
+      // What has no launcher any more ends by itself, unless it was made whole.
+      await until(`what is left at ${step} can be deleted`, () => {
+        const ended = runTool('ctr-run', ['delete', id]);
+        last = ended.stderr;
+        return ended.status === 0 || /: (created|running);/.test(last);
+      });
+      if (last !== '') expect(runTool('ctr-run', ['delete', '--force', id])).toMatchObject({ status: 0 });
+      expect(tracesOf(bundle, id), `after dying at ${step}`).toEqual([]);
+    }
+  },
+  600_000,
+);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
-import { parseJson, type Spec } from '@ctr-tools/oci';
-import { type AnyStep, compile, type Plan, slot, step, template } from '@ctr-tools/plan';
+import { invalidId, parseJson, type Spec } from '@ctr-tools/oci';
+import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
 import { poststopCarriers } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
@@ -26,6 +26,10 @@ export function run(call: Call): Plan | number {
   const force = has(call, 'force');
   const record = readRecord(globals.root, id);
   if (!record) {
+    // Who was killed between taking the name and writing the state has made nothing else yet.
+    const directory = `${globals.root}/${id}`;
+    if (invalidId(id) === undefined && existsSync(directory))
+      return compile([removal(directory)], mannerOf(globals, 1));
     // As runc: a forced delete of what is not there has reached its aim.
     if (force) return 0;
     throw new Failure(`container "${id}" does not exist`);
@@ -59,19 +63,18 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
       }),
     ),
     ...(record.remove ?? []).map((path) =>
-      step('running', 'remove_tree', { path }, `remove ${path}`, { side }),
-    ),
-    step(
-      'running',
-      'remove_tree',
-      { path: record.directory },
-      template`remove the state ${record.directory}`,
-      { side },
+      step('running', 'remove_root', { path }, `remove ${path}`, { side }),
     ),
     ...poststopCarriers(spec, state, 'end', 'supervise'),
-    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+    ...removal(record.directory),
   ];
 }
+
+/** The state goes last of all that a container has. */
+const removal = (path: string): AnyStep[] => [
+  step('running', 'remove_tree', { path }, `remove the state ${path}`, { side }),
+  step('supervise', 'exit', { code: 0 }, 'end', { side }),
+];
 
 /** systemd made the groups: it ends the unit, and forgets that it failed, before they are looked for. */
 function stopUnit({ cgroup }: Found): AnyStep[] {

@@ -8,6 +8,7 @@ import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
 import { appendLog } from '../log.ts';
 import { readRecord } from '../state/record.ts';
+import { lifeOf } from '../state/status.ts';
 import { type Call, has, one } from '../subcommand.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
@@ -61,6 +62,7 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
     root: globals.root,
     created: new Date().toISOString(),
     owner: host.euid,
+    maker: { pid: host.pid, startTime: lifeOf(host.pid)?.startTime },
     keep: has(call, 'keep'),
     remove: [],
     ...(pidFile !== undefined && { pidFile }),

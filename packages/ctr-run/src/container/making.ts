@@ -21,6 +21,8 @@ export interface Making {
   /** RFC 3339 */
   created: string;
   owner: number;
+  /** The launcher, by which others see whether a container is still being made. */
+  maker?: { pid: number; startTime?: number };
   /** Absolute path of the root file system, where the host has it at a path. */
   rootfs?: string;
   /** `--keep`: the container's state stays after a foreground run. */

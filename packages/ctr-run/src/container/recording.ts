@@ -36,7 +36,7 @@ function writeState(
     ociVersion,
     id,
     status,
-    ...(born && { pid: childPid, startTime }),
+    ...(born ? { pid: childPid, startTime } : { maker: making.maker }),
     bundle,
     rootfs: making.rootfs,
     annotations: making.spec.annotations,

@@ -11,6 +11,8 @@ export interface ContainerRecord extends State {
   startTime?: number;
   /** Absolute path of the root file system, for people. */
   rootfs?: string;
+  /** The process that makes it, while it is made. */
+  maker?: { pid: number; startTime?: number };
   /** UID of the user who made it. */
   owner: number;
   /** Where its processes are held. */

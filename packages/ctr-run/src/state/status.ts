@@ -8,7 +8,11 @@ export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
  * a process that is gone, a zombie, or another one under the same PID means `stopped`.
  */
 export function statusOf(record: Found): Status {
-  if (record.status === 'creating' && !record.pid) return 'creating';
+  // Who makes a container and is killed takes what it has begun along: the rest is for delete.
+  if (record.status === 'creating' && !record.pid) {
+    const { maker } = record;
+    return !maker || isAlive(maker.pid, maker.startTime) ? 'creating' : 'stopped';
+  }
   if (!record.pid || !isAlive(record.pid, record.startTime)) return 'stopped';
   if (record.status === 'creating') return 'creating';
   if (existsSync(startFifo(record.directory))) return 'created';
@@ -21,17 +25,18 @@ export const startFifo = (directory: string): string => `${directory}/start.fifo
 /** Where a created container that fails after `start` leaves its words for it. */
 export const startReport = (directory: string): string => `${directory}/start.failure`;
 
-/** Whether the process is there, is the same one, and has not ended (proc_pid_stat(5), fields 3 and 22). */
+/** Whether the process is there, is the same one, and has not ended. */
 export function isAlive(pid: number, startTime: number | undefined): boolean {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return false;
-  }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return false;
-  return startTime === undefined || Number(fields[19]) === startTime;
+  const found = lifeOf(pid);
+  if (!found || found.state === 'Z' || found.state === 'X') return false;
+  return startTime === undefined || found.startTime === startTime;
+}
+
+/** State and start time of a process, in clock ticks after boot (proc_pid_stat(5), fields 3 and 22); undefined if it is gone. */
+export function lifeOf(pid: number): { state: string; startTime: number } | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields && { state: fields[0]!, startTime: Number(fields[19]) };
 }
 
 /** cgroup v2's `cgroup.freeze` as it came into force, or v1's freezer.state (cgroup-v2.rst, freezer-subsystem.rst). */
