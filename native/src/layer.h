@@ -2,7 +2,7 @@
  * Layers of images: an archive is read, verified, decompressed and applied into a directory.
  *
  *   layer_sha256.c   digests
- *   layer_inflate.c  gzip
+ *   layer_gzip.c     gzip, with layer_inflate.c and layer_huffman.c
  *   layer_stream.c   the archive's bytes, verified and decompressed on a thread of their own
  *   layer_tar.c      the stream as entries
  *   layer_names.c    which names of a directory this layer has made
@@ -31,7 +31,7 @@ void sha256_add(struct sha256 *sha, const void *data, size_t length);
 /* Lower case hexadecimal, NUL behind it. */
 void sha256_end(struct sha256 *sha, char hex[65]);
 
-/* --- layer_inflate.c */
+/* --- layer_gzip.c */
 
 #define INFLATE_WINDOW 32768
 #define INFLATE_SLACK 320 /* behind an output block: a match of 258 bytes and what is copied too much */
