@@ -122,43 +122,43 @@ static int move_link(struct run *run, int netlink, int index, int netns, const c
   return netlink_ask(netlink, &r, NULL, NULL, run->detail, sizeof run->detail);
 }
 
-/* From the namespace of the socket `here` into that of `there`, which is `netns`. */
-static int transfer(struct run *run, int here, int there, int netns, const char *name, const char *as) {
-  struct addresses all = {0};
-  int index;
-  int rc = find_link(here, name, &all.index);
-  if (rc == -ENODEV) detail(run, "there is no interface %s", name);
-  if (rc == 0) rc = save_addresses(here, &all);
-  if (rc == 0) rc = move_link(run, here, all.index, netns, as);
-  if (rc == 0) rc = find_link(there, as, &index);
-  if (rc == 0) rc = restore_addresses(run, there, index, &all);
+/* The interface `from` of the socket `here`, into the namespace `netns` of the socket `there`; its index there. */
+static int transfer(struct run *run, int here, int there, int netns, int from, const char *as, int *index) {
+  struct addresses all = {.index = from};
+  int rc = save_addresses(here, &all);
+  if (rc == 0) rc = move_link(run, here, from, netns, as);
+  if (rc == 0) rc = find_link(there, as, index);
+  if (rc == 0) rc = restore_addresses(run, there, *index, &all);
   /* config-linux.md: "MUST set the network device state to "up" after moving". */
-  if (rc == 0) rc = set_up(there, index, run->detail, sizeof run->detail);
+  if (rc == 0) rc = set_up(there, *index, run->detail, sizeof run->detail);
   free(all.requests);
   return rc;
 }
 
-static int move_into(struct run *run, int here, int netns, const char *name, const char *as) {
-  int there = netlink_in(netns);
+static int move_into(struct run *run, int here, int netns, const char *name, const char *as, int *index) {
+  int there = netlink_in(netns), from;
   if (there < 0) return there;
-  int rc = transfer(run, here, there, netns, name, as);
+  int rc = find_link(here, name, &from);
+  if (rc == -ENODEV) detail(run, "there is no interface %s", name);
+  if (rc == 0) rc = transfer(run, here, there, netns, from, as, index);
   close_fd(there);
   return rc;
 }
 
-int op_netdev_return(struct run *run, const struct step *step) {
-  const char *name = arg_text(run, step, 1), *as = arg_text(run, step, 2);
+int op_netdev_take_back(struct run *run, const struct step *step) {
+  const char *as = arg_text(run, step, 2);
   long own = AGAIN(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   if (own < 0) return (int)own;
-  int there = netlink_in(arg_fd(run, step, 0)), here = netlink_open();
-  int rc = there < 0 ? there : here < 0 ? here : transfer(run, there, here, (int)own, name, as);
+  int there = netlink_in(arg_fd(run, step, 0)), here = netlink_open(), index;
+  int rc = there < 0 ? there : here;
+  if (rc >= 0) rc = transfer(run, there, here, (int)own, (int)arg_int(run, step, 1), as, &index);
   close_fd(there);
   close_fd(here);
   close_fd((int)own);
   return rc == -ENODEV ? 0 : rc; /* the command removed it, and that is its right */
 }
 
-int op_netdev_move(struct run *run, const struct step *step) {
+static int move_named(struct run *run, const struct step *step, int *index) {
   const char *name = arg_text(run, step, 0), *as = arg_text(run, step, 2);
   if (!*as) as = name;
   if (strlen(name) >= IFNAMSIZ || strlen(as) >= IFNAMSIZ) return -ENAMETOOLONG;
@@ -170,8 +170,19 @@ int op_netdev_move(struct run *run, const struct step *step) {
   close_fd(directory);
   if (netns < 0) return (int)netns;
   int here = netlink_open();
-  int rc = here < 0 ? here : move_into(run, here, (int)netns, name, as);
+  int rc = here < 0 ? here : move_into(run, here, (int)netns, name, as, index);
   close_fd(here);
   close_fd((int)netns);
+  return rc;
+}
+
+int op_netdev_move(struct run *run, const struct step *step) {
+  int index;
+  return move_named(run, step, &index);
+}
+
+int op_netdev_lend(struct run *run, const struct step *step) {
+  int index, rc = move_named(run, step, &index);
+  if (rc == 0) out_int(run, step, 3, index);
   return rc;
 }

@@ -127,7 +127,6 @@
   X(USER_NAMESPACE, user_namespace, 164, "iioo") \
   X(NS_GET, ns_get, 165, "iio") \
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
-  X(NETDEV_RETURN, netdev_return, 167, "itt") \
   X(SAME_PROCESS, same_process, 168, "ii") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \
@@ -146,6 +145,8 @@
   X(REMOVE_ROOT, remove_root, 204, "t") \
   X(OVERLAY_MAPPED, overlay_mapped, 205, "tlttilitto") \
   X(MAP_OWNERS, map_owners, 206, "iitt") \
-  X(TREE_WHICH, tree_which, 207, "ttllo")
+  X(TREE_WHICH, tree_which, 207, "ttllo") \
+  X(NETDEV_LEND, netdev_lend, 208, "tito") \
+  X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit")
 
 #endif

@@ -111,7 +111,20 @@ describe('new namespaces', () => {
     try {
       run('ip', ['addr', 'add', '192.0.2.1/24', 'dev', 'ctrtest0']);
       expect(sh('--netdev ctrtest0=in0', 'ip -o addr show in0').stdout).toContain('192.0.2.1/24');
-      expect(run('ip', ['-o', 'addr', 'show', 'ctrtest0']).stdout).toContain('192.0.2.1/24');
+      const comesBack = () =>
+        expect(run('ip', ['-o', 'addr', 'show', 'ctrtest0']).stdout).toContain('192.0.2.1/24');
+      comesBack();
+      // Whatever the command calls it, and whatever bears its name then.
+      const renamed = sh(
+        '--netdev ctrtest0=in0',
+        'ip link set in0 down && ip link set in0 name other && ip link add in0 type veth peer name in1 && ip -o link show other | wc -l',
+      );
+      expect(renamed).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
+      comesBack();
+      expect(run('ip', ['-o', 'link', 'show', 'in1']).status).not.toBe(0);
+      // What the command has taken away is gone, and that is no failure.
+      expect(sh('--netdev ctrtest0=in0', 'ip link del in0')).toMatchObject({ status: 0, stderr: '' });
+      expect(run('ip', ['link', 'show', 'ctrtest0']).status).not.toBe(0);
     } finally {
       run('ip', ['link', 'del', 'ctrtest0']);
     }

@@ -368,8 +368,7 @@ export const ops = {
   ns_get: op(165, { fd: 'int', request: 'int', ns: 'out' }),
   /** The network namespace of descriptor `fd` of the process behind `pidfd`, a socket (pidfd_getfd(2), SIOCGSKNS). */
   socket_netns: op(166, { pidfd: 'int', fd: 'int', ns: 'out' }),
-  /** Move a network interface out of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
-  netdev_return: op(167, { netns: 'int', name: 'text', as: 'text' }),
+  // 167 was netdev_return, which looked for an interface by its name.
   /**
    * ESRCH unless the process that a pidfd holds started at `ticks` (proc_pid_stat(5) field 22).
    * Read from this process's own /proc: for who looked there before, and not for a container's.
@@ -450,11 +449,11 @@ export const ops = {
   /** Remove a root's directory with the subvolume `tree` or the thin volume in it. What is not there is no failure. */
   remove_root: op(204, { path: 'text' }),
   /**
-   * An overlay that is attached nowhere and shows other owners: `lower` (topmost first) and the
-   * directory `changes`, which has `upper` and `work`, are idmapped by `userns`; where the file
-   * system or the kernel cannot, owners are changed by `uids` and `gids` (lines as in
-   * /proc/PID/uid_map) after mounting. `changes` empty: they go to a tmpfs and are lost. The root
-   * itself is like the directory `top`. `scratch` is any directory.
+   * An overlay that is attached nowhere and shows other owners: `lower` (topmost first) is idmapped
+   * by `userns`; where the file system or the kernel cannot, owners are changed by `uids` and `gids`
+   * (lines as in /proc/PID/uid_map) after mounting. The directory `changes` has `upper` and `work`;
+   * empty, they go to a tmpfs and are lost. The root itself is made like the directory `top`, if that
+   * is not empty. `scratch` is any other directory.
    */
   overlay_mapped: op(
     205,
@@ -479,6 +478,10 @@ export const ops = {
    * the one of `names` at its number; the name behind the last is for what is in none of them.
    */
   tree_which: op(207, { root: 'text', path: 'text', trees: 'list', names: 'list', name: 'out' }),
+  /** As netdev_move, and its index there, by which it is known whatever it is called later. */
+  netdev_lend: op(208, { name: 'text', pid: 'int', as: 'text', index: 'out' }),
+  /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
+  netdev_take_back: op(209, { netns: 'int', index: 'int', as: 'text' }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;

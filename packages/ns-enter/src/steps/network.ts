@@ -72,32 +72,34 @@ function netdevSteps(spec: Spec, arrangement: Arrangement, facts: Facts): AnySte
         { side },
       ),
     );
-  for (const [name, { name: as = name }] of devices)
+  for (const [name, { name: as = name }] of devices) {
+    const where = { name, pid: slot('child.pid'), as };
+    const words = `move the interface ${name} into the container as ${as}`;
+    const how = {
+      side,
+      hints: {
+        ENODEV: 'there is no such interface here',
+        EPERM: 'it takes CAP_NET_ADMIN here and in the container',
+        EEXIST: 'the container has an interface of that name',
+        EINVAL: 'this kind of interface cannot leave its network namespace',
+      },
+    };
+    // By its index, as the command may have given it another name.
+    const index = slot(`netdev.${name}`);
     steps.push(
-      step(
-        'network',
-        'netdev_move',
-        { name, pid: slot('child.pid'), as },
-        `move the interface ${name} into the container as ${as}`,
-        {
-          side,
-          hints: {
-            ENODEV: 'there is no such interface here',
-            EPERM: 'it takes CAP_NET_ADMIN here and in the container',
-            EEXIST: 'the container has an interface of that name',
-            EINVAL: 'this kind of interface cannot leave its network namespace',
-          },
-          ...(back && {
+      back
+        ? step('network', 'netdev_lend', { ...where, index }, words, {
+            ...how,
             undo: undo(
               'end',
-              'netdev_return',
-              { netns, name: as, as: name },
+              'netdev_take_back',
+              { netns, index, as: name },
               `take the interface ${name} back`,
             ),
-          }),
-        },
-      ),
+          })
+        : step('network', 'netdev_move', where, words, how),
     );
+  }
   steps.push(
     step('network', 'notify', { process: peer, point: points.placed }, 'say that the interfaces are there', {
       side,
