@@ -29,8 +29,9 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type ImportKind, type Plugin } from 'esbuild';
 import { packChunk, sharedPrefix } from '../packages/planner/src/chunks.ts';
+import { hotChunks } from '../packages/planner/src/hot.ts';
 import { shared } from '../packages/planner/src/shared.ts';
 import { writeManuals } from './man.ts';
 import { buildStandalone } from './standalone.ts';
@@ -60,7 +61,17 @@ function place(path: string, write: (temporary: string) => void): void {
 interface Chunk {
   entry: string;
   name: string;
+  /**
+   * `first` holds the shared rooms; `lodger` takes from there what it imports of them; `hot` brings
+   * what it needs of them, and so does what it loads often (`own`).
+   */
+  kind: 'first' | 'lodger' | 'hot' | 'own';
+  /** Chunks that are part of this one instead: the modules that a hot line always comes through. */
+  holds?: readonly string[];
 }
+
+/** What a hot line loads where the spec has it. */
+const oftenLoaded = ['seccomp-load', 'aa-confine', 'ufs-mount'];
 
 function chunkName(entry: string): string {
   const [, name, file] = /packages\/([^/]+)\/src\/(.*)\.ts$/.exec(entry) ?? [];
@@ -68,26 +79,44 @@ function chunkName(entry: string): string {
   return file === 'index' ? name : `${name}-${file.replaceAll('/', '-')}`;
 }
 
-/**
- * `first`: whether this is the chunk that holds the shared rooms. What others import of them
- * is taken from there when they are loaded.
- */
-function splitAtImports(wanted: Map<string, Chunk>, first: boolean): Plugin {
+function splitAtImports(wanted: Map<string, Chunk>, { kind: chunkKind, holds = [] }: Chunk): Plugin {
   return {
     name: 'split-at-dynamic-imports',
     setup(setup) {
+      const find = (path: string, kind: ImportKind, resolveDir: string) =>
+        setup.resolve(path, { kind, resolveDir, pluginData: 'inner' });
       setup.onResolve({ filter: /^(@ctr-tools\/|\.)/ }, async ({ path, kind, resolveDir, pluginData }) => {
         if (pluginData === 'inner' || kind === 'entry-point') return undefined;
-        if (!first && Object.hasOwn(shared, path)) return { path: `${sharedPrefix}${path}`, external: true };
-        const { path: entry } = await setup.resolve(path, { kind, resolveDir, pluginData: 'inner' });
+        if (chunkKind === 'lodger' && Object.hasOwn(shared, path))
+          return { path: `${sharedPrefix}${path}`, external: true };
+        const { path: entry } = await find(path, kind, resolveDir);
         // No module of ours does anything by being imported, so what nobody uses of it can go.
         if (kind !== 'dynamic-import') return entry === '' ? undefined : { path: entry, sideEffects: false };
         // A tool that is not written yet is left out by name when it is called.
         if (entry === '') return { path: `./missing-${path.replace(/^.*\//, '')}.chunk`, external: true };
-        const chunk = { entry, name: chunkName(entry) };
+        const name = chunkName(entry);
+        const own = chunkKind === 'hot' && oftenLoaded.includes(name);
+        const chunk: Chunk = own
+          ? { entry, name: `${name}.own`, kind: 'own' }
+          : { entry, name, kind: 'lodger' };
         wanted.set(chunk.name, chunk);
         return { path: `./${chunk.name}.chunk`, external: true };
       });
+      // import() of what this chunk holds becomes an import like any other, so that it is not wrapped.
+      if (holds.length > 0)
+        setup.onLoad({ filter: /\/packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+          const resolveDir = dirname(path);
+          const imports: string[] = [];
+          let contents = readFileSync(path, 'utf8');
+          for (const [whole, specifier] of contents.matchAll(/\bimport\('([^']+)'\)/g)) {
+            const { path: entry } = await find(specifier!, 'dynamic-import', resolveDir);
+            if (entry === '' || !holds.includes(chunkName(entry))) continue;
+            const name = `held${imports.length}`;
+            imports.push(`import * as ${name} from '${specifier}';`);
+            contents = contents.replace(whole, `Promise.resolve(${name})`);
+          }
+          return { contents: `${imports.join('')}${contents}`, loader: 'ts', resolveDir };
+        });
     },
   };
 }
@@ -120,13 +149,20 @@ const options: BuildOptions = {
  * lines that load the first.
  */
 async function buildPlanner(): Promise<void> {
-  const first: Chunk = { entry: join(top, 'packages/planner/src/main.ts'), name: 'planner' };
-  const wanted = new Map<string, Chunk>([[first.name, first]]);
+  const main = join(top, 'packages/planner/src/main.ts');
+  const first: Chunk[] = [
+    { entry: join(top, 'packages/planner/src/first.ts'), name: 'planner', kind: 'first' },
+    ...hotChunks.map(([name, command]): Chunk => {
+      const holds = ['ctr-run', 'ctr-run-dispatch', `ctr-run-commands-${command}`];
+      return { entry: main, name, kind: 'hot', holds };
+    }),
+  ];
+  const wanted = new Map(first.map((chunk) => [chunk.name, chunk]));
   const made = new Set<string>();
-  for (const { entry, name } of wanted.values()) {
-    const file = `${name}.chunk`;
+  for (const chunk of wanted.values()) {
+    const file = `${chunk.name}.chunk`;
     made.add(file);
-    const result = await bundle(entry, [splitAtImports(wanted, name === first.name)]);
+    const result = await bundle(chunk.entry, [splitAtImports(wanted, chunk)]);
     // What was built before stays; the others go on, and the build fails at its end.
     if (!result) process.exitCode = 1;
     else place(join(lib, file), (at) => writeFileSync(at, packChunk(wrapped(result))));

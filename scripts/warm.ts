@@ -3,14 +3,33 @@
  * command lines, and what V8 has compiled by then is put into the chunks' files. The build
  * starts it with the Node that will run the planner; plans go to /dev/null on descriptor 4.
  */
-import { mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Chunk, chunkLoader, packChunk } from '../packages/planner/src/chunks.ts';
+import { type Chunk, chunkLoader, firstChunk, packChunk } from '../packages/planner/src/chunks.ts';
+import { hotChunkFor } from '../packages/planner/src/hot.ts';
 import { tools } from './tools.ts';
 
 const lib = process.argv[2]!;
 const scratch = mkdtempSync(join(tmpdir(), 'ctr-warm-'));
+
+/** Engines name the state root, and a log. */
+const ctrRun = (command: string, ...words: string[]) =>
+  [
+    'ctr-run',
+    ...['--root', join(scratch, 'states'), '--log', join(scratch, 'log'), '--log-format', 'json'],
+    command,
+    ...words,
+  ] as const;
 
 /** Lines that go through what most lines go through. What fails on this machine warms what it reached. */
 const lines: readonly (readonly [tool: (typeof tools)[number], ...argv: string[]])[] = [
@@ -23,9 +42,14 @@ const lines: readonly (readonly [tool: (typeof tools)[number], ...argv: string[]
   ['aa-confine', 'unconfined', 'true'],
   ['ufs-mount', 'host', '--temp', '--', 'true'],
   ['ctr-run', 'run', '--rootfs', 'host', '--', 'true'],
-  ['ctr-run', 'run', '--bundle', scratch, 'ctr-warm'],
-  ['ctr-run', 'create', '--bundle', scratch, 'ctr-warm'],
-  ['ctr-run', 'state', 'ctr-warm'],
+  ...['run', 'create'].flatMap((command) =>
+    ['plain', 'filtered'].map((bundle) => ctrRun(command, '--bundle', join(scratch, bundle), 'warm')),
+  ),
+  ...['state', 'start'].map((command) => ctrRun(command, 'created')),
+  ...['state', 'kill'].map((command) => ctrRun(command, 'running')),
+  ctrRun('delete', '--force', 'running'),
+  ctrRun('exec', 'running', 'true'),
+  ...['state', 'delete'].map((command) => ctrRun(command, 'stopped')),
   ['ctr-run', 'list'],
   ...tools.map((tool) => [tool, '--help'] as const),
   ['ctr-run', 'spec', '--rootfs', 'host', '--', 'true'],
@@ -51,17 +75,30 @@ function request([tool, ...argv]: readonly string[]): Buffer {
   return Buffer.from(fields.map((field) => `${field}\0`).join(''));
 }
 
+/** Each chunk once, by whichever line it was loaded. */
 const chunks = new Map<string, Chunk>();
-const load = chunkLoader(lib, (chunk) => chunks.set(chunk.name, chunk));
-const { main } = load('./planner.chunk') as typeof import('../packages/planner/src/main.ts');
+const planners = new Map<string, typeof import('../packages/planner/src/main.ts')>();
+
+/** The planner as it starts for such a request: from the chunk that its boot chooses. */
+function plannerFor(asked: Buffer): typeof import('../packages/planner/src/main.ts') {
+  const hot = hotChunkFor(asked.toString('latin1'));
+  const name = hot ? `${hot}.chunk` : firstChunk;
+  const known = planners.get(name);
+  if (known) return known;
+  const load = chunkLoader(lib, (chunk) => chunks.set(chunk.name, chunk));
+  const planner = load(`./${name}`) as typeof import('../packages/planner/src/main.ts');
+  planners.set(name, planner);
+  return planner;
+}
 
 async function warm(): Promise<void> {
-  // A whole container: the default spec, as the planner itself prints it, is a bundle's.
-  writeFileSync(join(scratch, 'config.json'), await defaultSpec());
+  await makeBundles();
+  makeStates();
   for (const line of lines) {
     const path = join(scratch, 'request');
-    writeFileSync(path, request(line));
-    await main(openSync(path, 'r'));
+    const asked = request(line);
+    writeFileSync(path, asked);
+    await plannerFor(asked).main(openSync(path, 'r'));
   }
   for (const { name, source, script } of chunks.values()) {
     const path = join(lib, name);
@@ -71,11 +108,53 @@ async function warm(): Promise<void> {
   }
 }
 
-async function defaultSpec(): Promise<string> {
-  const { defaultSpec: make } = (await import('../packages/oci/src/index.ts')) as {
-    defaultSpec?: () => unknown;
-  };
-  return JSON.stringify(make?.() ?? { ociVersion: '1.2.0', root: { path: 'rootfs' } });
+/** Whole containers: the default spec, as the planner itself prints it, with a filter and without. */
+async function makeBundles(): Promise<void> {
+  const { defaultSpec } = await import('../packages/oci/src/index.ts');
+  const plain = defaultSpec();
+  // Without a socket for it, a terminal is refused where nobody stays.
+  if (plain.process) plain.process.terminal = false;
+  const rule = { names: ['ptrace', 'read'], action: 'SCMP_ACT_ERRNO' };
+  const seccomp = { defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_X86_64'], syscalls: [rule] };
+  for (const [name, spec] of Object.entries({
+    plain,
+    filtered: { ...plain, linux: { ...plain.linux, seccomp } },
+  })) {
+    mkdirSync(join(scratch, name, 'rootfs'), { recursive: true });
+    writeFileSync(join(scratch, name, 'config.json'), JSON.stringify(spec));
+  }
+}
+
+/** Containers in each state; those that live are this process. Plans about them are never carried out. */
+function makeStates(): void {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  const startTime = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  for (const [id, pid] of Object.entries({
+    created: process.pid,
+    running: process.pid,
+    stopped: undefined,
+  })) {
+    const directory = join(scratch, 'states', id);
+    const bundle = join(scratch, 'plain');
+    const cgroup = {
+      paths: { freezer: '/sys/fs/cgroup/freezer/ctr-warm', unified: '/sys/fs/cgroup/ctr-warm' },
+    };
+    const state = {
+      ociVersion: '1.3.0',
+      id,
+      status: 'running',
+      pid,
+      startTime,
+      bundle,
+      created: '',
+      owner: 0,
+      cgroup,
+    };
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'state.json'), JSON.stringify(state));
+    copyFileSync(join(bundle, 'config.json'), join(directory, 'config.json'));
+  }
+  writeFileSync(join(scratch, 'states/created/start.fifo'), '');
 }
 
 await warm().finally(() => rmSync(scratch, { recursive: true, force: true }));

@@ -156,7 +156,9 @@ struct start { /* what the launcher knows before there is a plan; survives the s
 void planner_start(struct start *start, int argc, char **argv);
 /* Its plan in memory. Without one, ends as the planner ended. */
 void *planner_plan(struct start *start, size_t *length);
-/* End the planner if it still lives. */
+/* End the planner if it still lives, without waiting until its memory is given back. */
+void planner_end(struct run *run);
+/* The same, and wait: it is gone. */
 void planner_dismiss(struct run *run);
 /* O_NONBLOCK of 0, 1, 2 as they were. */
 void stdio_restore(const struct start *start);

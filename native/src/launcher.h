@@ -88,6 +88,7 @@ struct run {
   struct failure *relayed;           /* another process's failure, for E_RELAYED */
   int log;                           /* the log file, open from the start, or -1 */
   pid_t planner_pid;                 /* 0: reaped */
+  bool planner_ended;                /* killed, and perhaps not reaped yet */
 };
 
 /*

@@ -113,7 +113,7 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
   memset(run.slots, 0, plan.nslots * sizeof *run.slots);
   run.made = arena(plan.nsteps * sizeof *run.made);
   if (plan.tool) tool_name = cell_text(&run, plan.tool);
-  if (!(plan.flags & PLAN_STAY)) planner_dismiss(&run);
+  if (!(plan.flags & PLAN_STAY)) planner_end(&run);
   stdio_restore(start);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   open_log(&run);

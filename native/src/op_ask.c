@@ -9,12 +9,17 @@
 #include "core.h"
 #include "ops.h"
 
-void planner_dismiss(struct run *run) {
+void planner_end(struct run *run) {
   if (run->planner >= 0) close(run->planner);
   run->planner = -1;
-  if (run->planner_pid <= 0) return;
   /* It wrote all that it had to say, synchronously; its farewell would only cost time. */
-  kill(run->planner_pid, SIGKILL);
+  if (run->planner_pid > 0 && !run->planner_ended) kill(run->planner_pid, SIGKILL);
+  run->planner_ended = true;
+}
+
+void planner_dismiss(struct run *run) {
+  planner_end(run);
+  if (run->planner_pid <= 0) return;
   while (waitpid(run->planner_pid, NULL, 0) < 0 && errno == EINTR) {
   }
   run->planner_pid = 0;

@@ -164,18 +164,34 @@ static bool more_questions(const struct plan *plan, uint32_t after) {
   return false;
 }
 
+/*
+ * A planner of some forty megabytes takes milliseconds to die, in which we do something better.
+ * It has to be gone before anybody's command runs: so before we last let a process go on, and
+ * before a clone after which there is no such moment.
+ */
+static bool planner_must_be_gone(const struct run *run, uint32_t at) {
+  unsigned op = run->plan->steps[at].op;
+  if (!run->planner_pid || !run->planner_ended || (op != OP_CLONE && op != OP_NOTIFY)) return false;
+  for (uint32_t i = at + 1; i < run->plan->nsteps; i++) {
+    const struct step *later = &run->plan->steps[i];
+    if (later->op == OP_NOTIFY && later->process == run->process && !later->undoing) return false;
+  }
+  return true;
+}
+
 void run_plan(struct run *run) {
   const struct plan *plan = run->plan;
   guard_begin(run);
   for (uint32_t at = 0; at < plan->nsteps; at++) {
     const struct step *step = &plan->steps[at];
     if (step->undoing || step->process != run->process) continue;
+    if (planner_must_be_gone(run, at)) planner_dismiss(run);
     int result = unwanted(run, step);
     if (result < 0) failed_at(run, at, -result);
     result = carry_out(run, at);
     if (result < 0) failed_at(run, at, -result);
     if (step->op == OP_AWAIT_EXEC) command_runs = true;
-    if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_dismiss(run);
+    if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_end(run);
     if (step->process != run->process) {
       guard_begin(run); /* op_clone, in the child: from here on this is another process of the plan */
       continue;

@@ -12,8 +12,6 @@ import {
   type Siblings,
 } from '@ctr-tools/cli';
 
-export { shared } from './shared.ts';
-
 const tools: Record<string, () => Promise<Command>> = {
   'ns-enter': async () => (await import('@ctr-tools/ns-enter')).nsEnter as Command,
   'cg-limit': async () => (await import('@ctr-tools/cg-limit')).cgLimit as Command,
