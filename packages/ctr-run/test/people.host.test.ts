@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, runShell, runTool, tempDir } from '../../../test/support.ts';
+import { needs, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
 
 test('the machine’s own root, with changes thrown away, shows a container of its own', (context) => {
   needs(context, 'root');
@@ -74,7 +74,8 @@ test.each([
   [['run', '--rootfs', '/no/such/root', '--', 'id'], 'no directory /no/such/root'],
   [['run', '--rootfs', 'host', '--user', 'nobody', '--', 'id'], 'give numbers: UID or UID:GID'],
 ])('ctr-run %j is refused with 125', (argv, words) => {
-  const ended = runTool('ctr-run', argv);
+  // Without root there is no place for a container's state but there (XDG Base Directory).
+  const ended = runTool('ctr-run', argv, { env: toolEnv({ XDG_RUNTIME_DIR: tempDir('runtime') }) });
   expect(ended.stderr).toContain(words);
   expect(ended.stderr.split('\n')).toHaveLength(2);
   expect(ended.status).toBe(125);

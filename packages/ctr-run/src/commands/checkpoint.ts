@@ -3,7 +3,14 @@ import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { commonOptions, externalMounts, findCriu, placesOf, troubleIn } from '../container/criu.ts';
+import {
+  commonOptions,
+  externalMounts,
+  findCriu,
+  outsideOf,
+  placesOf,
+  troubleIn,
+} from '../container/criu.ts';
 import { theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -21,6 +28,7 @@ export function run(call: Call): number {
   const config = `${record.directory}/config.json`;
   const spec = parseJson(readFileSync(config), config) as Spec;
   const parent = one(call, 'parent-path');
+  const outside = outsideOf(record.pid!);
   const argv = [
     ...[has(call, 'pre-dump') ? 'pre-dump' : 'dump', '--tree', String(record.pid)],
     ...commonOptions(call, places, log),
@@ -29,6 +37,7 @@ export function run(call: Call): number {
       '--external',
       `mnt[${destination}]:${destination}`,
     ]),
+    ...outside.flatMap(({ resource }) => (resource.startsWith('file[') ? ['--external', resource] : [])),
     ...(parent === undefined ? [] : ['--prev-images-dir', parent, '--track-mem']),
     ...(has(call, 'leave-running') ? ['--leave-running'] : []),
     ...pageServer(one(call, 'page-server')),
@@ -44,7 +53,7 @@ export function run(call: Call): number {
     );
   }
   // What restore cannot learn from criu's images.
-  writeFileSync(`${places.images}/ctr-run.json`, JSON.stringify({ cgroup: record.cgroup }));
+  writeFileSync(`${places.images}/ctr-run.json`, JSON.stringify({ cgroup: record.cgroup, outside }));
   return 0;
 }
 

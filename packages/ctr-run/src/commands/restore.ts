@@ -6,7 +6,7 @@ import { parseJson, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
 import { readBundle } from '../container/bundle.ts';
-import { commonOptions, externalMounts, findCriu, placesOf } from '../container/criu.ts';
+import { commonOptions, externalMounts, findCriu, type Outside, placesOf } from '../container/criu.ts';
 import { poststopCarriers } from '../container/hooks.ts';
 import { making } from '../container/make.ts';
 import { stateDirectory } from '../container/making.ts';
@@ -18,9 +18,18 @@ import { type Call, has, one } from '../subcommand.ts';
 const side = 'host';
 const log = 'restore.log';
 
-/** criu writes its errors to its log alone; a helper that fails has what it printed in the message. */
-const showingErrors =
-  'log=$1; shift; "$@"; s=$?; [ $s -eq 0 ] || grep -h Error "$log" 2>/dev/null | tail -n 5 >&2; exit $s';
+/**
+ * criu writes its errors to its log alone; a helper that fails has what it printed in the message.
+ * Our own standard descriptors, which a helper does not have, are there as 7, 8 and 9.
+ */
+const runner = [
+  'log=$1 own=/proc/$2/fd; shift 2',
+  // One that is closed, or a socket, cannot be opened so.
+  '(: <$own/0) 2>/dev/null && exec 7<$own/0',
+  '(: >>$own/1) 2>/dev/null && exec 8>>$own/1',
+  '(: >>$own/2) 2>/dev/null && exec 9>>$own/2',
+  '"$@"; s=$?; [ $s -eq 0 ] || grep -h Error "$log" 2>/dev/null | tail -n 5 >&2; exit $s',
+].join('\n');
 
 /**
  * `ctr-run restore ID`: a container of what `checkpoint` wrote. criu(8) makes the processes
@@ -37,7 +46,7 @@ export function run(call: Call): Plan {
   const places = placesOf(call, false);
   const criu = findCriu(call);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, course);
-  const cgroup = cgroupOf(places.images);
+  const { cgroup, outside = [] } = checkpointed(places.images);
   const root = resolve(bundle, spec.root?.path ?? 'rootfs');
   const born = `${stateDirectory(made)}/restored.pid`;
   const argv = [
@@ -52,6 +61,7 @@ export function run(call: Call): Plan {
       `mnt[${destination}]:${resolve(bundle, source)}`,
     ]),
   ];
+  const kept = outside.flatMap(({ fd, resource }) => ['--inherit-fd', `fd[${fd + 7}]:${resource}`]);
   const kill = undo('failure', 'kill', { pid: childPid, pidfd: -1, signal: 9 }, 'end the restored process');
   const recorded = { ...made, ...(cgroup && { cgroup }) };
   const steps = [
@@ -66,7 +76,17 @@ export function run(call: Call): Plan {
       'helper',
       {
         file: '/bin/sh',
-        argv: ['sh', '-c', showingErrors, 'criu', `${places.work}/${log}`, criu, ...argv],
+        argv: [
+          'sh',
+          '-c',
+          runner,
+          'criu',
+          `${places.work}/${log}`,
+          String(call.host.pid),
+          criu,
+          ...argv,
+          ...kept,
+        ],
         env: [`PATH=${call.host.env.get('PATH') ?? '/usr/sbin:/usr/bin'}`],
         stdin: '',
         timeout: 0,
@@ -103,9 +123,10 @@ function stay(): AnyStep {
   return step('supervise', 'supervise', args, 'stay with the container', { side });
 }
 
-function cgroupOf(images: string): CgroupRecord | undefined {
+/** What `checkpoint` left beside criu's images. */
+function checkpointed(images: string): { cgroup?: CgroupRecord; outside?: Outside[] } {
   const path = `${images}/ctr-run.json`;
   if (!existsSync(path))
     throw new Failure(`no images of a container in ${images}: ctr-run checkpoint writes them`);
-  return (parseJson(readFileSync(path), path) as { cgroup?: CgroupRecord }).cgroup;
+  return parseJson(readFileSync(path), path) as { cgroup?: CgroupRecord; outside?: Outside[] };
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, UsageError } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
@@ -64,6 +64,39 @@ export const externalMounts = (spec: Spec): { destination: string; source: strin
   (spec.mounts ?? [])
     .filter(({ type, options }) => type === 'bind' || options?.some((o) => o === 'bind' || o === 'rbind'))
     .map(({ destination, source }) => ({ destination, source: source ?? '' }));
+
+/** One of a container's standard descriptors that came from outside, by criu's name for it (criu(8), --inherit-fd). */
+export interface Outside {
+  fd: number;
+  resource: string;
+}
+
+/**
+ * Standard descriptors that a container has from outside: a pipe, or a file on a mount that it
+ * does not have. criu dumps neither by itself; who restores gives others in their places. A
+ * terminal of the caller's is the matter of --shell-job.
+ */
+export function outsideOf(pid: number): Outside[] {
+  const read = (path: string): string => readFileSync(`/proc/${pid}/${path}`, 'latin1');
+  const mounts = new Set(
+    read('mountinfo')
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+  );
+  return [0, 1, 2].flatMap((fd): Outside[] => {
+    let link: string;
+    try {
+      link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return []; // closed
+    }
+    if (link.startsWith('pipe:')) return [{ fd, resource: link }];
+    const [, mount] = /^mnt_id:\s*(\d+)$/m.exec(read(`fdinfo/${fd}`)) ?? [];
+    if (!link.startsWith('/') || /^\/dev\/(?:pts\/|tty)/.test(link) || mounts.has(mount)) return [];
+    const { ino } = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
+    return [{ fd, resource: `file[${Number(mount).toString(16)}:${ino.toString(16)}]` }];
+  });
+}
 
 /** What criu's log says went wrong, for the message; the whole stays where it is. */
 export function troubleIn(path: string): string {

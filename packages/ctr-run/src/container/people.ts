@@ -35,6 +35,8 @@ const on = ['']; // how a flag without a value stands in `Parsed`
 /** The spec for a command line of a person's: the default one, amended by everybody. */
 export function peoplesSpec(call: Call, id: string): Spec {
   const { host } = call;
+  // What is wrong with the words is said before what the machine cannot do.
+  const user = userOf(call);
   let spec = withProcess(baseSpec(call, id), call);
   spec = withRoot(spec, call);
   spec = through(
@@ -46,7 +48,7 @@ export function peoplesSpec(call: Call, id: string): Spec {
   );
   const { memory, cpus, 'pids-limit': pids } = Object.fromEntries(call.parsed.flags);
   spec = through(cgLimit, spec, { memory, cpus, 'pids-limit': pids }, [], host);
-  spec = withCapabilities(spec, call);
+  spec = withCapabilities(spec, call, user);
   spec = through(seccompLoad, spec, {}, [one(call, 'seccomp') ?? 'default'], host);
   return through(aaConfine, spec, { profile: many(call, 'apparmor') }, [], host);
 }
@@ -96,20 +98,24 @@ function withRoot(spec: Spec, call: Call): Spec {
   });
 }
 
-function withCapabilities(spec: Spec, call: Call): Spec {
+function userOf(call: Call): { uid: string; gid: string } | undefined {
   const user = one(call, 'user');
-  if (user !== undefined && !/^\d+(:\d+)?$/.test(user)) {
+  if (user === undefined) return undefined;
+  const [, uid, gid = '0'] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  if (uid === undefined)
     throw new UsageError(
       `--user is "${user}"; a container's users are its own, so give numbers: UID or UID:GID`,
     );
-  }
-  const [uid, gid] = user?.split(':') ?? [];
+  return { uid, gid };
+}
+
+function withCapabilities(spec: Spec, call: Call, user: ReturnType<typeof userOf>): Spec {
   const given: Given = {
     docker: on,
     add: many(call, 'cap-add'),
     drop: many(call, 'cap-drop'),
     'no-new-privs': on,
-    ...(uid !== undefined && { user: [uid], group: [gid ?? '0'], groups: ['none'] }),
+    ...(user && { user: [user.uid], group: [user.gid], groups: ['none'] }),
   };
   return through(capsDrop, spec, given, [], call.host);
 }
