@@ -12,8 +12,8 @@ import type { Profile } from '../profile/types.ts';
 import { checkActions, loadSteps, privilegeSteps } from '../steps.ts';
 import { meeting } from './agent.ts';
 
-/** The agent starts a Node of its own: so long it may take (milliseconds). */
-const PATIENCE = 10_000;
+/** The agent starts a Node of its own, which a busy or emulated machine does slowly: so long it may take (milliseconds). */
+const PATIENCE = 60_000;
 
 const sleep = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
