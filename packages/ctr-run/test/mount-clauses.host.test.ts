@@ -248,12 +248,13 @@ describe.each(runtimes)('under %s', (runtime) => {
   });
 });
 
-test.each([
+test.for([
   ['shared', /shared:\d+/],
   ['slave', /^((?!shared:|unbindable).)*$/],
   ['private', /^((?!shared:|master:|unbindable).)*$/],
   ['unbindable', /unbindable/],
-] as const)('the root’s propagation can be %s', (propagation, fields) => {
+] as const)('the root’s propagation can be %s', ([propagation, fields], context) => {
+  needs(context, 'root');
   const ended = inContainer(
     'ctr-run',
     'grep " / / " /proc/self/mountinfo || grep " / " /proc/self/mountinfo',

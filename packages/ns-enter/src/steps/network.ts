@@ -30,7 +30,8 @@ function netdevSteps(spec: Spec, arrangement: Arrangement, facts: Facts): AnySte
       'linux.netDevices moves interfaces into a network namespace, and there is none of its own; add one (--new net)',
     );
   const names = devices.map(([name, device]) => device.name ?? name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  // A name that ends in %d is a template, which the kernel fills (config-linux.md).
+  const twice = names.find((name, i) => !name.endsWith('%d') && names.indexOf(name) !== i);
   if (twice) throw new Failure(`linux.netDevices gives two interfaces the name ${twice}`);
   for (const name of [...names, ...devices.map(([name]) => name)]) {
     if (!validName.test(name) || name === '.' || name === '..')
