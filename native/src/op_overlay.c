@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-/* overlayfs takes a backslash in upperdir and workdir for an escape, and in lowerdir+ for itself. */
+/* overlayfs takes a backslash in upperdir and workdir for an escape, and in lowerdir+ and datadir+ for itself. */
 static int by_path(struct run *run, int fs, const char *key, const char *path) {
   char escaped[512];
   size_t n = 0;
-  if (strcmp(key, "lowerdir+") == 0) return filesystem_option(run, fs, key, path);
+  if (strchr(key, '+')) return filesystem_option(run, fs, key, path);
   for (; *path && n < sizeof escaped - 2; path++) {
     if (*path == '\\' || *path == ':' || *path == ',') escaped[n++] = '\\';
     escaped[n++] = *path;
@@ -52,7 +52,11 @@ static int configure(struct run *run, int fs, const struct overlay *o) {
   for (unsigned i = 0; rc == 0 && i < o->noptions; i++) {
     char *value = strchr(o->options[i], '=');
     if (value) *value = '\0';
-    rc = filesystem_option(run, fs, o->options[i], value ? value + 1 : NULL);
+    /* Data-only layers one by one came with Linux 6.7; the string had them in 6.5. */
+    if (strcmp(o->options[i], "datadir+") == 0 && value) {
+      rc = add_layer(run, fs, "datadir+", value + 1);
+      if (rc == -EINVAL) rc = -E2BIG;
+    } else rc = filesystem_option(run, fs, o->options[i], value ? value + 1 : NULL);
     if (value) *value = '=';
   }
   return rc;

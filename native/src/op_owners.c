@@ -54,59 +54,53 @@ static int attach_mapped(const struct mapped *m, int directory, const char *at) 
   return rc;
 }
 
-/* Directories for changes in the tmpfs, idmapped like the layers; where a tmpfs cannot be (before Linux 6.3) the root gets its owner by name. */
-static int make_changes(const struct mapped *m, int top, const char *at) {
-  char upper[PATH_MAX + 32], work[PATH_MAX + 32];
-  snprintf(upper, sizeof upper, "%s/upper", at);
-  snprintf(work, sizeof work, "%s/work", at);
-  long rc = AGAIN(mkdir(at, 0755));
-  if (rc == 0) rc = AGAIN(mkdir(upper, 0755));
-  if (rc == 0) rc = AGAIN(mkdir(work, 0755));
-  int directory = rc < 0 ? (int)rc : (int)AGAIN(open(at, O_PATH | O_DIRECTORY | O_CLOEXEC));
-  int to = directory < 0 ? directory : (int)AGAIN(openat(directory, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  rc = to < 0 ? to : copy_attributes(top, to);
-  if (rc == 0) rc = attach_mapped(m, directory, at);
+/* The upper directory's own attributes are the root's. */
+static int like_top(const struct mapped *m, const char *upper) {
   struct stat st;
-  if (unsupported((int)rc) && fstat(to, &st) == 0)
+  int from = (int)AGAIN(open(m->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int to = (int)AGAIN(open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  long rc = from < 0 ? from : to < 0 ? to : copy_attributes(from, to);
+  if (rc == 0 && fstat(to, &st) != 0) rc = -errno;
+  if (rc == 0 && m->userns >= 0)
     rc = AGAIN(fchown(to, mapped_id(m->uids, st.st_uid), mapped_id(m->gids, st.st_gid)));
+  close_fd(from);
   close_fd(to);
-  close_fd(directory);
   return (int)rc;
 }
 
-/* In a mount namespace of its own, whose mounts go with it; the overlay keeps what it is made of. */
+/*
+ * In a mount namespace of its own, whose mounts go with it; the overlay keeps what it is made of. The
+ * upper directory is not idmapped: overlayfs works in it as the one who mounts, whom the maps do not have.
+ */
 static int make_mapped(const struct mapped *m) {
   char path[PATH_MAX + 16], upper[PATH_MAX + 32], work[PATH_MAX + 32];
   char **lower = calloc(m->lowers + 1, sizeof *lower);
   int *trees = calloc(m->lowers + 1, sizeof *trees);
   if (!lower || !trees) return -ENOMEM;
+  bool kept = *m->changes;
+  snprintf(path, sizeof path, "%s", kept ? m->changes : m->scratch);
+  snprintf(upper, sizeof upper, "%s/upper", path);
+  snprintf(work, sizeof work, "%s/work", path);
   long rc = AGAIN(unshare(CLONE_NEWNS));
   if (rc == 0) rc = AGAIN(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+  if (rc == 0 && kept && *m->top) rc = like_top(m, upper);
   /* What is given by paths is opened before the tmpfs hides anything. */
   for (unsigned i = 0; i < m->lowers && rc == 0; i++) {
     trees[i] = (int)AGAIN(open(m->lower[i], O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (trees[i] < 0) rc = trees[i];
     if (rc < 0) detail(m->run, "%s", m->lower[i]);
   }
-  int changes = -1, top = -1;
-  if (rc == 0 && *m->changes) rc = changes = (int)AGAIN(open(m->changes, O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (rc >= 0 && !*m->changes) rc = top = (int)AGAIN(open(m->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (rc >= 0) rc = AGAIN(mount("ctr-layers", m->scratch, "tmpfs", 0, "mode=0755"));
+  if (rc == 0) rc = AGAIN(mount("ctr-layers", m->scratch, "tmpfs", 0, "mode=0755"));
   for (unsigned i = 0; i < m->lowers && rc == 0; i++) {
     snprintf(path, sizeof path, "%s/%u", m->scratch, i);
     lower[i] = strdup(path);
     rc = AGAIN(mkdir(path, 0755));
     if (rc == 0) rc = attach_mapped(m, trees[i], path);
   }
-  snprintf(path, sizeof path, "%s/changes", m->scratch);
-  if (rc == 0 && changes < 0) rc = make_changes(m, top, path);
-  else if (rc == 0) {
-    rc = AGAIN(mkdir(path, 0755));
-    if (rc == 0) rc = attach_mapped(m, changes, path);
-  }
+  if (rc == 0 && !kept) rc = AGAIN(mkdir(upper, 0755));
+  if (rc == 0 && !kept) rc = AGAIN(mkdir(work, 0755));
+  if (rc == 0 && !kept) rc = like_top(m, upper);
   if (rc < 0) return (int)rc;
-  snprintf(upper, sizeof upper, "%s/upper", path);
-  snprintf(work, sizeof work, "%s/work", path);
   struct overlay o = {.target = "", .lower = lower, .lowers = m->lowers, .upper = upper, .work = work,
                       .options = m->options, .noptions = m->noptions};
   return overlay_mount(m->run, &o);
@@ -168,10 +162,11 @@ static int in_child(const struct mapped *m) {
 
 /* The same with owners that are changed; what has another owner is copied up, but without its content. */
 static int changed(struct mapped m) {
+  char metacopy[] = "metacopy=on"; /* written to while it is split */
   char **options = calloc(m.noptions + 2, sizeof *options);
   if (!options) return -ENOMEM;
   memcpy(options, m.options, m.noptions * sizeof *options);
-  options[m.noptions++] = (char *)(uintptr_t)"metacopy=on";
+  options[m.noptions++] = metacopy;
   m.options = options;
   m.userns = -1;
   m.run->detail[0] = 0;

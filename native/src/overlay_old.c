@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#define DATA "datadir+=" /* in one string these come behind the others: overlayfs.rst, "Data-only lower layers" */
+
 struct words {
   char text[4096];
   size_t used;
@@ -39,9 +41,13 @@ static int options_of(const struct overlay *o, struct words *w) {
   int rc = 0;
   for (unsigned i = 0; rc == 0 && i < o->lowers; i++)
     rc = add_directory(w, i ? ":" : "lowerdir=", o->lower[i]);
+  for (unsigned i = 0; rc == 0 && i < o->noptions; i++)
+    if (strncmp(o->options[i], DATA, sizeof DATA - 1) == 0)
+      rc = add_directory(w, "::", o->options[i] + sizeof DATA - 1);
   if (rc == 0 && *o->upper) rc = add_directory(w, ",upperdir=", o->upper);
   if (rc == 0 && *o->work) rc = add_directory(w, ",workdir=", o->work);
   for (unsigned i = 0; rc == 0 && i < o->noptions; i++) {
+    if (strncmp(o->options[i], DATA, sizeof DATA - 1) == 0) continue;
     add(w, ",");
     add(w, o->options[i]);
   }

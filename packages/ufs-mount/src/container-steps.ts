@@ -5,8 +5,9 @@
  * container gets it by descriptor: nothing is left mounted, however it ends.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { ContainerContext } from '@ctr-tools/cli';
-import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { lowerDirectories, optionsOf } from './driver/overlay.ts';
 import { storeSteps, topSlot } from './layers-step.ts';
@@ -99,7 +100,7 @@ function mountSteps(facts: RootFacts, own: string): AnyStep[] {
   return [
     ...mapping,
     ...driver.detach(facts, { directory, passing: request.upper === undefined, mount }),
-    ...(owners
+    ...(owners && !driver.mapsOwners
       ? [step('state', 'map_owners', { mount, userns, ...owners }, 'map the owners of the root', { side })]
       : []),
   ];
@@ -108,13 +109,15 @@ function mountSteps(facts: RootFacts, own: string): AnyStep[] {
 function mappedOverlay(facts: RootFacts, userns: ReturnType<typeof slot>): AnyStep[] {
   const { owners, request, stack, store } = facts;
   const kept = request.upper;
-  const top = stack.layers.length > 0 ? topSlot : lowerDirectories(facts).at(-1)!;
+  const top = stack.layers.length > 0 ? template`${topSlot}/tree` : lowerDirectories(facts).at(-1)!;
+  // What was kept has the root as it was left.
+  const fresh = kept === undefined || !existsSync(`${kept}/upper`);
   const made = kept === undefined ? [] : [`${kept}/upper`, `${kept}/work`];
   const args = {
     scratch: `${store.path}/mnt`,
     lower: lowerDirectories(facts),
     changes: kept ?? '',
-    top,
+    top: fresh ? top : '',
     flags: request.readOnly ? MOUNT_ATTR.RDONLY : 0,
     options: optionsOf(facts, kept === undefined),
     userns,
@@ -126,17 +129,6 @@ function mappedOverlay(facts: RootFacts, userns: ReturnType<typeof slot>): AnySt
     ...made.map((path) =>
       step('state', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes', { side }),
     ),
-    ...(kept === undefined
-      ? []
-      : [
-          step(
-            'state',
-            'copy_attr',
-            { from: top, to: `${kept}/upper` },
-            "give the root its layer's owner and mode",
-            { side },
-          ),
-        ]),
     step('state', 'overlay_mapped', args, "mount the layers with the container's owners", { side }),
   ];
 }

@@ -5,7 +5,7 @@
  */
 import { type AnyStep, step, type Text } from '@ctr-tools/plan';
 import { MS } from '@ctr-tools/sys/constants';
-import { lowerDirectories, overlayStep, upperSteps } from './driver/overlay.ts';
+import { lowerDirectories, mostLayers, overlayStep, upperSteps } from './driver/overlay.ts';
 import type { RootFacts } from './root-facts.ts';
 import { below } from './text.ts';
 
@@ -36,7 +36,14 @@ export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
         ...(index === 0 ? upperSteps(facts, top, 'root', 'container') : []),
         overlayStep(
           facts,
-          { target, lower: upper === '' ? [top, ...lower] : lower, upper, work, passing, index },
+          {
+            target,
+            lower: upper === '' && lower.length < mostLayers ? [top, ...lower] : lower,
+            upper,
+            work,
+            passing,
+            index,
+          },
           'root',
           'container',
         ),

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
-import { CLONE, MS } from '@ctr-tools/sys/constants';
 import type { CommitQuestion } from '../answer.ts';
 import type { KnownRoot } from '../record.ts';
 import { storeOf } from '../store.ts';
+import { readyTrees, withBuiltTrees } from './trees.ts';
 import { findRoot, mountPointsOf } from './unmount.ts';
 
 const side = 'host';
@@ -26,16 +26,11 @@ function comparing(
     );
   if (record.sources.includes('host'))
     throw new Failure('the changes of a root made from "host" are not compared');
-  const store = storeOf(host).path;
-  const built = record.driver === 'vfs' || record.driver === 'btrfs';
-  const top = record.chains.at(-1);
-  const lower =
-    built && top
-      ? [`${store}/${record.driver}/${top.slice(top.indexOf(':') + 1)}/tree`]
-      : [...record.lower, `${store}/empty`];
+  const built = withBuiltTrees(root);
+  const top = record.lower.slice(0, 1);
+  const lower = built ? top : [...record.lower, `${storeOf(host).path}/empty`];
   return [
-    step('unshare', 'unshare', { flags: CLONE.NEWNS }, 'make a mount namespace', { side }),
-    step('root', 'propagation', { path: '/', flags: MS.PRIVATE | MS.REC }, 'cut the mounts off', { side }),
+    ...readyTrees(root, top),
     step(
       'root',
       'tree_diff',

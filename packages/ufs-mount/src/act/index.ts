@@ -1,9 +1,10 @@
 import { type Host, type Outcome, type Parsed, UsageError } from '@ctr-tools/cli';
 import type { UfsOptions } from '../options.ts';
 import { commit, diff } from './change.ts';
-import { list, show, which } from './show.ts';
+import { list, show } from './show.ts';
 import { collect, remove } from './store.ts';
 import { unmount } from './unmount.ts';
+import { which } from './which.ts';
 
 /** Carry out the act `name`, whose value stands in the flags. */
 export function act(name: string, options: UfsOptions, parsed: Parsed, host: Host): Outcome {

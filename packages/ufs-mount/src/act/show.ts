@@ -1,12 +1,12 @@
-/** `--show`, `--which`, `--list`: what is in the store, and which layer a path comes from. */
-import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
-import { Failure, formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
+/** `--show`, `--list`: what is in the store. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
 import { type KnownRoot, knownRoots } from '../record.ts';
-import { storeOf } from '../store.ts';
+import { type Store, storeOf } from '../store.ts';
 import { findRoot, mountPointsOf } from './unmount.ts';
 
-interface ShownLayer {
+export interface ShownLayer {
   id: string;
   directory: string;
   bytes: number;
@@ -24,11 +24,12 @@ function infoOf(directory: string): { bytes: number; entries: number } {
 }
 
 /** Layers of a root, topmost first. */
-function layersOf({ record }: KnownRoot): ShownLayer[] {
+export function layersOf({ record }: KnownRoot, store: Store): ShownLayer[] {
   const ids = record.ids.toReversed();
   let next = 0;
   return record.lower.map((tree) => {
-    const own = tree.includes('/chains/');
+    // In the store each layer has a directory of its own, with what is known of it beside its tree.
+    const own = tree.startsWith(`${store.path}/`);
     const directory = own ? dirname(tree) : tree;
     return {
       id: own ? ids[next++]! : tree,
@@ -41,7 +42,7 @@ function layersOf({ record }: KnownRoot): ShownLayer[] {
 export function show(given: string, json: boolean, host: Host): number {
   const root = findRoot(given, host);
   const { record, target, changes } = root;
-  const layers = layersOf(root);
+  const layers = layersOf(root, storeOf(host));
   const mounted = mountPointsOf(root).length > 0;
   if (json) {
     out(`${JSON.stringify({ id: root.id, target, driver: record.driver, mounted, changes, layers })}\n`);
@@ -56,30 +57,6 @@ export function show(given: string, json: boolean, host: Host): number {
     { title: 'ENTRIES', align: 'right' as const },
   ];
   out(renderTable(columns, [...top, ...rows]));
-  return 0;
-}
-
-const isWhiteout = (path: string): boolean => {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found?.isCharacterDevice() === true && found.rdev === 0;
-};
-
-/** The topmost layer that has a path is where it comes from: one that is hidden is not there to be asked for. */
-export function which(given: string, json: boolean, host: Host): number {
-  const path = resolve(host.cwd, given);
-  const real = `${realpathSync(dirname(path))}/${basename(path)}`;
-  const root = knownRoots(storeOf(host)).find(({ target }) => real.startsWith(`${target}/`));
-  if (!root) throw new Failure(`${given} is in no root of the store; ufs-mount --list shows what is`);
-  if (!lstatSync(real, { throwIfNoEntry: false })) throw new Failure(`there is no ${given}`);
-  const rest = real.slice(root.target.length + 1);
-  const upper = { id: 'changes', directory: `${root.changes}/upper` };
-  const layers = [upper, ...layersOf(root)];
-  const found = layers.find(({ directory }) => {
-    const at = `${directory}/${rest}`;
-    return lstatSync(at, { throwIfNoEntry: false }) !== undefined && !isWhiteout(at);
-  });
-  const { id, directory } = found ?? upper;
-  out(json ? `${JSON.stringify({ path: `/${rest}`, layer: id, directory })}\n` : `${id}\n`);
   return 0;
 }
 

@@ -20,7 +20,8 @@ export function findRoot(given: string, host: Host): KnownRoot {
   );
 }
 
-function realOr(path: string): string {
+/** A path without links, or as it is where there is nothing. */
+export function realOr(path: string): string {
   try {
     return realpathSync(path);
   } catch {

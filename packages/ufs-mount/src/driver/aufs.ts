@@ -34,7 +34,10 @@ export const aufs: Driver = {
   },
   detach: (facts, { directory, passing, mount }) => [
     ...mountPoint(directory),
-    ...aufs.make(facts, { directory, target: `${directory}/root`, passing }),
-    ...takenFrom(`${directory}/root`, mount),
+    ...takenFrom(
+      aufs.make(facts, { directory, target: `${directory}/root`, passing }),
+      `${directory}/root`,
+      mount,
+    ),
   ],
 };

@@ -56,7 +56,10 @@ export const detachedTree = (directory: string, mount: Slot): AnyStep[] => [
 ];
 
 /** What a driver mounts at a directory, taken from there: it then lasts as long as whoever has it. */
-export const takenFrom = (target: string, mount: Slot): AnyStep[] => [
+export const takenFrom = (steps: readonly AnyStep[], target: string, mount: Slot): AnyStep[] => [
+  ...steps.map(({ undo: gone, ...rest }) =>
+    gone?.op === 'umount' ? rest : { ...rest, ...(gone && { undo: gone }) },
+  ),
   step('state', 'open_tree', { path: target, recursive: 0, fd: mount }, 'take the mount', { side: 'host' }),
   step('state', 'umount', { path: target, flags: MNT.DETACH }, 'leave it to the container alone', {
     side: 'host',

@@ -36,6 +36,8 @@ export interface Detaching {
 /** A way to present layers as one tree. */
 export interface Driver {
   name: string;
+  /** `detach` gives the root the owners of `facts.owners` itself. */
+  mapsOwners?: boolean;
   /** Why it cannot be used here, or undefined. */
   lacking(situation: Situation): string | undefined;
   /** Directories of the layers as they lie in the store, topmost first. */
@@ -44,6 +46,6 @@ export interface Driver {
   layers(facts: RootFacts): AnyStep[];
   /** Make the root visible at `making.target`. Phase `state`, side host. */
   make(facts: RootFacts, making: Making): AnyStep[];
-  /** Make the root for a container. Phase `state`, side host. Owners are still those of the layers. */
+  /** Make the root for a container. Phase `state`, side host. */
   detach(facts: RootFacts, detaching: Detaching): AnyStep[];
 }

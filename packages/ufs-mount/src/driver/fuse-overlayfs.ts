@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { step, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
+import type { Owners } from '../owners.ts';
 import { below, partsOf } from '../text.ts';
 import { mountPoint, takenFrom } from './built.ts';
 import type { Driver } from './driver.ts';
@@ -12,6 +13,12 @@ const program = '/usr/bin/fuse-overlayfs';
 /** fuse-overlayfs(1) takes a backslash for an escape before a colon or comma. */
 const escaped = (path: string): string => path.replace(/[\\:,]/g, (c) => `\\${c}`);
 
+/** fuse-overlayfs(1), `uidmapping`: inside, outside and how many, of each range. */
+const mappings = (owners: Owners | undefined): string =>
+  owners
+    ? `,uidmapping=${owners.uids.trim().replace(/\s+/g, ':')},gidmapping=${owners.gids.trim().replace(/\s+/g, ':')}`
+    : '';
+
 export const fuseOverlayfs: Driver = {
   name: 'fuse-overlayfs',
   lacking: ({ host, rootless, data }) => {
@@ -21,6 +28,7 @@ export const fuseOverlayfs: Driver = {
     if (host) return "the machine's own root is made by the driver overlay only";
     return rootless ? 'without root only the driver overlay is supported' : undefined;
   },
+  mapsOwners: true,
   trees: lowerDirectories,
   layers: ({ store, stack, squash, columns }) =>
     layersSteps({ store, layers: stack.layers, kind: layerKinds.overlay, squash, columns }),
@@ -30,7 +38,7 @@ export const fuseOverlayfs: Driver = {
     const work = below(directory, '/work');
     const lower = lowerDirectories(facts).map(escaped).join(':');
     const changes = readOnly ? [] : [',upperdir=', ...partsOf(upper), ',workdir=', ...partsOf(work)];
-    const options = { parts: [`lowerdir=${lower}`, ...changes] };
+    const options = { parts: [`lowerdir=${lower}`, ...changes, mappings(facts.owners)] };
     const made = [upper, work].map((path) =>
       step('state', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
     );
@@ -56,7 +64,10 @@ export const fuseOverlayfs: Driver = {
   },
   detach: (facts, { directory, passing, mount }) => [
     ...mountPoint(directory),
-    ...fuseOverlayfs.make(facts, { directory, target: `${directory}/root`, passing }),
-    ...takenFrom(`${directory}/root`, mount),
+    ...takenFrom(
+      fuseOverlayfs.make(facts, { directory, target: `${directory}/root`, passing }),
+      `${directory}/root`,
+      mount,
+    ),
   ],
 };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
@@ -18,6 +18,9 @@ export function kernelHas(type: string): boolean {
     return false;
   }
 }
+
+/** OVL_MAX_STACK (fs/overlayfs/params.h), the upper directory not counted. */
+export const mostLayers = 500;
 
 const hints = {
   EINVAL:
@@ -47,6 +50,8 @@ export function upperSteps(
   phase: 'state' | 'root',
   side: 'host' | 'container',
 ): AnyStep[] {
+  // What was kept has the root as it was left.
+  if (typeof upper === 'string' && existsSync(upper)) return [];
   const bottom = facts.stack.parts.at(-1);
   const from: Text | undefined =
     bottom && 'directory' in bottom
@@ -85,7 +90,13 @@ export function overlayStep(
 
 export const overlay: Driver = {
   name: 'overlay',
-  lacking: () => (kernelHas('overlay') ? undefined : 'this kernel has no overlay file system'),
+  lacking({ stack }) {
+    if (!kernelHas('overlay')) return 'this kernel has no overlay file system';
+    const count = stack.parts.length + stack.data.length;
+    return count > mostLayers
+      ? `overlay takes ${mostLayers} layers at most, and these are ${count}`
+      : undefined;
+  },
   trees: lowerDirectories,
   layers: ({ store, stack, squash, columns, userMarks }) =>
     layersSteps({
@@ -102,7 +113,7 @@ export const overlay: Driver = {
     const upper = below(directory, '/upper');
     const work = below(directory, '/work');
     // An empty directory on top says what the root itself is like.
-    if (readOnly)
+    if (readOnly && lower.length < mostLayers)
       return [
         ...makeDirectories([upper]),
         ...upperSteps(facts, upper, 'state', 'host'),
@@ -113,6 +124,8 @@ export const overlay: Driver = {
           'host',
         ),
       ];
+    if (readOnly)
+      return [overlayStep(facts, { target, lower, upper: '', work: '', passing, index: 0 }, 'state', 'host')];
     return [
       ...makeDirectories([upper, work]),
       ...upperSteps(facts, upper, 'state', 'host'),

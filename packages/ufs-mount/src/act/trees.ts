@@ -1,0 +1,28 @@
+/** The trees of layers that drivers without a union built, made ready to be compared with a root. */
+import { dirname } from 'node:path';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { CLONE, MS } from '@ctr-tools/sys/constants';
+import type { KnownRoot } from '../record.ts';
+
+const side = 'host';
+
+/** Whether each of a root's layers is a tree with all that is below it. */
+export const withBuiltTrees = ({ record }: KnownRoot): boolean =>
+  ['vfs', 'btrfs', 'devicemapper', 'aufs'].includes(record.driver);
+
+/** A mount namespace of our own, with the volumes of these trees mounted in it. */
+export const readyTrees = ({ record }: KnownRoot, trees: readonly string[]): AnyStep[] => [
+  step('unshare', 'unshare', { flags: CLONE.NEWNS }, 'make a mount namespace', { side }),
+  step('root', 'propagation', { path: '/', flags: MS.PRIVATE | MS.REC }, 'cut the mounts off', { side }),
+  ...(record.driver === 'devicemapper'
+    ? trees.map((target, i) =>
+        step(
+          'root',
+          'thin_mount',
+          { place: dirname(target), readonly: 1, target, mount: slot(`layer.${i}`) },
+          'mount the volume of a layer',
+          { side },
+        ),
+      )
+    : []),
+];
