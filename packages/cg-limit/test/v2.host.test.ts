@@ -20,7 +20,7 @@ test('the process is born in the group, and nothing is left', (context) => {
   needs(context, 'root');
   const ended = cg('--cgroup', path, '--', 'cat', '/proc/self/cgroup');
   expect(ended.stderr).toBe('');
-  expect(ended.stdout).toContain(`\n0::${path}\n`);
+  expect(`\n${ended.stdout}`).toContain(`\n0::${path}\n`);
   // The groups of v1 are those of the caller, which it does not see.
   expect(ended.stdout).not.toContain(`pids:${path}`);
   expect(existsSync(join(mount, path))).toBe(false);

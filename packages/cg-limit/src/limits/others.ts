@@ -81,7 +81,7 @@ export function networkSettings(
   }
   for (const { name, priority } of priorities ?? []) {
     need('net_prio', 'network.priorities');
-    const hints = { EINVAL: `there is no interface ${name}` };
+    const hints = { ENODEV: `there is no interface ${name}` };
     settings.push({
       controller: 'net_prio',
       version: 1,
