@@ -1,8 +1,8 @@
 /** checkpoint and restore, through criu(8): on kernels that it knows, and what is said elsewhere. */
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, skip, tempDir, until } from '../../../test/support.ts';
-import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { needs, run, runTool, skip, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import { ctrLeaving, makeBundle, testId, tracesOf } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const stateOf = (id: string) => JSON.parse(ctr('state', id).stdout) as { status: string; pid: number };
@@ -13,22 +13,49 @@ const sleeper = (): { id: string; bundle: string } => {
   return { id, bundle };
 };
 
-test('a container is written to files, and goes on from there', async (context) => {
+/** Numbers on stdout, one after the other for ever. */
+const counting = ['/bin/sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done'];
+const numbersIn = (path: string): number[] =>
+  readFileSync(path, 'utf8').split('\n').filter(Boolean).map(Number);
+
+test('a container is written to files and goes on from there, with nobody staying or with ctr-run', async (context) => {
   needs(context, 'root', 'command:criu');
   const check = run('criu', ['check']);
   if (check.status !== 0) skip(context, `criu check: ${check.stderr.trim().split('\n')[0]}`);
-  const { id, bundle } = sleeper();
-  const images = tempDir('images');
-  expect(ctr('checkpoint', '--image-path', images, id)).toMatchObject({ status: 0, stderr: '' });
-  await until('it has stopped', () => stateOf(id).status === 'stopped');
-  expect(ctr('delete', id).status).toBe(0);
-  expect(ctrLeaving('restore', '--detach', '--image-path', images, '--bundle', bundle, id)).toMatchObject({
-    status: 0,
-    stderr: '',
-  });
+  const [id, bundle, directory] = [testId(), makeBundle(counting), tempDir('count')];
+  const leaving = (out: string, ...argv: string[]): void => {
+    const line = 'out=$1; shift; exec "$@" </dev/null >>"$out" 2>&1';
+    const ended = run('/bin/sh', ['-c', line, 'sh', out, toolPath('ctr-run'), ...argv], { timeout: 120_000 });
+    expect(ended.status, readFileSync(out, 'utf8')).toBe(0);
+  };
+  const [first, second] = [`${directory}/first`, `${directory}/second`];
+  const into = async (images: string, out: string): Promise<void> => {
+    await until('it counts', () => numbersIn(out).length > 3, 60_000);
+    const written = runTool('ctr-run', ['checkpoint', '--image-path', images, id], { timeout: 120_000 });
+    expect(written).toMatchObject({ status: 0, stderr: '' });
+    await until('it has stopped', () => stateOf(id).status === 'stopped');
+    expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+  };
+  leaving(first, 'run', '--detach', '--bundle', bundle, id);
+  await into(`${directory}/images`, first);
+  leaving(second, 'restore', '--detach', '--image-path', `${directory}/images`, '--bundle', bundle, id);
   expect(stateOf(id).status).toBe('running');
-  expect(readFileSync(`/proc/${stateOf(id).pid}/cmdline`, 'utf8')).toContain('sleep');
-  expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
+  await into(`${directory}/more`, second);
+  // What it writes to is ours now, and it goes on where it was.
+  expect(numbersIn(second)[0]).toBe(numbersIn(first).at(-1)! + 1);
+  const staying = start(toolPath('ctr-run'), [
+    'restore',
+    '--image-path',
+    `${directory}/more`,
+    '--bundle',
+    bundle,
+    id,
+  ]);
+  await until('it counts on', () => staying.output().stdout.split('\n').length > 3, 60_000);
+  expect(Number(staying.output().stdout.split('\n')[0])).toBe(numbersIn(second).at(-1)! + 1);
+  expect(ctr('kill', id, 'KILL').status).toBe(0);
+  expect(await staying.ended).toMatchObject({ status: 137, stderr: '' });
+  expect(tracesOf(bundle, id)).toEqual([]);
 });
 
 /** A program in criu's place, for what lies on our side of it where the real one cannot run. */
