@@ -1,12 +1,14 @@
 /*
  * Layers of images: an archive is read, verified, decompressed and applied into a directory.
  *
- *   layer_sha256.c   digests
+ *   layer_digest.c   digests, by layer_sha256.c and layer_sha512.c
  *   layer_gzip.c     gzip, with layer_inflate.c and layer_huffman.c
  *   layer_stream.c   the archive's bytes, verified and decompressed on a thread of their own
- *   layer_tar.c      the stream as entries
+ *   layer_tar.c      the stream as entries, with layer_pax.c, layer_sparse.c and layer_acl.c
  *   layer_names.c    which names of a directory this layer has made
  *   layer_apply.c    an entry into a directory
+ *   layer_meta.c     what an entry says beside its content
+ *   layer_times.c    what is said of directories, done at the end
  *   layer_whiteout.c what a layer hides
  *   op_layers.c      jobs, locks and the store
  */
@@ -30,6 +32,32 @@ void sha256_begin(struct sha256 *sha);
 void sha256_add(struct sha256 *sha, const void *data, size_t length);
 /* Lower case hexadecimal, NUL behind it. */
 void sha256_end(struct sha256 *sha, char hex[65]);
+
+/* --- layer_sha512.c */
+
+struct sha512 {
+  uint64_t state[8];
+  uint64_t length;
+  unsigned char block[128];
+};
+void sha512_begin(struct sha512 *sha);
+void sha512_add(struct sha512 *sha, const void *data, size_t length);
+void sha512_end(struct sha512 *sha, char hex[129]);
+
+/* --- layer_digest.c: whichever digest a descriptor has */
+
+struct digest {
+  const char *wanted; /* `ALGORITHM:HEX`; empty: nothing is digested */
+  union {
+    struct sha256 sha256;
+    struct sha512 sha512;
+  };
+};
+/* False where it is of an algorithm that nobody here knows. `wanted` stays the caller's. */
+bool digest_begin(struct digest *digest, const char *wanted);
+void digest_add(struct digest *digest, const void *data, size_t length);
+/* Whether it is what was wanted; what it is, in `found`. */
+bool digest_fits(struct digest *digest, char found[160]);
 
 /* --- layer_gzip.c */
 
@@ -60,7 +88,7 @@ struct stream_source {
   int fd;
   uint64_t offset, size;
   enum compression compression;
-  const char *digest;          /* of the blob, `sha256:…`, or empty */
+  const char *digest;          /* of the blob, `sha256:…` or `sha512:…`, or empty */
   const char *diff;            /* of the archive in it, or empty */
   _Atomic uint64_t *progress;  /* compressed bytes read, for others to see */
 };
@@ -72,6 +100,8 @@ long stream_next(struct stream *stream, const unsigned char **from, size_t most)
 const char *stream_error(struct stream *stream);
 /* Read what is left and verify all. 0, or -1. */
 int stream_finish(struct stream *stream);
+/* Stop reading, and give everything back. */
+void stream_close(struct stream *stream);
 
 /* --- layer_tar.c */
 
@@ -94,7 +124,7 @@ struct entry {
   uint64_t size;  /* of the file */
   uint64_t left;  /* of its data in the archive, still to be read */
   struct timespec mtime;
-  unsigned major, minor;
+  int64_t major, minor;
   struct xattr *xattrs;
   struct extent *extents; /* of a sparse file */
   unsigned nextents;
@@ -121,6 +151,7 @@ struct names {
 bool names_has(const struct names *names, const char *path);
 /* True if it is new. */
 bool names_add(struct names *names, const char *path);
+void names_free(struct names *names);
 
 /* --- layer_apply.c */
 
@@ -129,12 +160,18 @@ enum layer_mode {
   LAYER_MARKED, /* by itself: whiteouts become overlay's marks (overlayfs.rst, "whiteouts and opaque directories") */
 };
 
-struct later { /* a directory's times, set when nothing is written into it any more */
+struct later { /* a directory's times and mode */
+  dev_t dev;
+  ino_t ino;
   char *path;
   struct timespec times[2];
   mode_t mode;
   bool set_mode;
-  bool through; /* the path may lead through a link at its end */
+};
+struct later_set {
+  struct later *all;
+  uint32_t *slots; /* index and one, by device and inode; 0: free */
+  size_t n, room;
 };
 
 struct layer {
@@ -147,11 +184,12 @@ struct layer {
   bool implied;     /* directories were made that the archive does not name */
   bool has_root;    /* the archive names the root directory itself */
   struct names made;    /* what this layer has, and the directories above it */
-  struct names touched; /* directories whose times are already looked after */
-  struct later *later;
-  size_t nlater, rlater;
+  struct later_set later;
   char *parent_path; /* of the descriptor below */
   int parent;
+  bool inherits; /* what is made in it gets a group or an access control list from it */
+  uid_t uid; /* ours: what is made belongs to us without a word */
+  gid_t gid;
   uint64_t bytes, entries;
   char error[768];
 };
@@ -164,10 +202,24 @@ int layer_fail(struct layer *layer, const char *format, ...) __attribute__((form
 int layer_failed(struct layer *layer, const char *what, const char *path, long error);
 /* A descriptor of `path` (normal form, "" the root), a directory inside the root; -errno. */
 int layer_open(struct layer *layer, const char *path);
-/* Remember a directory's times as they are, unless this layer made it. */
-void layer_keep_times(struct layer *layer, const char *path, int fd);
 /* rm -r of a name in a directory. */
 int layer_remove(int dir, const char *name);
+
+/* --- layer_times.c */
+
+/* Remember a directory's times as they are, unless something else was said of them. */
+void layer_keep_times(struct layer *layer, const char *path, int fd);
+/* Remember what an entry says of a directory. */
+void layer_set_later(struct layer *layer, const char *path, int fd, const struct entry *entry);
+/* Set all that was remembered, and forget it. 0, or -1 with layer->error. */
+int layer_do_later(struct layer *layer);
+
+/* --- layer_meta.c */
+
+#define NO_MODE ((mode_t)~0u) /* that it was made with some mode or other */
+/* Owner, mode, attributes and times of what was made as `last` in `dir`; `made` is the mode that it got. */
+int layer_metadata(struct layer *layer, const struct entry *entry, int dir, const char *last, const char *path, int fd,
+                   mode_t made);
 
 /* --- layer_whiteout.c */
 
@@ -222,6 +274,9 @@ struct job_state { /* shared with the process that does it */
 
 /* Do it, in this process, which then ends. */
 void job_do(const struct job *job, struct job_state *state);
+
+/* Whether an attribute is a driver's own, and not the tree's. */
+bool layer_own_mark(const char *name);
 
 /* --- layer_copy.c */
 

@@ -52,26 +52,6 @@ int layer_open(struct layer *layer, const char *path) {
   return open_inside(layer->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static struct later *later(struct layer *layer, const char *path) {
-  if (layer->nlater == layer->rlater) {
-    layer->rlater = layer->rlater ? layer->rlater * 2 : 256;
-    layer->later = realloc(layer->later, layer->rlater * sizeof *layer->later);
-    if (!layer->later) abort();
-  }
-  struct later *one = layer->later + layer->nlater++;
-  *one = (struct later){.path = strdup(path)};
-  return one;
-}
-
-void layer_keep_times(struct layer *layer, const char *path, int fd) {
-  struct stat st;
-  if (!names_add(&layer->touched, path) || fstat(fd, &st) != 0) return;
-  struct later *one = later(layer, path);
-  one->times[0] = st.st_atim;
-  one->times[1] = st.st_mtim;
-  one->through = true;
-}
-
 /* Every directory above `path` has something of this layer in it. */
 static void touch_above(struct layer *layer, const char *path) {
   char above[PATH_MAX];
@@ -112,6 +92,9 @@ static int parent_of(struct layer *layer, const char *path, const char **last) {
     return -1;
   }
   if (layer->mode == LAYER_PLAIN) layer_keep_times(layer, layer->parent_path, layer->parent);
+  struct stat st;
+  layer->inherits = fstat(layer->parent, &st) != 0 || st.st_mode & S_ISGID ||
+                    fgetxattr(layer->parent, "system.posix_acl_default", NULL, 0) > 0;
   return layer->parent;
 }
 
@@ -129,22 +112,6 @@ int layer_remove(int dir, const char *name) {
   char path[PATH_MAX];
   snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dir, name);
   return remove_tree(&words, path);
-}
-
-static int set_xattrs(struct layer *layer, int dir, const char *last, const char *path, const struct xattr *xattrs) {
-  char at[64 + NAME_MAX];
-  snprintf(at, sizeof at, "/proc/self/fd/%d/%s", dir, last);
-  for (; xattrs; xattrs = xattrs->next) {
-    /* Overlay's own marks would make it show what the archive does not hold. */
-    if (strncmp(xattrs->name, "trusted.overlay.", 16) == 0 || strncmp(xattrs->name, "user.overlay.", 13) == 0) continue;
-    long rc = AGAIN(lsetxattr(at, xattrs->name, xattrs->value, xattrs->length, 0));
-    if (rc == 0) continue;
-    if (layer->squash && (rc == -EPERM || rc == -EOPNOTSUPP)) continue;
-    /* Labels belong to a policy, which this machine may not have. */
-    if (rc == -EOPNOTSUPP && strcmp(xattrs->name, "security.selinux") == 0) continue;
-    return layer_fail(layer, "set the attribute %s of /%s: %s", xattrs->name, path, strerror((int)-rc));
-  }
-  return 0;
 }
 
 static int write_out(struct layer *layer, int fd, const char *path, const unsigned char *from, size_t n, uint64_t at) {
@@ -186,37 +153,6 @@ static int file_data(struct layer *layer, struct tar *tar, struct entry *entry, 
   }
 }
 
-/* Owner before mode, for chown(2) takes set-user-ID away; attributes after the owner, for it takes capabilities. */
-static int metadata(struct layer *layer, const struct entry *entry, int dir, const char *last, const char *path, int fd) {
-  if (!layer->squash) {
-    uid_t uid = (uid_t)entry->uid;
-    gid_t gid = (gid_t)entry->gid;
-    if (entry->uid < 0 || entry->uid >= UINT32_MAX || entry->gid < 0 || entry->gid >= UINT32_MAX)
-      return layer_fail(layer, "/%s has an owner that there cannot be: %lld:%lld", path, (long long)entry->uid,
-                        (long long)entry->gid);
-    long rc = fd >= 0 ? AGAIN(fchown(fd, uid, gid)) : AGAIN(fchownat(dir, last, uid, gid, AT_SYMLINK_NOFOLLOW));
-    if (rc < 0) return layer_failed(layer, "give an owner to", path, rc);
-  }
-  if (entry->type != '2') {
-    mode_t mode = entry->mode;
-    if (layer->squash && entry->type == '5') mode |= 0700; /* set at the end */
-    long rc = fd >= 0 ? AGAIN(fchmod(fd, mode)) : AGAIN(fchmodat(dir, last, mode, 0));
-    if (rc < 0) return layer_failed(layer, "set the mode of", path, rc);
-  }
-  if (entry->xattrs && set_xattrs(layer, dir, last, path, entry->xattrs) != 0) return -1;
-  if (entry->type == '5') {
-    struct later *one = later(layer, path);
-    names_add(&layer->touched, path);
-    one->times[0] = one->times[1] = entry->mtime;
-    one->mode = entry->mode;
-    one->set_mode = layer->squash;
-    return 0;
-  }
-  const struct timespec times[2] = {entry->mtime, entry->mtime};
-  long rc = fd >= 0 ? AGAIN(futimens(fd, times)) : AGAIN(utimensat(dir, last, times, AT_SYMLINK_NOFOLLOW));
-  return rc < 0 ? layer_failed(layer, "set the times of", path, rc) : 0;
-}
-
 static bool is_mark(int dir, const char *name) {
   struct stat st;
   return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0;
@@ -240,8 +176,10 @@ static int directory(struct layer *layer, struct entry *entry, int dir, const ch
   int fd = (int)AGAIN(openat(dir, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) return layer_failed(layer, "enter the directory", path, fd);
   int result = mark ? layer_opaque(layer, fd, path) : 0;
-  if (result == 0) result = metadata(layer, entry, dir, last, path, fd);
+  if (result == 0) result = layer_metadata(layer, entry, dir, last, path, fd, NO_MODE);
   close_fd(fd);
+  /* What it hands down may be another thing now. */
+  if (layer->parent_path && strcmp(layer->parent_path, path) == 0) forget_parent(layer);
   return result;
 }
 
@@ -266,10 +204,12 @@ static void forget_parent_if_below(struct layer *layer, const char *path) {
 
 static int regular(struct layer *layer, struct tar *tar, struct entry *entry, int dir, const char *last,
                    const char *path) {
-  long fd = MAKE(openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  /* Its mode at once where nothing takes it away again: one change of the inode less. */
+  mode_t mode = layer->inherits || entry->mode & 07000 ? 0600 : entry->mode;
+  long fd = MAKE(openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (fd < 0) return layer_failed(layer, "make the file", path, fd);
   int rc = file_data(layer, tar, entry, (int)fd);
-  if (rc == 0) rc = metadata(layer, entry, dir, last, path, (int)fd);
+  if (rc == 0) rc = layer_metadata(layer, entry, dir, last, path, (int)fd, mode);
   if (close((int)fd) != 0 && rc == 0) rc = layer_failed(layer, "write", path, -errno);
   return rc;
 }
@@ -285,6 +225,7 @@ static int hard_link(struct layer *layer, struct entry *entry, int dir, const ch
   struct stat st;
   long rc = from;
   if (from >= 0) rc = fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+  if (rc == 0 && layer->mode == LAYER_MARKED && S_ISCHR(st.st_mode) && st.st_rdev == 0) rc = -ENOENT; /* it is hidden */
   bool itself = false;
   if (rc == 0) {
     struct stat there;
@@ -305,17 +246,25 @@ static int node(struct layer *layer, struct entry *entry, int dir, const char *l
   mode_t type = types[(unsigned char)entry->type];
   /* A device needs root; where we are not, what stands for it is an empty file, as with rootless engines. */
   if (layer->squash && type != S_IFIFO) type = S_IFREG;
-  dev_t dev = type == S_IFIFO || type == S_IFREG ? 0 : makedev(entry->major, entry->minor);
+  bool device = type == S_IFCHR || type == S_IFBLK;
+  /* linux/kdev_t.h: 12 and 20 bits */
+  if (device && (entry->major < 0 || entry->major > 0xfff || entry->minor < 0 || entry->minor > 0xfffff))
+    return layer_fail(layer, "/%s is a device of a number that there cannot be: %lld:%lld", path,
+                      (long long)entry->major, (long long)entry->minor);
+  dev_t dev = device ? makedev((unsigned)entry->major, (unsigned)entry->minor) : 0;
+  if (layer->mode == LAYER_MARKED && type == S_IFCHR && dev == 0)
+    return layer_fail(layer, "/%s is the device 0:0, by which overlay hides a name; choose --driver vfs", path);
   long rc = MAKE(mknodat(dir, last, type | 0600, dev));
   if (rc < 0) return layer_failed(layer, "make the device or FIFO", path, rc);
-  return metadata(layer, entry, dir, last, path, -1);
+  return layer_metadata(layer, entry, dir, last, path, -1, NO_MODE);
 }
 
 static int root_itself(struct layer *layer, struct entry *entry) {
   if (entry->type != '5') return layer_fail(layer, "the archive's root is no directory");
   layer->has_root = true;
   names_add(&layer->made, "");
-  return metadata(layer, entry, layer->root, ".", "", layer->root);
+  forget_parent(layer);
+  return layer_metadata(layer, entry, layer->root, ".", "", layer->root, NO_MODE);
 }
 
 static int apply(struct layer *layer, struct tar *tar, struct entry *entry) {
@@ -338,7 +287,7 @@ static int apply(struct layer *layer, struct tar *tar, struct entry *entry) {
     case '2': {
       long made = MAKE(symlinkat(entry->link, dir, last));
       rc = made < 0 ? layer_failed(layer, "make the symbolic link", path, made)
-                    : metadata(layer, entry, dir, last, path, -1);
+                    : layer_metadata(layer, entry, dir, last, path, -1, NO_MODE);
       break;
     }
     case '3':
@@ -359,29 +308,12 @@ static int apply(struct layer *layer, struct tar *tar, struct entry *entry) {
   return rc;
 }
 
-/*
- * Directories' times, and modes that would have locked us out, when nothing is written any more.
- * In the order in which they were said: of one directory the last counts.
- */
-static int set_later(struct layer *layer) {
-  for (size_t i = 0; i < layer->nlater; i++) {
-    struct later *one = layer->later + i;
-    int fd = *one->path && !one->through
-                 ? open_inside(layer->root, one->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                 : layer_open(layer, one->path);
-    if (fd < 0) continue; /* the archive replaced it later by something else */
-    if (one->set_mode) (void)AGAIN(fchmod(fd, one->mode));
-    long rc = AGAIN(futimens(fd, one->times));
-    close_fd(fd);
-    if (rc < 0) return layer_failed(layer, "set the times of", one->path, rc);
-  }
-  return 0;
-}
-
 int layer_apply(struct layer *layer, struct tar *tar) {
   struct entry entry;
   int rc;
   layer->parent = -1;
+  layer->uid = geteuid();
+  layer->gid = getegid();
   while ((rc = tar_next(tar, &entry)) > 0) {
     layer->entries++;
     rc = apply(layer, tar, &entry);
@@ -394,6 +326,9 @@ int layer_apply(struct layer *layer, struct tar *tar) {
   }
   if (rc < 0 && !layer->error[0]) layer_fail(layer, "%s", tar->error);
   forget_parent(layer);
-  if (rc == 0) rc = set_later(layer);
-  return rc;
+  names_free(&layer->made);
+  free(layer->parent_path);
+  layer->parent_path = NULL;
+  int times = layer_do_later(layer);
+  return rc != 0 ? rc : times;
 }

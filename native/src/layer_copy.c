@@ -65,7 +65,7 @@ static int copy_xattrs(const char *from, const char *to) {
   ssize_t n = llistxattr(from, names, sizeof names);
   if (n < 0) return errno == EOPNOTSUPP ? 0 : -errno;
   for (char *name = names; name < names + n; name += strlen(name) + 1) {
-    if (strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0) continue;
+    if (layer_own_mark(name)) continue;
     ssize_t length = lgetxattr(from, name, value, sizeof value);
     if (length < 0) return -errno;
     if (lsetxattr(to, name, value, (size_t)length, 0) != 0 && errno != EPERM && strcmp(name, "security.selinux") != 0)

@@ -35,3 +35,9 @@ bool names_add(struct names *names, const char *path) {
   names->used++;
   return true;
 }
+
+void names_free(struct names *names) {
+  for (size_t i = 0; i < names->room; i++) free(names->slots[i]);
+  free(names->slots);
+  *names = (struct names){0};
+}

@@ -14,7 +14,7 @@ enum { BLOCK = 1 << 20, BLOCKS = 6, INPUT = 1 << 18 };
 
 struct stream {
   struct stream_source source;
-  struct sha256 blob, diff;
+  struct digest blob, diff;
   uint64_t read; /* of the blob */
   unsigned char *input;
   unsigned char *memory[BLOCKS]; /* each with a window before it */
@@ -23,7 +23,7 @@ struct stream {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   unsigned filled, taken; /* counted on and on; filled - taken lie in the ring */
-  bool over, stopped;
+  bool over, stopped, joined;
   size_t at;      /* in the block that is being taken */
   bool finished;
   char error[512]; /* the thread's, until it is over; then the stream's */
@@ -49,7 +49,7 @@ static long read_more(void *data, const unsigned char **from) {
     return -1;
   }
   s->read += (uint64_t)n;
-  if (*s->source.digest) sha256_add(&s->blob, s->input, (size_t)n);
+  digest_add(&s->blob, s->input, (size_t)n);
   if (s->source.progress) *s->source.progress = s->read;
   *from = s->input;
   return n;
@@ -134,15 +134,26 @@ struct stream *stream_open(const struct stream_source *source) {
   struct stream *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->source = *source;
-  sha256_begin(&s->blob);
-  sha256_begin(&s->diff);
+  const char *unknown = !digest_begin(&s->blob, source->digest) ? source->digest
+                        : !digest_begin(&s->diff, source->diff)  ? source->diff
+                                                                 : NULL;
+  if (unknown) {
+    char words[512];
+    snprintf(words, sizeof words, "%.200s is no digest by sha256 or sha512", unknown);
+    complain(s, words);
+  }
   s->input = malloc(INPUT);
   bool memory = s->input != NULL;
   for (unsigned i = 0; i < BLOCKS; i++) memory = (s->memory[i] = malloc(INFLATE_WINDOW + BLOCK + INFLATE_SLACK)) && memory;
   pthread_mutex_init(&s->mutex, NULL);
   pthread_cond_init(&s->changed, NULL);
   posix_fadvise(source->fd, (off_t)source->offset, (off_t)source->size, POSIX_FADV_SEQUENTIAL);
-  if (!memory || pthread_create(&s->thread, NULL, produce, s) != 0) return NULL;
+  if (!memory) return NULL;
+  if (unknown) {
+    s->over = s->joined = true;
+    return s;
+  }
+  if (pthread_create(&s->thread, NULL, produce, s) != 0) return NULL;
   return s;
 }
 
@@ -157,7 +168,7 @@ static int next_block(struct stream *s) {
   while (s->filled == s->taken && !s->over) pthread_cond_wait(&s->changed, &s->mutex);
   bool has = s->filled != s->taken;
   pthread_mutex_unlock(&s->mutex);
-  if (has && *s->source.diff) sha256_add(&s->diff, body(s, s->taken), s->length[s->taken % BLOCKS]);
+  if (has) digest_add(&s->diff, body(s, s->taken), s->length[s->taken % BLOCKS]);
   return has;
 }
 
@@ -183,27 +194,40 @@ long stream_next(struct stream *s, const unsigned char **from, size_t most) {
 
 const char *stream_error(struct stream *s) { return s->error[0] ? s->error : "it ends too early"; }
 
-static int verify(struct stream *s, struct sha256 *sha, const char *wanted, const char *what) {
-  if (!*wanted) return 0;
-  char found[72] = "sha256:";
-  sha256_end(sha, found + 7);
-  if (strcmp(found, wanted) == 0) return 0;
-  char words[512];
+static int verify(struct stream *s, struct digest *digest, const char *what) {
+  char found[160], words[512];
+  if (digest_fits(digest, found)) return 0;
   snprintf(words, sizeof words, "its content is not what its digest says: %s is %s", what, found);
   complain(s, words);
   return -1;
+}
+
+static void join(struct stream *s) {
+  if (!s->joined) pthread_join(s->thread, NULL);
+  s->joined = true;
+}
+
+void stream_close(struct stream *s) {
+  pthread_mutex_lock(&s->mutex);
+  s->stopped = true;
+  pthread_cond_broadcast(&s->changed);
+  pthread_mutex_unlock(&s->mutex);
+  join(s);
+  for (unsigned i = 0; i < BLOCKS; i++) free(s->memory[i]);
+  free(s->input);
+  free(s);
 }
 
 int stream_finish(struct stream *s) {
   const unsigned char *from;
   long n;
   while ((n = stream_next(s, &from, SIZE_MAX)) > 0) continue;
-  pthread_join(s->thread, NULL);
+  join(s);
   if (n == 0 && s->read < s->source.size) {
     /* Bytes behind the gzip stream's end belong to the blob too. */
     while ((n = read_more(s, &from)) > 0) continue;
   }
   if (n < 0) return -1;
-  if (verify(s, &s->blob, s->source.digest, "the blob") != 0) return -1;
-  return verify(s, &s->diff, s->source.diff, "the archive in it");
+  if (verify(s, &s->blob, "the blob") != 0) return -1;
+  return verify(s, &s->diff, "the archive in it");
 }

@@ -87,8 +87,7 @@ static void record_text(struct records *r, const char *key, const char *text) { 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 bool xattr_counts(const char *name) {
-  return strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
-         strncmp(name, "user.fuseoverlayfs.", 19) != 0 && strcmp(name, "security.selinux") != 0;
+  return !layer_own_mark(name) && strcmp(name, "security.selinux") != 0;
 }
 
 /* Attributes in the order of their names. */
