@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Spec } from '@ctr-tools/oci';
+import { describe, expect, test } from 'vitest';
 import { needs, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
 
 test('the machine’s own root, with changes thrown away, shows a container of its own', (context) => {
@@ -87,4 +88,104 @@ test('a command that is not there ends with 127, one that cannot be run with 126
   expect(missing.status).toBe(127);
   expect(missing.stderr).toContain('no-such-command');
   expect(runTool('ctr-run', ['run', '--rootfs', 'host', '--', '/etc/passwd']).status).toBe(126);
+});
+
+test('the habits of docker run: -i -e -w -u -v and --name', (context) => {
+  needs(context, 'root');
+  const root = busyboxRoot(tempDir('root'));
+  const data = tempDir('data');
+  writeFileSync(`${data}/file`, 'data\n');
+  const name = testId();
+  const ended = runTool(
+    'ctr-run',
+    [
+      ...[
+        'run',
+        '-i',
+        '--name',
+        name,
+        '--rootfs',
+        root,
+        '-e',
+        'A=b c',
+        '-e',
+        'PASSED',
+        '-w',
+        '/tmp',
+        '-u',
+        '12:34',
+      ],
+      ...['-v', `${data}:/data:ro`, '--pids-limit', '20', '--', 'sh', '-c'],
+      'cat; hostname; echo "$A $PASSED"; pwd; id -u; id -g; cat /data/file; echo x > /data/file',
+    ],
+    { input: 'from stdin\n', env: { PATH: process.env.PATH!, PASSED: 'on' } },
+  );
+  expect(ended.stdout).toBe(`from stdin\n${name}\nb c on\n/tmp\n12\n34\ndata\n`);
+  expect(ended.stderr).toMatch(/Read-only file system/);
+  expect(ended.status).toBe(1);
+});
+
+test('-it is a shell of one’s own at a terminal', (context) => {
+  needs(context, 'root', 'command:python3');
+  const root = busyboxRoot(tempDir('root'));
+  const seen = typed(
+    `type('ctr-run run -it --rootfs ${root} -- sh -c "tty; stty size; exec sh"\\n'); print(expect('# ')); type('echo $((40+2)); exit 5\\n'); print(expect('42')); expect('$ '); type('echo code=$?\\n'); print(expect('=5'))`,
+  );
+  expect(seen).toMatch(/\/dev\/(console|pts\/0)/);
+  expect(seen).toContain('42');
+  expect(seen).toContain('DONE');
+});
+
+describe('run -', () => {
+  const piped = (change: (spec: Spec) => void, argv: readonly string[], cwd: string) => {
+    const spec = specBy('ctr-run', ['/bin/sh', '-c', 'cat; echo over']);
+    change(spec);
+    return runTool('ctr-run', ['run', ...argv, '-'], { input: JSON.stringify(spec), cwd });
+  };
+
+  test('relative paths are from the working directory, or from --bundle; stdin inside is empty', (context) => {
+    needs(context, 'root');
+    const [bundle, other] = [makeBundle(['/bin/true']), tempDir('other')];
+    expect(piped(() => {}, [], bundle)).toMatchObject({ status: 0, stderr: '', stdout: 'over\n' });
+    expect(piped(() => {}, ['--bundle', bundle], other)).toMatchObject({ status: 0, stdout: 'over\n' });
+    mkdirSync(`${other}/mine`);
+    renameSync(`${bundle}/rootfs`, `${other}/mine/root`);
+    expect(piped((spec) => (spec.root!.path = 'mine/root'), [], other)).toMatchObject({ status: 0 });
+    const missing = piped(() => {}, [], bundle);
+    expect(missing.stderr).toMatch(/the spec on stdin: root\.path: no directory/);
+    expect(missing.status).toBe(125);
+  });
+
+  test('the ID is made up, or --id; what follows the dash would be lost', (context) => {
+    needs(context, 'root');
+    const bundle = makeBundle(['/bin/true']);
+    const name = testId();
+    const told = (spec: Spec) => {
+      spec.process!.args = ['/bin/cat', '/proc/1/cgroup'];
+      spec.linux!.namespaces = spec.linux!.namespaces!.filter(({ type }) => type !== 'cgroup');
+    };
+    expect(piped(told, ['--id', name], bundle).stdout).toContain(name);
+    expect(piped(told, [], bundle).stdout).toMatch(/[0-9a-f]{12}\n/);
+    const ended = runTool('ctr-run', ['run', '-', 'id'], { input: '{}' });
+    expect(ended.stderr).toMatch(/"id" after "-" would be lost/);
+    expect(ended.status).toBe(125);
+    expect(runTool('ctr-run', ['run', '-'], { input: '' }).status).toBe(125);
+  });
+});
+
+test('a bundle without config.json suggests --image, and spec makes one that is never overwritten', (context) => {
+  needs(context, 'root');
+  const bundle = tempDir('bundle');
+  busyboxRoot(`${bundle}/rootfs`);
+  const missing = runTool('ctr-run', ['run', '--bundle', bundle, testId()]);
+  expect(missing.stderr).toMatch(/ctr-run spec --bundle .*--image REF/);
+  expect(missing.status).toBe(1);
+  expect(runTool('ctr-run', ['spec', '--bundle', bundle, '--', 'echo', 'mine']).status).toBe(0);
+  const written = readFileSync(`${bundle}/config.json`, 'utf8');
+  expect(runTool('ctr-run', ['spec', '--bundle', bundle]).status).toBe(125);
+  expect(readFileSync(`${bundle}/config.json`, 'utf8')).toBe(written);
+  expect(runTool('ctr-run', ['run', '--bundle', bundle, testId()])).toMatchObject({
+    stdout: 'mine\n',
+    stderr: '',
+  });
 });
