@@ -1,7 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { typed } from '../../../test/terminal.ts';
+import { busyboxRoot, makeBundle, specBy, testId } from './bundles.ts';
 
 test('the machine’s own root, with changes thrown away, shows a container of its own', (context) => {
   needs(context, 'root');
@@ -94,6 +96,7 @@ test('the habits of docker run: -i -e -w -u -v and --name', (context) => {
   needs(context, 'root');
   const root = busyboxRoot(tempDir('root'));
   const data = tempDir('data');
+  for (const path of [root, data]) chmodSync(path, 0o755);
   writeFileSync(`${data}/file`, 'data\n');
   const name = testId();
   const ended = runTool(
