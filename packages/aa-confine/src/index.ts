@@ -23,7 +23,6 @@ export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
     'The label holds from the exec of the command on, and for all that it starts. A profile has to be loaded before; --profile default is the one that --load loads, ctr-default.',
     'Names are those of the kernel: NAME, NAME//CHILD, :NAMESPACE:NAME, and NAME//&NAME for a stack.',
     'On a kernel without the module it is an error to want a label, for a container too; --profile unconfined is none.',
-    "Exit codes: the command's own; 125 when aa-confine itself fails, 126 when the command cannot be run, 127 when it is not found.",
   ],
   examples: [
     ['aa-confine --load', 'load our default profile'],

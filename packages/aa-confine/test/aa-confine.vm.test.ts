@@ -1,10 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defaultSpec } from '@ctr-tools/oci';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needs, skip, toolPath } from '../../../test/support.ts';
 
-const tool = join(import.meta.dirname, '../../../dist/bin/aa-confine');
+const tool = toolPath('aa-confine');
+const ctrRun = toolPath('ctr-run');
 const name = `ctr-test-${process.pid}`;
 
 function run(...argv: string[]) {
@@ -150,6 +163,69 @@ describe.skipIf(!enabled)('under our default profile (needs AppArmor)', () => {
       run(`--unload=${name}`, '--namespace', namespace);
       rmdirSync(`/sys/kernel/security/apparmor/policy/namespaces/${namespace}`);
     }
+  });
+
+  describe('a container', () => {
+    let bundle: string;
+    /** A container that tells under which profile it is, mounts and writes where it must not. */
+    const container = (runtime: string, profile: string) => {
+      const spec = defaultSpec();
+      spec.ociVersion = '1.0.2';
+      spec.root = { path: join(bundle, 'rootfs'), readonly: false };
+      delete spec.process!.rlimits;
+      delete spec.linux!.resources;
+      spec.process!.terminal = false;
+      spec.process!.apparmorProfile = profile;
+      spec.process!.args = [
+        '/bin/busybox',
+        'sh',
+        '-c',
+        'cat /proc/self/attr/current; echo 1 > /proc/sysrq-trigger; exit 3',
+      ];
+      spec.linux!.readonlyPaths = [];
+      spec.linux!.maskedPaths = [];
+      writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+      const id = `ctr-test-aa-${process.pid}`;
+      const { status, stdout, stderr } = spawnSync(runtime, ['run', '--bundle', bundle, id], {
+        encoding: 'utf8',
+      });
+      return { status, stdout, stderr };
+    };
+    beforeAll(() => {
+      bundle = join(dir, 'bundle');
+      for (const path of ['bin', 'proc', 'dev', 'sys'])
+        mkdirSync(join(bundle, 'rootfs', path), { recursive: true });
+      copyFileSync('/bin/busybox', join(bundle, 'rootfs/bin/busybox'));
+      symlinkSync('busybox', join(bundle, 'rootfs/bin/cat'));
+    });
+
+    it('is under the profile that its spec names, as under runc', (context) => {
+      needs(context, 'command:runc');
+      const [ours, theirs] = [ctrRun, 'runc'].map((runtime) => container(runtime, name));
+      expect(ours).toEqual({
+        status: 3,
+        stdout: `${name} (enforce)\n`,
+        stderr: expect.stringMatching(/sysrq-trigger: Permission denied/),
+      });
+      expect(ours).toEqual(theirs);
+    });
+
+    it('is not made where the profile is not loaded', () => {
+      expect(container(ctrRun, 'ctr-test-gone')).toMatchObject({
+        status: 1,
+        stdout: '',
+        stderr: expect.stringContaining('AppArmor profile ctr-test-gone is not loaded'),
+      });
+      expect(existsSync(`/run/ctr-run/ctr-test-aa-${process.pid}`)).toBe(false);
+    });
+
+    it('has no SELinux label where SELinux is not enabled', (context) => {
+      if (existsSync('/sys/fs/selinux/enforce')) skip(context, 'the kernel has SELinux');
+      expect(run('--selinux', 'u:r:t:s0', '--', 'true')).toMatchObject({
+        status: 125,
+        stderr: expect.stringContaining('SELinux is not enabled in this kernel'),
+      });
+    });
   });
 
   it('needs root to be loaded', () => {

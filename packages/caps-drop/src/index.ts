@@ -27,7 +27,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     'Names of users and groups are those of this machine, also in a spec.',
     'Without CAP_SETPCAP nothing can be dropped from the bounding set; with --no-new-privs that set has no effect any more, and is left alone.',
     '--learn needs root, and of the kernel the event capability:cap_capable (Linux 6.14) or probes (CONFIG_KPROBE_EVENTS). It tells what was asked for and what was needed; what the kernel asks only to know, without a refusal having an effect, is not counted as needed.',
-    "Exit codes: the command's own; 125 when caps-drop itself fails, 126 when the command cannot be run, 127 when it is not found. --has: 0 yes, 1 no.",
+    '--has ends with 0 for yes, with 1 for no, and with 125 where it cannot tell.',
   ],
   examples: [
     ['caps-drop --all -- ./parser', 'no capability at all, for root neither'],

@@ -1,7 +1,8 @@
 import { Failure } from '@ctr-tools/cli';
 import type { Process, Spec, User } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
-import { shortNames } from './capability-list.ts';
+import { capabilityName } from '@ctr-tools/sys/constants';
+import { fullMask, shortNames } from './capability-list.ts';
 import {
   boundingStep,
   gidStep,
@@ -74,7 +75,12 @@ function losesCapabilities(user: User | undefined, { current, securebits: bits =
 }
 
 /** What is asked for has to be there already: the kernel lets nothing be added. */
-function checkHeld(sets: Sets, { current }: CapsFacts, process: Process): Sets {
+function checkHeld(sets: Sets, { current, last }: CapsFacts, process: Process): Sets {
+  const unknown = (sets.permitted | sets.effective | sets.bounding) & ~fullMask(last);
+  if (unknown)
+    throw new Failure(
+      `keep ${shortNames(unknown)}: this kernel has no such capability; its last one is ${capabilityName(last)}, number ${last}`,
+    );
   const lacking = (sets.permitted | sets.effective) & ~current.permitted;
   if (lacking)
     throw new Failure(

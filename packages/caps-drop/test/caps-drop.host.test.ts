@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toolPath } from '../../../test/support.ts';
+import { findCommand, toolPath } from '../../../test/support.ts';
 import { parseStatus } from '../src/privileges.ts';
 
 const tool = toolPath('caps-drop');
@@ -64,6 +64,28 @@ describe('a command', () => {
   it('as another user by name, with its own groups', () => {
     const found = after('--user', 'daemon', '--groups', 'init');
     expect(found).toMatchObject({ uids: [1, 1, 1, 1], gids: [1, 1, 1, 1], groups: [1], permitted: 0n });
+  });
+
+  it('as a user whom only the name service knows', () => {
+    // What LDAP or systemd would answer: it is getent that is asked, and no file that is read.
+    const known = join(dir, 'getent');
+    const answers =
+      'passwd) echo "remote:x:4242:4243::/:/bin/sh";; initgroups) echo "remote 4243 4250 4251";; *) exit 2;;';
+    writeFileSync(known, `#!/bin/sh\n[ "$2" = remote ] || exit 2\ncase $1 in ${answers} esac\n`, {
+      mode: 0o755,
+    });
+    const place = findCommand('getent')!;
+    const line = `mount --bind ${known} ${place} && exec ${tool} --user remote --groups init -- cat /proc/self/status`;
+    const found = parseStatus(execFileSync('unshare', ['--mount', 'sh', '-c', line], { encoding: 'utf8' }));
+    expect(found).toMatchObject({
+      uids: [4242, 4242, 4242, 4242],
+      gids: [4243, 4243, 4243, 4243],
+      groups: [4243, 4250, 4251],
+    });
+    expect(run('--user', 'remote', '--groups', 'none', '--', 'true')).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('--user remote: no such user (getent passwd remote)'),
+    });
   });
 
   it('without a way to more', () => {

@@ -143,6 +143,24 @@ describe('the command of a chain', () => {
     expect(() => applied({ bounding: 'kill' }, { ...root, bounding: 0n })).toThrow('nothing brings it back');
   });
 
+  it('has what a newer kernel knows and this table does not, by its number', () => {
+    const newest = 1n << 41n;
+    const held = {
+      ...root,
+      bounding: root.bounding | newest,
+      permitted: root.permitted | newest,
+      effective: root.effective | newest,
+    };
+    expect(applied({ only: '41,kill' }, held, { last: 41 })).toEqual([
+      'bounding keep=kill,41',
+      'capset effective=kill,41 permitted=kill,41 inheritable=none',
+    ]);
+    expect(applied({ drop: 'cap_41' }, held, { last: 41 })[0]).not.toContain('41');
+    expect(() => applied({ only: '41' })).toThrow(
+      'keep 41: this kernel has no such capability; its last one is CAP_CHECKPOINT_RESTORE, number 40',
+    );
+  });
+
   it('cannot cut the bounding set without CAP_SETPCAP, and need not with no_new_privs', () => {
     expect(() => applied({ all: '' }, nobody)).toThrow('add --no-new-privs');
     expect(applied({ all: '', 'no-new-privs': '' }, nobody)).toEqual([

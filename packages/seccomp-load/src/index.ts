@@ -28,8 +28,8 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
     'Conditions of a profile (includes, excludes) are asked about the bounding set: of the spec when amending, so seccomp-load belongs behind caps-drop in a pipe; else of the caller.',
     'Calls from an ABI that the profile does not name (32-bit programs, x32) end the process. Calls above the largest that the profile names fail with ENOSYS, so that programs fall back, unless the default permits them.',
     '--learn and --notify see each call before it is carried out, by seccomp_unotify(2): the command runs several times slower in its calls, and a call already on its way when its memory is looked at may change. They are no security boundary.',
-    'Reading another process’s filters (--show) takes CAP_SYS_ADMIN in the first user namespace, and stops the process for a moment.',
-    "Exit codes: the command's own; 125 when seccomp-load itself fails, 126 when the command cannot be run, 127 when it is not found. --test: 0 if every call is permitted, 1 if not. --diff: 0 if both answer alike, 1 if not.",
+    'Reading a process’s filters (--show) takes CAP_SYS_ADMIN in the first user namespace and being under no filter oneself, and stops the process for a moment.',
+    '--test ends with 0 if every call is permitted, with 1 if not; --diff with 0 if both answer alike, with 1 if not.',
   ],
   examples: [
     ['seccomp-load default -- ./server', 'what Docker’s containers are held to'],

@@ -19,7 +19,8 @@ export function files(value: string, { json }: CapsOptions, _parsed: Parsed, hos
   try {
     lstatSync(encodeBytes(top));
   } catch (error) {
-    throw new Failure(`look below ${value}: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Failure(`look below ${value}: ${code === 'ENOENT' ? 'there is no such directory' : message}`);
   }
   const skip = new Set(
     readMountinfo()

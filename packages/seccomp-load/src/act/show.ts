@@ -36,14 +36,14 @@ function statusOf(pid: number): Status {
   };
 }
 
-/** The filters, or in a sentence why they cannot be read. */
+/** The filters, or in a sentence why they cannot be read (kernel/seccomp.c, `get_nth_filter`). */
 function readFilters(pid: number): Buffer[] | string {
   try {
     return seccompFilters(pid);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     if (error.code === 'EPERM' || error.code === 'EACCES')
-      return 'reading the filters takes CAP_SYS_ADMIN in the first user namespace, and the right to trace the process';
+      return 'the filters cannot be read: it takes CAP_SYS_ADMIN in the first user namespace, the right to trace the process, and being under no filter oneself';
     return `the filters cannot be read: ${error.message}`;
   }
 }
