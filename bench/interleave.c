@@ -5,9 +5,11 @@
  *
  *     interleave WARMUP ROUNDS COMMAND [ARG...] [--- COMMAND [ARG...]]...
  *
- * A command that fails ends everything: a time of a failure is none.
+ * A command that fails ends everything: a time of a failure is none. A command whose first
+ * word is <FILE gets that file on its standard input once it has settled, and is timed from there.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -24,18 +27,60 @@ static long long now(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static void die(const char *what) {
+  fprintf(stderr, "interleave: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+/* What a command is handed when it is ready for it. */
+static char handed[1 << 20];
+
+static ssize_t read_whole(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = fd < 0 ? -1 : read(fd, handed, sizeof handed);
+  if (length < 0 || length == (ssize_t)sizeof handed) die(path);
+  close(fd);
+  return length;
+}
+
+/* Until it sleeps, which is to say that it waits for what we have (proc_pid_stat(5), field 3). */
+static void settle(pid_t pid) {
+  char path[40], text[128];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  for (const char *end = NULL; !end || end[2] != 'S';) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n < 0) die(path);
+    text[n] = 0;
+    close(fd);
+    end = strrchr(text, ')');
+  }
+}
+
 static long long run(char **argv) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  int ends[2] = {-1, -1};
+  ssize_t length = 0;
+  if (argv[0][0] == '<') {
+    length = read_whole(*argv++ + 1);
+    if (pipe2(ends, O_CLOEXEC) < 0 || fcntl(ends[1], F_SETPIPE_SZ, (int)sizeof handed) < 0) die("a pipe");
+    posix_spawn_file_actions_adddup2(&files, ends[0], 0);
+  } else {
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  }
   posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
   pid_t pid;
   int status;
   long long start = now();
-  int error = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
-  if (error != 0) {
-    fprintf(stderr, "interleave: %s: %s\n", argv[0], strerror(error));
-    exit(1);
+  errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+  if (errno != 0) die(argv[0]);
+  if (ends[1] >= 0) {
+    close(ends[0]);
+    settle(pid);
+    start = now();
+    if (write(ends[1], handed, (size_t)length) != length) die("write to the command");
+    close(ends[1]);
   }
   waitpid(pid, &status, 0);
   long long took = now() - start;

@@ -50,16 +50,14 @@ int op_setuid(struct run *run, const struct step *step) {
 
 int op_bounding(struct run *run, const struct step *step) {
   uint64_t keep = (uint64_t)arg_int(run, step, 0);
-  /* capabilities(7): PR_CAPBSET_READ says EINVAL for what the kernel does not know. */
+  /* PR_CAPBSET_DROP(2const): EINVAL for what the kernel does not know; EPERM also for what is gone already. */
   for (unsigned cap = 0; cap < 64; cap++) {
-    long has = AGAIN(prctl(PR_CAPBSET_READ, cap, 0, 0, 0));
-    if (has < 0) break;
-    if (has == 0 || (keep >> cap & 1)) continue;
+    if (keep >> cap & 1) continue;
     long rc = AGAIN(prctl(PR_CAPBSET_DROP, cap, 0, 0, 0));
-    if (rc < 0) {
-      detail(run, "capability %u", cap);
-      return (int)rc;
-    }
+    if (rc == -EINVAL) break;
+    if (rc == 0 || AGAIN(prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) == 0) continue;
+    detail(run, "capability %u", cap);
+    return (int)rc;
   }
   return 0;
 }

@@ -4,7 +4,7 @@
  */
 import { Failure } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
 import { deviceList, deviceSteps } from './devices/steps.ts';
 import { controllersSteps } from './enable.ts';
@@ -51,12 +51,18 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   return [
     ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
     ...settingSteps(settings, groups),
-    ...deviceSteps(deviceList(resources, facts), groups, facts),
+    ...deviceSteps(deviceList(resources, facts), groups, facts, devicePhase(facts)),
     ...enter(groups, facts.container || mustStay(facts)),
     ...variable(facts),
     ...rdt,
   ];
 }
+
+/**
+ * Rules for devices hold for the command, and making them takes the longest of all limits: with a
+ * container they are made while it makes itself, and before it may go on (as runc does).
+ */
+const devicePhase = ({ container }: Facts): Phase => (container ? 'network' : 'cgroup');
 
 function notOurs(what: string, facts: Facts): Failure {
   const { directory } = facts.groups[0] ?? { directory: 'the cgroup' };

@@ -60,8 +60,8 @@ describe('a container on v2', () => {
       'write path=/cg/a/b/cgroup.subtree_control data=+pids   [unless any]',
       'mkdir path=/cg/a/b/web mode=0755',
       'write path=/cg/a/b/web/memory.max data=67108864',
-      expect.stringMatching(/^device_filter path=\/cg\/a\/b\/web program=<\d+ bytes>$/),
       'open path=/cg/a/b/web flags=DIRECTORY|CLOEXEC mode=00 fd→{cgroup}',
+      expect.stringMatching(/^device_filter path=\/cg\/a\/b\/web program=<\d+ bytes>$/),
     ]);
   });
 

@@ -17,7 +17,8 @@ export const phases = {
   join: 'existing namespaces are joined before new ones are made inside them',
   user: 'identity maps come before everything that a mapped root is to own',
   unshare: 'namespaces that must be made by the process itself (cgroup, time) are made now',
-  network: 'interfaces arrive while the host still knows the process by its PID',
+  network:
+    'interfaces arrive while the host still knows the process by its PID; devices are limited and the config is kept while it makes itself',
   identity: 'host and domain name',
   root: 'the mount namespace is cut off from the host, and the root becomes a mount of its own',
   mounts: 'mounts in the order of the spec',
