@@ -27,6 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: everywhere.map((at) => `${at}/*.test.ts`),
           exclude: ['**/*.host.test.ts', '**/*.vm.test.ts', '**/node_modules/**'],
+          setupFiles: ['test/worker.ts'],
         },
       },
       {
@@ -60,6 +61,8 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          // One worker for all files: under emulation a new one for each takes seven seconds.
+          isolate: false,
           globalSetup: ['test/dist.ts', 'test/leftovers.ts'],
           setupFiles: ['test/worker.ts'],
         },

@@ -3,7 +3,7 @@ import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, afterEach, type TestContext } from 'vitest';
+import type { TestContext } from 'vitest';
 import { dist } from './dist.ts';
 import { recordSkip } from './skips.ts';
 
@@ -13,6 +13,13 @@ export const bin = join(dist, 'bin');
 
 /** Where a built tool lies. */
 export const toolPath = (name: string): string => join(bin, name);
+
+/**
+ * How many times slower than a common machine this one is: each time limit here is longer by
+ * that, so that under emulation no test fails for nothing but slowness.
+ */
+export const SLOWER = 'CTR_TEST_SLOWER';
+export const slower = Math.max(1, Number(process.env[SLOWER] ?? 1) || 1);
 
 export interface Ended {
   /** Exit code, or null where a signal ended it. */
@@ -27,7 +34,7 @@ export interface RunOptions extends Pick<SpawnOptions, 'cwd' | 'uid' | 'gid'> {
   env?: Record<string, string>;
   /** What it reads on stdin; nothing (an empty pipe) if absent. */
   input?: string | Buffer;
-  /** Milliseconds until it is killed. 30 seconds if absent. */
+  /** Milliseconds until it is killed, on a common machine. 30 seconds if absent. */
   timeout?: number;
   /** Descriptors for 3 and up. */
   fds?: readonly number[];
@@ -50,7 +57,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     ...rest,
     env,
     input,
-    timeout,
+    timeout: timeout * slower,
     killSignal: 'SIGKILL',
     maxBuffer: 64 << 20,
     stdio: ['pipe', 'pipe', 'pipe', ...fds],
@@ -98,14 +105,34 @@ export function start(file: string, args: readonly string[], options: RunOptions
 }
 
 const started: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of started.splice(0)) await stop();
-});
+const begins: (() => void)[] = [];
+const ends: (() => void)[] = [];
+
+/** Do this when the running test file has ended, before its temporary directories go. */
+export const atFileEnd = (end: () => void): void => void ends.push(end);
+
+/** Do this before each test file that comes after this one in the same worker. */
+export const atFileBegin = (begin: () => void): void => void begins.push(begin);
+
+/*
+ * Modules that tests share are loaded once in a worker that runs several files, so hooks that
+ * they set themselves would hold for the first file alone: test/worker.ts, which runs before
+ * each file, sets these.
+ */
+export const between = {
+  fileBegins: (): void => {
+    for (const begin of begins) begin();
+  },
+  testEnds: async (): Promise<void> => {
+    for (const stop of started.splice(0)) await stop();
+  },
+  fileEnds: (): void => {
+    for (const end of ends.splice(0).reverse()) end();
+    for (const path of directories.splice(0)) rmSync(path, { recursive: true, force: true });
+  },
+};
 
 const directories: string[] = [];
-afterAll(() => {
-  for (const path of directories.splice(0)) rmSync(path, { recursive: true, force: true });
-});
 
 /** A new directory that goes when the test file ends. */
 export function tempDir(name = 'test'): string {
@@ -114,11 +141,11 @@ export function tempDir(name = 'test'): string {
   return path;
 }
 
-/** Wait until something is so, looking every few milliseconds. Throws after `timeout` ms. */
+/** Wait until something is so, looking every few milliseconds. Throws after `timeout` ms of a common machine. */
 export async function until(what: string, check: () => boolean, timeout = 10_000): Promise<void> {
-  const end = Date.now() + timeout;
+  const end = Date.now() + timeout * slower;
   while (!check()) {
-    if (Date.now() > end) throw new Error(`waited ${timeout} ms in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`waited ${timeout * slower} ms in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

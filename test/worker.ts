@@ -1,9 +1,22 @@
 /**
- * Runs in each worker before its tests: the run's list of its processes gets this one, for
- * names that tests make hold it, and test/leftovers.ts looks for these.
+ * Runs in each worker before each test file: the run's list of its processes gets this one, for
+ * names that tests make hold it, and test/leftovers.ts looks for these; what a test started and
+ * made goes with it; and without root only those tests against the kernel are run that are for
+ * anybody.
  */
 import { appendFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeEach } from 'vitest';
+import { isForAnybody } from './anybody.ts';
 import { WORKERS } from './leftovers.ts';
+import { between, needs } from './support.ts';
 
 const path = process.env[WORKERS];
 if (path) appendFileSync(path, `${process.pid}\n`);
+
+between.fileBegins();
+beforeEach((context) => {
+  const file = context.task.file.filepath;
+  if (/\.(host|vm)\.test\.ts$/.test(file) && !isForAnybody(file)) needs(context, 'root');
+});
+afterEach(between.testEnds);
+afterAll(between.fileEnds);

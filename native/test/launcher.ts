@@ -1,10 +1,10 @@
 /** Running the launcher on plans made here, as tests do it. */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll } from 'vitest';
 import { type AnyStep, compile, encode, type Manner, slot, step } from '../../packages/plan/src/index.ts';
+import { atFileBegin, atFileEnd, slower } from '../../test/support.ts';
 
 const native = resolve(import.meta.dirname, '..');
 /** `CTR_TEST_LAUNCHER`: another build of it, one with sanitizers for example. */
@@ -15,7 +15,12 @@ if (made.status !== 0) throw new Error(`make -C native: ${made.stderr}`);
 
 /** A directory of this test file's own, removed at its end. */
 export const work = mkdtempSync(join(tmpdir(), 'ctr-test-native-'));
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+const forget = () => atFileEnd(() => rmSync(work, { recursive: true, force: true }));
+forget();
+atFileBegin(() => {
+  mkdirSync(work, { recursive: true });
+  forget();
+});
 
 let count = 0;
 
@@ -39,7 +44,7 @@ export function run(steps: AnyStep[], manner: Partial<Manner> = {}, options: Spa
 
 export function runPlan(path: string, options: SpawnSyncOptions = {}): Ended {
   const { status, signal, stdout, stderr } = spawnSync(launcher, ['--plan', path], {
-    timeout: 20_000,
+    timeout: 20_000 * slower,
     ...options,
     encoding: 'utf8',
   });
@@ -52,7 +57,7 @@ export function runPlan(path: string, options: SpawnSyncOptions = {}): Ended {
  */
 export function shell(line: string, path: string, options: SpawnSyncOptions = {}): Ended {
   const { status, signal, stdout, stderr } = spawnSync('bash', ['--norc', '-c', line], {
-    timeout: 30_000,
+    timeout: 30_000 * slower,
     env: { PATH: process.env.PATH, L: launcher, P: path },
     ...options,
     encoding: 'utf8',

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { slower } from '../../test/support.ts';
 import {
   type AnyStep,
   awaitExec,
@@ -69,7 +70,10 @@ beforeAll(() => {
 });
 
 const call = (...argv: string[]) => {
-  const { status, signal, stdout, stderr } = spawnSync(tool, argv, { encoding: 'utf8', timeout: 20_000 });
+  const { status, signal, stdout, stderr } = spawnSync(tool, argv, {
+    encoding: 'utf8',
+    timeout: 20_000 * slower,
+  });
   return { status, signal, stdout, stderr };
 };
 

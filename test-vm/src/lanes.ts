@@ -3,6 +3,7 @@
  * itself, so two machines run beside each other, and the long list of root's tests is cut in
  * two. A machine has its own kernel, so nobody's left-over is taken for another's.
  */
+import { anybody } from '../../test/anybody.ts';
 import type { User } from './machine.ts';
 import type { Boot } from './qemu.ts';
 
@@ -19,20 +20,6 @@ export interface Stay {
   boot: Boot;
   jobs: Job[];
 }
-
-/** Files in which something is done as whoever runs them, and what needs root says so. */
-const anybody = [
-  'aa-confine.host',
-  'cg-limit/test/acts',
-  'cg-limit/test/dbus',
-  'ctr-run/test/people',
-  'native/test/exec',
-  'native/test/failure',
-  'ns-enter/test/create',
-  'ns-enter/test/show',
-  'oci/test/defaults',
-  'ufs-mount/test/apply',
-];
 
 /** Files that find something else where there is cgroup v1, on which the older kernel is the only one. */
 const hierarchies = [

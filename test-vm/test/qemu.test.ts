@@ -47,7 +47,7 @@ describe('the arguments of QEMU', () => {
     }
   });
 
-  test('KVM has the CPU of the host, emulation all that it can', () => {
+  test('KVM has the CPU of the host, emulation a plain one', () => {
     expect(wordAfter(qemuArgs({ ...options, accel: 'kvm' }), '-cpu')).toBe('host');
     expect(wordAfter(qemuArgs(options), '-accel')).toContain('tcg');
   });

@@ -1,16 +1,11 @@
 /** A store for each storage driver, on what the driver needs, where this machine has it. */
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
-import { afterAll } from 'vitest';
-import { hasCommand, isRoot, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { atFileEnd, hasCommand, isRoot, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
 
 export const drivers = ['overlay', 'fuse-overlayfs', 'btrfs', 'devicemapper', 'vfs'] as const;
 export type DriverName = (typeof drivers)[number];
 
 const stores = new Map<DriverName, string>();
-const cleanups: (() => void)[] = [];
-afterAll(() => {
-  for (const clean of cleanups.reverse()) clean();
-});
 
 /** A file system made in a file: its mount point. The loop device goes with the mount. */
 export function fileSystem(type: string, size: number): string {
@@ -21,7 +16,7 @@ export function fileSystem(type: string, size: number): string {
   const line = `mkfs.${type} -q ${directory}/disk && mount -o loop ${directory}/disk ${directory}/mnt`;
   const made = runShell(line, { timeout: 120_000 });
   if (made.status !== 0) throw new Error(made.stderr);
-  cleanups.push(() => runShell(`umount ${directory}/mnt`));
+  atFileEnd(() => runShell(`umount ${directory}/mnt`));
   return `${directory}/mnt`;
 }
 
@@ -42,6 +37,7 @@ export function storeOf(driver: DriverName): string {
   if (there !== undefined) return there;
   const store = driver === 'btrfs' ? fileSystem('btrfs', 512 << 20) : tempDir(`store-${driver}`);
   stores.set(driver, store);
+  atFileEnd(() => stores.delete(driver));
   return store;
 }
 
