@@ -101,6 +101,17 @@ describe.skipIf(!enabled)('under our default profile (needs AppArmor)', () => {
     expect(under(tool, '--profile', 'unconfined', '--', 'true').status).toBe(125);
   });
 
+  it('is written to the real procfs, whatever lies over it', () => {
+    const trap = join(dir, 'trap');
+    writeFileSync(trap, '');
+    const lie = '/proc/$$/attr/apparmor/exec';
+    const command = `exec ${tool} --profile ${name} -- cat /proc/self/attr/apparmor/current`;
+    const line = `mount --bind ${trap} ${lie} && test $(stat -c %s ${lie}) = 0 && ${command}`;
+    const ended = spawnSync('unshare', ['--mount', 'sh', '-c', line], { encoding: 'utf8' });
+    expect([ended.stdout, ended.stderr]).toEqual([`${name} (enforce)\n`, '']);
+    expect(readFileSync(trap, 'utf8')).toBe('');
+  });
+
   it('a profile that is not loaded is said to be so before anything starts', () => {
     const { status, stderr } = run('--profile', 'ctr-test-gone', '--', 'touch', join(dir, 'started'));
     expect([status, stderr]).toEqual([125, expect.stringContaining('is not loaded')]);

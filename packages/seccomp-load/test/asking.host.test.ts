@@ -153,6 +153,13 @@ describe('--diff', () => {
   });
 });
 
+test('the help says what is done without CAP_SYS_ADMIN', () => {
+  const { stdout } = load('--help');
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    'Without the capability (after caps-drop --all, say) seccomp-load sets no_new_privs itself',
+  );
+});
+
 describe('--explain and --dump', () => {
   test('the profile call by call with its reasons, and the program', () => {
     const explained = load('default', '--caps', 'none', '--arch', 'aarch64', '--explain').stdout;

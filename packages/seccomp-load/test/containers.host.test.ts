@@ -113,6 +113,33 @@ describe('a profile learned with --container', () => {
   });
 });
 
+describe('an agent that answers containers’ calls', () => {
+  test.for(['ctr-run', 'runc'])('serves the listener that %s sends it', async (runtime, context) => {
+    needs(context, 'root', 'file:/bin/busybox');
+    if (runtime !== 'ctr-run') needs(context, `command:${runtime}`);
+    const socket = join(dir, `${runtime}.sock`);
+    const rules = join(dir, 'rules.json');
+    const calls = [{ names: ['mkdir', 'mkdirat'], answer: { errno: 'EDQUOT' } }];
+    writeFileSync(rules, JSON.stringify({ calls }));
+    const agent = start(toolPath('seccomp-load'), ['--notify', rules, '--socket', socket]);
+    await until('the agent listens', () => existsSync(socket), 30_000);
+    const asking: LinuxSeccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      listenerPath: socket,
+      listenerMetadata: 'a test',
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_NOTIFY' }],
+    };
+    const ended = under(runtime, bundle(['/bin/mkdir', '/made'], asking));
+    expect(ended).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/Disk quota exceeded/),
+    });
+    await until('it was logged', () => agent.output().stderr.includes('mkdir("/made", '), 5000);
+    expect(agent.output().stderr).toMatch(/^\d+ mkdir\("\/made", 511, \S+\) = EDQUOT\n$/);
+  });
+});
+
 /** What the filters that a process is under answer to a call, read back from the kernel. */
 function verdicts(pid: number): (call: string) => number {
   const { stdout, stderr } = runTool('seccomp-load', [`--show=${pid}`, '--json']);

@@ -7,6 +7,7 @@
  *   harness loop NAME COUNT              nanoseconds of processor time for a call of a loop: getppid, read, openat, socket, mix;
  *                                        the filter (struct sock_filter[]) is stdin, empty stdin loads none
  *
+ * A number with I386 set is called by int 0x80, the way of 32-bit programs.
  * The calls of a section are made by one process; where a call ends it, the next one goes on.
  */
 #define _GNU_SOURCE
@@ -49,6 +50,26 @@ static size_t fill(void *to, size_t bytes)
     return n;
 }
 
+/* Above every number of a call. */
+#define I386 (1UL << 62)
+
+static long make(unsigned long nr, const unsigned long *a)
+{
+    if (!(nr & I386)) return syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+#ifdef __x86_64__
+    long rc;
+    __asm__ volatile("int $0x80" : "=a"(rc) : "a"(nr & ~I386), "b"(a[0]), "c"(a[1]), "d"(a[2]) : "memory", "r8", "r9", "r10", "r11");
+    if (rc < 0 && rc > -4096) {
+        errno = -rc;
+        return -1;
+    }
+    return rc;
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
 #define CALLS 4096
 struct call { unsigned long nr, args[6]; };
 static struct call calls[CALLS];
@@ -73,7 +94,7 @@ static int section(void)
             for (unsigned long i = first; i < size[1]; i++) {
                 const unsigned long *a = calls[i].args;
                 outcome[i] = -2;
-                long rc = syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+                long rc = make(calls[i].nr, a);
                 outcome[i] = rc == -1 ? errno : 0;
             }
             _exit(0);

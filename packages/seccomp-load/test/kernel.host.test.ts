@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { LinuxSeccomp } from '@ctr-tools/oci';
+import type { LinuxSeccomp, SeccompArch } from '@ctr-tools/oci';
 import { AUDIT_ARCH, SECCOMP_RET, X32_SYSCALL_BIT } from '@ctr-tools/sys/constants';
 import { afterAll, describe, expect, test } from 'vitest';
+import { skip } from '../../../test/support.ts';
 import { table } from '../src/abi.ts';
 import { decode } from '../src/bpf/program.ts';
 import { simulate } from '../src/bpf/simulator.ts';
@@ -21,6 +22,9 @@ const missing =
       ? undefined
       : 'a C compiler or the kernel headers are not installed';
 
+/** The harness calls it by int 0x80 (harness.c). */
+const I386 = 1n << 62n;
+const AF_VSOCK = 40;
 /** An errno that no call of these gives of itself: what is refused is marked by it. */
 const EREMOTEIO = 121;
 /** Calls that the test program needs to say what it found, and to end; and those that do not return or block. */
@@ -156,7 +160,7 @@ const exempt = new Set(['uprobe', 'uretprobe']);
 
 interface Asked {
   filter: Buffer;
-  calls: readonly { nr: number; args: readonly bigint[] }[];
+  calls: readonly { nr: number | bigint; args: readonly bigint[] }[];
 }
 
 /**
@@ -289,5 +293,43 @@ describe.skipIf(missing)(`the kernel itself${missing ? ` (skipped: ${missing})` 
     const nr = table('x86_64').numbers.get('getppid')!;
     const calls = [X32_SYSCALL_BIT + nr, nr].map((number) => ({ nr: number, args: [] }));
     expect(underKernel([{ filter, calls }])).toEqual([[`SIG${constants.signals.SIGSYS}`, '0']]);
+  });
+
+  test('a call of the i386 ABI ends the process, or is held to the profile where it is named', (context) => {
+    const x86 = table('x86').numbers;
+    const calls = ['getppid', 'getpgrp', 'socket'].map((name) => ({
+      nr: I386 + BigInt(x86.get(name)!),
+      args: [BigInt(AF_VSOCK)],
+    }));
+    if (underKernel([{ filter: Buffer.alloc(0), calls: calls.slice(0, 1) }])[0]![0] !== '0')
+      skip(context, 'the kernel takes no i386 calls');
+    const filterFor = (architectures: SeccompArch[]) =>
+      compile(
+        normalize(
+          {
+            defaultAction: 'SCMP_ACT_ALLOW',
+            architectures,
+            syscalls: [
+              { names: ['getpgrp'], action: 'SCMP_ACT_ERRNO', errnoRet: EREMOTEIO },
+              {
+                names: ['socket'],
+                action: 'SCMP_ACT_ERRNO',
+                errnoRet: EREMOTEIO + 1,
+                args: [{ index: 0, value: AF_VSOCK, op: 'SCMP_CMP_EQ' }],
+              },
+            ],
+          },
+          'x86_64',
+        ),
+      );
+    const answers = underKernel([
+      { filter: filterFor(['SCMP_ARCH_X86_64']), calls },
+      { filter: filterFor(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']), calls },
+    ]);
+    const killed = `SIG${constants.signals.SIGSYS}`;
+    expect(answers).toEqual([
+      [killed, killed, killed],
+      ['0', String(EREMOTEIO), String(EREMOTEIO + 1)],
+    ]);
   });
 });
