@@ -24,8 +24,8 @@ describe('the group', () => {
   test('the command is in it everywhere from its first moment, and nothing is left', (context) => {
     needs(context, 'root');
     const ended = cg('--cgroup', path, '--', 'cat', '/proc/self/cgroup');
-    for (const line of ended.stdout.trim().split('\n')) expect(line).toMatch(new RegExp(`:${path}$`));
-    expect(ended.stdout.trim().split('\n')).toHaveLength(here.length);
+    // In every hierarchy that is mounted; one may live that is mounted for somebody else alone.
+    expect(ended.stdout.split('\n').filter((line) => line.endsWith(`:${path}`))).toHaveLength(here.length);
     for (const h of here) expect(existsSync(join(h.mountPoint, path))).toBe(false);
   });
 

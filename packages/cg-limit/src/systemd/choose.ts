@@ -91,7 +91,8 @@ export function unitGroups(unit: UnitFacts, hierarchies: readonly Hierarchy[], v
       const directory = join(h.mountPoint, below);
       return {
         version: h.version,
-        controllers: h.version === 1 ? carriedBy(h) : view.words(`${h.mountPoint}/cgroup.controllers`),
+        controllers:
+          h.version === 1 ? carriedBy(h) : view.words(`${join(h.mountPoint, manager)}/cgroup.controllers`),
         mountPoint: h.mountPoint,
         directory,
         exists: view.exists(directory),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure } from '@ctr-tools/cli';
@@ -61,7 +61,10 @@ export function run(call: Call): Plan {
       `mnt[${destination}]:${resolve(bundle, source)}`,
     ]),
   ];
-  const kept = outside.flatMap(({ fd, resource }) => ['--inherit-fd', `fd[${fd + 7}]:${resource}`]);
+  const kept = outside.flatMap(({ fd, resource }) => {
+    refuseSocket(call, fd);
+    return ['--inherit-fd', `fd[${fd + 7}]:${resource}`];
+  });
   const kill = undo('failure', 'kill', { pid: childPid, pidfd: -1, signal: 9 }, 'end the restored process');
   const recorded = { ...made, ...(cgroup && { cgroup }) };
   const steps = [
@@ -121,6 +124,20 @@ function adopting(cgroup: CgroupRecord | undefined): AnyStep[] {
 function stay(): AnyStep {
   const args = { process: 0, pid: childPid, pidfd: -1, mode: 1, pty: -1 };
   return step('supervise', 'supervise', args, 'stay with the container', { side });
+}
+
+/** A helper gets our standard descriptors by opening them again, which cannot be done with a socket (proc_pid_fd(5)). */
+function refuseSocket({ host }: Call, fd: number): void {
+  let link = '';
+  try {
+    link = readlinkSync(`/proc/${host.pid}/fd/${fd}`);
+  } catch {
+    // It is closed, and so it will be for the container.
+  }
+  if (link.startsWith('socket:'))
+    throw new Failure(
+      `restore: descriptor ${fd} is to be the container's, and it is a socket, which criu cannot be given; give a file, a pipe or a terminal`,
+    );
 }
 
 /** What `checkpoint` left beside criu's images. */

@@ -23,7 +23,7 @@ export const runtimes = [
 ] as const;
 
 /** A docker-archive (as `docker save` writes it) of a busybox root, which every engine can load. Nothing is pulled. */
-export function imageArchive(): string {
+export function imageArchive(command: readonly string[] = ['/bin/sh']): string {
   const directory = tempDir('image');
   busyboxRoot(`${directory}/root`);
   execFileSync('tar', [
@@ -41,7 +41,7 @@ export function imageArchive(): string {
   const config = {
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     os: 'linux',
-    config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'] },
+    config: { Env: ['PATH=/bin'], Cmd: command },
     rootfs: { type: 'layers', diff_ids: [`sha256:${diff}`] },
     history: [{ created: '2026-01-01T00:00:00Z', created_by: 'test' }],
   };
