@@ -13,7 +13,6 @@ export const anybody: readonly string[] = [
   'ns-enter/test/create',
   'ns-enter/test/show',
   'oci/test/defaults',
-  'ufs-mount/test/apply',
 ];
 
 export const isForAnybody = (file: string): boolean => anybody.some((part) => file.includes(part));

@@ -11,14 +11,16 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
+  atFileEnd,
   hasCommand,
   isRoot,
   needs,
   run,
   runShell,
   runTool,
+  slower,
   tempDir,
   toolEnv,
 } from '../../../test/support.ts';
@@ -26,10 +28,6 @@ import { layout, type TarEntry, tar } from './archives.ts';
 import { treeOf } from './tree.ts';
 
 const stores: Record<string, string> = {};
-const cleanups: (() => void)[] = [];
-afterAll(() => {
-  for (const clean of cleanups.reverse()) clean();
-});
 
 /** A btrfs made in a file, where mkfs.btrfs is to be had. */
 function btrfsStore(): string | undefined {
@@ -42,7 +40,7 @@ function btrfsStore(): string | undefined {
     `mkfs.btrfs -q ${directory}/disk && mount -o loop ${directory}/disk ${directory}/mnt`,
   );
   if (made.status !== 0) return undefined;
-  cleanups.push(() => runShell(`umount ${directory}/mnt`));
+  atFileEnd(() => runShell(`umount ${directory}/mnt`));
   return `${directory}/mnt`;
 }
 
@@ -203,7 +201,35 @@ function alike(ours: ReturnType<typeof said>, theirs: ReturnType<typeof said>) {
   return Object.fromEntries(same);
 }
 
-describe.each(Object.entries(cases))('%s', (_name, layers) => {
+/** One image in which each case has a directory of its own. */
+function together(): TarEntry[][] {
+  const layers: TarEntry[][] = [];
+  for (const [number, one] of Object.values(cases).entries()) {
+    const within = <T extends string | Buffer>(name: T): T =>
+      (typeof name === 'string'
+        ? `c${number}/${name}`
+        : Buffer.concat([Buffer.from(`c${number}/`), name])) as T;
+    for (const [level, entries] of one.entries()) {
+      layers[level] ??= [root];
+      layers[level].push(dir(`c${number}`));
+      for (const entry of entries.filter((each) => each !== root)) {
+        const { name, link: to, type, pax } = entry;
+        layers[level].push({
+          ...entry,
+          name: within(name),
+          ...(type === '1' && to !== undefined && { link: within(to) }),
+          ...(pax?.path !== undefined && { pax: { ...pax, path: within(pax.path) } }),
+        });
+      }
+    }
+  }
+  return layers;
+}
+
+// Where each start of a program takes a second, all cases are tried by one.
+const tried = slower > 1 ? { 'all cases in one image': together() } : cases;
+
+describe.each(Object.entries(tried))('%s', (_name, layers) => {
   const image = isRoot ? layout(layers.map((entries) => tar(entries))) : '';
 
   test('as umoci unpacks it', (context) => {
@@ -361,8 +387,9 @@ test.each(['none', 'gzip', 'zstd'] as const)('layers compressed by %s', (compres
 test('every form of gzip: stored, fixed and dynamic blocks, members one after another, zeros behind', (context) => {
   needs(context, 'root');
   const env = { ...toolEnv(), CTR_STORE: storeFor('overlay')! };
-  const noise = randomBytes(3_000_000);
-  const text = Buffer.from(Array.from({ length: 200_000 }, (_, i) => `line ${i % 977} `).join(''));
+  const [bytes, lines] = slower > 1 ? [300_000, 20_000] : [3_000_000, 200_000];
+  const noise = randomBytes(bytes);
+  const text = Buffer.from(Array.from({ length: lines }, (_, i) => `line ${i % 977} `).join(''));
   const data = tar([root, { name: 'noise', data: noise }, { name: 'text', data: text }, file('tiny')]);
   const half = data.length >> 1;
   const forms = [
