@@ -36,6 +36,13 @@ export function parentSteps(o: Options, arrangement: Arrangement): AnyStep[] {
 }
 
 /**
+ * A mount namespace takes binds of younger ones only (mount_namespaces(7)), which the kernel tells by
+ * their numbers; since Linux 6.18 these are handed out to each CPU in batches.
+ */
+const olderOrNot =
+  'in a mount namespace that is not the first, Linux 6.18 can take the new one for an older; try again, or on one CPU (taskset)';
+
+/**
  * Each namespace bound on a file of its name. The directory becomes a private mount first:
  * a mount namespace cannot be bound where the bind would propagate into itself
  * (mount_namespaces(7); ip-netns(8) does the same with /run/netns).
@@ -78,7 +85,7 @@ function pinSteps(directory: string, created: readonly Kind[]): AnyStep[] {
         `pin the ${fileOf(kind)} namespace on ${path}`,
         {
           side,
-          hints,
+          hints: { ...hints, ...(kind === 'mount' && { EINVAL: olderOrNot }) },
           undo: undo('failure', 'umount', { path, flags: 2 }, `unmount ${path}`),
         },
       ),

@@ -1,6 +1,6 @@
 /** What a person can do when the kernel refuses (clone(2), unshare(2), setns(2), ERRORS). */
 import type { Facts } from '../facts.ts';
-import { type Kind, kindWords } from '../kinds.ts';
+import { fileOf, type Kind } from '../kinds.ts';
 
 export function createHints(create: readonly Kind[], facts: Facts): Record<string, string> {
   const user = create.includes('user');
@@ -11,12 +11,21 @@ export function createHints(create: readonly Kind[], facts: Facts): Record<strin
     EACCES: 'a security module forbids it (kernel.apparmor_restrict_unprivileged_userns on Ubuntu)',
     ENOSPC: 'a limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested 32 deep',
     EUSERS: 'namespaces are nested 32 deep',
-    EINVAL: `this kernel does not know one of ${kindWords(create.length ? create : ['pid'])} (or the cgroup cannot be entered)`,
+    EINVAL: unknownKinds(create),
+    ENOMEM:
+      'there is no memory, or the PID namespace has no first process any more and takes no other (pid_namespaces(7))',
     EAGAIN: 'a limit on processes is reached (ulimit -u, pids.max of the cgroup)',
     EBUSY:
       'the cgroup cannot take processes: a group of cgroup v2 with controllers enabled for its children has none of its own',
     EOPNOTSUPP: 'the cgroup is of a type that cannot take the process (cgroup.type is "domain invalid")',
   };
+}
+
+function unknownKinds(create: readonly Kind[]): string {
+  if (create.length === 0) return 'the cgroup cannot be entered';
+  const names = create.map(fileOf).join(', ');
+  const lacks = create.length === 1 ? `has no ${names} namespaces` : `lacks one of the kinds ${names}`;
+  return `this kernel ${lacks}; ls /proc/self/ns shows those that it has`;
 }
 
 export function joinHints(joins: readonly Kind[], facts: Facts): Record<string, string> {
