@@ -10,6 +10,7 @@ import {
   explainCall,
   inOrder,
   type Manner,
+  peer,
   slot,
   step,
   template,
@@ -135,9 +136,9 @@ export function cloneSteps(spec: Spec): AnyStep[] {
       ]
     : [];
   return [
-    step('clone', 'clone', { process: 0, flags, cgroup: -1, pid, pidfd }, 'start the process', host),
+    step('clone', 'clone', { process: peer, flags, cgroup: -1, pid, pidfd }, 'start the process', host),
     ...mapping,
-    step('supervise', 'supervise', { process: 0, pid, pidfd, mode: 1, pty: -1 }, 'stay', host),
+    step('supervise', 'supervise', { process: peer, pid, pidfd, mode: 1, pty: -1 }, 'stay', host),
   ];
 }
 
