@@ -12,6 +12,19 @@ import { defineConfig } from 'vitest/config';
  */
 const everywhere = ['packages/*/test/**', 'test/**', 'bench/test/**', 'test-vm/test/**', 'native/test/**'];
 
+/** Which files the vm layer has; test-vm/src/files.ts looks for them too. */
+export const vm = {
+  include: everywhere.flatMap((at) => [`${at}/*.vm.test.ts`, `${at}/*.host.test.ts`]),
+  // The machine's own tests are not for inside it; the others named ask nothing of its kernel.
+  exclude: [
+    '**/node_modules/**',
+    'test-vm/**',
+    'test/pack.host.test.ts',
+    'test/standalone.host.test.ts',
+    'packages/seccomp-load/test/libseccomp.host.test.ts',
+  ],
+};
+
 /**
  * Tests of behaviour run into the machine, and a machine that is busy with something else can
  * be too slow for one of them. Where nobody looks on, such a one is tried again; what is
@@ -48,16 +61,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           retry,
-          include: everywhere.flatMap((at) => [`${at}/*.vm.test.ts`, `${at}/*.host.test.ts`]),
-          // The machine's own tests are not for inside it; the others named ask nothing of its kernel.
-          exclude: [
-            '**/node_modules/**',
-            'test-vm/**',
-            'test/pack.host.test.ts',
-            'test/standalone.host.test.ts',
-            'packages/seccomp-load/test/libseccomp.host.test.ts',
-            'packages/seccomp-load/test/asking.host.test.ts',
-          ],
+          ...vm,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

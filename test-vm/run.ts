@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { endAll, endOnSignals } from './src/child.ts';
-import { report, VmError } from './src/errors.ts';
+import { EXIT_MACHINE, report, VmError } from './src/errors.ts';
 import { hostRun } from './src/host.ts';
 import type { User } from './src/machine.ts';
 import { type Boot, boots } from './src/qemu.ts';
@@ -22,6 +22,7 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --user root|vagrant     only as this user
   --boot-limit SECONDS    until a machine must answer (480)
   --test-limit SECONDS    until one user's tests must have ended (1080)
+  --limit SECONDS         until all must have ended
   --counts FILE           write passed, failed, skipped and reasons there, as JSON
   --help
 `;
@@ -41,9 +42,10 @@ try {
   const limits = {
     bootLimit: seconds('--boot-limit', values['boot-limit'], 480),
     testLimit: seconds('--test-limit', values['test-limit'], 1080),
+    end: Date.now() + seconds('--limit', values.limit, Number.MAX_SAFE_INTEGER / 1e6),
   };
   const via = chooseVia(oneOf('--via', ['vagrant', 'qemu'] as const, values.via), boot);
-  const runs = await runSuite({
+  const { runs, errors } = await runSuite({
     via,
     boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
     users: user ? [user] : users,
@@ -53,12 +55,22 @@ try {
   });
   const host = hostRun();
   const all = host ? [host, ...runs] : runs;
-  process.stdout.write(`${renderReport(all).join('\n')}\n`);
   // Only a whole run can say that a test is run nowhere.
-  const whole = host !== undefined && positionals.length === 0 && !boot && !user;
-  const counts = sumUp(runs, whole ? nowhere(all) : []);
+  const whole =
+    host !== undefined &&
+    positionals.length === 0 &&
+    !boot &&
+    !user &&
+    via === 'qemu' &&
+    errors.length === 0 &&
+    runs.every((run) => run.trouble.length === 0);
+  const missing = whole ? nowhere(all) : [];
+  process.stdout.write(`${renderReport(all, missing).join('\n')}\n`);
+  const counts = sumUp(runs, missing);
+  for (const error of errors) say(error.message);
+  counts.failed += errors.length;
   if (values.counts) writeFileSync(values.counts, JSON.stringify(counts));
-  process.exitCode = counts.failed > 0 ? 1 : 0;
+  process.exitCode = errors.length > 0 ? EXIT_MACHINE : counts.failed > 0 ? 1 : 0;
 } catch (error) {
   await endAll();
   report('test:vm', error);
@@ -111,6 +123,7 @@ function parse() {
         user: { type: 'string' },
         'boot-limit': { type: 'string' },
         'test-limit': { type: 'string' },
+        limit: { type: 'string' },
         counts: { type: 'string' },
         help: { type: 'boolean' },
       },

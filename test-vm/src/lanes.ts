@@ -4,14 +4,15 @@
  * two. A machine has its own kernel, so nobody's left-over is taken for another's.
  */
 import { anybody } from '../../test/anybody.ts';
+import { cutInTwo, type TestFile } from './files.ts';
 import type { User } from './machine.ts';
 import type { Boot } from './qemu.ts';
 
 export interface Job {
   user: User;
-  /** vitest's `--shard`. */
-  shard?: string;
-  /** Parts of the paths of the test files to be run; all where there is none. */
+  /** Which part of a list that is cut in two: `1of2`. */
+  part?: string;
+  /** Paths of the test files to be run, or parts of them; all where there is none. */
   files: readonly string[];
 }
 
@@ -24,11 +25,17 @@ export interface Stay {
 /** Files that find something else where there is cgroup v1, on which the older kernel is the only one. */
 const hierarchies = [
   'packages/cg-limit/',
-  'op_cgroup',
-  'ctr-run/test/run',
+  'native/test/op_cgroup',
+  'native/test/op_mount',
+  'native/test/op_root',
+  'packages/rootfs/test/container',
+  'ctr-run/test/run.host',
   'ctr-run/test/lifecycle',
   '.vm.test',
 ];
+
+/** A boot takes as long as tests of this weight, which on the host is milliseconds. */
+const BOOT = 3000;
 
 export interface Wanted {
   boots: readonly Boot[];
@@ -37,28 +44,38 @@ export interface Wanted {
   chosen: boolean;
   /** There can be only one machine. */
   one: boolean;
+  /** All files that there are. */
+  files: readonly TestFile[];
 }
 
 /** The lanes, each a list of machines that are up one after the other. */
-export function planLanes({ boots, users, chosen, one }: Wanted): Stay[][] {
-  const job = (user: User, files: readonly string[], shard?: string): Job => ({
+export function planLanes({ boots, users, chosen, one, files }: Wanted): Stay[][] {
+  const job = (user: User, only: readonly string[], part?: string): Job => ({
     user,
-    files: chosen ? [] : files,
-    ...(shard ? { shard } : {}),
+    files: chosen ? [] : only,
+    ...(part ? { part } : {}),
   });
   const root = users.includes('root');
   const unified = boots.includes('unified');
+  const hybrid = boots.includes('hybrid');
+  // A choice of files is short, and each boot of a machine takes a minute.
+  const cut = unified && root && !one && !chosen;
+  const weigh = (parts: readonly string[]): number =>
+    files.reduce(
+      (sum, { path, weight }) => sum + (parts.some((part) => path.includes(part)) ? weight : 0),
+      0,
+    );
+  const other = (hybrid ? weigh(hierarchies) : 0) + weigh(anybody);
+  const [ones, twos] = cutInTwo(files, [weigh(anybody) + BOOT, other + (hybrid ? 2 : 1) * BOOT]);
   const first: Stay[] = [];
   const second: Stay[] = [];
-  // A choice of files is short, and may be fewer than there are shards.
-  const cut = unified && root && !one && !chosen;
   const jobs = [
-    ...(root ? [job('root', [], cut ? '1/2' : undefined)] : []),
+    ...(root ? [cut ? job('root', ones, '1of2') : job('root', [])] : []),
     ...(users.includes('vagrant') ? [job('vagrant', anybody)] : []),
   ];
   if (unified) first.push({ boot: 'unified', jobs });
-  if (cut) second.push({ boot: 'unified', jobs: [job('root', [], '2/2')] });
-  if (boots.includes('hybrid')) {
+  if (cut) second.push({ boot: 'unified', jobs: [job('root', twos, '2of2')] });
+  if (hybrid) {
     second.push({
       boot: 'hybrid',
       jobs: users.map((user) => job(user, user === 'root' ? hierarchies : anybody)),

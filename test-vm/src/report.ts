@@ -1,8 +1,11 @@
 /** The runs side by side, as text. */
-import { count, nowhere, type Run, type Test } from './results.ts';
+import { count, type Nowhere, type Run, type Test } from './results.ts';
 
-/** Lines of the report: a table with a column a run, the skips by reason, the failures. */
-export function renderReport(runs: readonly Run[]): string[] {
+/**
+ * Lines of the report: a table with a column a run, the skips by reason, the failures, and
+ * what of these was run nowhere.
+ */
+export function renderReport(runs: readonly Run[], missing: readonly Nowhere[]): string[] {
   const lines = [...table(runs), ''];
   for (const run of runs) {
     for (const [reason, tests] of byReason(run.tests)) {
@@ -15,8 +18,9 @@ export function renderReport(runs: readonly Run[]): string[] {
     }
     lines.push(...run.trouble.map((text) => `${run.name}: FAILED ${text}`));
   }
-  for (const { test, reasons } of nowhere(runs)) {
-    lines.push(`RUN NOWHERE ${test}`, ...reasons.map((reason) => `  ${reason}`));
+  for (const { test, reasons, declared } of missing) {
+    if (declared !== undefined) lines.push(`run nowhere, as declared: ${test}: ${declared}`);
+    else lines.push(`RUN NOWHERE ${test}`, ...reasons.map((reason) => `  ${reason}`));
   }
   return lines;
 }

@@ -1,5 +1,6 @@
 /** What vitest reported, here or there, and what follows from several reports together. */
 import { existsSync, readFileSync } from 'node:fs';
+import { whyNowhere } from './impossible.ts';
 
 export type Status = 'passed' | 'failed' | 'skipped';
 
@@ -111,7 +112,7 @@ const keyOf = (test: Test): string => `${test.file}: ${test.name}`;
  * Tests that no run has run, each with the reasons: on a machine that was made for the
  * tests, whatever is skipped there as well as here is tested nowhere.
  */
-export function nowhere(runs: readonly Run[]): { test: string; reasons: string[] }[] {
+export function nowhere(runs: readonly Run[]): Nowhere[] {
   const ran = new Set<string>();
   const skipped = new Map<string, string[]>();
   for (const run of runs) {
@@ -120,7 +121,18 @@ export function nowhere(runs: readonly Run[]): { test: string; reasons: string[]
       else skipped.set(keyOf(test), [...(skipped.get(keyOf(test)) ?? []), `${run.name}: ${test.reason}`]);
     }
   }
-  return [...skipped].filter(([test]) => !ran.has(test)).map(([test, reasons]) => ({ test, reasons }));
+  return [...skipped]
+    .filter(([test]) => !ran.has(test))
+    .map(([test, reasons]) => ({ test, reasons, declared: whyNowhere(test) }));
+}
+
+/** A test that no run has run. */
+export interface Nowhere {
+  test: string;
+  /** What each run said. */
+  reasons: string[];
+  /** Why that is no failure. */
+  declared?: string | undefined;
 }
 
 export interface Counts {
@@ -135,7 +147,7 @@ export function count(run: Run): Counts {
 }
 
 /** Runs of the same name are parts of one. */
-export function mergeShards(runs: readonly Run[]): Run[] {
+export function mergeParts(runs: readonly Run[]): Run[] {
   const merged = new Map<string, Run>();
   for (const run of runs) {
     const sofar = merged.get(run.name);
@@ -150,12 +162,10 @@ export function mergeShards(runs: readonly Run[]): Run[] {
   return [...merged.values()];
 }
 
-/** All runs as one count; what was run nowhere counts as failed. */
-export function sumUp(
-  runs: readonly Run[],
-  missing: readonly { test: string; reasons: string[] }[],
-): Counts & { reasons: string[] } {
-  const sum = { passed: 0, failed: missing.length, skipped: 0, reasons: [] as string[] };
+/** All runs as one count; what was run nowhere counts as failed, unless it is declared. */
+export function sumUp(runs: readonly Run[], missing: readonly Nowhere[]): Counts & { reasons: string[] } {
+  const failed = missing.filter(({ declared }) => declared === undefined).length;
+  const sum = { passed: 0, failed, skipped: 0, reasons: [] as string[] };
   for (const run of runs) {
     const { passed, failed, skipped } = count(run);
     sum.passed += passed;

@@ -1,15 +1,17 @@
 /** A run of the whole suite: machines booted, tests run in them as root and as anybody, results brought out. */
 import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SLOWER } from '../../test/support.ts';
 import { makeBox } from './box.ts';
 import { cacheDir, makeDir } from './cache.ts';
 import { atEnd, need } from './child.ts';
 import { definition } from './definition.ts';
 import { VmError } from './errors.ts';
+import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
 import { type Accel, type Boot, chooseAccel, emulator } from './qemu.ts';
-import { mergeShards, parseRun, type Run } from './results.ts';
+import { mergeParts, parseRun, type Run } from './results.ts';
 import { bringIn, quote, TREE, top } from './tree.ts';
 import { upByVagrant } from './vagrant.ts';
 
@@ -24,52 +26,85 @@ export interface SuiteOptions {
   /** ms that a machine gets to answer, and that the tests of one job get. */
   bootLimit: number;
   testLimit: number;
+  /** When all must have ended, as `Date.now()` says it. */
+  end: number;
   say: (text: string) => void;
 }
 
 /** Where results are brought out to. */
 export const results = join(top, '.cache/vm');
 
-/** How much longer everything takes without KVM; tests' time limits grow by it. */
-const SLOWER: Record<Accel, number> = { kvm: 1, tcg: 5 };
+/**
+ * By how much tests' time limits grow: no test is to fail because the machine is emulated, on
+ * a host that does something else beside.
+ */
+const PATIENCE: Record<Accel, number> = { kvm: 1, tcg: 10 };
 
 /** ms of each test's own time limit, where nothing slows it down. */
 const TEST_TIMEOUT = 60_000;
 
+/** What was run, and what kept the rest from being run. */
+export interface Outcome {
+  runs: Run[];
+  errors: VmError[];
+}
+
 /** Run everything: lanes beside each other, in each its machines one after the other. */
-export async function runSuite(options: SuiteOptions): Promise<Run[]> {
-  const { via, boots, users, say, bootLimit: limit } = options;
+export async function runSuite(options: SuiteOptions): Promise<Outcome> {
+  const { via, boots, users, say } = options;
   if (via === 'qemu') need(emulator, 'qemu-img', 'ssh', 'ssh-keygen', 'tar');
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   const cache = makeDir(cacheDir());
   const box = await makeBox(definition(), { cache, say });
   const accel = await chooseAccel(box, cache, say);
-  const boot = async (boot: Boot): Promise<Machine> =>
-    via === 'vagrant'
+  const boot = async (boot: Boot): Promise<Machine> => {
+    const limit = within(options, options.bootLimit);
+    if (limit <= 0) throw new VmError(`${boot}: not begun, for the time that was given is over`);
+    return via === 'vagrant'
       ? await upByVagrant({ accel, limit, say })
       : await bootMachine({ box, boot, accel, cache, limit, withTree: true, say });
-  const lanes = planLanes({ boots, users, chosen: options.vitest.length > 0, one: via === 'vagrant' });
-  const parts = await Promise.allSettled(
+  };
+  const chosen = options.vitest.length > 0;
+  const lanes = planLanes({ boots, users, chosen, one: via === 'vagrant', files: testFiles() });
+  const outcome: Outcome = { runs: [], errors: [] };
+  await Promise.all(
     lanes.map(async (lane) => {
-      const runs: Run[] = [];
-      for (const stay of lane) runs.push(...(await runIn(await boot(stay.boot), stay, accel, options)));
-      return runs;
+      for (const stay of lane) {
+        try {
+          await runIn(await boot(stay.boot), stay, accel, options, outcome);
+        } catch (error) {
+          if (!(error instanceof VmError)) throw error;
+          outcome.errors.push(error);
+        }
+      }
     }),
   );
-  const failed = parts.find((part) => part.status === 'rejected');
-  if (failed) throw failed.reason;
-  return mergeShards(parts.flatMap((part) => (part.status === 'fulfilled' ? part.value : [])));
+  return { ...outcome, runs: mergeParts(outcome.runs) };
 }
 
-async function runIn(machine: Machine, stay: Stay, accel: Accel, options: SuiteOptions): Promise<Run[]> {
+/** As many ms as this may take, when all must have ended at some time. */
+const within = ({ end }: SuiteOptions, limit: number): number => Math.min(limit, end - Date.now());
+
+async function runIn(
+  machine: Machine,
+  stay: Stay,
+  accel: Accel,
+  options: SuiteOptions,
+  { runs, errors }: Outcome,
+): Promise<void> {
   const stop = atEnd(() => machine.stop());
   try {
     await bringIn(machine);
     options.say(`${stay.boot}: the tree is in`);
-    const runs: Run[] = [];
-    for (const job of stay.jobs) runs.push(await runJob(machine, stay.boot, job, accel, options));
-    return runs;
+    for (const job of stay.jobs) {
+      try {
+        runs.push(await runJob(machine, stay.boot, job, accel, options));
+      } catch (error) {
+        if (!(error instanceof VmError)) throw error;
+        errors.push(error);
+      }
+    }
   } finally {
     await stop();
   }
@@ -79,25 +114,24 @@ async function runIn(machine: Machine, stay: Stay, accel: Accel, options: SuiteO
 async function runJob(
   machine: Machine,
   boot: Boot,
-  { user, shard, files }: Job,
+  { user, part, files }: Job,
   accel: Accel,
   options: SuiteOptions,
 ): Promise<Run> {
   const name = `${boot} ${user}`;
-  const label = `${boot}-${user}${shard ? `-${shard.replace('/', 'of')}` : ''}`;
+  const label = `${boot}-${user}${part ? `-${part}` : ''}`;
   const at = `/var/tmp/results-${user}`;
-  const words = ['sh', `${TREE}/test-vm/guest/tests.sh`, TREE, at];
-  words.push(
-    `--testTimeout=${TEST_TIMEOUT * SLOWER[accel]}`,
-    `--hookTimeout=${TEST_TIMEOUT * SLOWER[accel]}`,
-  );
-  if (shard) words.push(`--shard=${shard}`);
+  const limit = TEST_TIMEOUT * PATIENCE[accel];
+  const words = ['env', `${SLOWER}=${PATIENCE[accel]}`, 'sh', `${TREE}/test-vm/guest/tests.sh`, TREE, at];
+  words.push(`--testTimeout=${limit}`, `--hookTimeout=${limit}`);
   words.push(...(options.vitest.length > 0 ? options.vitest : files));
   const began = Date.now();
+  const time = within(options, options.testLimit);
+  if (time <= 0) throw new VmError(`${label}: not begun, for the time that was given is over`);
   options.say(`${label}: running the tests`);
   const log = createWriteStream(join(results, `${label}.log`));
   const { status } = await machine.shell(user, words.map(quote).join(' '), {
-    timeout: options.testLimit,
+    timeout: time,
     each: (line) => {
       log.write(`${line}\n`);
       process.stdout.write(`${label}: ${line}\n`);
@@ -114,10 +148,10 @@ async function runJob(
   }
   const report = brought.get('vitest.json')!;
   if (report === '') {
-    const late = seconds * 1000 >= options.testLimit;
-    const why = late
-      ? `did not end within ${options.testLimit / 1000} s`
-      : `ended with ${status} and left no report`;
+    const why =
+      seconds * 1000 >= time
+        ? `did not end within ${(time / 1000).toFixed(0)} s`
+        : `ended with ${status} and left no report`;
     throw new VmError(`the tests of ${label} ${why}; the end of the machine's console:\n${machine.tail()}`);
   }
   return { ...parseRun(name, report, brought.get('skips.jsonl')!, TREE, status ?? 1), seconds };

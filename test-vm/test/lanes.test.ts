@@ -1,31 +1,46 @@
 import { describe, expect, test } from 'vitest';
+import { testFiles } from '../src/files.ts';
 import { planLanes } from '../src/lanes.ts';
-import { mergeShards } from '../src/results.ts';
+import { mergeParts } from '../src/results.ts';
 
+const files = [
+  { path: 'packages/cg-limit/test/limits.host.test.ts', weight: 40_000 },
+  { path: 'packages/ns-enter/test/show.host.test.ts', weight: 10_000 },
+  { path: 'native/test/op_file.host.test.ts', weight: 100_000 },
+  { path: 'test/kept.host.test.ts', weight: 50_000 },
+  { path: 'test/machine.vm.test.ts', weight: 60_000 },
+];
 const all = {
   boots: ['unified', 'hybrid'] as const,
   users: ['root', 'vagrant'] as const,
   chosen: false,
   one: false,
+  files,
 };
 
 describe('what is run where', () => {
-  test('two lanes, with every part of the long list once, and each boot as each user', () => {
+  test('two lanes, with every file once as root, and each boot as each user', () => {
     const lanes = planLanes(all);
     expect(lanes).toHaveLength(2);
     const jobs = lanes.flat().flatMap(({ boot, jobs }) => jobs.map((job) => ({ boot, ...job })));
-    expect(jobs.map(({ boot, user, shard }) => [boot, user, shard])).toEqual([
-      ['unified', 'root', '1/2'],
+    expect(jobs.map(({ boot, user, part }) => [boot, user, part])).toEqual([
+      ['unified', 'root', '1of2'],
       ['unified', 'vagrant', undefined],
-      ['unified', 'root', '2/2'],
+      ['unified', 'root', '2of2'],
       ['hybrid', 'root', undefined],
       ['hybrid', 'vagrant', undefined],
     ]);
-    // All tests are run as root somewhere; only where something differs are they chosen.
-    expect(
-      jobs.filter(({ user, boot }) => user === 'root' && boot === 'unified').every((j) => !j.files.length),
-    ).toBe(true);
+    const asRoot = jobs.filter(({ user, boot }) => user === 'root' && boot === 'unified');
+    expect(asRoot.flatMap((job) => job.files).sort()).toEqual(files.map(({ path }) => path).sort());
     expect(jobs.at(-2)!.files).toContain('packages/cg-limit/');
+  });
+
+  test('the lane that has the second boot too gets less of the rest', () => {
+    const [first, second] = planLanes(all).map((lane) => lane[0]!.jobs[0]!.files);
+    const weigh = (paths: readonly string[]) =>
+      files.reduce((sum, { path, weight }) => sum + (paths.includes(path) ? weight : 0), 0);
+    // Beside: 10 s there, 110 s here (cg-limit and the machine's own tests again, and 10 s), and a boot more.
+    expect([weigh(first!), weigh(second!)]).toEqual([170_000, 90_000]);
   });
 
   test('one machine does all by itself', () => {
@@ -48,9 +63,16 @@ describe('what is run where', () => {
   });
 });
 
-test('shards of a run become one', () => {
+test('there are the files that vitest would run in the machine', () => {
+  const paths = testFiles('/no/report').map(({ path }) => path);
+  expect(paths).toContain('test/machine.vm.test.ts');
+  expect(paths).toContain('native/test/op_file.host.test.ts');
+  expect(paths.filter((path) => /test-vm|node_modules|pack\.host|lanes\.test/.test(path))).toEqual([]);
+});
+
+test('parts of a run become one', () => {
   const of = (name: string, seconds: number) => ({ file: 'f', name, status: 'passed' as const, ms: seconds });
-  const merged = mergeShards([
+  const merged = mergeParts([
     { name: 'unified root', tests: [of('a', 1)], trouble: [], seconds: 10 },
     { name: 'unified vagrant', tests: [of('a', 1)], trouble: [] },
     { name: 'unified root', tests: [of('b', 1)], trouble: ['x'], seconds: 20 },

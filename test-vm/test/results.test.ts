@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderReport } from '../src/report.ts';
-import { count, nowhere, parseRun, type Run } from '../src/results.ts';
+import { count, nowhere, parseRun, type Run, sumUp } from '../src/results.ts';
 
 const reportOf = (
   tests: readonly [string, string, string?][],
@@ -89,7 +89,8 @@ describe('several runs', () => {
   });
 
   test('stand side by side', () => {
-    const text = renderReport([host, { ...vm, seconds: 61.4 }]);
+    const missing = nowhere([host, vm]);
+    const text = renderReport([host, { ...vm, seconds: 61.4 }], missing);
     expect(text.slice(0, 6)).toEqual([
       '         host  vm',
       'tests       3   3',
@@ -100,5 +101,10 @@ describe('several runs', () => {
     ]);
     expect(text).toContain('host: 1 skipped: no v2');
     expect(text).toContain('RUN NOWHERE f: three');
+    const declared = missing.map((one) => ({ ...one, declared: 'no such hardware' }));
+    expect(renderReport([host, vm], declared)).toContain(
+      'run nowhere, as declared: f: three: no such hardware',
+    );
+    expect([sumUp([vm], missing).failed, sumUp([vm], declared).failed]).toEqual([1, 0]);
   });
 });
