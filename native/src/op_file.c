@@ -53,7 +53,7 @@ int op_proc_write(struct run *run, const struct step *step) {
   const void *data = arg_blob(run, step, 1, &length);
   const char *path = arg_text(run, step, 0);
   int fd = open_proc(path, O_WRONLY);
-  if (fd == -EXDEV) detail(run, "/proc/%s is not the kernel's own: something is mounted there", path);
+  if (fd == -EXDEV) detail(run, "/proc/%s is not the kernel's own for this PID namespace: something else is mounted there", path);
   return write_and_close(fd, data, length);
 }
 

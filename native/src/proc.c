@@ -9,17 +9,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 
 #define PROC_ROOT_INO 1 /* linux/proc_ns.h */
 
-/* Whether the descriptor is the root of a procfs that counts PIDs as this process does. */
-static bool ours(int proc) {
+static bool is_procfs(int proc) {
   struct statfs fs;
   struct stat st;
-  char self[16];
   if (fstatfs(proc, &fs) != 0 || fs.f_type != MAGIC_PROC) return false;
-  if (fstat(proc, &st) != 0 || st.st_ino != PROC_ROOT_INO) return false;
+  return fstat(proc, &st) == 0 && st.st_ino == PROC_ROOT_INO;
+}
+
+/* Whether the descriptor is the root of a procfs that counts PIDs as this process does. */
+static bool ours(int proc) {
+  char self[16];
+  if (!is_procfs(proc)) return false;
   long length = AGAIN(readlinkat(proc, "self", self, sizeof self - 1));
   if (length <= 0) return false;
   self[length] = '\0';
@@ -52,14 +57,23 @@ int real_proc(void) {
   return known = above_stdio((int)fd);
 }
 
-int open_proc(const char *path, int flags) {
-  int proc = real_proc();
-  if (proc < 0) return proc;
+/*
+ * Who has joined a PID namespace and kept /proc has one that counts otherwise. This process is
+ * "self" in it nevertheless.
+ */
+static int foreign_proc(const char *path) {
+  if (strncmp(path, "self/", 5) != 0 && strncmp(path, "thread-self/", 12) != 0) return -EXDEV;
+  long fd = AGAIN(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (fd < 0 || is_procfs((int)fd)) return fd < 0 ? (int)fd : above_stdio((int)fd);
+  close_fd((int)fd);
+  return -EXDEV;
+}
+
+static int open_beneath(int proc, const char *path, int flags) {
   struct kernel_open_how how = {
       .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
       .resolve = KERNEL_RESOLVE_BENEATH | KERNEL_RESOLVE_NO_XDEV | KERNEL_RESOLVE_NO_MAGICLINKS,
   };
-  while (*path == '/') path++;
   long fd = sys_openat2(proc, path, &how);
   if (!missing_call(fd)) return above_stdio((int)fd);
   int error = (int)fd;
@@ -71,4 +85,14 @@ int open_proc(const char *path, int flags) {
     return -EXDEV;
   }
   return above_stdio((int)fd);
+}
+
+int open_proc(const char *path, int flags) {
+  while (*path == '/') path++;
+  int proc = real_proc(), foreign = -1;
+  if (proc == -EXDEV) proc = foreign = foreign_proc(path);
+  if (proc < 0) return proc;
+  int fd = open_beneath(proc, path, flags);
+  close_fd(foreign);
+  return fd;
 }

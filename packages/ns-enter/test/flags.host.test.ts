@@ -70,6 +70,23 @@ describe('joining, as nsenter', () => {
     expect(ours.stdout).toBe(`${nsOf('self', 'pid')}\n${nsOf(pid, 'pid')}\n`);
   });
 
+  test('a user namespace is made within where /proc counts processes otherwise', async () => {
+    const pid = await unshared(['-Urpf']);
+    const line = ['-t', String(pid), '--user', '--pid', '--preserve-credentials'];
+    const theirs = run('nsenter', [...line, 'unshare', '-Ur', 'cat', '/proc/self/uid_map']);
+    const ours = runTool('ns-enter', [
+      ...line,
+      '--',
+      'ns-enter',
+      '--map-root-user',
+      '--',
+      'cat',
+      '/proc/self/uid_map',
+    ]);
+    expect(ours).toEqual({ ...theirs, stderr: '' });
+    expect(ours.stdout.trim().split(/\s+/)).toEqual(['0', '0', '1']);
+  });
+
   test('--wdns and the order of short flags', async () => {
     const pid = await unshared(['-mn']);
     const line = ['-W', '/usr', '-n', '-m', '-t', String(pid), 'sh', '-c', 'pwd; readlink /proc/self/ns/net'];

@@ -106,7 +106,7 @@ const mapHints = {
     'the kernel does not let you map these IDs; without root you map your own alone, or ranges of /etc/subuid with newuidmap installed',
   EINVAL: 'the maps overlap, or name IDs that are not mapped here',
   EACCES:
-    'the process cannot be reached in /proc, which may be mounted with hidepid, or for another PID namespace',
+    'the process cannot be reached in /proc, which may be mounted with hidepid, or for another PID namespace (--mount-proc mounts one for its own)',
 };
 
 /** Write the maps of process `pid` from outside. */
