@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { slot, work } from './launcher.ts';
@@ -210,28 +218,25 @@ test('an idmapped mount shows the owners of its map', () => {
   const source = join(work, 'idmapped');
   mkdirSync(source);
   writeFileSync(join(source, 'f'), '');
+  chownSync(join(source, 'f'), 3, 4);
   const userns = slot('userns');
-  const { stdout, stderr } = inside(
-    [
-      openRoot(path),
-      op('idmap_userns', { uids: '0 1000 10\n', gids: '0 2000 10\n', userns }),
-      op('bind', {
-        root,
-        target: '/m',
-        source: join(work, 'tmpfs'),
-        fd: -1,
-        recursive: 0,
-        set: 0,
-        clear: 0,
-        propagation: 0,
-        userns,
-        make: 2,
-      }),
-      sh(`stat -c %u:%g ${path}/m/f`),
-    ],
-    '--mount',
-    `mkdir -p ${work}/tmpfs && mount -t tmpfs x ${work}/tmpfs && touch ${work}/tmpfs/f && chown 3:4 ${work}/tmpfs/f`,
-  );
+  const { stdout, stderr } = inside([
+    openRoot(path),
+    op('idmap_userns', { uids: '0 1000 10\n', gids: '0 2000 10\n', userns }),
+    op('bind', {
+      root,
+      target: '/m',
+      source,
+      fd: -1,
+      recursive: 0,
+      set: 0,
+      clear: 0,
+      propagation: 0,
+      userns,
+      make: 2,
+    }),
+    sh(`stat -c %u:%g ${path}/m/f`),
+  ]);
   expect(stderr).toBe('');
   expect(stdout).toBe('1003:2004\n');
 });
