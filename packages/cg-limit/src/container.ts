@@ -2,4 +2,5 @@
 export type { Facts } from './facts.ts';
 export { gather } from './gather.ts';
 export { type CgroupRecord, cgroupRecord } from './groups.ts';
+export { rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';

@@ -51,6 +51,8 @@ export interface Facts {
   variable?: string;
   /** Mount point of resctrl, where it is mounted. */
   resctrl?: string;
+  /** The schemata of the class that the spec names, where there is such a class. */
+  schemata?: string;
   id: string;
 }
 

@@ -204,8 +204,13 @@ function inUserNamespace(): boolean {
 }
 
 /** Where resctrl is mounted; looked for only if the spec asks for it ("MUST NOT manipulate" otherwise). */
-function resctrlFact(spec: Spec): { resctrl?: string } {
-  if (!spec.linux?.intelRdt) return {};
+function resctrlFact(spec: Spec): { resctrl?: string; schemata?: string } {
+  const rdt = spec.linux?.intelRdt;
+  if (!rdt) return {};
   const mount = readMountinfo('self').find((m) => m.type === 'resctrl');
-  return mount ? { resctrl: mount.mountPoint } : {};
+  if (!mount) return {};
+  const { mountPoint: resctrl } = mount;
+  const file = `${resctrl}/${rdt.closID ?? ''}/schemata`;
+  const named = rdt.closID !== undefined && existsSync(file);
+  return { resctrl, ...(named && { schemata: readFileSync(file, 'latin1') }) };
 }

@@ -1,6 +1,9 @@
+import type { IntelRdt } from '@ctr-tools/oci';
 import { compile, explain } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
+import type { Facts } from '../src/facts.ts';
 import { cgroupRecord } from '../src/groups.ts';
+import { rdtDirectories } from '../src/rdt.ts';
 import { enter, mustStay, steps } from '../src/steps.ts';
 import { facts, lines, root, v1Abilities, v1Group, v2Abilities, v2Group } from './fixtures.ts';
 
@@ -169,6 +172,53 @@ describe('intelRdt', () => {
       'write path=/rdt/gold/schemata data="MB:0=20\\n"',
       'write path=/rdt/gold/tasks data=0',
     ]);
+  });
+  const rdt = (intelRdt: IntelRdt, more: Partial<Facts> = {}) => ({
+    spec: { ociVersion: '1.3.0', linux: { intelRdt } },
+    host: facts([], v2Abilities, { resctrl: '/rdt', ...more }),
+  });
+  const told = (intelRdt: IntelRdt, more?: Partial<Facts>) => {
+    const { spec: of, host } = rdt(intelRdt, more);
+    return lines(steps(of, host));
+  };
+  test('nothing of it without the section', () => {
+    expect(steps({ ociVersion: '1.3.0' }, facts([], v2Abilities, { resctrl: '/rdt' }))).toEqual([]);
+  });
+  test('the default class is the root of resctrl', () => {
+    expect(told({ closID: '/', schemata: ['L3:0=f'] })).toEqual([
+      'write path=/rdt/schemata data="L3:0=f\\n"',
+      'write path=/rdt/tasks data=0',
+    ]);
+  });
+  test('a class without schemata has to be there, and is only entered', () => {
+    expect(told({ closID: 'gold' })).toEqual(['write path=/rdt/gold/tasks data=0']);
+  });
+  test('a class of its own goes with the container, and so does what counts it', () => {
+    const { spec: of, host } = rdt({ enableMonitoring: true, schemata: ['MB:0=50'] }, { id: 'id' });
+    expect(lines(steps(of, host))).toEqual([
+      'mkdir path=/rdt/id mode=0755',
+      'write path=/rdt/id/schemata data="MB:0=50\\n"',
+      'mkdir path=/rdt/id/mon_groups/id mode=0755',
+      'write path=/rdt/id/tasks data=0',
+      'write path=/rdt/id/mon_groups/id/tasks data=0',
+    ]);
+    expect(steps(of, host).flatMap((s) => s.undo?.op ?? [])).toEqual(['rmdir', 'rmdir']);
+    expect(rdtDirectories(of, host)).toEqual(['/rdt/id/mon_groups/id', '/rdt/id']);
+  });
+  test('a named class stays', () => {
+    const { spec: of, host } = rdt(
+      { closID: 'gold', l3CacheSchema: 'L3:0=f', enableMonitoring: true },
+      { id: 'id' },
+    );
+    expect(rdtDirectories(of, host)).toEqual(['/rdt/gold/mon_groups/id']);
+    expect(steps(of, host)[0]!.undo).toBeUndefined();
+  });
+  test('a class that is there with other schemata is an error', () => {
+    const schemata = '    MB:0=100;1=100\n    L3:0=00f;1=7ff\n';
+    expect(told({ closID: 'gold', l3CacheSchema: 'L3:0=f;1=7FF' }, { schemata })).toHaveLength(3);
+    expect(() => told({ closID: 'gold', l3CacheSchema: 'L3:0=ff' }, { schemata })).toThrow(
+      'is there with other schemata than L3:0=ff',
+    );
   });
 });
 

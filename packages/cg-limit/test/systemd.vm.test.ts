@@ -1,60 +1,68 @@
-/** Groups made by a real systemd on cgroup v2. */
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { needs, run, runTool, start, toolPath, until } from '../../../test/support.ts';
+/** Groups made by a real systemd on cgroup v2: its own, and a user's. */
+import { existsSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bin, lacking, needs, run, runTool, start, toolPath, until } from '../../../test/support.ts';
 
-const scope = `ctr-test-${process.pid}.scope`;
+const name = `ctr-test-${process.pid}`;
+const scope = `${name}.scope`;
 const directory = `/sys/fs/cgroup/system.slice/${scope}`;
-const cg = (...args: string[]) => runTool('cg-limit', args);
+const cg = (...args: string[]) => runTool('cg-limit', args, { timeout: 120_000 });
+const file = (what: string): string => readFileSync(`${directory}/${what}`, 'utf8').trim();
+const property = (what: string): string =>
+  run('systemctl', ['show', '--value', '-p', what, scope]).stdout.trim();
 
 describe('where systemd runs, it makes the group', () => {
-  test('a scope of its own by default, with the limits as properties and in the files', async (context) => {
-    needs(context, 'root', 'systemd', 'cgroup-v2');
-    const path = `system.slice::${scope.slice(0, -'.scope'.length)}`;
+  test('a scope with the limits as properties and in the files, which nothing undoes', async (context) => {
+    needs(context, 'root', 'systemd', 'cgroup-v2', 'file:/dev/kmsg');
     const started = start(toolPath('cg-limit'), [
-      '--cgroup',
-      path,
-      '--memory',
-      '64M',
-      '--cpus',
-      '0.5',
-      '--pids-limit',
-      '9',
-      '--',
-      'sh',
-      '-c',
-      'cat /proc/self/cgroup; sleep 20; :',
+      ...['--cgroup', `system.slice::${name}`, '--memory', '64M', '--cpus', '0.5', '--pids-limit', '9'],
+      ...['--cpuset-cpus', '0', '--hugetlb', '2MB:4M', '--device', '/dev/kmsg:r', '--', 'sh', '-c'],
+      'cat /proc/self/cgroup; (: > /dev/kmsg) 2>&1; : < /dev/kmsg && echo read; sleep 600; :',
     ]);
-    await until('the command runs', () => started.output().stdout !== '');
-    expect(started.output().stdout).toBe(`0::/system.slice/${scope}\n`);
-    const property = (name: string): string =>
-      run('systemctl', ['show', '--value', '-p', name, scope]).stdout.trim();
-    expect([property('MemoryMax'), property('TasksMax'), property('Delegate')]).toEqual([
-      String(64 << 20),
-      '9',
-      'yes',
-    ]);
-    expect(readFileSync(`${directory}/memory.max`, 'utf8')).toBe(`${64 << 20}\n`);
-    expect(readFileSync(`${directory}/cpu.max`, 'utf8')).toBe('50000 100000\n');
-    // What systemd does not undo at a reload.
+    await until('the command runs', () => started.output().stdout.includes('read'), 60_000);
+    expect(started.output().stdout).toMatch(
+      new RegExp(`^0::/system.slice/${scope}\n.*/dev/kmsg: Operation not permitted\nread\n$`),
+    );
+    const properties = [
+      'MemoryMax',
+      'TasksMax',
+      'Delegate',
+      'CPUQuotaPerSecUSec',
+      'AllowedCPUs',
+      'DevicePolicy',
+    ];
+    expect(properties.map(property)).toEqual([String(64 << 20), '9', 'yes', '500ms', '0', 'strict']);
+    expect(property('DeviceAllow')).toContain('/dev/char/1:11 r');
     expect(cg('--update', directory, '--memory', '128M')).toMatchObject({ status: 0, stderr: '' });
+    // A reload, and changes that make systemd write each controller's files again.
     run('systemctl', ['daemon-reload']);
-    expect(readFileSync(`${directory}/memory.max`, 'utf8')).toBe(`${128 << 20}\n`);
+    run('systemctl', ['set-property', '--runtime', scope, 'MemoryLow=1M', 'CPUWeight=77', 'TasksMax=10']);
+    expect(
+      ['memory.max', 'memory.low', 'cpu.max', 'cpuset.cpus', 'hugetlb.2MB.max', 'pids.max'].map(file),
+    ).toEqual([String(128 << 20), String(1 << 20), '50000 100000', '0', String(4 << 20), '10']);
     cg('--kill', directory);
     await started.ended;
-    await until('systemd forgets the scope', () => property('LoadState') === 'not-found');
+    await until('systemd forgets the scope', () => property('LoadState') === 'not-found', 60_000);
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  test('a scope that ended by the OOM killer leaves its name free', (context) => {
+    needs(context, 'root', 'systemd', 'cgroup-v2');
+    const named = ['--cgroup', `system.slice::${name}`];
+    const alone = ['--memory', '20M', '--memory-swap', '20M', '--oom-group', '--', 'sh', '-c'];
+    const killed = cg(
+      ...named,
+      ...alone,
+      'sleep 600 & head -c 40M /dev/zero | tail > /dev/null; echo not reached',
+    );
+    expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+    expect(cg(...named, '--', 'echo', 'again')).toMatchObject({ status: 0, stdout: 'again\n', stderr: '' });
   });
 
   test('without a name too; a limit inside a limit makes a child group, past the rule against inner processes', (context) => {
     needs(context, 'root', 'systemd', 'cgroup-v2');
-    const ended = cg(
-      '--memory',
-      '256M',
-      '--',
-      'sh',
-      '-c',
-      'cg-limit --memory 64M -- sh -c "cat /proc/self/cgroup"; cat /proc/self/cgroup',
-    );
+    const inner = 'cg-limit --memory 64M -- sh -c "cat /proc/self/cgroup"; cat /proc/self/cgroup';
+    const ended = cg('--memory', '256M', '--', 'sh', '-c', inner);
     expect(ended.stderr).toBe('');
     expect(ended.stdout).toMatch(
       /^0::\/system\.slice\/ctr-limit-\d+\.scope\/ctr-limit-\d+\n0::\/system\.slice\/ctr-limit-\d+\.scope\/own\n$/,
@@ -64,69 +72,80 @@ describe('where systemd runs, it makes the group', () => {
 
 describe('cgroup v2 by files', () => {
   const path = `/ctr-test-${process.pid}`;
-  test('born in the group, killed at its limit, devices by a program', (context) => {
+  const files: readonly (readonly [flags: string[], file: string, value: string])[] = [
+    [['--memory-high', '32M'], 'memory.high', String(32 << 20)],
+    [['--memory-reservation', '16M'], 'memory.low', String(16 << 20)],
+    [['--memory-min', '1M'], 'memory.min', String(1 << 20)],
+    [['--memory', '64M', '--memory-swap', '96M'], 'memory.swap.max', String(32 << 20)],
+    [['--cpu-weight', '250'], 'cpu.weight', '250'],
+    [['--cpus', '150%', '--cpu-burst', '20ms'], 'cpu.max', '150000 100000'],
+    [[], 'cpu.max.burst', '20000'],
+    [['--cpuset-cpus', '1', '--cpuset-partition', 'root'], 'cpuset.cpus.partition', 'root'],
+    [['--pids-limit', '7'], 'pids.max', '7'],
+    [['--set', 'memory.oom.group=1'], 'memory.oom.group', '1'],
+    [['--set', 'cgroup.max.depth=3'], 'cgroup.max.depth', '3'],
+  ];
+  test('each limit is in its file, and the command runs where they say', (context) => {
     needs(context, 'root', 'cgroup-v2');
-    expect(cg('--cgroup', path, '--', 'cat', '/proc/self/cgroup').stdout).toBe(`0::${path}\n`);
-    const killed = cg(
-      '--cgroup',
-      path,
-      '--memory',
-      '20M',
-      '--memory-swap',
-      '20M',
-      '--',
-      'sh',
-      '-c',
-      'head -c 100M /dev/zero | tail > /dev/null; exit $?',
-    );
-    expect(killed.status).toBe(137);
-    expect(killed.stderr).toMatch(
-      /the memory limit of 20 MiB was exceeded; processes killed for it: 1; the peak was /,
-    );
-    const denied = cg(
-      '--cgroup',
-      path,
-      '--device-deny',
-      '/dev/full',
-      '--',
-      'sh',
-      '-c',
-      'cat < /dev/null && (cat < /dev/full) 2>&1',
-    );
-    expect(denied.stdout).toContain('Operation not permitted');
-    const kmsg = cg(
-      '--cgroup',
-      path,
-      '--device',
-      '/dev/kmsg:r',
-      '--',
-      'sh',
-      '-c',
-      ': < /dev/kmsg && echo read; (: > /dev/kmsg) 2>&1; true',
-    );
-    expect(kmsg.stdout).toMatch(/^read\n.*Operation not permitted/);
+    const flags = files.flatMap(([given]) => given);
+    const look = files.map(([, name]) => `cat /sys/fs/cgroup${path}/${name}`).join('; ');
+    const ended = cg('--cgroup', path, ...flags, '--', 'sh', '-c', `${look}; nproc; cat /proc/self/cgroup`);
+    expect(ended.stderr).toBe('');
+    expect(ended.stdout.trimEnd().split('\n')).toEqual([
+      ...files.map(([, , value]) => value),
+      '1',
+      `0::${path}`,
+    ]);
   });
 
-  test.each([
-    ['--memory-high', '32M', 'memory.high', String(32 << 20)],
-    ['--memory-reservation', '16M', 'memory.low', String(16 << 20)],
-    ['--cpu-shares', '1024', 'cpu.weight', '39'],
-    ['--cpu-weight', '250', 'cpu.weight', '250'],
-    ['--cpus', '150%', 'cpu.max', '150000 100000'],
-    ['--pids-limit', '7', 'pids.max', '7'],
-    ['--cpuset-cpus', '0', 'cpuset.cpus', '0'],
-    ['--set', 'memory.oom.group=1', 'memory.oom.group', '1'],
-  ])('%s %s', (flag, value, file, expected) => {
-    expect(
-      cg('--cgroup', path, flag, value, '--', 'cat', `/sys/fs/cgroup${path}/${file}`).stdout.trim(),
-    ).toBe(expected);
+  test('beyond memory.high it is slowed down, and not killed', (context) => {
+    needs(context, 'root', 'cgroup-v2');
+    const line = `head -c 20M /dev/zero | tail | wc -c; grep -w high /sys/fs/cgroup${path}/memory.events`;
+    const ended = cg('--cgroup', path, '--memory-high', '16M', '--', 'sh', '-c', line);
+    expect(ended.stdout).toMatch(new RegExp(`^${20 << 20}\nhigh [1-9]`));
   });
 
-  test('what v2 cannot express is an error', (context) => {
+  test('what this machine has no hardware for, and what v2 cannot express, is an error that says so', (context) => {
     needs(context, 'root', 'cgroup-v2');
-    expect(cg('--cgroup', path, '--memory-swappiness', '10', '--', 'true').stderr).toContain(
-      'cannot be expressed in cgroup v2',
+    const refused = (...limit: string[]): string => {
+      const ended = cg('--cgroup', path, ...limit, '--', 'true');
+      expect(ended.status).toBe(125);
+      return ended.stderr;
+    };
+    expect(refused('--rdma', 'mlx5_0:hca_handle=2')).toContain('there is no RDMA device mlx5_0');
+    expect(refused('--misc', 'sev:1')).toContain('this machine has no such resource; misc.capacity');
+    expect(refused('--memory-swappiness', '10')).toContain('cannot be expressed in cgroup v2');
+    expect(refused('--net-cls', '5')).toContain('cgroup v2 has none');
+    expect(refused('--cpu-rt-runtime', '5ms')).toContain('cannot be expressed in cgroup v2');
+    expect(existsSync(`/sys/fs/cgroup${path}`)).toBe(false);
+  });
+});
+
+describe("a user's own systemd", () => {
+  const user = 'vagrant';
+  const needed = ['root', 'systemd', 'cgroup-v2', 'file:/home/vagrant'] as const;
+  beforeAll(async () => {
+    if (lacking(...needed) !== undefined) return;
+    run('loginctl', ['enable-linger', user]);
+    await until('their manager is up', () => existsSync('/run/user/1000/systemd/private'), 60_000);
+  });
+  afterAll(() => {
+    if (lacking(...needed) === undefined) run('loginctl', ['disable-linger', user]);
+  });
+
+  test('makes their groups; limits hold, and one that is not delegated is an error', (context) => {
+    needs(context, ...needed);
+    const place = ['--user', `--machine=${user}@.host`, '--quiet', '--pipe', '--wait', '--collect'];
+    const lines = [
+      `exec 2>&1; cd /; PATH=${bin}:$PATH`,
+      'cg-limit --memory 20M --pids-limit 50 -- sh -c "cut -d/ -f5- /proc/self/cgroup; head -c 40M /dev/zero | tail > /dev/null"',
+      'cg-limit --cpuset-cpus 0 -- true; echo $?',
+    ];
+    const ended = run('systemd-run', [...place, '/bin/sh', '-c', lines.join('\n')], { timeout: 120_000 });
+    expect(ended.stdout).toMatch(/^user\.slice\/ctr-limit-\d+\.scope\n/);
+    expect(ended.stdout).toMatch(/the memory limit of 20 MiB was exceeded; processes killed for it: 1/);
+    expect(ended.stdout).toMatch(
+      /a set of CPUs needs the cpuset controller, .* not delegated to this group .*\n125\n$/,
     );
-    expect(cg('--cgroup', path, '--net-cls', '5', '--', 'true').stderr).toContain('cgroup v2 has none');
   });
 });

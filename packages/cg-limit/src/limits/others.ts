@@ -165,7 +165,10 @@ export function unifiedSettings(
             says: line,
             hints: {
               ENOENT: `this kernel has no ${file}`,
-              EINVAL: 'it is no value for this file (cgroup-v2.rst)',
+              EINVAL:
+                file === 'misc.max'
+                  ? 'this machine has no such resource; misc.capacity of the root group lists those there are'
+                  : 'it is no value for this file (cgroup-v2.rst)',
             },
           }),
         );

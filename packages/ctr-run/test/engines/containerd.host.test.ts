@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, run, tempDir } from '../../../../test/support.ts';
+import { type Ended, lacking, needs, run, skip, tempDir } from '../../../../test/support.ts';
 import {
   type Daemon,
   groupsBelow,
@@ -14,6 +14,7 @@ import {
   runtimes,
   startDaemon,
   told,
+  tooSlow,
   withTerminal,
 } from './engine.ts';
 
@@ -26,7 +27,7 @@ const ctr = (...args: string[]): Ended => run('ctr', [...base(), ...args], { tim
 const snapshotter = ['--snapshotter', 'native'];
 
 beforeAll(async () => {
-  if (lacking(...needed) !== undefined) return;
+  if ((tooSlow ?? lacking(...needed)) !== undefined) return;
   home = tempDir('containerd');
   const places = ['--root', `${home}/root`, '--state', `${home}/state`, '--address', `${home}/c.sock`];
   daemon = await startDaemon(
@@ -112,6 +113,7 @@ function life(name: string, runtime: string): string[] {
 
 describe('containerd', () => {
   test('answers the same with ctr-run as with runc, and its containers leave nothing', (context) => {
+    if (tooSlow) skip(context, tooSlow);
     needs(context, ...needed, 'command:runc');
     const [theirs, ours] = runtimes.map(({ name, path }) => life(name, path));
     expect(ours).toEqual(theirs);

@@ -110,6 +110,10 @@ test('a pod with the runtime handler ctr-run: its containers run, are limited, e
     expect(await exec(id, '/bin/sh', '-c', limits)).toBe(`0: ${96 << 20}\n`);
     // On hybrid hosts the shim reads no metrics, of runc's containers either.
     if (systemd) expect((await cri.call('ContainerStats', { 1: id })).message(1).message(1).text(1)).toBe(id);
+    // CRI has no pause; the shim that it drives has.
+    expect(ctr('tasks', 'pause', id)).toMatchObject({ status: 0 });
+    expect(ctr('tasks', 'list').stdout).toMatch(new RegExp(`^${id} .*PAUSED`, 'm'));
+    expect(ctr('tasks', 'resume', id)).toMatchObject({ status: 0 });
     await cri.call('StopContainer', { 1: id, 2: 30 });
     expect([(await status(id)).number(3), (await status(id)).number(7)]).toEqual([2, 5]);
     const log = readFileSync(`${home}/logs/web.log`, 'utf8');

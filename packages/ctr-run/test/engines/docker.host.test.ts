@@ -1,6 +1,6 @@
 /** dockerd drives ctr-run as a named runtime, through containerd's shim, and notices no difference to runc. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, run, tempDir } from '../../../../test/support.ts';
+import { type Ended, lacking, needs, run, skip, tempDir } from '../../../../test/support.ts';
 import {
   type Daemon,
   groupsBelow,
@@ -10,6 +10,7 @@ import {
   runtimes,
   startDaemon,
   told,
+  tooSlow,
   withTerminal,
 } from './engine.ts';
 
@@ -21,7 +22,7 @@ let socket = '';
 const docker = (...args: string[]): Ended => run('docker', ['--host', socket, ...args], { timeout: 60_000 });
 
 beforeAll(async () => {
-  if (lacking(...needed) !== undefined) return;
+  if ((tooSlow ?? lacking(...needed)) !== undefined) return;
   const home = tempDir('docker');
   socket = `unix://${home}/docker.sock`;
   const containerd = ['--root', `${home}/c-root`, '--state', `${home}/c-state`, '--config', '/dev/null'];
@@ -133,6 +134,7 @@ function life(runtime: string): string[] {
 
 describe('Docker', () => {
   test('answers the same with ctr-run as with runc, and its containers leave nothing', (context) => {
+    if (tooSlow) skip(context, tooSlow);
     needs(context, ...needed, 'command:runc');
     const theirs = life('runc');
     const ours = life('ctr');

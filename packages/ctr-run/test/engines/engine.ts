@@ -108,6 +108,22 @@ export function told({ status, stdout, stderr }: Ended): string {
   return `${status}: ${text}${status === 125 ? stderr : ''}`;
 }
 
+/** Why the long comparisons with runc are not made in the test machine: under emulation each call takes seconds. */
+export const tooSlow = process.env.CTR_TEST_VM
+  ? 'compared with runc call by call where that is quick; the shorter life in *.vm.test.ts is for here'
+  : undefined;
+
+/** A word of shell. */
+export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** Calls of a client in one go, and what each said and how it ended: `0: hi`. IDs are not told. */
+export function callAll(as: (line: string) => Ended, calls: readonly (readonly string[])[]): string[] {
+  const lines = calls.map((words) => `${words.map(quote).join(' ')} </dev/null; echo "@$?"`);
+  const { stdout } = as(`cd /; exec 2>&1\n${lines.join('\n')}`);
+  const answers = [...stdout.replaceAll(/\r/g, '').matchAll(/([\s\S]*?)@(\d+)\n/g)];
+  return answers.map(([, said, status]) => `${status}: ${said!.trim()}`.replace(/[0-9a-f]{64}/, 'ID'));
+}
+
 const hierarchies = (): string[] => {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return lines.filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(' ')[4]!);

@@ -1,10 +1,10 @@
 /** podman drives ctr-run through conmon, and notices no difference to runc. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, run, tempDir } from '../../../../test/support.ts';
-import { groupsBelow, imageArchive, imageName, removeParent, runtimes, told } from './engine.ts';
+import { type Ended, lacking, needs, run, skip, tempDir } from '../../../../test/support.ts';
+import { groupsBelow, imageArchive, imageName, removeParent, runtimes, told, tooSlow } from './engine.ts';
 
 const parent = `/ctr-test-podman-${process.pid}`;
-const missing = lacking('root', 'command:podman', 'command:runc');
+const missing = tooSlow ?? lacking('root', 'command:podman', 'command:runc');
 let store = '';
 /** The limits that podman asks for by default are more than a root without CAP_SYS_RESOURCE may give. */
 const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
@@ -92,6 +92,7 @@ function life(runtime: string): string[] {
 
 describe('podman', () => {
   test('answers the same with ctr-run as with runc, and its containers leave nothing', (context) => {
+    if (tooSlow) skip(context, tooSlow);
     needs(context, 'root', 'command:podman', 'command:runc');
     const [theirs, ours] = runtimes.map(({ path }) => life(path));
     expect(ours).toEqual(theirs);
