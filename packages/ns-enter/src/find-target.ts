@@ -41,13 +41,13 @@ function findPins(directory: string, options: Options): Pins {
   return { directory, files: new Set(names.filter((name) => name in namespaceFlags)) };
 }
 
-/** The PID of a container of ctr-run's, from its state (runtime.md, State). */
-export function containerPid(id: string, host: Host): number {
+/** The PID of a container of ctr-run's, from its state (runtime.md, State). `flag` is what named it. */
+export function containerPid(id: string, host: Host, flag = '--target'): number {
   const runtime = host.env.get('XDG_RUNTIME_DIR');
   const root =
     host.env.get('CTR_STATE_ROOT') || (host.euid === 0 || !runtime ? '/run/ctr-run' : `${runtime}/ctr-run`);
   if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..')
-    throw new Failure(`--target ${id}: neither a PID nor a container's ID`);
+    throw new Failure(`${flag} ${id}: neither a PID nor a container's ID`);
   let text: string;
   try {
     text = readFileSync(join(resolve(host.cwd, root), id, 'state.json'), 'utf8');
@@ -55,15 +55,15 @@ export function containerPid(id: string, host: Host): number {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Failure(
       code === 'ENOENT'
-        ? `--target ${id}: no container of that ID in ${root} (CTR_STATE_ROOT names another place)`
-        : `--target ${id}: ${message}`,
+        ? `${flag} ${id}: no container of that ID in ${root} (CTR_STATE_ROOT names another place)`
+        : `${flag} ${id}: ${message}`,
     );
   }
   const state = JSON.parse(text) as { pid?: number; startTime?: number };
-  if (!state.pid) throw new Failure(`--target ${id}: the container has no process`);
+  if (!state.pid) throw new Failure(`${flag} ${id}: the container has no process`);
   const stat = statOf(state.pid);
   if (!stat || stat.state === 'Z' || (state.startTime !== undefined && state.startTime !== stat.startTime))
-    throw new Failure(`--target ${id}: the container has stopped`);
+    throw new Failure(`${flag} ${id}: the container has stopped`);
   return state.pid;
 }
 

@@ -95,10 +95,11 @@ describe('--filter', () => {
     ['NAME == "a', 'the text "a has no closing quote'],
     ['NAME =~ NAME', '"NAME" stands where a regular expression in quotes belongs'],
     ['NAME =~ "("', 'the regular expression "(": a "(" is never closed'],
-    ['SIZE == -1', '"-1" begins with nothing known'],
+    ['SIZE == -1', '-1 begins with a sign'],
     ['SIZE > 3GB', '"B" stands where an operator'],
     ['SIZE > 16E', '16E is more than 64 bits hold'],
-    ['NAME = "a"', '"= "a"" begins with nothing known'],
+    ['NAME = "a"', 'equal is ==, and "=" is nothing'],
+    ['NAME ~ "a"', '"~ "a"" begins with nothing known'],
   ])('%s is refused', (text, why) => {
     expect(refusal(text)).toContain(`--filter ${JSON.stringify(text)}: ${why}`);
   });

@@ -83,7 +83,7 @@ describe('a container of ours', () => {
     for (const { type, ns } of shown.namespaces) expect(nsOf(pid, type)).toBe(`${type}:[${ns}]`);
     expect(shown.namespaces.find(({ type }) => type === 'uts')?.whose).toBe('own');
     expect(runTool('ns-enter', ['--show', 'ctr-test-none'], { env }).stderr).toMatch(
-      /no container of that ID/,
+      /^ns-enter: --show ctr-test-none: no container of that ID/,
     );
   });
 

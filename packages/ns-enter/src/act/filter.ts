@@ -58,6 +58,13 @@ const words: Readonly<Record<string, string>> = Object.fromEntries(
 const fault = (text: string, what: string): UsageError =>
   new UsageError(`--filter ${JSON.stringify(text)}: ${what}; scols-filter(5) has the language`);
 
+function whatIsWrong(rest: string): string {
+  if (/^["']/.test(rest)) return `the text ${rest} has no closing quote`;
+  if (rest.startsWith('=')) return 'equal is ==, and "=" is nothing';
+  if (/^-\d/.test(rest)) return `${rest} begins with a sign, and no number here has one`;
+  return `"${rest}" begins with nothing known`;
+}
+
 function scan(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -66,10 +73,7 @@ function scan(text: string): Token[] {
     const match = scanner.exec(text);
     if (!match) {
       const rest = text.slice(at).trimStart();
-      throw fault(
-        text,
-        /^["']/.test(rest) ? `the text ${rest} has no closing quote` : `"${rest}" begins with nothing known`,
-      );
+      throw fault(text, whatIsWrong(rest));
     }
     const [is, word] = Object.entries(match.groups!).find(([, value]) => value !== undefined)!;
     const operator = is === 'name' ? words[word] : undefined;

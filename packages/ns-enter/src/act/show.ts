@@ -71,8 +71,11 @@ export function show(parsed: Parsed, host: Host): number {
       namespaces.map((n) => cells(rowOf(n), chosen)),
       style,
     );
-  if (machine.hidden > 0 && host.tty[2])
-    err(`ns-enter: the namespaces of ${machine.hidden} other processes are not yours to see\n`);
+  const { hidden } = machine;
+  if (hidden > 0 && host.tty[2])
+    err(
+      `ns-enter: the namespaces of ${hidden} other process${hidden > 1 ? 'es' : ''} are not yours to see\n`,
+    );
   return 0;
 }
 
@@ -111,7 +114,7 @@ function treeKind(value: string | undefined): TreeKind | undefined {
 function pidOf(word: string, host: Host): number {
   if (word === 'self') return host.pid;
   const target = parseTarget(word);
-  if (target.by === 'container') return containerPid(target.id, host);
+  if (target.by === 'container') return containerPid(target.id, host, '--show');
   if (target.by === 'pid') return target.pid;
   throw new UsageError(`--show ${word}: a process is a PID, self, or a container's ID`);
 }
@@ -212,6 +215,9 @@ function showInside(
     );
 }
 
+const ask = ({ euid }: Host): string =>
+  euid === 0 ? 'root too needs CAP_SYS_PTRACE, and every capability that the process has' : 'ask as root';
+
 /** Which namespaces are a process's own, and which it shares with the host: what people compare /proc/PID/ns for by hand. */
 function showProcess(
   machine: Machine,
@@ -228,7 +234,7 @@ function showProcess(
       ns = namespaceOf(pid, type);
     } catch {
       throw new Failure(
-        `--show ${pid}: the process belongs to UID ${process.uid}, and its namespaces are not yours to see (ptrace(2), PTRACE_MODE_READ); ask as root`,
+        `--show ${pid}: the process belongs to UID ${process.uid}, and its namespaces are not yours to see (ptrace(2), PTRACE_MODE_READ); ${ask(style.host)}`,
       );
     }
     const namespace = ns === undefined ? undefined : machine.namespaces.get(ns);
