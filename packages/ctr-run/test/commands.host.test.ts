@@ -333,6 +333,14 @@ test('every word that features lists is recognized', (context) => {
   }
 });
 
+test('a listener path without a call to ask about is ignored', (context) => {
+  needs(context, 'root');
+  const bundle = makeBundle(['/bin/echo', 'fine'], (spec) => {
+    spec.linux!.seccomp = { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/no-such-agent.sock' };
+  });
+  expect(ctr('run', '--bundle', bundle, testId())).toMatchObject({ status: 0, stdout: 'fine\n', stderr: '' });
+});
+
 test('exec puts the process under the label and the profile that are named, or says what the kernel lacks', (context) => {
   needs(context, 'root');
   const id = running();

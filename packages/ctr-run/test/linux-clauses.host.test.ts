@@ -273,6 +273,20 @@ describe('network devices', () => {
     expect(ended.stdout).toMatch(/lo\nnet0\nnet1\n/);
   });
 
+  test('one that is given no name keeps its own, and is left to the kernel afterwards', (context) => {
+    possible(context);
+    const ended = inNetwork(
+      (spec) => (spec.linux!.netDevices = { ctrn0: {} }),
+      'ls /sys/class/net; echo ----',
+    );
+    expect(ended).toMatchObject(good);
+    const [inside, outside] = ended.stdout.split('----') as [string, string];
+    expect(inside).toBe('ctrn0\nlo\n');
+    // A virtual one goes with its namespace, and its peer with it (network_namespaces(7)).
+    expect(outside).not.toMatch(/ctrn0|ctrn1/);
+    expect(outside).toMatch(/ctrn2/);
+  });
+
   test('a name that is there already, and a device that is not, are errors', (context) => {
     possible(context);
     const taken = inNetwork((spec) => (spec.linux!.netDevices = { ctrn0: { name: 'lo' } }), 'true');
@@ -282,6 +296,15 @@ describe('network devices', () => {
     expect(missing.status).toBe(1);
     expect(missing.stderr).toMatch(/nobody0/);
   });
+});
+
+test('a cgroupsPath that climbs, or names the whole machine, is an error', (context) => {
+  needs(context, 'root');
+  for (const path of ['/a/../../b', '/']) {
+    const ended = inContainer('ctr-run', 'true', (spec) => (spec.linux!.cgroupsPath = path));
+    expect(ended.stderr).toMatch(/cgroupsPath/);
+    expect(ended.status).toBe(1);
+  }
 });
 
 test('what limits a container that shares a group with others is refused before it is made', (context) => {

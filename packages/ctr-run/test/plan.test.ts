@@ -61,6 +61,7 @@ const hybrid = cgroupFacts(
 const machine = (cgroup: ContainerFacts['cgroup'], more: Partial<ContainerFacts> = {}): ContainerFacts => ({
   cgroup,
   namespaces: { caller: privileged, joins: [], inodes: {}, lastCapability: 40, procInRoot: false },
+  delegation: undefined,
   layers: undefined,
   rootfs: rootfsFacts(),
   process: {

@@ -62,6 +62,9 @@ export function deleteSteps(record: Found, alive: boolean): AnyStep[] {
         hints: { EBUSY: 'a process in it does not end; look at it with ctr-run ps' },
       }),
     ),
+    ...(record.resctrl ?? []).map((path) =>
+      step('running', 'rmdir', { path }, `remove ${path}`, { side, unless: ['ENOENT'] }),
+    ),
     ...(record.remove ?? []).map((path) =>
       step('running', 'remove_root', { path }, `remove ${path}`, { side }),
     ),

@@ -1,4 +1,5 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
+import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import * as cgLimit from '@ctr-tools/cg-limit/container';
 import type { Host, Tool } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
@@ -114,6 +115,7 @@ export async function gatherContainer({ spec, context, course }: Making, host: H
   const cgroupPath = (hierarchy: CgroupHierarchy): string | undefined => groupIn(cgroup, hierarchy);
   return {
     cgroup,
+    delegation: await gatherDelegation(spec, cgLimit.cgroupRecord(cgroup)),
     namespaces: nsEnter.gather(undefined, spec, within),
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
@@ -121,6 +123,20 @@ export async function gatherContainer({ spec, context, course }: Making, host: H
     layers: rootSlotFilled ? rootOfLayers(await import('@ctr-tools/ufs-mount'), spec, within) : undefined,
     ...(await gatherConfinement(spec, within)),
   };
+}
+
+/** The group's new owner, where the container asks for one. */
+async function gatherDelegation(
+  spec: Spec,
+  cgroup: CgroupRecord | undefined,
+): Promise<OptionalPart | undefined> {
+  // A quick look first: few containers may write their groups.
+  const asked = spec.mounts?.some((m) => m.destination === '/sys/fs/cgroup' && !m.options?.includes('ro'));
+  if (!asked || !cgroup) return undefined;
+  const { delegatedFiles, delegationSteps, wantsDelegation } = await import('./delegation.ts');
+  if (!wantsDelegation(spec, cgroup)) return undefined;
+  const files = delegatedFiles();
+  return { steps: (of) => delegationSteps(of, cgroup, files) };
 }
 
 /** The security modules' and the filter's part, where the spec has one. */
@@ -145,12 +161,19 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
   const { spec, context } = making;
   const cgroup = cgLimit.cgroupRecord(facts.cgroup);
   const remove = [...making.remove, ...(facts.layers?.remove ?? [])];
-  const recorded: Making = { ...making, remove, ...(cgroup && { cgroup }) };
+  const resctrl = cgLimit.rdtDirectories(spec, facts.cgroup);
+  const recorded: Making = {
+    ...making,
+    remove,
+    ...(cgroup && { cgroup }),
+    ...(resctrl.length > 0 && { resctrl }),
+  };
   return [
     ...poststopCarriers(spec, context.state, lifetime(making)),
     ...takeName(recorded, serializeJson(spec)),
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),
+    ...(facts.delegation?.steps(spec) ?? []),
     ...nsEnter.steps(spec, facts.namespaces),
     ...endStrays(recorded),
     ...recordBirth(recorded),

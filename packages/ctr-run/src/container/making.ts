@@ -28,6 +28,8 @@ export interface Making {
   /** `--keep`: the container's state stays after a foreground run. */
   keep: boolean;
   cgroup?: CgroupRecord;
+  /** Directories of resctrl that go with the container. */
+  resctrl?: readonly string[];
   remove: readonly string[];
   pidFile?: string;
   consoleSocket?: string;

@@ -43,6 +43,7 @@ function writeState(
     created: making.created,
     owner: making.owner,
     cgroup: making.cgroup,
+    resctrl: making.resctrl,
     systemdCgroup: making.context.systemdCgroup || undefined,
     remove: making.remove.length > 0 ? making.remove : undefined,
   });

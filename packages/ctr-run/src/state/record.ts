@@ -17,6 +17,8 @@ export interface ContainerRecord extends State {
   owner: number;
   /** Where its processes are held. */
   cgroup?: CgroupRecord;
+  /** Directories of resctrl that go with it, the inner ones first. */
+  resctrl?: readonly string[];
   /** Directories to be removed with the container (a throw-away upper). */
   remove?: readonly string[];
   /** Whether `ctr-run` itself was asked to use systemd. */

@@ -1,5 +1,6 @@
 /** Rules that tie the properties of the `linux` section together (config-linux.md). */
 import type { Findings } from './rules.ts';
+import { rdtRules, resourceRules } from './rules-resources.ts';
 import type { IDMapping, Linux, LinuxSeccomp, Namespace } from './types.ts';
 
 export function linuxRules(linux: Linux, findings: Findings): void {
@@ -19,6 +20,8 @@ export function linuxRules(linux: Linux, findings: Findings): void {
       if (device[number] === undefined) findings.problem(['linux', 'devices', i, number], 'is missing');
   }
   if (linux.seccomp) seccompRules(linux.seccomp, findings);
+  if (linux.resources) resourceRules(linux.resources, findings, ['linux', 'resources']);
+  if (linux.intelRdt) rdtRules(linux.intelRdt, findings);
 }
 
 /** config-linux.md, Namespaces. */

@@ -3,6 +3,7 @@ import { parseJson } from '../json.ts';
 import { type Check, Context, type Problem, pathText } from '../schema/check.ts';
 import { type Findings, platformRules, processRules, rules, runProcessRules, runRules } from './rules.ts';
 import { namespaceNeeds } from './rules-namespaces.ts';
+import { resourceRules } from './rules-resources.ts';
 import { process as processSchema, spec as specSchema } from './schema.ts';
 import { seccomp as seccompSchema } from './schema-linux.ts';
 import { resources as resourcesSchema } from './schema-resources.ts';
@@ -85,7 +86,9 @@ export function readProcess(input: Uint8Array | string, document: string): Verdi
 
 /** Parse and check resources alone, as `update --resources` reads them. */
 export function readResources(input: Uint8Array | string, document: string): Verdict<LinuxResources> {
-  return check(parseJson(input, document), document, resourcesSchema, true);
+  return check(parseJson(input, document), document, resourcesSchema, true, (resources, findings) =>
+    resourceRules(resources, findings, []),
+  );
 }
 
 /** Check the shape of a parsed `linux.seccomp` that stands alone in a file. */
