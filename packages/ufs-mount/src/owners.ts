@@ -14,6 +14,16 @@ export function inUserNamespace(): boolean {
   return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
 }
 
+/**
+ * Whether an image's owners cannot be kept: not root, or root of a user namespace that has next to no
+ * other IDs (`unshare --map-root-user`). Engines without root map 65536 of /etc/subuid.
+ */
+export function squashes(euid: number): boolean {
+  if (euid !== 0) return true;
+  const counts = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return counts.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2]), 0) < 65_536;
+}
+
 const lines = (maps: readonly IDMapping[]): string =>
   maps.map((map) => `${map.containerID} ${map.hostID} ${map.size}\n`).join('');
 

@@ -3,7 +3,7 @@ import type { Spec } from '@ctr-tools/oci';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { chooseDriver, type Driver } from './driver/index.ts';
 import { hostRootMounts } from './host-root.ts';
-import { inUserNamespace, type Owners, ownersOf } from './owners.ts';
+import { inUserNamespace, type Owners, ownersOf, squashes } from './owners.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
 import { type Stack, stackOf } from './stack.ts';
@@ -48,7 +48,7 @@ export function gatherRoot(
     );
   const store = storeOf(host);
   const stack = stackOf(sources);
-  const squash = host.euid !== 0;
+  const squash = squashes(host.euid);
   const inside = inUserNamespace();
   const userNamespace = spec?.linux?.namespaces?.find((ns) => ns.type === 'user');
   const isHost = hosts.length > 0;

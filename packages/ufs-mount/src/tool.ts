@@ -32,7 +32,6 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], an archive of a layer or of an image, a directory, or host; the lowest first. data:DIR before them has contents of files that a layer only describes (overlayfs.rst, "Data-only lower layers").',
     'With a command the changes go when it ends, unless --upper keeps them.',
     'Variables: CTR_STORE is where layers and roots are kept (/var/lib/ctr-tools; without root $XDG_DATA_HOME/ctr-tools).',
-    "Exit codes: the command's own; 125 when ufs-mount itself failed, 126 when the command cannot be run, 127 when it is not found.",
   ],
   options: (parsed) => ufsOptions(parsed),
   gather: gatherUfs,
