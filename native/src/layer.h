@@ -10,7 +10,10 @@
  *   layer_meta.c     what an entry says beside its content
  *   layer_times.c    what is said of directories, done at the end
  *   layer_whiteout.c what a layer hides
- *   op_layers.c      jobs, locks and the store
+ *   layer_job.c      one layer into the store
+ *   layer_kept.c     whether it is there whole
+ *   layer_progress.c how far it is
+ *   op_layers.c      jobs together
  */
 #ifndef CTR_LAYER_H
 #define CTR_LAYER_H
@@ -274,6 +277,27 @@ struct job_state { /* shared with the process that does it */
 
 /* Do it, in this process, which then ends. */
 void job_do(const struct job *job, struct job_state *state);
+
+/* --- layer_kept.c */
+
+/* Whether a layer of the store is there, and all of it has come to the disk or is still in memory. */
+bool layer_is_whole(const char *place);
+/* Say that it is, of one that is not yet in its place. 0 or -errno. */
+int layer_made_whole(const char *place);
+/* Have those on the disk for good that have been there for a while. */
+void layers_make_durable(const char *const *places, unsigned n);
+
+/* --- layer_progress.c */
+
+struct progress {
+  int columns; /* of the terminal on stderr; 0: none */
+  unsigned lines; /* drawn */
+  uint64_t began, drawn;
+};
+void progress_draw(struct progress *p, const struct job *jobs, const struct job_state *states, const pid_t *pids,
+                   unsigned n);
+/* Leave nothing of it. */
+void progress_end(struct progress *p);
 
 /* Whether an attribute is a driver's own, and not the tree's. */
 bool layer_own_mark(const char *name);

@@ -61,9 +61,23 @@ static void lock(struct work *w, const char *place) {
   }
 }
 
-static bool exists(const char *path) {
+/* Take away what stands at a path of the store, whatever its driver made of it. */
+static void clear(struct work *w, const char *path) {
+  struct run words = {0};
+  char tree[PATH_MAX + 16];
+  snprintf(tree, sizeof tree, "%s/tree", path);
+  (void)btrfs_delete(tree);
+  int rc = w->job->kind == LAYERS_THIN ? thin_layer_drop(path) : 0;
+  if (rc == 0) rc = remove_tree(&words, path);
+  if (rc < 0) failed(w, "remove what was left of", path, rc);
+}
+
+/* Whether the layer is in its place already. What power failed upon while it was written is taken away. */
+static bool is_made(struct work *w) {
   struct stat st;
-  return lstat(path, &st) == 0;
+  if (layer_is_whole(w->place)) return true;
+  if (lstat(w->place, &st) == 0) clear(w, w->place);
+  return false;
 }
 
 static void make(struct work *w) {
@@ -71,10 +85,8 @@ static void make(struct work *w) {
   struct run words = {0};
   snprintf(w->made, sizeof w->made, "%s.new", w->place);
   snprintf(w->tree, sizeof w->tree, "%s/tree", w->made);
-  (void)btrfs_delete(w->tree);
-  int rc = job->kind == LAYERS_THIN ? thin_layer_drop(w->made) : 0;
-  if (rc == 0) rc = remove_tree(&words, w->made);
-  if (rc < 0) failed(w, "remove what was left of", w->made, rc);
+  int rc = 0;
+  clear(w, w->made);
   if (AGAIN(mkdir(w->made, 0700)) < 0) failed(w, "make", w->made, -errno);
   char below[PATH_MAX + 8] = "";
   if (job->kind >= LAYERS_COPY && job->lowers > 0) snprintf(below, sizeof below, "%s/tree", job->lower[0]);
@@ -142,13 +154,12 @@ void job_do(const struct job *job, struct job_state *state) {
   umask(0);
   snprintf(w.place, sizeof w.place, "%s", job->upon_lower ? job->chain : job->target);
   lock(&w, w.place);
-  if (exists(w.place)) end(&w, JOB_DONE, "");
+  if (is_made(&w)) end(&w, JOB_DONE, "");
   int archive = (int)AGAIN(open(job->archive, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (archive < 0) failed(&w, "open", job->archive, archive);
   struct stat st;
   if (fstat(archive, &st) != 0) failed(&w, "look at", job->archive, -errno);
   if (!S_ISREG(st.st_mode)) end(&w, JOB_FAILED, "%s is no regular file", job->archive);
-  uint64_t size = job->size == UINT64_MAX ? (uint64_t)st.st_size - job->offset : job->size;
   make(&w);
   struct layer layer = {.mode = marked && !job->upon_lower ? LAYER_MARKED : LAYER_PLAIN,
                         .user_marks = job->kind == LAYERS_OVERLAY_USER,
@@ -158,7 +169,7 @@ void job_do(const struct job *job, struct job_state *state) {
   if (layer.root < 0) failed(&w, "open", w.tree, layer.root);
   struct stream_source source = {.fd = archive,
                                  .offset = job->offset,
-                                 .size = size,
+                                 .size = job->size,
                                  .compression = job->compression,
                                  .digest = job->digest,
                                  .diff = job->diff,
@@ -184,11 +195,12 @@ void job_do(const struct job *job, struct job_state *state) {
   int fd = (int)AGAIN(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd < 0 || (rc = (int)write_all(fd, info, strlen(info))) < 0) failed(&w, "write", path, fd < 0 ? fd : rc);
   close_fd(fd);
+  if ((rc = layer_made_whole(w.made)) < 0) failed(&w, "write in", w.made, rc);
   /* A lowest layer that names not all of its directories would cover those of others below it. */
   if (marked && job->bottom && layer.implied) {
     snprintf(w.place, sizeof w.place, "%s", job->chain);
     lock(&w, w.place);
-    if (exists(w.place)) end(&w, JOB_NEEDS_LOWER, ""); /* not needed: taken away again, and the chain is there */
+    if (is_made(&w)) end(&w, JOB_NEEDS_LOWER, ""); /* not needed: taken away again, and the chain is there */
   }
   if (AGAIN(rename(w.made, w.place)) < 0) failed(&w, "rename into place:", w.made, -errno);
   *w.made = 0;

@@ -195,6 +195,7 @@ int tar_next(struct tar *tar, struct entry *entry) {
   struct said said = {0};
   int rc = headers(tar, entry, &said);
   pax_free(&said);
+  if (rc <= 0) tar_free(entry);
   return rc;
 }
 

@@ -16,10 +16,17 @@ static const char prefix[] = ".wh.", opaque[] = ".wh..wh..opq";
 
 bool is_whiteout(const char *last) { return strncmp(last, prefix, sizeof prefix - 1) == 0; }
 
+/*
+ * Under both names, where we may: a mount with `userxattr`, of a container with a user namespace,
+ * looks for the one (overlayfs.rst, "User xattr"), other mounts for the other, and layers are kept once.
+ */
 int layer_opaque(struct layer *layer, int dir, const char *path) {
-  const char *name = layer->user_marks ? "user.overlay.opaque" : "trusted.overlay.opaque";
-  long rc = AGAIN(fsetxattr(dir, name, "y", 1, 0));
-  return rc < 0 ? layer_failed(layer, "mark as opaque", path, rc) : 0;
+  static const char *const names[] = {"trusted.overlay.opaque", "user.overlay.opaque"};
+  const char *own = names[layer->user_marks], *other = names[!layer->user_marks];
+  long rc = AGAIN(fsetxattr(dir, own, "y", 1, 0));
+  if (rc < 0) return layer_failed(layer, "mark as opaque", path, rc);
+  rc = AGAIN(fsetxattr(dir, other, "y", 1, 0));
+  return rc == 0 || rc == -EPERM || rc == -EOPNOTSUPP ? 0 : layer_failed(layer, "mark as opaque", path, rc);
 }
 
 /* Remove what this layer did not make from a directory. */

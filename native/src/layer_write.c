@@ -137,6 +137,7 @@ static int extended(struct writer *w, const char *path, const char *name, const 
   return rc;
 }
 
+/* With its holes as zeros: layer.md, "Sparse Files", says that layers should have none, for readers differ. */
 static int contents(struct writer *w, int dir, const char *last, uint64_t size) {
   int fd = (int)AGAIN(openat(dir, last, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) return fd;
@@ -160,13 +161,28 @@ int writer_whiteout(struct writer *w, const char *path) {
   return rc < 0 ? rc : header(w, name, '0', &st, 0, "");
 }
 
-/* A file's first name in the archive. */
+static size_t slot_of(const struct writer *w, dev_t dev, ino_t ino) {
+  size_t at = (size_t)((uint64_t)ino * 0x9e3779b97f4a7c15u ^ (uint64_t)dev) & (w->room - 1);
+  while (w->linked[at].path && (w->linked[at].ino != ino || w->linked[at].dev != dev)) at = (at + 1) & (w->room - 1);
+  return at;
+}
+
+/* A file's first name in the archive; NULL for one that had none, whose first name this is. */
 static const char *first_name(struct writer *w, const struct stat *st, const char *path) {
-  for (size_t i = 0; i < w->nlinked; i++)
-    if (w->linked[i].ino == st->st_ino && w->linked[i].dev == st->st_dev) return w->linked[i].path;
-  w->linked = realloc(w->linked, (w->nlinked + 1) * sizeof *w->linked);
-  if (!w->linked) abort();
-  w->linked[w->nlinked++] = (struct written){st->st_dev, st->st_ino, strdup(path)};
+  if (w->nlinked * 2 >= w->room) {
+    struct written *old = w->linked;
+    size_t room = w->room;
+    w->room = room ? room * 2 : 256;
+    w->linked = calloc(w->room, sizeof *w->linked);
+    if (!w->linked) abort();
+    for (size_t i = 0; i < room; i++)
+      if (old[i].path) w->linked[slot_of(w, old[i].dev, old[i].ino)] = old[i];
+    free(old);
+  }
+  struct written *one = w->linked + slot_of(w, st->st_dev, st->st_ino);
+  if (one->path) return one->path;
+  *one = (struct written){st->st_dev, st->st_ino, strdup(path)};
+  w->nlinked++;
   return NULL;
 }
 
@@ -180,6 +196,8 @@ int writer_entry(struct writer *w, int dir, const char *last, const char *path, 
               : S_ISFIFO(st->st_mode) ? '6'
                                       : 0;
   if (type == 0) return 0; /* a socket is nothing without the process behind it */
+  /* image-spec layer.md, "Whiteouts": such names are no files of a layer. */
+  if (is_whiteout(last)) return -ENOTSUP;
   snprintf(name, sizeof name, "%s%s", *path ? path : ".", type == '5' ? "/" : "");
   snprintf(at, sizeof at, "/proc/self/fd/%d/%s", dir, last);
   const char *same = type != '5' && st->st_nlink > 1 ? first_name(w, st, path) : NULL;

@@ -11,12 +11,14 @@ struct writer {
     dev_t dev;
     ino_t ino;
     char *path;
-  } *linked;
-  size_t nlinked;
+  } *linked; /* files of several names, by what they are */
+  size_t nlinked, room;
+  char culprit[4096]; /* the path that failed */
   size_t held;
   char buffer[1 << 16];
 };
 
+/* 0 or -errno; -ENOTSUP: a layer cannot hold a file of this name. */
 int writer_entry(struct writer *w, int dir, const char *last, const char *path, const struct stat *st);
 int writer_whiteout(struct writer *w, const char *path);
 int writer_end(struct writer *w);

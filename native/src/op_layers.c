@@ -22,39 +22,11 @@ struct layers {
   struct job_state *states;
   pid_t *pids;
   unsigned n;
-  int columns;
-  uint64_t drawn;
+  struct progress progress;
 };
-
-static bool there(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0;
-}
 
 /* What a job makes when it is done; where a chain is kept, that is what is looked for. */
 static const char *product(const struct job *job) { return job->kind < LAYERS_COPY ? job->chain : job->target; }
-
-static void draw(struct layers *l, bool last) {
-  uint64_t now = now_ns();
-  if (l->columns <= 0 || (!last && now - l->drawn < 80000000)) return;
-  l->drawn = now;
-  uint64_t done = 0, all = 0;
-  unsigned ready = 0;
-  for (unsigned i = 0; i < l->n; i++) {
-    done += l->states[i].progress;
-    all += l->jobs[i].size;
-    ready += l->states[i].progress >= l->jobs[i].size;
-  }
-  char bar[256], line[400];
-  unsigned room = l->columns > 70 ? 30 : l->columns > 50 ? 10 : 0;
-  unsigned full = all ? (unsigned)(done * room / all) : room;
-  size_t at = 0;
-  for (unsigned i = 0; i < room; i++) at += (size_t)sprintf(bar + at, "%s", i < full ? "█" : "░");
-  bar[at] = 0;
-  int length = snprintf(line, sizeof line, "\r%u of %u layers  %s  %llu of %llu MB\x1b[K", ready, l->n, bar,
-                        (unsigned long long)(done / 1000000), (unsigned long long)(all / 1000000));
-  (void)write_all(2, last ? "\r\x1b[K" : line, last ? 4 : (size_t)length);
-}
 
 static int begin(struct layers *l, unsigned i) {
   l->states[i].result = -1;
@@ -97,14 +69,14 @@ static int reap(struct layers *l) {
       }
       return (int)i;
     }
-    draw(l, false);
+    progress_draw(&l->progress, l->jobs, l->states, l->pids, l->n);
     poll(NULL, 0, 1 + (l->n > 0 && l->states[0].progress > 4000000) * 9);
   }
 }
 
 static int link_chain(struct layers *l, unsigned i) {
   const struct job *job = l->jobs + i;
-  if (job->kind >= LAYERS_COPY || there(job->chain)) return 0;
+  if (job->kind >= LAYERS_COPY || layer_is_whole(job->chain)) return 0;
   const char *name = strrchr(job->target, '/');
   char target[PATH_MAX];
   snprintf(target, sizeof target, "../layers%s", name ? name : "");
@@ -115,13 +87,16 @@ static int link_chain(struct layers *l, unsigned i) {
 /* A job has ended: again upon what lies below it, where it needs that; or its words. */
 static int ended(struct layers *l, unsigned i, bool *again) {
   const struct job_state *state = l->states + i;
-  *again = state->result == JOB_NEEDS_LOWER && !there(product(l->jobs + i));
+  *again = state->result == JOB_NEEDS_LOWER && !layer_is_whole(product(l->jobs + i));
   if (state->result == JOB_FAILED) {
     detail(l->run, "%s", state->error[0] ? state->error : "a layer could not be applied");
     return -E_DETAIL;
   }
-  if (state->result == JOB_DONE || there(product(l->jobs + i))) return link_chain(l, i);
-  return 0;
+  if (*again) return 0;
+  int rc = link_chain(l, i);
+  /* Where a chain of its own stood half written, it is made anew. */
+  *again = rc == 0 && l->jobs[i].kind < LAYERS_COPY && !layer_is_whole(product(l->jobs + i));
+  return rc;
 }
 
 /* Those that need nothing of one another, a few at once. */
@@ -131,8 +106,8 @@ static int together(struct layers *l, bool *again) {
   while (rc >= 0) {
     while (next < l->n && running < WORKERS) {
       unsigned i = next++;
-      if (there(product(l->jobs + i))) {
-        l->states[i].progress = l->jobs[i].size;
+      if (layer_is_whole(product(l->jobs + i))) {
+        l->states[i].result = JOB_DONE;
         continue;
       }
       rc = begin(l, i);
@@ -151,7 +126,10 @@ static int together(struct layers *l, bool *again) {
 static int one_by_one(struct layers *l, const bool *wanted) {
   for (unsigned i = 0; i < l->n; i++) {
     if (wanted && !wanted[i]) continue;
-    if (there(product(l->jobs + i))) continue;
+    if (layer_is_whole(product(l->jobs + i))) {
+      l->states[i].result = JOB_DONE;
+      continue;
+    }
     bool again = false;
     l->jobs[i].upon_lower = wanted != NULL;
     int rc = begin(l, i);
@@ -176,6 +154,19 @@ static const char *root_of(struct layers *l) {
   return l->n > 0 ? product(l->jobs) : "";
 }
 
+/* Layers that are left to the file system become durable when they are used again. */
+static void keep(struct layers *l) {
+  const char **places = arena(l->n * sizeof *places);
+  for (unsigned i = 0; i < l->n; i++) places[i] = product(l->jobs + i);
+  layers_make_durable(places, l->n);
+}
+
+/* The length of an archive of which nobody says it. */
+static uint64_t length_of(const char *archive) {
+  struct stat st;
+  return stat(archive, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 int op_layers(struct run *run, const struct step *step) {
   unsigned n, counts[5], nwhere;
   char **targets = arg_list(run, step, 1, &n), **chains = arg_list(run, step, 2, counts);
@@ -187,7 +178,7 @@ int op_layers(struct run *run, const struct step *step) {
   if (n == 0 || kind > LAYERS_THIN || (own_chains && counts[0] != n) || counts[1] != n || counts[2] != n ||
       counts[3] != n || nwhere != 3 * n)
     return -EINVAL;
-  struct layers l = {.run = run, .n = n, .columns = (int)arg_int(run, step, 8)};
+  struct layers l = {.run = run, .n = n, .progress.columns = (int)arg_int(run, step, 8)};
   l.jobs = arena(n * sizeof *l.jobs);
   l.pids = arena(n * sizeof *l.pids);
   bool *again = arena(n * sizeof *again);
@@ -196,6 +187,7 @@ int op_layers(struct run *run, const struct step *step) {
   if (l.states == MAP_FAILED) return -errno;
   for (unsigned i = 0; i < n; i++) {
     l.pids[i] = 0;
+    l.states[i].result = -1;
     again[i] = false;
     below[n - 1 - i] = own_chains ? chains[i] : targets[i];
     l.jobs[i] = (struct job){.kind = kind,
@@ -211,11 +203,13 @@ int op_layers(struct run *run, const struct step *step) {
                              .diff = diffs[i],
                              .lower = below + n - i,
                              .lowers = i};
+    if (l.jobs[i].size == UINT64_MAX) l.jobs[i].size = length_of(archives[i]);
   }
   int rc = own_chains ? together(&l, again) : one_by_one(&l, NULL);
   if (rc == 0 && own_chains) rc = one_by_one(&l, again);
   kill_all(&l);
-  draw(&l, true);
+  progress_end(&l.progress);
+  if (rc == 0) keep(&l);
   const char *top = rc == 0 ? root_of(&l) : "";
   munmap(l.states, n * sizeof *l.states);
   return rc < 0 ? rc : out_text(run, step, 9, top, strlen(top));

@@ -96,6 +96,8 @@ static bool same(int a, int b, const char *name, const struct stat *x, const str
     return false;
   if ((S_ISCHR(x->st_mode) || S_ISBLK(x->st_mode)) && x->st_rdev != y->st_rdev) return false;
   if (!S_ISDIR(x->st_mode) && x->st_size != y->st_size) return false;
+  /* Another name was given to it, and the layer has to hold both to say that they are one file. */
+  if (S_ISREG(x->st_mode) && y->st_nlink > x->st_nlink) return false;
   /* Nobody can set a ctime: where it is the same, nothing was done to the file. */
   if (x->st_ctim.tv_sec == y->st_ctim.tv_sec && x->st_ctim.tv_nsec == y->st_ctim.tv_nsec) return true;
   if (!same_attributes(a, name, b, name)) return false;
@@ -131,9 +133,10 @@ static int write_above(struct writer *w, struct above *a) {
 static int report(struct writer *w, struct above *up, char what, int dir, const char *last, const char *path,
                   const struct stat *st) {
   int rc = write_above(w, up);
-  if (rc < 0) return rc;
-  if (w->text) return line(w, what, path);
-  return what == 'D' ? writer_whiteout(w, path) : writer_entry(w, dir, last, path, st);
+  if (rc == 0 && w->text) rc = line(w, what, path);
+  else if (rc == 0) rc = what == 'D' ? writer_whiteout(w, path) : writer_entry(w, dir, last, path, st);
+  if (rc < 0 && !*w->culprit) snprintf(w->culprit, sizeof w->culprit, "%s", path);
+  return rc;
 }
 
 static int compare(struct writer *w, int old, int new, const char *path, struct above *up);
@@ -233,6 +236,12 @@ int op_tree_diff(struct run *run, const struct step *step) {
   }
   close_fd(old);
   close_fd(new);
+  if (rc == -ENOTSUP) {
+    detail(run, "/%s cannot be kept in a layer, in which a name that begins with .wh. hides another", w->culprit);
+    rc = -E_DETAIL;
+  } else if (rc < 0 && rc != -EPIPE && w && *w->culprit) {
+    detail(run, "/%s", w->culprit);
+  }
   free(w);
   return rc == -EPIPE ? 0 : rc;
 }

@@ -50,10 +50,11 @@ export function collectGarbage(store: string): string {
     const aside = `${store}/tmp/${basename(path)}.${process.pid}`;
     renameSync(path, aside);
     rmSync(aside, { recursive: true, force: true });
-    removed++;
+    // What somebody who died left half made was never a layer.
+    if (!path.endsWith('.new')) removed++;
   };
   for (const name of namesIn(`${store}/chains`)) {
-    if (/\.(lock|new)$/.test(name)) continue;
+    if (/\.lock$/.test(name)) continue;
     const path = `${store}/chains/${name}`;
     let target: string | undefined;
     try {

@@ -1,5 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
-import { type AnyStep, type Slot, slot, step, type Text } from '@ctr-tools/plan';
+import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
 import { chainPath, layerPath, type StackLayer } from './stack.ts';
 import type { Store } from './store.ts';
 
@@ -69,7 +69,7 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
   if (layers.length === 0) return [];
   if (layers.length > 500) throw new Failure(`a root of ${layers.length} layers; overlay takes 500 at most`);
   const unpacked = layers.map((layer, i) =>
-    layer.compression === 'zstd' ? decompressSteps(store, layer, i) : [],
+    layer.compression === 'zstd' ? decompressSteps(request, layer, i) : [],
   );
   const archives: Text[] = layers.map((layer, i) =>
     layer.compression === 'zstd' ? decompressed(i) : layer.path,
@@ -109,11 +109,13 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
   ];
 }
 
-/** zstd is Node's to decompress: the planner stays for it, and gives back a file's path. */
-function decompressSteps(store: Store, layer: StackLayer, i: number): AnyStep[] {
+/** zstd is Node's to decompress: the planner stays for it, and gives back the path of a file that is removed afterwards. */
+function decompressSteps({ store, built }: LayersRequest, layer: StackLayer, i: number): AnyStep[] {
   const { path, offset, size, digest } = layer;
-  const done = { store: store.path, target: layerPath(store, layer) };
+  const done = { store: store.path, place: built?.(layer) ?? chainPath(store, layer) };
   const payload = JSON.stringify({ path, offset, size, digest, ...done });
   const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i) };
-  return [step('state', 'ask', args, `decompress ${digest || path}`, { side: 'host' })];
+  const doing = `decompress ${digest || path}`;
+  const remove = undo('failure', 'unlink', { path: decompressed(i) }, 'remove what was decompressed');
+  return [step('state', 'ask', args, doing, { side: 'host', undo: remove })];
 }

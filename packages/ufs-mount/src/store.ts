@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import { inUserNamespace } from './owners.ts';
@@ -10,6 +11,7 @@ import { inUserNamespace } from './owners.ts';
  *     DRIVER/HEX/tree, info      for drivers without unions: everything up to a layer, by chain ID
  *     devicemapper/POOL/HEX/     the same: `device` names the volume that is to be mounted on `tree`; `loop`
  *                                is the pool over the files `data` and `metadata`, `base` what all begins with
+ *     …/boot, …/durable          in which boot it was made, and that it is on the disk for good
  *     roots/ID/                  a root: root.json, changes, work directory, mount point
  *     ….lock, ….new              held, and half made, by whoever makes it (native/src/layer_job.c)
  *     lock                       shared by those who mount, exclusive for --gc
@@ -29,4 +31,16 @@ export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {
   const home = host.env.get('HOME');
   if (home) return { path: `${home}/.local/share/ctr-tools` };
   throw new Failure('no place for layers: neither CTR_STORE, XDG_DATA_HOME nor HOME is set');
+}
+
+/** Whether what stands at a layer's place was made in this boot or has come to the disk since (native/src/layer_kept.c). */
+export function isWhole(place: string): boolean {
+  if (existsSync(`${place}/durable`)) return true;
+  try {
+    return (
+      readFileSync(`${place}/boot`, 'latin1') === readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
+    );
+  } catch {
+    return false;
+  }
 }

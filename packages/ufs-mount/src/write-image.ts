@@ -1,20 +1,31 @@
 /** A new image: the layers it was made of, and one more (image-spec). */
 import { createHash } from 'node:crypto';
 import {
-  copyFileSync,
   createReadStream,
   createWriteStream,
   existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Failure } from '@ctr-tools/cli';
-import { type Descriptor, hostPlatform, type ImageConfig, readIndex } from '@ctr-tools/oci/image';
+import {
+  blobPath,
+  type Descriptor,
+  digestOf,
+  hostPlatform,
+  type ImageConfig,
+  parseDigest,
+  readIndex,
+  Verifier,
+} from '@ctr-tools/oci/image';
 import type { CommitQuestion } from './answer.ts';
 import { readPlace } from './source/blobs.ts';
 import { type LayerArchive, readSource } from './source/index.ts';
@@ -40,76 +51,121 @@ export async function writeImage({ plain, out, sources }: CommitQuestion): Promi
   );
   const below: { descriptor: Descriptor; diffId: string }[] = [];
   for (const archive of archives) below.push(await oldLayer(directory, archive));
-  const diffId = await hashFile(plain);
-  const layer = await compressed(directory, plain);
+  const top = await newLayer(directory, plain);
   const base: ImageConfig = images.at(-1)?.config ?? {
     ...hostPlatform(),
     rootfs: { type: 'layers', diff_ids: [] },
   };
   const config: ImageConfig = {
     ...base,
-    rootfs: { type: 'layers', diff_ids: [...below.map((one) => one.diffId), diffId] },
+    rootfs: { type: 'layers', diff_ids: [...below.map((one) => one.diffId), top.diffId] },
     history: [...(base.history ?? []), { created_by: 'ufs-mount --commit' }],
   };
   const manifest = {
     schemaVersion: 2,
     mediaType: types.manifest,
-    config: json(directory, types.config, config),
-    layers: [...below.map((one) => one.descriptor), layer],
+    config: await json(directory, types.config, config),
+    layers: [...below.map((one) => one.descriptor), top.descriptor],
   };
-  const descriptor = json(directory, types.manifest, manifest);
+  const descriptor = await json(directory, types.manifest, manifest);
   addToIndex(directory, { ...descriptor, annotations: { [refName]: tag } }, tag);
   return descriptor.digest;
 }
 
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
+const blobAt = (directory: string, digest: string): string => `${directory}/${blobPath(parseDigest(digest))}`;
+
+/** Something for the layout, made beside its place: a blob is there whole or not there. */
+async function adopt(
+  directory: string,
+  make: (path: string) => Promise<string> | string,
+): Promise<{ digest: string; size: number }> {
+  const made = `${directory}/blobs/.new-${process.pid}`;
+  try {
+    const digest = await make(made);
+    const { size } = statSync(made);
+    mkdirSync(dirname(blobAt(directory, digest)), { recursive: true });
+    renameSync(made, blobAt(directory, digest));
+    return { digest, size };
+  } finally {
+    rmSync(made, { force: true });
+  }
 }
 
-const blobAt = (directory: string, digest: string): string => `${directory}/blobs/sha256/${digest.slice(7)}`;
+const json = async (directory: string, mediaType: string, value: unknown): Promise<Descriptor> => {
+  const data = Buffer.from(JSON.stringify(value));
+  const blob = await adopt(directory, (path) => {
+    writeFileSync(path, data);
+    return digestOf(data);
+  });
+  return { mediaType, ...blob };
+};
 
-function put(directory: string, mediaType: string, data: Buffer): Descriptor {
-  const digest = `sha256:${createHash('sha256').update(data).digest('hex')}`;
-  if (!existsSync(blobAt(directory, digest))) writeFileSync(blobAt(directory, digest), data);
-  return { mediaType, digest, size: data.length };
+/** The new layer, compressed by gzip without a name or a time: the same layer gives the same blob. */
+async function newLayer(
+  directory: string,
+  plain: string,
+): Promise<{ descriptor: Descriptor; diffId: string }> {
+  const before = createHash('sha256');
+  const after = createHash('sha256');
+  const blob = await adopt(directory, async (path) => {
+    await pipeline(
+      createReadStream(plain),
+      observed((chunk) => before.update(chunk)),
+      createGzip(),
+      observed((chunk) => after.update(chunk)),
+      createWriteStream(path),
+    );
+    return `sha256:${after.digest('hex')}`;
+  });
+  return {
+    descriptor: { mediaType: `${types.layer}+gzip`, ...blob },
+    diffId: `sha256:${before.digest('hex')}`,
+  };
 }
 
-const json = (directory: string, mediaType: string, value: unknown): Descriptor =>
-  put(directory, mediaType, Buffer.from(JSON.stringify(value)));
+/** What passes by is looked at. */
+const observed = (look: (chunk: Buffer) => void): Transform =>
+  new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        look(chunk);
+        done(null, chunk);
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
 
-/** gzip without a name or a time: the same layer gives the same blob. */
-async function compressed(directory: string, plain: string): Promise<Descriptor> {
-  const made = `${directory}/blobs/sha256/.${process.pid}`;
-  await pipeline(createReadStream(plain), createGzip(), createWriteStream(made));
-  const digest = await hashFile(made);
-  renameSync(made, blobAt(directory, digest));
-  return { mediaType: `${types.layer}+gzip`, digest, size: statSync(blobAt(directory, digest)).size };
-}
-
-/** A layer of the image below, copied as it is. */
+/** A layer of the image below, copied as it is and verified on the way. */
 async function oldLayer(
   directory: string,
   archive: LayerArchive,
 ): Promise<{ descriptor: Descriptor; diffId: string }> {
-  const { path, offset, size, digest, diffId, compression } = archive;
+  const { path, offset, size, digest, diffId } = archive;
   if (!diffId) throw new Failure(`${path} is a layer by itself; commit to a file, as a layer`);
-  if (digest && offset === 0) {
-    if (!existsSync(blobAt(directory, digest))) copyFileSync(path, blobAt(directory, digest));
-    return { descriptor: { mediaType: suffixed(compression), digest, size }, diffId };
-  }
+  const mediaType = suffixed(compressionOf(archive));
+  if (digest && existsSync(blobAt(directory, digest)))
+    return { descriptor: { mediaType, digest, size }, diffId };
+  const verifier = digest ? new Verifier({ digest, size }) : undefined;
+  const hash = createHash('sha256');
+  const blob = await adopt(directory, async (to) => {
+    await pipeline(
+      createReadStream(path, { start: offset, end: offset + size - 1 }),
+      observed((chunk) => (verifier ? verifier.update(chunk) : hash.update(chunk))),
+      createWriteStream(to),
+    );
+    verifier?.verify();
+    return digest || `sha256:${hash.digest('hex')}`;
+  });
+  return { descriptor: { mediaType, ...blob }, diffId };
+}
 
-  const data = readPlace({ path, offset, size });
-  const gzip = data[0] === 0x1f && data[1] === 0x8b;
-  return {
-    descriptor: put(
-      directory,
-      suffixed(gzip ? 'gzip' : compression === 'guess' ? 'none' : compression),
-      data,
-    ),
-    diffId,
-  };
+/** Of a layer in an archive of `docker save` nobody says it. */
+function compressionOf({ path, offset, size, compression }: LayerArchive): string {
+  if (compression !== 'guess') return compression;
+  const start = readPlace({ path, offset, size: Math.min(size, 4) });
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  return start.length === 4 && start.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none';
 }
 
 const suffixed = (compression: string): string =>
@@ -124,6 +180,6 @@ function addToIndex(directory: string, descriptor: Descriptor, tag: string): voi
     ? readIndex(readFileSync(path), path)
     : { schemaVersion: 2 as const, manifests: [] };
   const others = index.manifests.filter((one) => one.annotations?.[refName] !== tag);
-  writeFileSync(`${path}.new`, JSON.stringify({ ...index, manifests: [...others, descriptor] }));
-  renameSync(`${path}.new`, path);
+  writeFileSync(`${path}.${process.pid}`, JSON.stringify({ ...index, manifests: [...others, descriptor] }));
+  renameSync(`${path}.${process.pid}`, path);
 }
