@@ -1,7 +1,7 @@
 /** What the tests of all packages share: running the built tools as a person would. */
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { dist } from './dist.ts';
@@ -166,6 +166,12 @@ export function findCommand(name: string): string | undefined {
 
 export const hasCommand = (name: string): boolean => findCommand(name) !== undefined;
 export const isRoot = process.geteuid?.() === 0;
+
+/** Whether the running kernel is older than that Linux. */
+export function isBefore(major: number, minor: number): boolean {
+  const [have = 0, less = 0] = release().split('.').map(Number);
+  return have < major || (have === major && less < minor);
+}
 
 /** What this machine may lack, each with how it is found out and what a skip says. */
 const conditions = {

@@ -10,8 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { isBefore } from '../../test/support.ts';
 import { slot, work } from './launcher.ts';
-import { inside, isBefore, op, sh } from './ops.ts';
+import { inside, op, sh } from './ops.ts';
 
 const root = slot('root');
 let count = 0;

@@ -1,6 +1,5 @@
 /** Running single operations in namespaces of the test's own. */
 import { execFileSync } from 'node:child_process';
-import { release } from 'node:os';
 import type { OpName } from '../../packages/plan/src/ops.ts';
 import type { Args } from '../../packages/plan/src/step.ts';
 import type { AnyStep } from './launcher.ts';
@@ -34,9 +33,3 @@ export const here = (steps: AnyStep[]): Ended => runPlan(plan([steps]));
 /** What a program prints. */
 export const out = (file: string, ...args: string[]): string =>
   execFileSync(file, args, { encoding: 'utf8' });
-
-/** Whether the running kernel is older than that Linux. */
-export function isBefore(major: number, minor: number): boolean {
-  const [have = 0, less = 0] = release().split('.').map(Number);
-  return have < major || (have === major && less < minor);
-}
