@@ -15,6 +15,8 @@ export interface GroupFacts {
   missing: readonly string[];
   /** Whether this user can make it. */
   writable: boolean;
+  /** systemd makes it, as part of a unit. */
+  bySystemd?: boolean;
   /** v1 cpuset: what a new group starts with, as without it nothing can run there (cpusets.rst 1.4). */
   inherit?: { cpus: string; mems: string };
   /** v2: the groups above that exist, from the root of the mount down. */

@@ -32,7 +32,9 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   } as const;
   if (manager === 'systemd') {
     const unit = unitFor(path, id, host, container);
-    const groups = unitGroups(unit, hierarchies, view);
+    const groups = unitGroups(unit, hierarchies, view, (hierarchy, directory) =>
+      groupFacts({ hierarchy, directory, ours: false }, view),
+    );
     const placed = groups.map((g) => ({
       hierarchy: hierarchies.find((h) => h.mountPoint === g.mountPoint)!,
       directory: g.directory,

@@ -13,7 +13,7 @@ export type { Facts, Options };
 
 export const cgLimit: Tool<Options, Facts> = {
   name: 'cg-limit',
-  summary: 'Run a command in a control group with limits, or show and change the limits of what runs',
+  summary: 'run a command in a control group with limits, or show and change the limits of what runs',
   usage: [
     '[LIMITS] [--] COMMAND [ARG...]',
     '[LIMITS] < config.json > config.json',
@@ -26,7 +26,6 @@ export const cgLimit: Tool<Options, Facts> = {
     'A process that outlives the command keeps the group: it is left alone, and so is the group.',
     'When a command ended because of a limit, the last line on stderr says which, how often, and what the peak was.',
     'A limit that this machine cannot hold (a controller that is missing, or a setting that its cgroup version does not have) is an error.',
-    'Exit codes: those of the command; 125 when cg-limit failed, 126 when the command cannot be run, 127 when it is not found.',
     'Variables: CTR_CGROUP names the group below which new ones are made and which --join enters; the command finds its own group in it.',
   ],
   examples: [

@@ -44,8 +44,17 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   const groups = usedGroups(facts);
   for (const { controller, version, what } of settings)
     if (!groupFor(groups, controller, version)) throw notOurs(what, facts);
-  if (facts.manager === 'systemd')
-    return [...systemdSteps(resources, settings, groups, facts, facts.container || mustStay(facts)), ...rdt];
+  if (facts.manager === 'systemd') {
+    const cloned = facts.container || mustStay(facts);
+    // Those of v1 that systemd leaves alone.
+    const own = groups.filter((g) => !g.bySystemd);
+    return [
+      ...own.flatMap((group, i) => makeSteps(group, i, own.length, settings, facts)),
+      ...systemdSteps(resources, settings, groups, facts, cloned),
+      ...enter(own, cloned),
+      ...rdt,
+    ];
+  }
   if (groups.length === 0) return rdt;
   refuseExisting(groups, facts);
   return [

@@ -15,7 +15,7 @@ import {
   typesOf,
   Writer,
 } from '../src/systemd/wire.ts';
-import { facts, lines, v2Abilities, v2Group } from './fixtures.ts';
+import { facts, lines, v1Abilities, v1Group, v2Abilities, v2Group } from './fixtures.ts';
 
 describe('the wire format', () => {
   test('a message is what the specification draws', () => {
@@ -328,7 +328,7 @@ test('the process waits until it is in its scope and all limits stand', () => {
   const directory = '/cg/system.slice/ctr-web.scope';
   const found = steps(
     { ociVersion: '1.2.0', linux: { resources: { memory: { limit: 1 << 26 } } } },
-    facts([v2Group({ directory, missing: [], above: [] })], v2Abilities, {
+    facts([v2Group({ directory, missing: [], above: [], bySystemd: true })], v2Abilities, {
       manager: 'systemd',
       unit,
       container: false,
@@ -347,5 +347,25 @@ test('the process waits until it is in its scope and all limits stand', () => {
   expect(found.filter((s) => ['notify', 'await'].includes(s.op)).map((s) => `${s.side} ${s.op}`)).toEqual([
     'host notify',
     'container await',
+  ]);
+});
+
+test('hierarchies of v1 that systemd leaves alone get a group at the same place', () => {
+  const unit = { name: 'ctr-web.scope', slice: 'system.slice', user: false, socket: '/run/systemd/private' };
+  const memory = { ...v1Group(['memory'], 'system.slice/ctr-web.scope'), missing: [], bySystemd: true };
+  const found = steps(
+    { ociVersion: '1.2.0', linux: { resources: { memory: { limit: 1 << 26 }, network: { classID: 5 } } } },
+    facts([memory, v1Group(['net_cls'], 'system.slice/ctr-web.scope')], v1Abilities, {
+      manager: 'systemd',
+      unit,
+      rootless: true,
+    }),
+  );
+  const written = lines(found).filter((line) => !line.startsWith('ask'));
+  expect(written).toEqual([
+    'mkdir path=/cg/net_cls/system.slice/ctr-web.scope mode=0755',
+    'write path=/cg/memory/system.slice/ctr-web.scope/memory.limit_in_bytes data=67108864',
+    'write path=/cg/net_cls/system.slice/ctr-web.scope/net_cls.classid data=5',
+    'write path=/cg/net_cls/system.slice/ctr-web.scope/tasks data=0',
   ]);
 });

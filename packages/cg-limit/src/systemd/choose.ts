@@ -79,29 +79,39 @@ export function slicePath(slice: string): string {
   return parts.map((_, i) => `${parts.slice(0, i + 1).join('-')}.slice`).join('/');
 }
 
-/** The groups that systemd will make for the unit: one in v2, or in each hierarchy that it manages on v1. */
-export function unitGroups(unit: UnitFacts, hierarchies: readonly Hierarchy[], view: View): GroupFacts[] {
+/** Whether systemd has a group for each of its units there: in v2, and in the v1 hierarchies that it manages. */
+const managed = (h: Hierarchy): boolean =>
+  h.version === 2 || h.name === 'systemd' || h.controllers.some((c) => systemdControllers.has(c));
+
+/**
+ * The groups of the unit, which systemd will make. The v1 hierarchies that it leaves alone
+ * (cpuset, freezer, net_cls and others) get a group at the same place by files, as with runc.
+ */
+export function unitGroups(
+  unit: UnitFacts,
+  hierarchies: readonly Hierarchy[],
+  view: View,
+  byFiles: (h: Hierarchy, directory: string) => GroupFacts,
+): GroupFacts[] {
   const manager = unit.user ? userManagerPath(hierarchies, unit.socket) : '';
   const below = join(manager, slicePath(unit.slice), unit.name);
-  return hierarchies
-    .filter(
-      (h) => h.version === 2 || h.name === 'systemd' || h.controllers.some((c) => systemdControllers.has(c)),
-    )
-    .map((h) => {
-      const directory = join(h.mountPoint, below);
-      return {
-        version: h.version,
-        controllers:
-          h.version === 1 ? carriedBy(h) : view.words(`${join(h.mountPoint, manager)}/cgroup.controllers`),
-        mountPoint: h.mountPoint,
-        directory,
-        exists: view.exists(directory),
-        populated: view.exists(directory) && view.populated(directory),
-        missing: [],
-        writable: true,
-        above: [],
-      };
-    });
+  return hierarchies.map((h) => {
+    const directory = join(h.mountPoint, below);
+    if (!managed(h)) return byFiles(h, directory);
+    const delegated = `${join(h.mountPoint, manager)}/cgroup.controllers`;
+    return {
+      version: h.version,
+      controllers: h.version === 1 ? carriedBy(h) : view.words(delegated),
+      mountPoint: h.mountPoint,
+      directory,
+      exists: view.exists(directory),
+      populated: view.exists(directory) && view.populated(directory),
+      missing: [],
+      writable: true,
+      bySystemd: true,
+      above: [],
+    };
+  });
 }
 
 /** Those that systemd 252 attaches units to on v1 (CGROUP_MASK_V1). */
