@@ -90,18 +90,19 @@ function explode(...groups: string[]): ChildProcess {
   started.push(child);
   return child;
 }
+
 /** How many processes a fork bomb may have: each takes its time to die. */
-const bomb = slower > 1 ? 12 : 60;
+const crowd = slower > 1 ? 12 : 60;
 
 const over = (child: ChildProcess): Promise<void> => until(() => child.exitCode !== null);
 
 test.skipIf(!v1('freezer') || !v1('pids'))('v1: the freezer stops a fork bomb', async () => {
   const [freezer, pids] = [group(v1('freezer')!), group(v1('pids')!)];
-  writeFileSync(join(pids, 'pids.max'), `${bomb}`);
+  writeFileSync(join(pids, 'pids.max'), `${crowd}`);
   mkdirSync(join(freezer, 'below'));
   enter([freezer], 'sleep 1000');
   const reaper = explode(pids, join(freezer, 'below'));
-  await until(() => procs(pids).length > bomb / 3);
+  await until(() => procs(pids).length > crowd / 3);
   const { status, stderr } = kill(freezer);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -114,15 +115,15 @@ test.skipIf(!v1('pids'))(
   'v1: without a freezer pids.max stops a fork bomb, and is as before afterwards',
   async () => {
     const pids = group(v1('pids')!);
-    writeFileSync(join(pids, 'pids.max'), `${bomb}`);
+    writeFileSync(join(pids, 'pids.max'), `${crowd}`);
     const reaper = explode(pids);
-    await until(() => procs(pids).length > bomb / 3);
+    await until(() => procs(pids).length > crowd / 3);
     const { status, stderr } = kill(pids);
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(procs(pids)).toEqual([]);
     await over(reaper);
-    expect(readFileSync(join(pids, 'pids.max'), 'utf8')).toBe(`${bomb}\n`);
+    expect(readFileSync(join(pids, 'pids.max'), 'utf8')).toBe(`${crowd}\n`);
   },
 );
 
