@@ -93,7 +93,7 @@ export function renderHelp(tool: Described, paper: Paper): string {
   parts.push(
     section(
       'Exit codes',
-      exitCodes.flatMap(([code, what]) =>
+      (tool.exits ?? exitCodes).flatMap(([code, what]) =>
         wrap(what, width - 8).map((text, i) => `  ${(i ? '' : code).padEnd(5)} ${text}`),
       ),
       style,

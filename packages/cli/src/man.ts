@@ -56,7 +56,7 @@ export function renderMan(tool: Described, version: string, date: string): strin
   if (variables.length) lines.push('.SH ENVIRONMENT');
   for (const flag of variables) lines.push('.TP', bold(flag.env!), `Default of ${bold(`--${flag.name}`)}.`);
   lines.push('.SH EXIT STATUS');
-  for (const [code, what] of exitCodes) lines.push('.TP', bold(code), roff(what));
+  for (const [code, what] of tool.exits ?? exitCodes) lines.push('.TP', bold(code), roff(what));
   lines.push('.SH SEE ALSO', `${bold('ctr-run')}(1), the OCI runtime specification`, '');
   return lines.join('\n');
 }

@@ -9,6 +9,36 @@ export const topFlags: readonly Flag[] = [
   { name: 'version', alias: ['v'], help: 'show the versions', group: 'About this program' },
 ];
 
+const failed = ['1', 'it failed, as with runc'] as const;
+const typed = ['125', 'ctr-run itself failed'] as const;
+const command = [
+  ['126', 'the command was found but cannot be run'],
+  ['127', 'the command was not found'],
+  ['128+N', 'signal N ended the command'],
+  ['else', "the command's own"],
+] as const;
+
+/** What the exit codes of a subcommand mean, or of ctr-run as a whole. */
+export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
+  switch (subcommand) {
+    case undefined:
+      return [
+        ['1', 'a subcommand of the OCI command line failed, as with runc (exec: 255)'],
+        ['125', 'what a person typed failed: spec, plan, and run with --rootfs, --image or -'],
+        ...command,
+      ];
+    case 'run':
+      return [['1', 'a bundle could not be run, as with runc'], typed, ...command];
+    case 'exec':
+      return [['255', 'it failed, as with runc'], ...command];
+    case 'spec':
+    case 'plan':
+      return [typed];
+    default:
+      return [failed];
+  }
+}
+
 /** ctr-run as a whole, for its help and its manual page. */
 export const described: Described = {
   name: 'ctr-run',
@@ -16,6 +46,7 @@ export const described: Described = {
   usage: ['[GLOBAL FLAGS] SUBCOMMAND [FLAGS] ...', 'SUBCOMMAND --help'],
   flags: topFlags,
   ownFlagsOnly: true,
+  exits: exitsOf(),
   commands: subcommands.map(({ name, summary }) => [name, summary] as const),
   examples: [
     [

@@ -4,7 +4,7 @@ const bundle: Flag = {
   name: 'bundle',
   alias: ['b'],
   value: 'DIR',
-  help: 'the bundle (default: the working directory)',
+  help: 'the bundle, the working directory if neither is given',
   env: 'CTR_BUNDLE',
 };
 const pidFile: Flag = { name: 'pid-file', value: 'FILE', help: 'write the PID of the first process here' };

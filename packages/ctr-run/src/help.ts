@@ -1,6 +1,6 @@
 import { type Host, out, UsageError, wantsColor } from '@ctr-tools/cli';
 import { renderHelp } from '@ctr-tools/cli/help';
-import { described } from './describe.ts';
+import { described, exitsOf } from './describe.ts';
 import { subcommands } from './subcommands.ts';
 
 /** The help of ctr-run as a whole, or of one subcommand. */
@@ -11,7 +11,13 @@ export function helpOf(name: string | undefined, host: Host): number {
     throw new UsageError(`unknown subcommand "${name}" (ctr-run --help lists them)`, 1);
   }
   const page = found
-    ? { examples: [], ...found, name: `ctr-run ${found.name}`, ownFlagsOnly: true }
+    ? {
+        examples: [],
+        ...found,
+        name: `ctr-run ${found.name}`,
+        ownFlagsOnly: true,
+        exits: exitsOf(found.name),
+      }
     : described;
   out(renderHelp(page, paper));
   return 0;

@@ -354,6 +354,5 @@ export const notes = [
   'With a new or a joined PID namespace a parent stays, forwards signals and ends as the command ended. Otherwise ns-enter becomes the command, in the same process.',
   'A new mount namespace with a root gets the root by pivot_root, and with a new PID namespace a fresh /proc in it. --root without a new mount namespace is a chroot. --wd names a directory of the caller, --wdns one inside.',
   'Without a command there is no default shell: type -- $SHELL.',
-  "Exit codes: the command's own; 125 when ns-enter failed, 126 when the command cannot be run, 127 when it is not found.",
   'Variables: CTR_ROOTFS is the default of --root for --new, and is dropped once the root has changed. CTR_STATE_ROOT is where container IDs are looked up.',
 ];
