@@ -61,7 +61,9 @@ function look(
     // cat says which descriptors are not open
     status: 1,
     signal: null,
-    stderr: expect.stringMatching(/^((\/bin\/)?cat: \/proc\/self\/fdinfo\/\d+: No such file or directory\n)+$/),
+    stderr: expect.stringMatching(
+      /^((\/bin\/)?cat: \/proc\/self\/fdinfo\/\d+: No such file or directory\n)+$/,
+    ),
   });
   const pid = Number(stdout.slice(0, stdout.indexOf('\n')));
   const environAt = stdout.indexOf('PATH=');
