@@ -142,8 +142,11 @@ int op_thin_mount(struct run *run, const struct step *step) {
     rc = fd < 0 ? fd : mount_attach(mount, fd);
     close_fd(fd);
   }
-  if (rc < 0) close_fd(mount);
-  else out_int(run, step, 3, mount);
+  if (rc < 0 || *target) { /* whoever has the descriptor keeps the volume from being unmounted */
+    close_fd(mount);
+    mount = -1;
+  }
+  if (rc == 0) out_int(run, step, 3, mount);
   return rc;
 }
 

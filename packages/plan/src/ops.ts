@@ -442,7 +442,7 @@ export const ops = {
   }),
   /** Make a volume that the directory `place` stands for, a snapshot of that of the directory `of`. EEXIST: it has one. */
   thin_volume: op(201, { place: 'text', of: 'text' }),
-  /** Mount a directory's volume at `target`, or with an empty one nowhere; its device goes with its last mount. */
+  /** Mount a directory's volume at `target` (`mount` is then -1), or with an empty one nowhere; its device goes with its last mount. */
   thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }),
   /** Delete the volumes of what is half made or given up in a pool's directory: `….new`. */
   thin_collect: op(203, { directory: 'text' }),

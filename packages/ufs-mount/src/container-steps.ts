@@ -147,6 +147,8 @@ function attachSteps(facts: RootFacts, scratch: string): AnyStep[] {
     make: 0,
   };
   return [
+    // Once the container has it, nobody else is to keep it mounted.
+    step('network', 'close', { fd: mount }, 'leave the root to the container', { side }),
     step('root', 'bind', args, 'attach the root'),
     step('root', 'open_root', { path: scratch, root: slot('root') }, 'open the root'),
   ];
