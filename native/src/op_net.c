@@ -50,6 +50,51 @@ static int find_link(int netlink, const char *name, int *index) {
   return rc == 0 && *index == 0 ? -ENODEV : rc;
 }
 
+/* The interfaces of a namespace, to tell by what is new there one whose name the kernel has chosen. */
+struct links {
+  unsigned count;
+  int *index;
+};
+
+static int take_link(const struct nlmsghdr *m, void *to) {
+  struct links *all = to;
+  if (m->nlmsg_type != RTM_NEWLINK) return 0;
+  int *more = realloc(all->index, (all->count + 1) * sizeof *more);
+  if (!more) return -ENOMEM;
+  all->index = more;
+  more[all->count++] = ((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index;
+  return 0;
+}
+
+static int list_links(int netlink, struct links *all) {
+  struct netlink_request r;
+  struct ifinfomsg any = {0};
+  netlink_begin(&r, RTM_GETLINK, NLM_F_DUMP, &any, sizeof any);
+  return netlink_ask(netlink, &r, take_link, all, NULL, 0);
+}
+
+static bool is_among(const struct links *all, int index) {
+  for (unsigned i = 0; i < all->count; i++)
+    if (all->index[i] == index) return true;
+  return false;
+}
+
+static int find_new_link(int netlink, const struct links *before, int *index) {
+  struct links now = {0};
+  int rc = list_links(netlink, &now);
+  *index = 0;
+  for (unsigned i = 0; rc == 0 && i < now.count; i++)
+    if (!is_among(before, now.index[i])) *index = now.index[i];
+  free(now.index);
+  return rc == 0 && *index == 0 ? -ENODEV : rc;
+}
+
+/* A name that ends in %d is numbered by the kernel (dev_alloc_name(); config-linux.md, Network Devices). */
+static bool is_template(const char *name) {
+  size_t length = strlen(name);
+  return length >= 2 && strcmp(name + length - 2, "%d") == 0;
+}
+
 /* The addresses of an interface as the messages that make them anew. */
 struct addresses {
   int index;
@@ -61,8 +106,8 @@ static int save_address(const struct nlmsghdr *m, void *to) {
   struct addresses *all = to;
   const struct ifaddrmsg *given = NLMSG_DATA(m);
   if (m->nlmsg_type != RTM_NEWADDR || (int)given->ifa_index != all->index) return 0;
-  /* The kernel makes link-local addresses itself; config-linux.md asks for those of global scope. */
-  if (given->ifa_scope != RT_SCOPE_UNIVERSE) return 0;
+  /* The kernel makes link-local addresses itself; config-linux.md asks for permanent ones of global scope. */
+  if (given->ifa_scope != RT_SCOPE_UNIVERSE || !(given->ifa_flags & IFA_F_PERMANENT)) return 0;
   if (m->nlmsg_len > sizeof *all->requests - 16) return -E2BIG;
   struct netlink_request *more = realloc(all->requests, (all->count + 1) * sizeof *more);
   if (!more) return -ENOMEM;
@@ -126,12 +171,15 @@ static int move_link(struct run *run, int netlink, int index, int netns, const c
 /* The interface `from` of the socket `here`, into the namespace `netns` of the socket `there`; its index there. */
 static int transfer(struct run *run, int here, int there, int netns, int from, const char *as, int *index) {
   struct addresses all = {.index = from};
+  struct links before = {0};
   int rc = save_addresses(here, &all);
+  if (rc == 0 && is_template(as)) rc = list_links(there, &before);
   if (rc == 0) rc = move_link(run, here, from, netns, as);
-  if (rc == 0) rc = find_link(there, as, index);
+  if (rc == 0) rc = is_template(as) ? find_new_link(there, &before, index) : find_link(there, as, index);
   if (rc == 0) rc = restore_addresses(run, there, *index, &all);
   /* config-linux.md: "MUST set the network device state to "up" after moving". */
   if (rc == 0) rc = set_up(there, *index, run->detail, sizeof run->detail);
+  free(before.index);
   free(all.requests);
   return rc;
 }

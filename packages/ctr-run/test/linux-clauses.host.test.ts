@@ -231,7 +231,7 @@ test('errno for an action that takes none is an error', (context) => {
 
 describe('network devices', () => {
   const links =
-    'ip link add ctrn0 type veth peer name ctrn1 && ip addr add 10.9.8.7/24 dev ctrn0 && ip addr add fd00:9::7/64 dev ctrn0 && ip link add ctrn2 type veth peer name ctrn3';
+    'ip link add ctrn0 type veth peer name ctrn1 && ip addr add 10.9.8.7/24 dev ctrn0 && ip addr add fd00:9::7/64 dev ctrn0 && ip addr add 10.7.7.7/24 dev ctrn0 valid_lft 100 preferred_lft 100 && ip link add ctrn2 type veth peer name ctrn3';
   const inNetwork = (change: (spec: Spec) => void, look: string) => {
     const bundle = makeBundle(['/bin/sh', '-c', look], change);
     return around(
@@ -260,6 +260,8 @@ describe('network devices', () => {
     expect(inside).toMatch(/eth7@?.*[<,]UP[,>]/);
     expect(inside).toMatch(/inet 10\.9\.8\.7\/24/);
     expect(inside).toMatch(/inet6 fd00:9::7\/64/);
+    // One with a lifetime belongs to who gave it, such as a DHCP client outside.
+    expect(inside).not.toMatch(/10\.7\.7\.7/);
     expect(outside).not.toMatch(/ctrn0/);
   });
 
