@@ -60,8 +60,18 @@ scripts/link-node.sh
 
 # `./check` builds by itself, and counts it.
 [ "${1-}" = --test ] && exit 0
-say 'build'
-node scripts/build.ts </dev/null >.cache/build.log 2>&1 || {
-  cat .cache/build.log >&2
-  fail 'the build failed'
+# Nothing that a build reads is newer than the last one.
+is_built() {
+  [ -x dist/bin/ctr-run ] && [ -f .cache/built ] && [ -z "$(find packages native scripts package.json pnpm-lock.yaml \
+    \( -name node_modules -o -name dist -o -name test -o -path native/build -o -path 'packages/linux-*' \) -prune \
+    -o -type f -newer .cache/built -print -quit)" ]
 }
+if ! is_built; then
+  say 'build'
+  : >.cache/building
+  node scripts/build.ts </dev/null >.cache/build.log 2>&1 || {
+    cat .cache/build.log >&2
+    fail 'the build failed'
+  }
+  mv .cache/building .cache/built
+fi
