@@ -89,7 +89,16 @@ describe('joining, as nsenter', () => {
 
   test('--wdns and the order of short flags', async () => {
     const pid = await unshared(['-mn']);
-    const line = ['-W', '/usr', '-n', '-m', '-t', String(pid), 'sh', '-c', 'pwd; readlink /proc/self/ns/net'];
+    const line = [
+      '--wdns=/usr',
+      '-n',
+      '-m',
+      '-t',
+      String(pid),
+      'sh',
+      '-c',
+      'pwd; readlink /proc/self/ns/net',
+    ];
     expect(runTool('ns-enter', line)).toEqual(run('nsenter', line));
   });
 
