@@ -25,13 +25,13 @@ for tool in gcc make npm; do
   command -v "$tool" >/dev/null || fail "$tool is needed and could not be found"
 done
 if [ "${1-}" = --test ]; then
-  engines=scripts/debian-engines
+  engines='scripts/debian-engines test-vm/vagrant-packages'
   if [ -d /run/systemd/system ]; then
     say "systemd would start the daemons of $engines here, so install them yourself if their tests are to run"
     engines=
   fi
   # shellcheck disable=SC2046,SC2086
-  install_debian $(listed scripts/debian-packages $engines)
+  install_debian $(listed scripts/debian-packages test-vm/host-packages $engines)
 fi
 
 boot=.cache/boot

@@ -10,16 +10,19 @@ if [ "${CTR_VAGRANT_DIR-}" = '' ]; then
   CTR_VAGRANT_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/ctr-vagrant-XXXXXX")
   export CTR_VAGRANT_DIR CTR_LIBVIRT_STATE="$CTR_VAGRANT_DIR"
   trap 'rm -rf "$CTR_VAGRANT_DIR"' EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
   # The box is made outside: in there is no network.
   node_modules/.bin/node test-vm/box.ts --json >"$CTR_VAGRANT_DIR/box.json" || { echo 'not ok a box'; exit 1; }
   test-vm/libvirt.sh test-vm/vagrant-up.sh "$limit" &
-  wait $!
+  inside=$!
+  # unshare(1) lets no other signal end it; with it goes its PID namespace, and all that is in it.
+  trap 'kill -KILL $inside; wait $inside; exit 130' INT
+  trap 'kill -KILL $inside; wait $inside; exit 143' TERM HUP
+  wait $inside
   exit $?
 fi
 export VAGRANT_HOME="$CTR_VAGRANT_DIR/home" VAGRANT_DOTFILE_PATH="$CTR_VAGRANT_DIR/dot"
 export VAGRANT_CHECKPOINT_DISABLE=1 VAGRANT_BOX_UPDATE_CHECK_DISABLE=1 VAGRANT_NO_COLOR=1
+export HOME="${HOME:-$CTR_VAGRANT_DIR}"
 failed=0
 holds() { # WORDS COMMAND...
   words=$1

@@ -14,44 +14,56 @@ const tools = [
   process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64',
 ];
 
-/** Run the whole suite by QEMU, with our output; a machine that cannot be had is a failure. */
-export function vmStage(): Counts & { reasons: string[] } {
+type Stage = Counts & { reasons: string[] };
+
+const skipped = (reason: string): Stage => ({ passed: 0, failed: 0, skipped: 1, reasons: [reason] });
+
+/**
+ * Run the whole suite by QEMU, with our output, in this many milliseconds; a machine that
+ * cannot be had, or tests that do not end in time, are a failure.
+ */
+export function vmStage(time: number): Stage {
   const missing = tools.filter((name) => findCommand(name) === undefined);
-  if (missing.length > 0) {
-    const reason = `all VM tests: not installed: ${missing.join(', ')} (test-vm/host-packages)`;
-    return { passed: 0, failed: 0, skipped: 1, reasons: [reason] };
-  }
+  if (missing.length > 0)
+    return skipped(`all VM tests: not installed: ${missing.join(', ')} (test-vm/host-packages)`);
   const counts = join(top, '.cache/check/vm-counts.json');
   mkdirSync(dirname(counts), { recursive: true });
   rmSync(counts, { force: true });
-  spawnSync(process.execPath, [join(top, 'test-vm/run.ts'), '--via', 'qemu', '--counts', counts], {
+  const limit = `${Math.max(1, Math.floor(time / 1000))}`;
+  const words = ['--via', 'qemu', '--limit', limit, '--test-limit', limit, '--counts', counts];
+  spawnSync(process.execPath, [join(top, 'test-vm/run.ts'), ...words], {
     cwd: top,
     stdio: ['ignore', 'inherit', 'inherit'],
+    // It ends by itself in time, but for a box that is still being made.
+    timeout: time + 20_000,
   });
   if (!existsSync(counts)) return { passed: 0, failed: 1, skipped: 0, reasons: [] };
-  return JSON.parse(readFileSync(counts, 'utf8')) as Counts & { reasons: string[] };
+  return JSON.parse(readFileSync(counts, 'utf8')) as Stage;
 }
 
-/** `vagrant up` on the real box, where Vagrant can be had. */
-export function vagrantStage(): Counts & { reasons: string[] } {
-  const skipped = (reason: string) => ({
-    passed: 0,
-    failed: 0,
-    skipped: 1,
-    reasons: [`vagrant up: ${reason}`],
-  });
-  if (process.geteuid?.() !== 0) return skipped('needs root');
+/** Until `vagrant up` has made a machine without KVM on two quiet cores, and some more. In ms. */
+const VAGRANT = 6 * 60_000;
+
+/** `vagrant up` on the real box, where Vagrant can be had, in this many milliseconds. */
+export function vagrantStage(time: number): Stage {
+  if (process.geteuid?.() !== 0) return skipped('vagrant up: needs root');
   const missing = ['vagrant', 'libvirtd', 'virsh', 'dnsmasq', 'rsync', ...tools].filter(
     (name) => !findCommand(name),
   );
-  if (missing.length > 0) return skipped(`not installed: ${missing.join(', ')} (test-vm/host-packages)`);
-  const { stdout, status } = spawnSync(join(top, 'test-vm/vagrant-up.sh'), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    // Longer than all that it allows itself.
-    timeout: 30 * 60_000,
-  });
+  if (missing.length > 0)
+    return skipped(`vagrant up: not installed: ${missing.join(', ')} (test-vm/host-packages)`);
+  if (time < VAGRANT) {
+    const minutes = (time / 60_000).toFixed(1);
+    return skipped(`vagrant up: of the time for all checks ${minutes} minutes are left; run ./check vagrant`);
+  }
+  const { stdout, status, error } = spawnSync(
+    join(top, 'test-vm/vagrant-up.sh'),
+    // So that what follows has time to say what held.
+    [`${Math.floor(time / 1000) - 120}`],
+    { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', timeout: time },
+  );
   process.stdout.write(stdout);
+  if (error) process.stdout.write(`not ended in time: ${error.message}\n`);
   const lines = stdout.split('\n');
   const passed = lines.filter((line) => line.startsWith('ok ')).length;
   const failed = lines.filter((line) => line.startsWith('not ok ')).length;
