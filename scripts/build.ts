@@ -71,7 +71,7 @@ interface Chunk {
 }
 
 /** What a hot line loads where the spec has it. */
-const oftenLoaded = ['seccomp-load', 'aa-confine', 'ufs-mount'];
+const oftenLoaded = ['seccomp-load-container', 'aa-confine', 'ufs-mount'];
 
 function chunkName(entry: string): string {
   const [, name, file] = /packages\/([^/]+)\/src\/(.*)\.ts$/.exec(entry) ?? [];

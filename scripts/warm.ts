@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Chunk, chunkLoader, firstChunk, packChunk } from '../packages/planner/src/chunks.ts';
 import { hotChunkFor } from '../packages/planner/src/hot.ts';
@@ -114,8 +114,11 @@ async function makeBundles(): Promise<void> {
   const plain = defaultSpec();
   // Without a socket for it, a terminal is refused where nobody stays.
   if (plain.process) plain.process.terminal = false;
-  const rule = { names: ['ptrace', 'read'], action: 'SCMP_ACT_ERRNO' };
-  const seccomp = { defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_X86_64'], syscalls: [rule] };
+  // As long as those of engines and with all that they have, or what compiles it is not compiled itself.
+  const { defaultProfile } = await import('../packages/seccomp-load/src/default-profile.ts');
+  const { select } = await import('../packages/seccomp-load/src/profile/select.ts');
+  const { nativeAbi } = await import('../packages/seccomp-load/src/abi.ts');
+  const seccomp = select(defaultProfile(), { abi: nativeAbi()!, kernel: release(), caps: new Set() });
   for (const [name, spec] of Object.entries({
     plain,
     filtered: { ...plain, linux: { ...plain.linux, seccomp } },

@@ -5,7 +5,7 @@ import { SECCOMP_FILTER_FLAG } from '@ctr-tools/sys/constants';
 import { actionWord } from './actions.ts';
 import { TooLong } from './bpf/assembler.ts';
 import { compile, notifies } from './compiler.ts';
-import type { SeccompFacts } from './gather.ts';
+import type { SeccompFacts } from './facts.ts';
 import { normalize } from './profile/normalize.ts';
 import { kernelAtLeast } from './profile/select.ts';
 import type { Profile } from './profile/types.ts';

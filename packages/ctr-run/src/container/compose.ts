@@ -1,7 +1,7 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import * as cgLimit from '@ctr-tools/cg-limit/container';
-import type { Host, Tool } from '@ctr-tools/cli';
+import type { Host } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import { type Spec, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, peer, points, slot, step, undo } from '@ctr-tools/plan';
@@ -84,7 +84,13 @@ export interface OptionalPart {
   remove?: readonly string[];
 }
 
-function optionalPart<O, F>(tool: Tool<O, F>, spec: Spec, host: Host): OptionalPart {
+/** The half of a tool that a container needs. */
+interface Part<F> {
+  gather(options: undefined, spec: Spec, host: Host): F;
+  steps(spec: Spec, facts: F): AnyStep[];
+}
+
+function optionalPart<F>(tool: Part<F>, spec: Spec, host: Host): OptionalPart {
   const facts = tool.gather(undefined, spec, host);
   return { steps: (of) => tool.steps(of, facts) };
 }
@@ -146,7 +152,7 @@ export async function gatherConfinement(spec: Spec, host: Host) {
       ? optionalPart((await import('@ctr-tools/aa-confine')).aaConfine, spec, host)
       : undefined,
     filter: spec.linux?.seccomp
-      ? optionalPart((await import('@ctr-tools/seccomp-load')).seccompLoad, spec, host)
+      ? optionalPart(await import('@ctr-tools/seccomp-load/container'), spec, host)
       : undefined,
   };
 }

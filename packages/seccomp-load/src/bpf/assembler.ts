@@ -8,11 +8,10 @@ export class TooLong extends Error {
   override name = 'TooLong';
 }
 
-const tooLong = (count: string): string =>
-  `the filter has ${count} instructions; the kernel takes ${BPF_MAXINSNS} (BPF_MAXINSNS)`;
+const tooLong = `the filter has more instructions than the ${BPF_MAXINSNS} that the kernel takes (BPF_MAXINSNS)`;
 
-/** Beyond what the kernel takes, so that the message can say how much too long a filter is. */
-const ROOM = BPF_MAXINSNS * 4;
+/** All that can be used; memory that is not asked for need not be made and cleared at every start. */
+const ROOM = BPF_MAXINSNS;
 
 /**
  * Writes a classic BPF program from its end to its beginning, so that whatever is jumped to
@@ -27,7 +26,7 @@ export class Assembler {
   private readonly rets = new Map<number, Label>();
 
   private push(code: number, k: number, jt = 0, jf = 0): Label {
-    if (this.count === ROOM) throw new TooLong(tooLong(`more than ${ROOM}`));
+    if (this.count === ROOM) throw new TooLong(tooLong);
     const at = (ROOM - 1 - this.count) * 2;
     this.words[at] = code | (jt << 16) | (jf << 24);
     this.words[at + 1] = k;
@@ -86,10 +85,9 @@ export class Assembler {
     return this.push(code, k, this.distance(t), this.distance(f));
   }
 
-  /** The program as `struct sock_filter[]`, little-endian, beginning at `start`. Throws `TooLong`. */
+  /** The program as `struct sock_filter[]`, little-endian, beginning at `start`. */
   finish(start: Label): Buffer {
     if (this.distance(start) !== 0) this.go(start);
-    if (this.count > BPF_MAXINSNS) throw new TooLong(tooLong(String(this.count)));
     return Buffer.from(this.words.buffer, (ROOM - this.count) * 8, this.count * 8);
   }
 }
