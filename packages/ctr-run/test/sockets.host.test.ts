@@ -1,7 +1,7 @@
 /** Sockets and descriptors that engines hand over, and what comes back on them (runc-create(8), runc-exec(8), sd_listen_fds(3)). */
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, start, tempDir, toolEnv, until } from '../../../test/support.ts';
+import { needs, run, runTool, start, tempDir, toolEnv, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
@@ -9,7 +9,7 @@ const stateOf = (id: string) => JSON.parse(ctr('state', id).stdout) as { status:
 const script = (lines: string): string[] => ['/bin/sh', '-c', lines];
 
 /** Somebody who listens, as an engine does, and what was sent there. */
-async function receiver(kind: 'pidfd' | 'console') {
+async function receiver(kind: 'pidfd' | 'console' | 'seccomp') {
   const socket = `${tempDir('socket')}/s`;
   const peer = start('python3', [`${import.meta.dirname}/receive.py`, socket, kind]);
   await until('it listens', () => peer.output().stdout.includes('listening') || peer.child.exitCode !== null);
@@ -22,6 +22,8 @@ async function receiver(kind: 'pidfd' | 'console') {
       pid: number;
       text: string;
       tty: boolean;
+      more: string;
+      caller: number;
     };
   };
   return { socket, came };
@@ -71,7 +73,8 @@ test('exec sends its terminal to a console socket of its own, and its PID to a f
   expect(ended).toMatchObject({ status: 0, stderr: '' });
   const pid = readFileSync(pidFile, 'utf8');
   expect(pid).toMatch(/^\d+$/);
-  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain('read line');
+  // By now it may have read what was typed, and sleep.
+  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toMatch(/read line|sleep/);
   expect((await came()).text).toMatch(/\/dev\/pts\/\d[\s\S]*got typed/);
   expect(ctr('delete', '--force', id).status).toBe(0);
   expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
@@ -193,4 +196,52 @@ test('the PID file of a container that fails is taken back', (context) => {
       .status,
   ).toBe(1);
   expect(existsSync(file)).toBe(false);
+});
+
+test('the agent of seccomp.listenerPath gets the container process state, once', async (context) => {
+  needs(context, 'root', 'command:python3');
+  const { socket, came } = await receiver('seccomp');
+  const id = testId();
+  const bundle = makeBundle(script('mkdir /tmp/asked'), (spec) => {
+    spec.annotations = { a: 'b' };
+    spec.linux!.seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      listenerPath: socket,
+      listenerMetadata: 'for the agent',
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_NOTIFY' }],
+    };
+  });
+  const container = start(toolPath('ctr-run'), ['run', '--bundle', bundle, id]);
+  const { data, fds, more, caller } = await came();
+  expect((await container.ended).stderr).toMatch(/No space left on device/);
+  expect({ fds, more }).toEqual({ fds: 1, more: '' });
+  const message = JSON.parse(data) as Record<string, unknown> & {
+    pid: number;
+    state: Record<string, unknown>;
+  };
+  expect(message).toMatchObject({
+    fds: ['seccompFd'],
+    metadata: 'for the agent',
+    state: { id, status: 'creating', bundle, annotations: { a: 'b' } },
+  });
+  expect(message.ociVersion).toMatch(/^1\./);
+  expect(message.state.ociVersion).toMatch(/^1\./);
+  expect(message.pid).toBe(message.state.pid);
+  expect(caller).toBeGreaterThan(0);
+});
+
+test('a seccomp agent that is not there fails the create, and nothing is left', (context) => {
+  needs(context, 'root');
+  const id = testId();
+  const bundle = makeBundle(['/bin/true'], (spec) => {
+    spec.linux!.seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      listenerPath: '/run/no-such-agent.sock',
+      syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
+    };
+  });
+  const ended = ctrLeaving('create', '--bundle', bundle, id);
+  expect(ended.stderr).toMatch(/no-such-agent/);
+  expect(ended.status).toBe(1);
+  expect(existsSync(`/run/ctr-run/${id}`)).toBe(false);
 });
