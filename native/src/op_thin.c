@@ -163,14 +163,15 @@ static int delete_in(struct run *run, const char *place) {
   return rc;
 }
 
-int op_remove_root(struct run *run, const struct step *step) {
-  const char *path = arg_text(run, step, 0);
+static int remove_root(struct run *run, const char *path) {
   char tree[PATH_MAX];
   snprintf(tree, sizeof tree, "%s/tree", path);
   int rc = delete_in(run, path);
   if (rc == 0) (void)btrfs_delete(tree); /* what is no subvolume is a directory */
   return rc < 0 ? rc : remove_tree(run, path);
 }
+
+int op_remove_root(struct run *run, const struct step *step) { return remove_root(run, arg_text(run, step, 0)); }
 
 int op_thin_collect(struct run *run, const struct step *step) {
   const char *directory = arg_text(run, step, 0);
@@ -183,8 +184,7 @@ int op_thin_collect(struct run *run, const struct step *step) {
     size_t n = strlen(entry->d_name);
     if (n < 4 || strcmp(entry->d_name + n - 4, ".new") != 0) continue;
     snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-    rc = delete_in(run, path);
-    if (rc == 0) rc = remove_tree(run, path);
+    rc = remove_root(run, path);
   }
   closedir(all);
   return rc;

@@ -444,7 +444,7 @@ export const ops = {
   thin_volume: op(201, { place: 'text', of: 'text' }),
   /** Mount a directory's volume at `target` (`mount` is then -1), or with an empty one nowhere; its device goes with its last mount. */
   thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }),
-  /** Delete the volumes of what is half made or given up in a pool's directory: `….new`. */
+  /** As `remove_root`, each `….new` in a directory: what was half made in a thin pool, or given up. */
   thin_collect: op(203, { directory: 'text' }),
   /** Remove a root's directory with the subvolume `tree` or the thin volume in it. What is not there is no failure. */
   remove_root: op(204, { path: 'text' }),

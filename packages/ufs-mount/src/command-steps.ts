@@ -1,7 +1,7 @@
 /** Entering a root to run a command in it: `ufs-mount SOURCE… -- COMMAND`. */
 import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
-import { storeSteps } from './layers-step.ts';
+import { storeSteps, unlockSteps } from './layers-step.ts';
 import { overlaySteps } from './overlay-steps.ts';
 import type { RootFacts } from './root-facts.ts';
 import { below } from './text.ts';
@@ -17,7 +17,7 @@ export function commandSteps(facts: RootFacts): AnyStep[] {
   return [
     ...storeSteps(facts.store),
     ...facts.driver.layers(facts),
-    ...(inside ? [] : outsideSteps(facts)),
+    ...(inside ? [] : [...outsideSteps(facts), ...unlockSteps()]),
     ...unshareSteps(facts),
     step(
       'root',

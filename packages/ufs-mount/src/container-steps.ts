@@ -10,13 +10,15 @@ import type { ContainerContext } from '@ctr-tools/cli';
 import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { lowerDirectories, optionsOf } from './driver/overlay.ts';
-import { storeSteps, topSlot } from './layers-step.ts';
+import { storeSteps, topSlot, unlockSteps } from './layers-step.ts';
 import { overlaySteps } from './overlay-steps.ts';
-import { recordOf } from './record.ts';
+import { type RootRecord, recordOf } from './record.ts';
 import type { RootFacts } from './root-facts.ts';
 
 export interface ContainerPlace {
   id: string;
+  /** The directory of its state. */
+  state: string;
   /** An empty directory of the container's, where the root is attached. */
   scratch: string;
   /** The root's own directory in the store, where it needs one; it goes with the container. */
@@ -34,6 +36,7 @@ export function containerPlace(facts: RootFacts, context: ContainerContext): Con
   const name = `ctr-${context.id}-${randomBytes(4).toString('hex')}`;
   return {
     id: context.id,
+    state: context.directory,
     scratch: `${context.directory}/root`,
     lifetime: context.lifetime,
     ...(!mountedInside(facts) && { directory: `${facts.store.path}/roots/${name}` }),
@@ -50,7 +53,7 @@ export function containerSteps(facts: RootFacts, place: ContainerPlace): AnyStep
     { side },
   );
   const layers = facts.stack.layers.length > 0 || directory !== undefined;
-  const have = layers ? [...storeSteps(facts.store), ...facts.driver.layers(facts)] : [];
+  const have = layers ? [...storeSteps(facts.store), ...facts.driver.layers(facts), ...unlockSteps()] : [];
   if (directory === undefined) return [...have, scratchStep, ...overlaySteps(facts, scratch)];
   return [
     ...have,
@@ -62,8 +65,12 @@ export function containerSteps(facts: RootFacts, place: ContainerPlace): AnyStep
 }
 
 /** What is in use is known by its record, for nobody sees it mounted. */
-function directorySteps(facts: RootFacts, { id, lifetime }: ContainerPlace, directory: string): AnyStep[] {
-  const record = { ...recordOf(facts), container: id };
+function directorySteps(
+  facts: RootFacts,
+  { id, state, lifetime }: ContainerPlace,
+  directory: string,
+): AnyStep[] {
+  const record: RootRecord = { ...recordOf(facts), container: { id, state } };
   return [
     step('state', 'mkdir', { path: directory, mode: 0o700 }, 'make a place for the root', {
       side,

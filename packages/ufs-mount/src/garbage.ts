@@ -1,5 +1,5 @@
 /** What nothing uses any more goes: renamed first, so that a layer is there whole or not there. */
-import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { knownRoots } from './record.ts';
 
@@ -37,9 +37,22 @@ function mountedText(): string {
 export const poolsOf = (store: string): string[] =>
   namesIn(`${store}/devicemapper`).map((name) => `${store}/devicemapper/${name}`);
 
+/** Roots that somebody who was killed never finished, or whose container is no more. Those that are mounted are still used. */
+function orphans(store: string, mounts: string): string[] {
+  const known = new Map(knownRoots({ path: store }).map(({ id, record }) => [id, record]));
+  return namesIn(`${store}/roots`).filter((name) => {
+    const record = known.get(name);
+    if (name.endsWith('.new') || mounts.includes(`${store}/roots/${name}/`)) return false;
+    return record === undefined || (record.container !== undefined && !existsSync(record.container.state));
+  });
+}
+
 /** Called with the store's lock held; how much was removed, in words. */
 export function collectGarbage(store: string): string {
   const mounts = mountedText();
+  // Volumes and snapshots are the launcher's to delete (`thin_collect`), to whom the name says so.
+  for (const name of orphans(store, mounts))
+    renameSync(`${store}/roots/${name}`, `${store}/roots/${name}.new`);
   const roots = knownRoots({ path: store });
   const used = new Set(
     roots.flatMap(({ record }) => record.chains.map((id) => id.slice(id.indexOf(':') + 1))),
@@ -80,7 +93,7 @@ export function collectGarbage(store: string): string {
       if (/\.lock$/.test(name) || used.has(name)) continue;
       discard(`${store}/${driver}/${name}`);
     }
-  // Their volumes are the launcher's to delete (`thin_collect`), to whom the name says so.
+  // Volumes are deleted so as well.
   for (const pool of poolsOf(store))
     for (const name of namesIn(pool)) {
       if (!/^[0-9a-f]+$/.test(name) || used.has(name)) continue;

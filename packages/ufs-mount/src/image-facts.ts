@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { type Driver, driverNamed, hasUnion } from './driver/index.ts';
 import { type FileOf, type ImageFacts, lookUpUser } from './image-config.ts';
 import type { RootFacts } from './root-facts.ts';
-import { chainPath } from './stack.ts';
 
 /** The configuration of the topmost image, with its user looked up in its own files. */
 export function gatherImage(root: RootFacts, host: Host): ImageFacts | undefined {
@@ -18,11 +18,13 @@ export function gatherImage(root: RootFacts, host: Host): ImageFacts | undefined
 
 /** Files of the layers. Where these are not in the store yet, the launcher is asked to have them there. */
 function filesOf(root: RootFacts, host: Host): FileOf {
-  const layers = root.stack.layers.toReversed();
-  const trees = (): string[] => layers.map((layer) => `${chainPath(root.store, layer)}/tree`);
+  const driver = readableDriver(root);
+  const all = driver.trees(root);
+  // Without a union the topmost has everything.
+  const trees = hasUnion(driver) ? all : all.slice(0, 1);
   return (path) => {
-    if (!trees().every((tree) => existsSync(tree))) unpack(root, host);
-    for (const tree of trees()) {
+    if (!trees.every((tree) => existsSync(tree))) unpack(root, driver, host);
+    for (const tree of trees) {
       const found = lstatSync(`${tree}/${path}`, { throwIfNoEntry: false });
       if (found?.isFile()) return readFileSync(`${tree}/${path}`, 'utf8');
       const above = lstatSync(dirname(`${tree}/${path}`), { throwIfNoEntry: false });
@@ -48,5 +50,9 @@ export function runSibling(host: Host, argv: readonly string[], fine: readonly n
 }
 
 /** A root is no program: the layers are applied, and running it fails with 126. */
-const unpack = ({ request }: RootFacts, host: Host): void =>
-  void runSibling(host, [...request.sources, '--read-only', '--driver', 'overlay', '--', '/'], [126]);
+const unpack = ({ request }: RootFacts, { name }: Driver, host: Host): void =>
+  void runSibling(host, [...request.sources, '--read-only', '--driver', name, '--', '/'], [126]);
+
+/** The root's own driver where its layers are directories; volumes are not to be read without mounting. */
+const readableDriver = ({ driver }: RootFacts): Driver =>
+  driver.name === 'devicemapper' ? driverNamed('overlay')! : driver;

@@ -63,6 +63,20 @@ export function storeSteps(store: Store): AnyStep[] {
   ];
 }
 
+/**
+ * Let go of the lock in the process that stays, once another has been started: that one has it until its
+ * root is mounted. Else nothing could be collected as long as a command runs, or a container waits.
+ */
+export const unlockSteps = (): AnyStep[] =>
+  (
+    [
+      ['network', 'host'],
+      ['pivot', 'container'],
+    ] as const
+  ).map(([phase, side]) =>
+    step(phase, 'close', { fd: slot('store.lock') }, 'let go of the lock of the store', { side }),
+  );
+
 /** Have the layers in the store, and know which says what the root is like. */
 export function layersSteps(request: LayersRequest): AnyStep[] {
   const { store, layers, kind, built, squash, columns } = request;

@@ -15,8 +15,8 @@ export interface RootRecord extends RootRequest {
   /** Diff IDs, bottom first. */
   ids: string[];
   created: string;
-  /** The container whose root it is; nobody else sees it mounted. */
-  container?: string;
+  /** The container whose root it is, and its state's directory; nobody else sees it mounted. */
+  container?: { id: string; state: string };
 }
 
 export interface KnownRoot {
@@ -38,7 +38,9 @@ export function knownRoots(store: Store): KnownRoot[] {
   } catch {
     return [];
   }
+  // What is being removed is named so.
   return names.flatMap((id) => {
+    if (id.endsWith('.new')) return [];
     const directory = `${store.path}/roots/${id}`;
     try {
       const record = JSON.parse(readFileSync(`${directory}/root.json`, 'utf8')) as RootRecord;

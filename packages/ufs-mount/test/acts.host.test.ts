@@ -1,8 +1,19 @@
 /** What the acts say of a root and what they write, with every driver alike. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
-import { needs, run, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import {
+  isRoot,
+  needs,
+  run,
+  runShell,
+  runTool,
+  start,
+  tempDir,
+  toolEnv,
+  toolPath,
+  until,
+} from '../../../test/support.ts';
 import { busyboxEntries, layout, tar } from './archives.ts';
 import { treeOf } from './tree.ts';
 
@@ -139,4 +150,63 @@ test("--amend fills the process from the image's configuration, its user looked 
   expect(placed.root.path).toBe(target);
   expect(placed.process.args).toEqual(['/bin/env', 'own']);
   expect(existsSync(`${target}/bin/busybox`)).toBe(true);
+});
+
+test.each(['overlay', 'vfs'])(
+  '--gc does not wait for commands that run, and takes what killed ones left, by %s',
+  async (driver) => {
+    if (!isRoot) return;
+    const own = { ...env, CTR_STORE: tempDir('store') };
+    const gc = () => runTool('ufs-mount', ['--gc'], { env: own });
+    const args = [`oci:${image}`, '--driver', driver, '--', 'sh', '-c', 'echo up; read x; ls /bin/busybox'];
+    const command = start(toolPath('ufs-mount'), args, { env: own });
+    await until('the command runs', () => command.output().stdout === 'up\n');
+    // A copy of the layers does without them; an overlay does not.
+    const unused = driver === 'vfs' ? 2 : 0;
+    expect(gc()).toMatchObject({ stdout: `${unused} layers removed\n`, stderr: '' });
+    command.child.stdin!.end('\n');
+    expect(await command.ended).toMatchObject({ stderr: '', status: 0 });
+    // As somebody leaves them who is killed between making and recording a root.
+    for (const name of ['run-abcdef', 'Xyz123'])
+      mkdirSync(`${own.CTR_STORE}/roots/${name}/tree`, { recursive: true });
+    expect(gc()).toMatchObject({ stdout: `${2 - unused} layers removed\n`, stderr: '' });
+    expect(readdirSync(`${own.CTR_STORE}/roots`)).toEqual([]);
+  },
+);
+
+test("a container's root goes with it, and with --gc where its state is gone", (context) => {
+  needs(context, 'root');
+  const own = { ...env, CTR_STORE: tempDir('store'), CTR_STATE_ROOT: tempDir('state') };
+  const roots = () => readdirSync(`${own.CTR_STORE}/roots`);
+  const spec = JSON.parse(runTool('ctr-run', ['spec', '--', 'sleep', '100'], { env: own }).stdout);
+  const amended = runTool('ufs-mount', [`oci:${image}`, '--driver', 'vfs', '--amend'], {
+    env: own,
+    input: JSON.stringify({ ...spec, process: { ...spec.process, args: ['/bin/sh', '-c', 'read x'] } }),
+  });
+  const bundle = tempDir('bundle');
+  writeFileSync(`${bundle}/config.json`, amended.stdout);
+  const name = `ctr-test-${process.pid}-gc`;
+  // Its container keeps what it was given as stdout.
+  expect(runShell(`ctr-run create --bundle ${bundle} ${name} > /dev/null 2>&1`, { env: own }).status).toBe(0);
+  onTestFinished(() => void runTool('ctr-run', ['delete', '--force', name], { env: own }));
+  expect(roots()).toHaveLength(1);
+  expect(runTool('ufs-mount', ['--remove', roots()[0]!], { env: own }).stderr).toContain(
+    `is the root of the container ${name}; ctr-run delete ${name} removes both`,
+  );
+  expect(runTool('ufs-mount', ['--gc'], { env: own }).stdout).toBe('0 layers removed\n');
+  expect(roots()).toHaveLength(1);
+  expect(runTool('ctr-run', ['delete', '--force', name], { env: own })).toMatchObject({
+    stderr: '',
+    status: 0,
+  });
+  expect(roots()).toEqual([]);
+  mkdirSync(`${own.CTR_STORE}/roots/ctr-gone`);
+  const record = { sources: [], lower: [], chains: [], ids: [], driver: 'vfs', created: '' };
+  const container = { id: 'gone', state: `${own.CTR_STATE_ROOT}/gone` };
+  writeFileSync(`${own.CTR_STORE}/roots/ctr-gone/root.json`, JSON.stringify({ ...record, container }));
+  expect(runTool('ufs-mount', ['--gc'], { env: own })).toMatchObject({
+    stdout: '2 layers removed\n',
+    stderr: '',
+  });
+  expect(roots()).toEqual([]);
 });

@@ -1,4 +1,5 @@
 /** `--remove` and `--gc`. */
+import { existsSync } from 'node:fs';
 import { Failure, type Host } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
 import { poolsOf } from '../garbage.ts';
@@ -12,9 +13,9 @@ const end: AnyStep = step('supervise', 'exit', { code: 0 }, 'end', { side });
 export function remove(given: string, host: Host): Plan {
   const root = findRoot(given, host);
   const { container } = root.record;
-  if (container !== undefined)
+  if (container && existsSync(container.state))
     throw new Failure(
-      `${given} is the root of the container ${container}; ctr-run delete ${container} removes both`,
+      `${given} is the root of the container ${container.id}; ctr-run delete ${container.id} removes both`,
     );
   if (mountPointsOf(root).length > 0)
     throw new Failure(`${root.target} is mounted; unmount it first: ufs-mount --unmount ${root.target}`);
@@ -41,8 +42,10 @@ export function collect(host: Host): Plan {
         step('state', 'ask', { topic: 'ufs-mount/gc', payload: store, reply }, 'collect what nothing uses', {
           side,
         }),
-        ...poolsOf(store).map((directory) =>
-          step('state', 'thin_collect', { directory }, `delete volumes of ${directory}`, { side }),
+        ...[...poolsOf(store), `${store}/roots`].map((directory) =>
+          step('state', 'thin_collect', { directory }, `remove what nothing uses from ${directory}`, {
+            side,
+          }),
         ),
         step('state', 'print', { fd: 1, text: reply }, 'say what was removed', { side }),
         end,

@@ -2,13 +2,13 @@
 import { dirname } from 'node:path';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
+import { hasUnion } from '../driver/index.ts';
 import type { KnownRoot } from '../record.ts';
 
 const side = 'host';
 
 /** Whether each of a root's layers is a tree with all that is below it. */
-export const withBuiltTrees = ({ record }: KnownRoot): boolean =>
-  ['vfs', 'btrfs', 'devicemapper', 'aufs'].includes(record.driver);
+export const withBuiltTrees = ({ record }: KnownRoot): boolean => !hasUnion({ name: record.driver });
 
 /** A mount namespace of our own, with the volumes of these trees mounted in it. */
 export const readyTrees = ({ record }: KnownRoot, trees: readonly string[]): AnyStep[] => [

@@ -130,4 +130,6 @@ export function savedImage(blobs: Blobs, tag: string | undefined): Image {
   };
 }
 
-const matches = (name: string, tag: string): boolean => name === tag || name.endsWith(`:${tag}`);
+/** `alpine:3` is short for `docker.io/library/alpine:3`, and the tag alone for either. */
+const matches = (name: string, tag: string): boolean =>
+  name === tag || name.endsWith(`:${tag}`) || name.endsWith(`/${tag}`) || tag.endsWith(`/${name}`);

@@ -20,12 +20,20 @@ export type Source =
 
 const schemes = ['oci', 'oci-archive', 'docker-archive'] as const;
 
-/** `SCHEME:PATH[:TAG]`: the tag begins at the last colon behind the last slash. */
-export function splitReference(text: string): { scheme: string; path: string; tag?: string } | undefined {
+/**
+ * `SCHEME:PATH[:TAG]`. Names of `docker save` have slashes and colons of their own, and so may a
+ * path: the path is what is there up to a colon; else the tag begins at the last one behind the last slash.
+ */
+export function splitReference(
+  text: string,
+  isThere: (path: string) => boolean = () => false,
+): { scheme: string; path: string; tag?: string } | undefined {
   const [, scheme, rest] = /^([a-z-]+):(.+)$/s.exec(text) ?? [];
   if (!scheme || !rest || !(schemes as readonly string[]).includes(scheme)) return undefined;
-  const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
-  return colon < 0
+  const colons = [...rest.matchAll(/:/g)].map(({ index }) => index);
+  const last = colons.find((index) => index > rest.lastIndexOf('/'));
+  const colon = isThere(rest) ? undefined : (colons.find((index) => isThere(rest.slice(0, index))) ?? last);
+  return colon === undefined
     ? { scheme, path: rest }
     : { scheme, path: rest.slice(0, colon), tag: rest.slice(colon + 1) };
 }
@@ -34,7 +42,7 @@ export function splitReference(text: string): { scheme: string; path: string; ta
 export function readSource(text: string, cwd: string): Source {
   if (text === 'host') return { kind: 'host' };
   if (text.startsWith('data:')) return dataOnly(text, cwd);
-  const reference = splitReference(text);
+  const reference = splitReference(text, (path) => lookAt(resolve(cwd, path)) !== undefined);
   if (reference) return { kind: 'image', image: image(text, reference, cwd) };
   const path = resolve(cwd, text);
   const found = lookAt(path);
