@@ -61,10 +61,18 @@ static int bind_console(struct run *run, int root, int slave) {
   return rc;
 }
 
-int op_console(struct run *run, const struct step *step) {
-  int root = arg_fd(run, step, 0);
+/* What the plan says, or else our own terminal's: the command may ask before anybody relays. */
+static struct winsize wanted_size(struct run *run, const struct step *step) {
   struct winsize size = {.ws_row = (unsigned short)arg_int(run, step, 1),
                          .ws_col = (unsigned short)arg_int(run, step, 2)};
+  for (int fd = 0; fd < 3 && !size.ws_row && !size.ws_col; fd++)
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) size = (struct winsize){0};
+  return size;
+}
+
+int op_console(struct run *run, const struct step *step) {
+  int root = arg_fd(run, step, 0);
+  struct winsize size = wanted_size(run, step);
   int master = open_master(run, root);
   if (master < 0) return master;
   int unlocked = 0;

@@ -205,6 +205,23 @@ test('the console is a terminal of the container, with its size, at /dev/console
   expect(lines[3]).toBe(String(136 * 256));
 });
 
+test('a console without a size has that of the terminal that we are at, before anybody relays', () => {
+  const { stdout } = inside(
+    [
+      openRoot(rootfs()),
+      devpts,
+      op('console', { root, rows: 0, columns: 0, bind: 0, master: slot('m'), slave: slot('s') }),
+      op('dup2', { from: slot('m'), to: 7 }), // or the terminal hangs up when we become sh
+      op('dup2', { from: slot('s'), to: 8 }),
+      sh('stty size <&8'),
+    ],
+    '--mount',
+    // The rest of the line runs at a terminal of this size.
+    `exec script -qec "stty rows 31 cols 99; \\"$L\\" --plan \\"$P\\"" /dev/null; true`,
+  );
+  expect(stdout.replaceAll('\r', '')).toBe('31 99\n');
+});
+
 test('a /dev/pts that is no devpts is refused', () => {
   const path = rootfs();
   mkdirSync(join(path, 'dev/pts'), { recursive: true });
