@@ -95,7 +95,7 @@ const change = (root: string) =>
   expect(
     runShell(
       `cd ${root} && echo new > tmp/new && rm bin/ls && mkdir a && ln -s x a/l && echo h > a/f && ln a/f a/g &&
-       chmod 700 sys && rm -r proc && echo p > proc && mknod a/dev c 1 3 && echo more >> d/ns && rm -r opaque &&
+       chmod 700 sys && rm -r proc && echo p > proc && mknod a/dev c 1 3 && chmod 644 a/dev && echo more >> d/ns && rm -r opaque &&
        chmod 2750 d && mkdir opaque && chown 5:6 d/suid && chmod 6755 d/suid &&
        touch -hd @1650000000 tmp/new a/l a/f a/dev proc sys d/ns opaque d/suid a bin tmp d .`,
     ),
