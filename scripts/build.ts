@@ -33,6 +33,7 @@ import { type BuildOptions, build, type ImportKind, type Plugin } from 'esbuild'
 import { packChunk, sharedPrefix } from '../packages/planner/src/chunks.ts';
 import { hotChunks } from '../packages/planner/src/hot.ts';
 import { shared } from '../packages/planner/src/shared.ts';
+import { chunkName, heldBy, holdImports } from './holding.ts';
 import { writeManuals } from './man.ts';
 import { buildStandalone } from './standalone.ts';
 import { tools } from './tools.ts';
@@ -73,13 +74,7 @@ interface Chunk {
 /** What a hot line loads where the spec has it. */
 const oftenLoaded = ['seccomp-load-container', 'aa-confine', 'ufs-mount'];
 
-function chunkName(entry: string): string {
-  const [, name, file] = /packages\/([^/]+)\/src\/(.*)\.ts$/.exec(entry) ?? [];
-  if (!name || !file) throw new Error(`a chunk outside packages/*/src: ${entry}`);
-  return file === 'index' ? name : `${name}-${file.replaceAll('/', '-')}`;
-}
-
-function splitAtImports(wanted: Map<string, Chunk>, { kind: chunkKind, holds = [] }: Chunk): Plugin {
+function splitAtImports(wanted: Map<string, Chunk>, { kind: chunkKind }: Chunk): Plugin {
   return {
     name: 'split-at-dynamic-imports',
     setup(setup) {
@@ -102,21 +97,6 @@ function splitAtImports(wanted: Map<string, Chunk>, { kind: chunkKind, holds = [
         wanted.set(chunk.name, chunk);
         return { path: `./${chunk.name}.chunk`, external: true };
       });
-      // import() of what this chunk holds becomes an import like any other, so that it is not wrapped.
-      if (holds.length > 0)
-        setup.onLoad({ filter: /\/packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
-          const resolveDir = dirname(path);
-          const imports: string[] = [];
-          let contents = readFileSync(path, 'utf8');
-          for (const [whole, specifier] of contents.matchAll(/\bimport\('([^']+)'\)/g)) {
-            const { path: entry } = await find(specifier!, 'dynamic-import', resolveDir);
-            if (entry === '' || !holds.includes(chunkName(entry))) continue;
-            const name = `held${imports.length}`;
-            imports.push(`import * as ${name} from '${specifier}';`);
-            contents = contents.replace(whole, `Promise.resolve(${name})`);
-          }
-          return { contents: `${imports.join('')}${contents}`, loader: 'ts', resolveDir };
-        });
     },
   };
 }
@@ -151,18 +131,23 @@ const options: BuildOptions = {
 async function buildPlanner(): Promise<void> {
   const main = join(top, 'packages/planner/src/main.ts');
   const first: Chunk[] = [
-    { entry: join(top, 'packages/planner/src/first.ts'), name: 'planner', kind: 'first' },
-    ...hotChunks.map(([name, command]): Chunk => {
-      const holds = ['ctr-run', 'ctr-run-dispatch', `ctr-run-commands-${command}`];
-      return { entry: main, name, kind: 'hot', holds };
-    }),
+    {
+      entry: join(top, 'packages/planner/src/first.ts'),
+      name: 'planner',
+      kind: 'first',
+      holds: ['cli-verbs'],
+    },
+    ...hotChunks.map(
+      ([name, command]): Chunk => ({ entry: main, name, kind: 'hot', holds: heldBy(command) }),
+    ),
   ];
   const wanted = new Map(first.map((chunk) => [chunk.name, chunk]));
   const made = new Set<string>();
   for (const chunk of wanted.values()) {
     const file = `${chunk.name}.chunk`;
     made.add(file);
-    const result = await bundle(chunk.entry, [splitAtImports(wanted, chunk)]);
+    const holding = chunk.holds ? [holdImports(chunk.holds)] : [];
+    const result = await bundle(chunk.entry, [splitAtImports(wanted, chunk), ...holding]);
     // What was built before stays; the others go on, and the build fails at its end.
     if (!result) process.exitCode = 1;
     else place(join(lib, file), (at) => writeFileSync(at, packChunk(wrapped(result))));
@@ -218,8 +203,10 @@ function linkRuntime(): void {
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
 }
 
-function placeStandalone(): void {
-  place(join(lib, 'planner'), (at) => buildStandalone(at, version));
+async function placeStandalone(): Promise<void> {
+  const built = join(top, '.cache/planner');
+  await buildStandalone(built, version);
+  place(join(lib, 'planner'), (at) => renameSync(built, at));
   process.stdout.write(`standalone planner: ${Math.round(statSync(join(lib, 'planner')).size / 1e6)} MB\n`);
 }
 
@@ -250,5 +237,5 @@ await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
   process.stderr.write(`manual pages: ${(error as Error).message}\n`);
   process.exitCode = 1;
 });
-if (words.includes('--standalone')) placeStandalone();
+if (words.includes('--standalone')) await placeStandalone();
 else rmSync(join(lib, 'planner'), { force: true });

@@ -9,14 +9,14 @@ let tool = '';
 let foreign = '';
 
 describe.skipIf(!isRoot)('standalone', () => {
-  beforeAll(() => {
+  beforeAll(async () => {
     const dir = tempDir('standalone');
     foreign = tempDir('foreign');
     for (const part of ['bin', 'lib']) mkdirSync(join(dir, part));
     tool = join(dir, 'bin/ns-enter');
     copyFileSync(toolPath('ns-enter'), tool);
     copyFileSync(join(top, 'dist/lib/koffi.node'), join(dir, 'lib/koffi.node'));
-    buildStandalone(join(dir, 'lib/planner'), '9.9.9');
+    await buildStandalone(join(dir, 'lib/planner'), '9.9.9');
     writeFileSync(join(foreign, '.env'), 'NO_COLOR=1\nBUN_OPTIONS=--preload=./hostile.cjs\n');
     writeFileSync(join(foreign, 'bunfig.toml'), 'preload = ["./hostile.cjs"]\n');
     writeFileSync(join(foreign, 'hostile.cjs'), "console.log('HOSTILE'); process.exit(99);\n");

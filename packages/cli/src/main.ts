@@ -4,7 +4,6 @@ import { isFailure } from './errors.ts';
 import type { Host } from './host.ts';
 import { err, writePlan } from './output.ts';
 import type { Command, Conversation, Outcome, Siblings } from './tool.ts';
-import { runTool } from './verbs.ts';
 
 /**
  * Carry out one command line to its end: the exit code of the planner. A plan has then
@@ -12,12 +11,17 @@ import { runTool } from './verbs.ts';
  */
 export async function runCommand(command: Command, host: Host, siblings: Siblings): Promise<number> {
   try {
-    const outcome =
-      'run' in command ? await command.run(host, siblings) : await runTool(command, host, siblings);
-    return await finish(outcome, siblings);
+    return await finish(await outcomeOf(command, host, siblings), siblings);
   } catch (error) {
     return report(error, host);
   }
+}
+
+async function outcomeOf(command: Command, host: Host, siblings: Siblings): Promise<Outcome> {
+  if ('run' in command) return command.run(host, siblings);
+  // A program reads its own line, and does not pay for how tools read theirs.
+  const { runTool } = await import('./verbs.ts');
+  return runTool(command, host, siblings);
 }
 
 async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {

@@ -1,7 +1,8 @@
 /** Values of the flags, parsed and checked for what does not go together. Nothing is read here. */
-import { constants } from 'node:os';
+
 import { resolve } from 'node:path';
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { SIGNALS } from '@ctr-tools/sys/constants';
 import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
 import { parseMapping } from './maps.ts';
 import { parseTarget, type TargetName } from './target.ts';
@@ -124,7 +125,7 @@ function signalOption(given: Given): number | undefined {
   const value = given.one('kill-child');
   if (value === undefined) return undefined;
   const name = value === '' ? 'KILL' : value.toUpperCase();
-  const known = constants.signals as Record<string, number>;
+  const known = SIGNALS;
   const number = /^\d+$/.test(name) ? Number(name) : (known[name] ?? known[`SIG${name}`]);
   if (number === undefined || number < 1 || number > 64)
     throw new UsageError(`--kill-child: "${value}" is no signal; write KILL, SIGTERM or 15`);

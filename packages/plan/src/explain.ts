@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import {
   CLONE,
   capabilitiesOf,
@@ -9,6 +8,7 @@ import {
   RLIM_INFINITY,
   rlimitNames,
   SECCOMP_FILTER_FLAG,
+  SIGNALS,
 } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
 import { type ArgKind, ops, type Spelling } from './ops.ts';
@@ -35,7 +35,7 @@ const spellings: Record<Spelling, (value: bigint) => string> = {
   mount: (v) => bits(MS, v),
   attr: (v) => bits(MOUNT_ATTR, v),
   open: (v) => bits(O, v),
-  signal: (v) => Object.entries(constants.signals).find(([, n]) => BigInt(n) === v)?.[0] ?? String(v),
+  signal: (v) => Object.entries(SIGNALS).find(([, n]) => BigInt(n) === v)?.[0] ?? String(v),
   rlimit: (v) => rlimitNames[Number(v)] ?? String(v),
   caps: (v) =>
     capabilitiesOf(v)

@@ -1,6 +1,6 @@
-import { constants } from 'node:os';
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { SIGNALS } from '@ctr-tools/sys/constants';
 import { mannerOf } from '../globals.ts';
 import { groupOf, processesIn } from '../state/group.ts';
 import { type Found, theRecord } from '../state/record.ts';
@@ -15,7 +15,7 @@ export function signalNumber(text: string): number {
     return number;
   }
   const name = text.toUpperCase().replace(/^SIG/, '');
-  const known = (constants.signals as Record<string, number>)[`SIG${name}`];
+  const known = SIGNALS[`SIG${name}`];
   if (known !== undefined) return known;
   const realtime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
   if (realtime) {
@@ -48,7 +48,7 @@ function killAll(record: Found, signal: number, { globals }: Call): Plan | numbe
   const path = groupOf(record);
   if (path === undefined)
     throw new Failure(`kill all of ${record.id}: it has no cgroup that would tell its processes`);
-  if (signal === constants.signals.SIGKILL) {
+  if (signal === SIGNALS.SIGKILL) {
     const kill = step('state', 'cgroup_kill', { path }, `kill every process in ${path}`, { side: 'host' });
     return compile(
       [[kill, step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' })]],

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
-import { O } from '@ctr-tools/sys/constants';
+import { O, SIGNALS } from '@ctr-tools/sys/constants';
 import { hookSteps } from '../container/hooks.ts';
 import { stateJson } from '../container/state-json.ts';
 import { mannerOf } from '../globals.ts';
@@ -54,7 +53,7 @@ export function run({ globals, parsed }: Call): Plan {
 /** A poststart hook that fails stops the container (runtime.md, Lifecycle 10). */
 function stopIfFailed({ pid }: Found): AnyStep[] {
   const pidfd = slot('pidfd');
-  const kill = { pid: pid!, pidfd, signal: constants.signals.SIGKILL };
+  const kill = { pid: pid!, pidfd, signal: SIGNALS.SIGKILL! };
   return [
     step('state', 'pidfd_open', { pid: pid!, pidfd }, `find process ${pid}`, {
       side: 'host',

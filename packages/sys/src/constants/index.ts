@@ -8,3 +8,4 @@ export * from './mount.ts';
 export * from './personality.ts';
 export * from './scheduling.ts';
 export * from './seccomp.ts';
+export * from './signals.ts';
