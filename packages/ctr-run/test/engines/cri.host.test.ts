@@ -133,4 +133,4 @@ test('a pod with the runtime handler ctr-run: its containers run, are limited, e
   } finally {
     cri.close();
   }
-}, 300_000);
+}, 600_000);

@@ -14,7 +14,7 @@ const needed = [
 ] as const;
 const daemons: Daemon[] = [];
 let socket = '';
-const sh = (line: string): Ended => run('/bin/sh', ['-c', line], { timeout: 280_000 });
+const sh = (line: string): Ended => run('/bin/sh', ['-c', line], { timeout: 560_000 });
 const docker = (...args: string[]): string[] => ['docker', '--host', socket, ...args];
 
 beforeAll(async () => {

@@ -15,7 +15,7 @@ const [user, uid] = ['vagrant', 1000];
 const runtimeDir = `/run/user/${uid}`;
 
 type As = (line: string) => Ended;
-const minutes = { timeout: 280_000 };
+const minutes = { timeout: 560_000 };
 const asRoot: As = (line) => run('/bin/sh', ['-c', line], minutes);
 /** Where the user's own manager is, in a group that is delegated: as after a login. */
 const inSession: As = (line) => {
