@@ -184,7 +184,7 @@ describe('a signal before the command runs', () => {
     const helper = step(
       'exec',
       'helper',
-      { file: '/bin/sleep', argv: ['sleep', '30'], env: [], stdin: '', timeout: 0 },
+      { file: '/bin/sleep', argv: ['sleep', '600'], env: [], stdin: '', timeout: 0 },
       'run the hook',
     );
     const path = plan([[...makeBoth('interrupted', 'container'), helper]]);

@@ -115,7 +115,7 @@ describe('a peer that dies', () => {
           step(
             'supervise',
             'helper',
-            { file: '/bin/sleep', argv: ['sleep', '20'], env: [], stdin: '', timeout: 0 },
+            { file: '/bin/sleep', argv: ['sleep', '600'], env: [], stdin: '', timeout: 0 },
             'sleep',
             { side: 'host' },
           ),

@@ -92,7 +92,7 @@ describe('signals from elsewhere', () => {
 
   test('end PID 1 of a namespace though the kernel drops them for it', async () => {
     // bash as PID 1, with default dispositions, runs no traps
-    const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 30')]);
+    const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 600')]);
     const end = await during(path, (pid) => void process.kill(pid, 'SIGTERM'));
     expect(end).toMatchObject({ status: null, signal: 'SIGTERM' });
   });
@@ -118,7 +118,7 @@ describe('signals from elsewhere', () => {
 });
 
 test('a supervisor is small, and its planner and memory stay away', async () => {
-  const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 30')]);
+  const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 600')]);
   let rss = 0;
   await during(path, (pid) => {
     rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
@@ -146,7 +146,7 @@ const typed = (script: string, path: string): string => typedWith(script, { L: l
 
 describe('at a terminal', () => {
   test.for([0, NEWPID])('Ctrl-C in a shell loop stops the loop (clone flags %i)', (flags) => {
-    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; exec sleep 20')]);
+    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; exec sleep 600')]);
     expect(
       typed(
         `

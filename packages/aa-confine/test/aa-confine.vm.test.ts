@@ -87,7 +87,7 @@ describe.skipIf(!enabled)('under our default profile (needs AppArmor)', () => {
   });
 
   it('others are neither signalled nor traced', () => {
-    const victim = spawnSync('sh', ['-c', 'sleep 60 >/dev/null 2>&1 & echo $!'], {
+    const victim = spawnSync('sh', ['-c', 'sleep 600 >/dev/null 2>&1 & echo $!'], {
       encoding: 'utf8',
     }).stdout.trim();
     try {

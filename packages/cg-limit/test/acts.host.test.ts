@@ -33,7 +33,7 @@ async function end(started: ReturnType<typeof start>): Promise<void> {
 describe('--update', () => {
   test('raises and lowers what runs, by path, PID and resources', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    const started = await running(['--memory', '64M', '--memory-swap', '80M'], 'sleep 30');
+    const started = await running(['--memory', '64M', '--memory-swap', '80M'], 'sleep 600');
     expect(cg('--update', path, '--memory', '128M', '--memory-swap', '128M', '--cpus', '1.5')).toMatchObject({
       status: 0,
       stderr: '',
@@ -55,7 +55,7 @@ describe('--update', () => {
 
   test('is all or nothing', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    const started = await running(['--pids-limit', '9', '--memory', '64M'], 'sleep 30');
+    const started = await running(['--pids-limit', '9', '--memory', '64M'], 'sleep 600');
     const refused = cg('--update', path, '--memory', '32M', '--cpus', '1', '--cpuset-cpus', '4000');
     expect(refused.status).toBe(125);
     expect(refused.stderr).toMatch(/^cg-limit: set the CPUs of .* to 4000: .*; nothing was changed\n$/);
@@ -69,7 +69,7 @@ describe('--update', () => {
     // A shell variable of 30 MB stays in memory.
     const started = await running(
       ['--memory', '100M', '--memory-swap', '100M'],
-      'x=$(head -c 30000000 /dev/zero | tr \'\\0\' x); echo ready; sleep 30; : "$x"',
+      'x=$(head -c 30000000 /dev/zero | tr \'\\0\' x); echo ready; sleep 600; : "$x"',
     );
     await until('it has the memory', () => started.output().stdout.includes('ready'));
     const refused = cg('--update', path, '--memory', '4M', '--memory-swap', '4M');
@@ -79,7 +79,7 @@ describe('--update', () => {
 
   test('devices of v1, there and back', async (context) => {
     needs(context, 'root', 'cgroup-v1');
-    const started = await running([], 'sleep 30');
+    const started = await running([], 'sleep 600');
     expect(cg('--update', path, '--device', '/dev/kmsg:r').status).toBe(0);
     expect(file('devices', 'devices.list').split('\n')).toContain('c 1:11 r');
     expect(file('devices', 'devices.list')).not.toContain('a *:* rwm');
@@ -122,7 +122,7 @@ test('--kill ends a tree that forks all the time', async (context) => {
 describe('--show', () => {
   test('each limit beside its use, for people and programs', async (context) => {
     needs(context, 'root');
-    const started = await running(['--memory', '64M', '--pids-limit', '5', '--cpus', '0.5'], 'sleep 30');
+    const started = await running(['--memory', '64M', '--pids-limit', '5', '--cpus', '0.5'], 'sleep 600');
     const table = cg('--show', path).stdout;
     expect(table).toMatch(/^\/ctr-test-acts-\d+: [12] process(es)?\n/);
     expect(table).toMatch(/^memory +64 MiB +\S+ \S+ +\S+ \S+/m);

@@ -93,7 +93,7 @@ describe('the group', () => {
 
   test('one that is in use is refused', async (context) => {
     needs(context, 'root');
-    const first = start(toolPath('cg-limit'), ['--cgroup', path, '--', 'sleep', '20']);
+    const first = start(toolPath('cg-limit'), ['--cgroup', path, '--', 'sleep', '600']);
     await until(
       'it runs',
       () =>

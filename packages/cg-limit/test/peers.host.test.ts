@@ -41,7 +41,7 @@ function bundle(id: string): string {
   run('runc', ['spec'], { cwd: directory });
   const spec = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'));
   spec.process.terminal = false;
-  spec.process.args = ['/busybox', 'sleep', '30'];
+  spec.process.args = ['/busybox', 'sleep', '600'];
   spec.linux.resources = resources;
   spec.linux.cgroupsPath = `/${id}`;
   writeFileSync(join(directory, 'config.json'), JSON.stringify(spec));

@@ -96,7 +96,7 @@ test("a limit inside a limit: v2's rule against processes in inner groups is dea
 
 test('a group with processes of others is not emptied for it', async (context) => {
   needsHugetlb(context);
-  const started = start('unshare', [...alone, 'cg-limit', '--cgroup', path, '--', 'sleep', '20']);
+  const started = start('unshare', [...alone, 'cg-limit', '--cgroup', path, '--', 'sleep', '600']);
   await until('it runs', () => existsSync(join(mount, path)));
   const ended = cg('--hugetlb', '2MB:2M', '--cgroup', `${path}/in`, '--', 'true');
   expect(ended.status).toBe(125);
