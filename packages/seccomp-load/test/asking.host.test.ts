@@ -1,22 +1,11 @@
 /** What asks nothing of the kernel: errors, pipes, and questions about profiles, by the built tool. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runShell, runTool } from '../../../test/support.ts';
+import { documents, load } from './running.ts';
 
-let dir: string;
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'seccomp-load-asking-'));
-});
-afterAll(() => rmSync(dir, { recursive: true }));
-
-const file = (name: string, document: unknown): string => {
-  const path = join(dir, name);
-  writeFileSync(path, JSON.stringify(document));
-  return path;
-};
-const load = (...args: string[]) => runTool('seccomp-load', args);
+const { dir, file } = documents();
 
 describe('errors', () => {
   test('what is wrong is said before anything runs', () => {

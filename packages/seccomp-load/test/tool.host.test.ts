@@ -1,22 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { needs, run, runShell, runTool, toolPath } from '../../../test/support.ts';
+import { documents, load } from './running.ts';
 
-let dir: string;
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'seccomp-load-tool-'));
-});
-afterAll(() => rmSync(dir, { recursive: true }));
-
-const file = (name: string, document: unknown): string => {
-  const path = join(dir, name);
-  writeFileSync(path, JSON.stringify(document));
-  return path;
-};
-const load = (...args: string[]) => runTool('seccomp-load', args);
+const { dir, file } = documents();
 /** A thread that starts and does something, by what Python has built in: each file more that it reads is calls to be watched. */
 const thread =
   'import _thread; l = _thread.allocate_lock(); l.acquire(); _thread.start_new_thread(l.release, ()); l.acquire()';
@@ -241,7 +230,7 @@ describe('a listener for a runtime', () => {
 
 describe('--show', () => {
   test('reads the very filter that was loaded', async () => {
-    const child = spawn(toolPath('seccomp-load'), ['default', '--', 'sleep', '60'], { stdio: 'ignore' });
+    const child = spawn(toolPath('seccomp-load'), ['default', '--', 'sleep', '600'], { stdio: 'ignore' });
     try {
       for (let i = 0; i < 500; i++) {
         if (readFileSync(`/proc/${child.pid}/comm`, 'latin1') === 'sleep\n') break;

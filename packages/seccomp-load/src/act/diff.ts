@@ -1,4 +1,4 @@
-import { out } from '@ctr-tools/cli';
+import { type Host, out } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
 import { describeReturn } from '../actions.ts';
 import { compare, type Difference } from '../compare.ts';
@@ -18,7 +18,12 @@ function example({ call, args }: Difference): string {
 }
 
 /** `--diff`: by behaviour, not by text. Exit code 0 if both answer alike, 1 if not. */
-export function diff(_values: readonly string[], options: SeccompOptions): number {
+export function diff(
+  _values: readonly string[],
+  options: SeccompOptions,
+  _parsed: unknown,
+  host: Pick<Host, 'columns' | 'tty'>,
+): number {
   const [first, second] = subjectsOf(options, 'diff', 2);
   const names = options.abi ? [options.abi] : guestsOf(nativeFor(options));
   const differences = compare(first!.program, second!.program, names);
@@ -34,7 +39,8 @@ export function diff(_values: readonly string[], options: SeccompOptions): numbe
       differences,
       (d) => `${d.abi}: ${describeReturn(d.first)} -> ${describeReturn(d.second)}`,
     );
-    for (const [title, group] of groups) out(`${title}\n${wrap(group.map(example), 100, '    ')}`);
+    const columns = host.tty[1] ? host.columns : 100;
+    for (const [title, group] of groups) out(`${title}\n${wrap(group.map(example), columns, '    ')}`);
   }
   return differences.length === 0 ? 0 : 1;
 }
