@@ -20,7 +20,8 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --via vagrant|qemu      how machines are run; Vagrant where it works if not given
   --boot unified|hybrid   only this boot: cgroup v2 alone, or v1 beside it
   --user root|vagrant     only as this user
-  --boot-limit SECONDS    until a machine must answer (480)
+  --kernel-args WORDS     more words for the kernel of the machine
+  --boot-limit SECONDS    until a machine must answer (900)
   --test-limit SECONDS    until one user's tests must have ended (1080)
   --limit SECONDS         until all must have ended
   --counts FILE           write passed, failed, skipped and reasons there, as JSON
@@ -40,16 +41,21 @@ try {
   const boot = oneOf('--boot', boots, values.boot);
   const user = oneOf('--user', users, values.user);
   const limits = {
-    bootLimit: seconds('--boot-limit', values['boot-limit'], 480),
+    bootLimit: seconds('--boot-limit', values['boot-limit'], 900),
     testLimit: seconds('--test-limit', values['test-limit'], 1080),
     end: Date.now() + seconds('--limit', values.limit, Number.MAX_SAFE_INTEGER / 1e6),
   };
-  const via = chooseVia(oneOf('--via', ['vagrant', 'qemu'] as const, values.via), boot);
+  const via = chooseVia(
+    oneOf('--via', ['vagrant', 'qemu'] as const, values.via),
+    boot,
+    values['kernel-args'],
+  );
   const { runs, errors } = await runSuite({
     via,
     boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
     users: user ? [user] : users,
     vitest: positionals,
+    kernelArgs: values['kernel-args'],
     ...limits,
     say,
   });
@@ -76,17 +82,19 @@ try {
   report('test:vm', error);
 }
 
-function chooseVia(asked: Via | undefined, boot: Boot | undefined): Via {
+function chooseVia(asked: Via | undefined, boot: Boot | undefined, kernelArgs: string | undefined): Via {
   if (asked === 'qemu') return 'qemu';
   const lacks = vagrantLacks();
   if (asked === 'vagrant') {
     if (lacks) throw new VmError(`--via vagrant: ${lacks}`);
+    if (kernelArgs !== undefined)
+      throw new VmError('--kernel-args: the Vagrantfile has its own; use --via qemu');
     if (boot === 'hybrid')
       throw new VmError('--boot hybrid is another kernel than the Vagrantfile names; use --via qemu');
     return 'vagrant';
   }
-  if (lacks || boot === 'hybrid') {
-    say(`by QEMU: ${lacks ?? 'the hybrid boot'}`);
+  if (lacks || boot === 'hybrid' || kernelArgs !== undefined) {
+    say(`by QEMU: ${lacks ?? (boot === 'hybrid' ? 'the hybrid boot' : 'words for its kernel')}`);
     return 'qemu';
   }
   say('by Vagrant');
@@ -121,6 +129,7 @@ function parse() {
         via: { type: 'string' },
         boot: { type: 'string' },
         user: { type: 'string' },
+        'kernel-args': { type: 'string' },
         'boot-limit': { type: 'string' },
         'test-limit': { type: 'string' },
         limit: { type: 'string' },

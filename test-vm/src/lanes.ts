@@ -31,7 +31,9 @@ const hierarchies = [
   'packages/rootfs/test/container',
   'ctr-run/test/run.host',
   'ctr-run/test/lifecycle',
-  '.vm.test',
+  'ctr-run/test/systemd',
+  'aa-confine.vm',
+  'test/machine.vm',
 ];
 
 /** A boot takes as long as tests of this weight, which on the host is milliseconds. */

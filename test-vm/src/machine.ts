@@ -53,7 +53,7 @@ export interface BootOptions {
   cache: string;
   /** ms until it must answer. */
   limit: number;
-  kernelArgs?: string;
+  kernelArgs?: string | undefined;
   /** Bring the dependencies of the tree along, as a disk. */
   withTree?: boolean;
   say: (text: string) => void;

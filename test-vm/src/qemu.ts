@@ -52,7 +52,7 @@ export interface MachineOptions {
   memory?: number;
   cpus?: number;
   /** More words for the kernel. */
-  kernelArgs?: string;
+  kernelArgs?: string | undefined;
   /** A file that is the machine's second disk, not to be written. */
   disk?: string;
 }

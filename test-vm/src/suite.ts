@@ -23,6 +23,8 @@ export interface SuiteOptions {
   users: readonly User[];
   /** Arguments for vitest: files, `-t` … */
   vitest: readonly string[];
+  /** More words for the machine's kernel. */
+  kernelArgs?: string | undefined;
   /** ms that a machine gets to answer, and that the tests of one job get. */
   bootLimit: number;
   testLimit: number;
@@ -51,7 +53,7 @@ export interface Outcome {
 
 /** Run everything: lanes beside each other, in each its machines one after the other. */
 export async function runSuite(options: SuiteOptions): Promise<Outcome> {
-  const { via, boots, users, say } = options;
+  const { via, boots, users, kernelArgs, say } = options;
   if (via === 'qemu') need(emulator, 'qemu-img', 'ssh', 'ssh-keygen', 'tar');
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
@@ -63,7 +65,7 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
     if (limit <= 0) throw new VmError(`${boot}: not begun, for the time that was given is over`);
     return via === 'vagrant'
       ? await upByVagrant({ accel, limit, say })
-      : await bootMachine({ box, boot, accel, cache, limit, withTree: true, say });
+      : await bootMachine({ box, boot, accel, cache, limit, withTree: true, kernelArgs, say });
   };
   const chosen = options.vitest.length > 0;
   const lanes = planLanes({ boots, users, chosen, one: via === 'vagrant', files: testFiles() });
