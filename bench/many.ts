@@ -7,9 +7,11 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -42,8 +44,14 @@ function makeBundle(): string {
 /** Milliseconds of one call; its output goes nowhere, for the containers keep it open. */
 function timed(...argv: string[]): number {
   const begun = process.hrtime.bigint();
-  const { status } = spawnSync(ctr, ['--root', root, ...argv], { stdio: 'ignore' });
-  if (status !== 0) throw new Error(`ctr-run ${argv.join(' ')} ended with ${status}`);
+  // A file, for a pipe would be kept open by the containers.
+  const words = openSync(join(directory, 'stderr'), 'w+');
+  const { status } = spawnSync(ctr, ['--root', root, ...argv], { stdio: ['ignore', 'ignore', words] });
+  closeSync(words);
+  if (status !== 0)
+    throw new Error(
+      `ctr-run ${argv.join(' ')} ended with ${status}: ${readFileSync(join(directory, 'stderr'), 'utf8')}`,
+    );
   return Number(process.hrtime.bigint() - begun) / 1e6;
 }
 
