@@ -150,6 +150,23 @@ describe('without privilege', () => {
   });
 });
 
+it('where the kernel tells nothing, learning is an error that says what it takes', () => {
+  const without = [
+    '--user',
+    '65534:65534',
+    '--groups',
+    'none',
+    '--',
+    tool,
+    '--learn',
+    join(dir, 'no'),
+    '--',
+    'true',
+  ];
+  const { code, stderr } = run(...without);
+  expect([code, stderr]).toEqual([125, expect.stringMatching(/^caps-drop: learn capabilities: .*root.*\n$/)]);
+});
+
 describe('asking', () => {
   it('shows the caller, not the planner', () => {
     const { stdout } = run('--only', 'kill', '--no-new-privs', '--', tool, '--show', '--json');

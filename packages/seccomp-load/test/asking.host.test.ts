@@ -109,6 +109,33 @@ describe('--test', () => {
   });
 });
 
+describe('where a profile comes from', () => {
+  const seccomp = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_ERRNO', errnoRet: 30 }],
+  };
+  const answer = 'mkdir(0)  errno EROFS  (syscalls[0])\n';
+
+  test('a file, stdin, a whole spec, and Docker’s and podman’s formats', () => {
+    const ask = (input: unknown) =>
+      runTool('seccomp-load', ['-', '--test', 'mkdir(0)'], { input: JSON.stringify(input) }).stdout;
+    expect(ask(seccomp)).toBe(answer);
+    expect(ask({ ociVersion: '1.2.0', linux: { seccomp } })).toBe(answer);
+    expect(
+      load(file('spec.json', { ociVersion: '1.2.0', linux: { seccomp } }), '--test', 'mkdir(0)').stdout,
+    ).toBe(answer);
+    const podman = { ...seccomp, syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_ERRNO', errno: 'EROFS' }] };
+    expect(ask(podman)).toBe(answer);
+    const docker = { ...seccomp, archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: [] }] };
+    expect(ask({ ...docker, syscalls: [{ ...seccomp.syscalls[0], includes: { minKernel: '4.8' } }] })).toBe(
+      answer,
+    );
+    expect(ask({ ...docker, syscalls: [{ ...seccomp.syscalls[0], excludes: { minKernel: '4.8' } }] })).toBe(
+      'mkdir(0)  allow  (defaultAction)\n',
+    );
+  });
+});
+
 describe('--diff', () => {
   const profile = (value: number, flavour: string) =>
     file(`${flavour}-${value}.json`, {
