@@ -209,7 +209,8 @@ test('--version has the lines that go-runc parses', () => {
   expect(ctr('-v').stdout).toBe(ctr('--version').stdout);
 });
 
-test('the log as text is what logrus writes, and a log that cannot be written hides nothing', () => {
+test('the log as text is what logrus writes, and a log that cannot be written hides nothing', (context) => {
+  needs(context, 'root');
   const log = `${tempDir('log')}/log`;
   const ended = ctr('--log', log, 'state', 'ctr-test-nobody');
   expect(readFileSync(log, 'utf8')).toMatch(
@@ -409,7 +410,7 @@ describe('update by each flag', () => {
           : `${cgroup.paths[controller]}/${v1}`;
       if (v2 === '' && cgroup.paths[controller] === undefined) return;
       // A kernel without the file says so; all else must have been set.
-      if (!existsSync(file)) expect(ended.stderr).toContain(v1);
+      if (!existsSync(file)) expect(ended.stderr).toContain(controller);
       else {
         expect(ended).toMatchObject({ status: 0, stderr: '' });
         expect(readFileSync(file, 'utf8').trim()).toBe(wanted);

@@ -140,6 +140,16 @@ test('-it is a shell of one’s own at a terminal', (context) => {
 });
 
 describe('run -', () => {
+  test('a spec that wants a terminal gets the caller’s, though its own stdin was the pipe', (context) => {
+    needs(context, 'root', 'command:python3');
+    const root = busyboxRoot(tempDir('root'));
+    const seen = typed(
+      `type('ctr-run spec -t --rootfs ${root} -- sh -c "tty; read line; echo got-\\$line" | ctr-run run -\\n'); expect('/dev/'); type('typed\\n'); print(expect('got-typed'))`,
+    );
+    expect(seen).toContain('got-typed');
+    expect(seen).toContain('DONE');
+  });
+
   const piped = (change: (spec: Spec) => void, argv: readonly string[], cwd: string) => {
     const spec = specBy('ctr-run', ['/bin/sh', '-c', 'cat; echo over']);
     change(spec);
