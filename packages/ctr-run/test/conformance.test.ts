@@ -6,7 +6,7 @@ import { top } from '../../../test/support.ts';
 
 const lines = readFileSync(join(top, 'docs/conformance.md'), 'utf8').split('\n');
 /** Rows of the tables of clauses, without heads and rulers. */
-const rows = lines.filter((line) => /^\| (?!clause |what \||---)/.test(line));
+const rows = lines.filter((line) => /^\| (?!clause |what +\||---)/.test(line));
 
 function fileOf(name: string): string {
   const [room, rest] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
@@ -15,7 +15,7 @@ function fileOf(name: string): string {
 }
 
 const named = rows.flatMap((row) =>
-  [...row.matchAll(/`([a-z-]+\/[\w./-]+)` "((?:[^"]|"(?=%s"\)))*?)"(?=;| \|)/g)].map(([, file, title]) => ({
+  [...row.matchAll(/`([a-z-]+\/[\w./-]+)` "((?:[^"]|"(?=%s"\)))*?)"(?=;|\s+\|)/g)].map(([, file, title]) => ({
     row,
     file: file!,
     title: title!,
