@@ -15,10 +15,13 @@ const everywhere = ['packages/*/test/**', 'test/**', 'bench/test/**', 'test-vm/t
 /** Which files the vm layer has; test-vm/src/files.ts looks for them too. */
 export const vm = {
   include: everywhere.flatMap((at) => [`${at}/*.vm.test.ts`, `${at}/*.host.test.ts`]),
-  // The machine's own tests are not for inside it; the others named ask nothing of its kernel.
+  // The machine's own tests are not for inside it; the others named ask nothing of its kernel, or
+  // for a network, or are engines that the machine's own tests drive under systemd.
   exclude: [
     '**/node_modules/**',
     'test-vm/**',
+    'packages/ctr-run/test/engines/*.host.test.ts',
+    'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
     'test/standalone.host.test.ts',
     'packages/seccomp-load/test/libseccomp.host.test.ts',
