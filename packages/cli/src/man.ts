@@ -46,10 +46,10 @@ export function renderMan(tool: Described, version: string, date: string): strin
     for (const flag of flags) lines.push('.TP', flagTerm(flag), roff(flagHelp(flag)));
   }
   if (tool.commands) lines.push('.SH COMMANDS');
-  for (const [name, summary] of tool.commands ?? []) lines.push('.TP', bold(name), roff(summary));
+  if (tool.pages) for (const page of tool.pages) lines.push(...commandLines(page));
+  else for (const [name, summary] of tool.commands ?? []) lines.push('.TP', bold(name), roff(summary));
   if (tool.examples.length) lines.push('.SH EXAMPLES');
-  for (const [line, what] of tool.examples)
-    lines.push(`${roff(what)}:`, '.PP', '.nf', '.RS', ...line.split('\n').map(roff), '.RE', '.fi', '.PP');
+  lines.push(...tool.examples.flatMap(exampleLines));
   if (tool.notes?.length) lines.push('.SH NOTES');
   for (const note of tool.notes ?? []) lines.push('.PP', roff(note));
   const variables = tool.flags.filter((flag) => flag.env !== undefined);
@@ -57,6 +57,25 @@ export function renderMan(tool: Described, version: string, date: string): strin
   for (const flag of variables) lines.push('.TP', bold(flag.env!), `Default of ${bold(`--${flag.name}`)}.`);
   lines.push('.SH EXIT STATUS');
   for (const [code, what] of tool.exits ?? exitCodes) lines.push('.TP', bold(code), roff(what));
-  lines.push('.SH SEE ALSO', `${bold('ctr-run')}(1), the OCI runtime specification`, '');
+  const also =
+    tool.name === 'ctr-run' ? `${bold('ns-enter')}(1), ${bold('cg-limit')}(1)` : `${bold('ctr-run')}(1)`;
+  lines.push('.SH SEE ALSO', `${also}, the OCI runtime specification`, '');
   return lines.join('\n');
 }
+
+/** A command of a program: how it is called, its flags, and what else there is to say of it. */
+function commandLines({ name, summary, usage, flags, notes, examples }: Described): string[] {
+  return [
+    `.SS ${roff(name)}`,
+    `${roff(summary)}.`,
+    ...usage.flatMap((line) => ['.PP', `${bold(name)} ${roff(line)}`]),
+    ...flags.flatMap((flag) => ['.TP', flagTerm(flag), roff(flagHelp(flag))]),
+    ...(notes ?? []).flatMap((note) => ['.PP', roff(note)]),
+    ...examples.flatMap((example) => ['.PP', ...exampleLines(example)]),
+  ];
+}
+
+const exampleLines = ([line, what]: readonly [string, string]): string[] => [
+  `${roff(what)}:`,
+  ...['.PP', '.nf', '.RS', ...line.split('\n').map(roff), '.RE', '.fi', '.PP'],
+];

@@ -121,6 +121,8 @@ export interface Described
   ownFlagsOnly?: boolean;
   /** Commands of the program: a heading, then each with its line. */
   commands?: readonly (readonly [name: string, summary: string])[];
+  /** The commands in full, which the manual has in one page with the program. */
+  pages?: readonly Described[];
   /** What its exit codes mean, where that is not what those of every tool mean. */
   exits?: readonly (readonly [code: string, what: string])[];
 }

@@ -63,6 +63,26 @@ describe('manual pages', () => {
   test('text cannot become a request', () => {
     expect(roff(".so /etc/passwd\n'x\\n-a")).toBe("\\&.so /etc/passwd\n\\&'x\\en\\-a");
   });
+  test('hold the commands of a program in full, and exit codes of its own', () => {
+    const flag = { name: 'keep', help: 'leave it' };
+    const go = {
+      name: 'box go',
+      summary: 'let it go',
+      usage: ['ID'],
+      flags: [flag],
+      examples: [],
+      notes: ['Soon.'],
+    };
+    const exits = [['1', 'it failed']] as const;
+    const program = { ...go, name: 'box', commands: [['go', 'let it go']] as const, pages: [go], exits };
+    const page = renderMan(program, '1.2.3', '2026-01-01');
+    expect(page).toContain(
+      '.SH COMMANDS\n.SS box go\nlet it go.\n.PP\n\\fBbox go\\fR ID\n.TP\n\\fB\\-\\-keep\\fR\nleave it\n.PP\nSoon.\n',
+    );
+    expect(page).toContain('.SH EXIT STATUS\n.TP\n\\fB1\\fR\nit failed\n.SH');
+    expect(renderHelp(program, paper)).toMatch(/Exit codes\n {2}1 {5}it failed\n$/);
+  });
+
   test('have the sections of man-pages(7)', () => {
     const page = renderMan(nameTool, '1.2.3', '2026-01-01');
     const sections = [...page.matchAll(/^\.SH (.*)$/gm)].map(([, name]) => name);

@@ -1,5 +1,6 @@
 import type { Described, Flag } from '@ctr-tools/cli';
 import { globalFlags } from './globals.ts';
+import type { Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
 
 /** Flags of ctr-run as a whole: before the subcommand. */
@@ -39,6 +40,15 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
   }
 }
 
+/** One subcommand, for its help and the manual. */
+export const pageOf = (subcommand: Subcommand): Described => ({
+  examples: [],
+  ...subcommand,
+  name: `ctr-run ${subcommand.name}`,
+  ownFlagsOnly: true,
+  exits: exitsOf(subcommand.name),
+});
+
 /** ctr-run as a whole, for its help and its manual page. */
 export const described: Described = {
   name: 'ctr-run',
@@ -48,6 +58,7 @@ export const described: Described = {
   ownFlagsOnly: true,
   exits: exitsOf(),
   commands: subcommands.map(({ name, summary }) => [name, summary] as const),
+  pages: subcommands.map(pageOf),
   examples: [
     [
       'ctr-run run --rootfs host -- sh',

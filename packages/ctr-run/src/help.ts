@@ -1,6 +1,6 @@
 import { type Host, out, UsageError, wantsColor } from '@ctr-tools/cli';
 import { renderHelp } from '@ctr-tools/cli/help';
-import { described, exitsOf } from './describe.ts';
+import { described, pageOf } from './describe.ts';
 import { subcommands } from './subcommands.ts';
 
 /** The help of ctr-run as a whole, or of one subcommand. */
@@ -10,15 +10,7 @@ export function helpOf(name: string | undefined, host: Host): number {
   if (name !== undefined && !found) {
     throw new UsageError(`unknown subcommand "${name}" (ctr-run --help lists them)`, 1);
   }
-  const page = found
-    ? {
-        examples: [],
-        ...found,
-        name: `ctr-run ${found.name}`,
-        ownFlagsOnly: true,
-        exits: exitsOf(found.name),
-      }
-    : described;
+  const page = found ? pageOf(found) : described;
   out(renderHelp(page, paper));
   return 0;
 }
