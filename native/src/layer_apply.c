@@ -255,6 +255,8 @@ static int node(struct layer *layer, struct entry *entry, int dir, const char *l
   if (layer->mode == LAYER_MARKED && type == S_IFCHR && dev == 0)
     return layer_fail(layer, "/%s is the device 0:0, by which overlay hides a name; choose --driver vfs", path);
   long rc = MAKE(mknodat(dir, last, type | 0600, dev));
+  /* Root of a user namespace may make no devices either (user_namespaces(7)). */
+  if (rc == -EPERM && device) rc = MAKE(mknodat(dir, last, S_IFREG | 0600, 0));
   if (rc < 0) return layer_failed(layer, "make the device or FIFO", path, rc);
   return layer_metadata(layer, entry, dir, last, path, -1, NO_MODE);
 }

@@ -173,11 +173,19 @@ static int remove_root(struct run *run, const char *path) {
 
 int op_remove_root(struct run *run, const struct step *step) { return remove_root(run, arg_text(run, step, 0)); }
 
+/* A pool that somebody made who was killed before it could be marked to go: it goes once it was used. */
+static int let_go(struct run *run, const char *directory) {
+  struct pool pool;
+  int rc = pool_active(directory) ? pool_open(run, directory, &pool) : -ENXIO;
+  if (rc == 0) pool_close(&pool);
+  return rc == -ENXIO ? 0 : rc;
+}
+
 int op_thin_collect(struct run *run, const struct step *step) {
   const char *directory = arg_text(run, step, 0);
   DIR *all = opendir(directory);
   struct dirent *entry;
-  int rc = 0;
+  int rc = all ? let_go(run, directory) : 0;
   if (!all) return errno == ENOENT ? 0 : -errno;
   while (rc == 0 && (entry = readdir(all))) {
     char path[PATH_MAX];

@@ -87,8 +87,8 @@ static int try_open(struct run *run, struct pool *pool) {
   return rc < 0 ? rc : above_stdio(fd);
 }
 
-int pool_open(struct run *run, const char *directory, struct pool *pool) {
-  char path[PATH_MAX];
+/* What device the pool of a directory is. */
+static int identify(const char *directory, struct pool *pool) {
   struct stat st;
   const char *last = strrchr(directory, '/');
   *pool = (struct pool){.directory = directory, .fd = -1, .lock = -1};
@@ -99,6 +99,18 @@ int pool_open(struct run *run, const char *directory, struct pool *pool) {
              (unsigned long long)st.st_ino);
   else
     snprintf(pool->name, sizeof pool->name, "%s", last ? last + 1 : directory);
+  return 0;
+}
+
+bool pool_active(const char *directory) {
+  struct pool pool;
+  return identify(directory, &pool) == 0 && pool.own && dm_number(pool.name, &pool.number) == 0;
+}
+
+int pool_open(struct run *run, const char *directory, struct pool *pool) {
+  char path[PATH_MAX];
+  int found = identify(directory, pool);
+  if (found < 0) return found;
   snprintf(path, sizeof path, "%s/lock", directory);
   pool->lock = above_stdio((int)AGAIN(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)));
   if (pool->lock < 0) return pool->lock;

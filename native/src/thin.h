@@ -52,6 +52,8 @@ struct volume {
 /* Find the pool or make it active, and lock it. Words in run->detail. */
 int pool_open(struct run *run, const char *directory, struct pool *pool);
 void pool_close(struct pool *pool);
+/* Whether the store's own pool in that directory is active. */
+bool pool_active(const char *directory);
 /* Volume that the file `device` in `place` names. -ENOENT where there is none. */
 int volume_read(const char *place, struct volume *volume);
 /* A new volume for `place`, which must exist: its record is there before it is. `of` NULL: an empty one of `sectors`. */

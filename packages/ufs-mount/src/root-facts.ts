@@ -54,7 +54,7 @@ export function gatherRoot(
   const isHost = hosts.length > 0;
   const owners =
     squash || inside || isHost || !userNamespace ? undefined : ownersOf(spec!, userNamespace.path);
-  const situation = { store, stack, host: isHost, rootless: squash || inside, data: stack.data.length > 0 };
+  const situation = { store, stack, host: isHost, rootless: squash, inside, data: stack.data.length > 0 };
   return {
     store,
     request,

@@ -2,7 +2,20 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { isRoot, needs, type run, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import {
+  type Ended,
+  hasCommand,
+  isRoot,
+  needs,
+  run,
+  runShell,
+  runTool,
+  start,
+  tempDir,
+  toolEnv,
+  toolPath,
+  until,
+} from '../../../test/support.ts';
 import { busyboxEntries, layout, tar } from './archives.ts';
 
 const env = { ...toolEnv(), CTR_STORE: tempDir('store') };
@@ -12,7 +25,7 @@ afterEach(() => {
   for (const path of mounted.splice(0)) ufs('--unmount', path);
 });
 
-function kept(ended: ReturnType<typeof run>): string {
+function kept(ended: Ended): string {
   expect(ended).toMatchObject({ stderr: '', status: 0 });
   mounted.push(ended.stdout.trimEnd());
   return ended.stdout.trimEnd();
@@ -206,3 +219,48 @@ test('where a file system cannot be idmapped the owners are changed, and nothing
   }
   expect(existsSync(`${store}/layers`)).toBe(false);
 });
+
+/** Root of a user namespace with a range of IDs, as engines without root have it. */
+async function asEngine(use: (inside: (...words: string[]) => Ended) => void): Promise<void> {
+  const holder = start('unshare', ['-U', '--fork', '--kill-child', 'sleep', '1000']);
+  const children = `/proc/${holder.child.pid}/task/${holder.child.pid}/children`;
+  await until('the namespace is there', () => readFileSync(children, 'utf8') !== '');
+  const pid = readFileSync(children, 'utf8').trim();
+  for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, '0 400000 65536');
+  const store = tempDir('ranged');
+  chownSync(store, 400_000, 400_000);
+  chmodSync(dirname(store), 0o755);
+  const own = { ...env, CTR_STORE: store };
+  use((...words) =>
+    run('nsenter', ['-U', '-t', pid, '-S', '0', '-G', '0', 'unshare', '-m', ...words], { env: own }),
+  );
+}
+
+test.each(['overlay', 'vfs'])(
+  'root of a user namespace keeps owners, and has empty files for devices, by %s',
+  async (driver) => {
+    if (!isRoot || !hasCommand('nsenter')) return;
+    const image = tempDir('open');
+    chmodSync(image, 0o755);
+    writeFileSync(
+      `${image}/layer.tar`,
+      tar([
+        ...busyboxEntries(),
+        { name: 'own', data: 'x', uid: 7, gid: 8 },
+        { name: 'device', type: '3', device: [1, 3] },
+      ]),
+      { mode: 0o644 },
+    );
+    await asEngine((inside) => {
+      const line = 'stat -c "%u:%g %F" /own /device';
+      const words = [toolPath('ufs-mount'), `${image}/layer.tar`, '--driver', driver, '--', 'sh', '-c', line];
+      expect(inside(...words)).toMatchObject({
+        stdout: '7:8 regular file\n0:0 regular empty file\n',
+        stderr: '',
+        status: 0,
+      });
+      const refused = inside(toolPath('ufs-mount'), `${image}/layer.tar`, '--driver', 'devicemapper');
+      expect(refused.stderr).toMatch(/^ufs-mount: --driver devicemapper: without root /);
+    });
+  },
+);

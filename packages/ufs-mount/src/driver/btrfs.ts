@@ -37,8 +37,8 @@ function snapshotSteps(facts: RootFacts, directory: Text): AnyStep[] {
 
 export const btrfs: Driver = {
   name: 'btrfs',
-  lacking: ({ store, stack, host, rootless }) =>
-    lackingUnion(stack, host, rootless) ??
+  lacking: ({ store, stack, host, rootless, inside }) =>
+    lackingUnion(stack, host, rootless || inside) ??
     (onBtrfs(store.path)
       ? undefined
       : `the store ${store.path} is not on btrfs; name one that is in CTR_STORE`),

@@ -60,8 +60,8 @@ const mountStep = (facts: RootFacts, place: Text, target: Text, mount: Slot): An
 
 export const devicemapper: Driver = {
   name: 'devicemapper',
-  lacking({ stack, host, rootless }) {
-    const why = lackingUnion(stack, host, rootless);
+  lacking({ stack, host, rootless, inside }) {
+    const why = lackingUnion(stack, host, rootless || inside);
     if (why !== undefined) return why;
     if (!existsSync('/dev/mapper/control'))
       return 'there is no /dev/mapper/control: the kernel has no device mapper, or it is not loaded (modprobe dm_mod)';

@@ -9,7 +9,10 @@ export interface Situation {
   stack: Stack;
   /** The root is the machine's own. */
   host: boolean;
+  /** We have no owners to give but ourselves. */
   rootless: boolean;
+  /** We are in a user namespace, whose root has no rights over the machine's devices. */
+  inside: boolean;
   /** Some sources are `data:` directories. */
   data: boolean;
 }
