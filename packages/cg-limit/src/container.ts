@@ -2,5 +2,6 @@
 export type { Facts } from './facts.ts';
 export { gather } from './gather.ts';
 export { type CgroupRecord, cgroupRecord } from './groups.ts';
+export { hierarchiesOf } from './layout.ts';
 export { rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import { readMountinfo } from '@ctr-tools/sys/proc';
+import { inUserNamespace, readMountinfo } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
 import type { Options } from './options.ts';
@@ -194,15 +194,6 @@ export function hugePageSizes(directory = '/sys/kernel/mm/hugepages'): string[] 
     const n = Number(kib);
     return n >= 1 << 20 ? `${n >> 20}GB` : n >= 1 << 10 ? `${n >> 10}MB` : `${n}KB`;
   });
-}
-
-/** The initial user namespace maps everything to itself (user_namespaces(7)). */
-function inUserNamespace(): boolean {
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
-  } catch {
-    return false; // a kernel without user namespaces
-  }
 }
 
 /** Where resctrl is mounted; looked for only if the spec asks for it ("MUST NOT manipulate" otherwise). */

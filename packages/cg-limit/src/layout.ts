@@ -27,10 +27,13 @@ export function versionAt(path: string): 1 | 2 | undefined {
  * part of the tree, as containers have them), is left out.
  */
 export function hierarchiesOf(pid: number | 'self' = 'self'): Hierarchy[] {
-  const { hierarchies } = matchHierarchies(readCgroups(pid), readMountinfo('self'), false);
-  return hierarchies.filter(
-    (h) => versionAt(h.mountPoint) === h.version && !relative(h.root, h.path).startsWith('..'),
+  // A mount that is hidden may stand in the table before the one that can be reached.
+  const versions: Record<string, 1 | 2> = { cgroup: 1, cgroup2: 2 };
+  const reached = readMountinfo('self').filter(
+    ({ type, mountPoint }) => type in versions && versionAt(mountPoint) === versions[type],
   );
+  const { hierarchies } = matchHierarchies(readCgroups(pid), reached, false);
+  return hierarchies.filter((h) => !relative(h.root, h.path).startsWith('..'));
 }
 
 /** Names of what a v1 hierarchy carries, `name=systemd` like a controller. */

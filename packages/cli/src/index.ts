@@ -6,6 +6,7 @@ export * from './main.ts';
 export * from './output.ts';
 export * from './progress.ts';
 export * from './request.ts';
+export * from './state-root.ts';
 export * from './stdin.ts';
 export * from './style.ts';
 export * from './table.ts';

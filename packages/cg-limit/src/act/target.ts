@@ -1,7 +1,7 @@
 /** TARGET of an act: a process, a group by path, or a container by ID. */
 import { readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { Failure, type Host } from '@ctr-tools/cli';
+import { defaultStateRoot, Failure, type Host } from '@ctr-tools/cli';
 import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
@@ -72,7 +72,7 @@ function ofPath(text: string, host: Host): Target {
 function ofContainer(id: string, host: Host): Target {
   if (id === '' || id.includes('/') || id === '.' || id === '..')
     throw new Failure(`"${id}" is no ID of a container`);
-  const root = stateRoot(host);
+  const root = defaultStateRoot(host) ?? '/run/ctr-run';
   let record: { cgroup?: CgroupRecord };
   try {
     record = parseJson(readFileSync(`${root}/${id}/state.json`), `${root}/${id}/state.json`) as typeof record;
@@ -97,13 +97,6 @@ export function targetOfRecord(id: string, cgroup: CgroupRecord | undefined): Ta
   if (places.length === 0) throw new Failure(`the container ${id} has no cgroup${cgroup ? ' any more' : ''}`);
   return { name: id, places };
 }
-
-/** Where ctr-run keeps states: runc's rule. */
-const stateRoot = (host: Host): string =>
-  host.env.get('CTR_STATE_ROOT') ||
-  (host.euid !== 0 && host.env.get('XDG_RUNTIME_DIR')
-    ? join(host.env.get('XDG_RUNTIME_DIR')!, 'ctr-run')
-    : '/run/ctr-run');
 
 const placeAt = (h: Hierarchy, directory: string): Place => ({
   version: h.version,

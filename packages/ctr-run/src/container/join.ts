@@ -6,7 +6,6 @@ import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
-import { matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
@@ -135,7 +134,7 @@ function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
     }),
   );
   // Its groups, but our mounts: in its own the same groups lie elsewhere.
-  const { hierarchies } = matchHierarchies(readCgroups(record.pid!), readMountinfo(), false);
+  const hierarchies = cgLimit.hierarchiesOf(record.pid!);
   const known = new Set(hierarchies.flatMap(({ controllers }) => controllers));
   const unknown = [...wanted.keys()].find((name) => name !== '' && !known.has(name));
   if (unknown !== undefined)

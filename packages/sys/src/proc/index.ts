@@ -1,3 +1,4 @@
 export * from './cgroup.ts';
 export * from './lists.ts';
 export * from './mountinfo.ts';
+export * from './user-namespace.ts';
