@@ -1,7 +1,7 @@
 /** The command line beside runc's: what engines call (go-runc, conmon), what they read, and what each operation MUST refuse (runtime.md, Operations). */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { lacking, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import { needs, run, runTool, tempDir, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
 import { needsRuntime, program, runtimes } from './runtimes.ts';
 
@@ -10,15 +10,6 @@ const script = (lines: string): string[] => ['/bin/sh', '-c', lines];
 const leaving = (file: string, ...argv: string[]) =>
   run('/bin/sh', ['-c', 'exec "$@" </dev/null >/dev/null 2>&1', 'sh', file, ...argv]);
 
-function running(
-  args: readonly string[] = ['/bin/sleep', '1000'],
-  change?: Parameters<typeof makeBundle>[1],
-): string {
-  const id = testId();
-  const made = ctrLeaving('run', '--detach', '--bundle', makeBundle(args, change), id);
-  if (made.status !== 0) throw new Error(made.stderr);
-  return id;
-}
 const stateIn = (file: string, id: string) =>
   JSON.parse(run(file, ['state', id]).stdout) as { status: string; pid: number } & Record<string, unknown>;
 
@@ -256,198 +247,10 @@ test('global flags as go-runc and conmon give them', (context) => {
   expect(ctr('--log-format', 'xml', 'list').stderr).toMatch(/text or json/);
 });
 
-test('features says what there is, in properties of the specification alone', () => {
-  const features = JSON.parse(ctr('features').stdout) as Record<string, unknown> & {
-    linux: Record<string, unknown>;
-  };
-  expect(Object.keys(features).toSorted()).toEqual([
-    'annotations',
-    'hooks',
-    'linux',
-    'mountOptions',
-    'ociVersionMax',
-    'ociVersionMin',
-    'potentiallyUnsafeConfigAnnotations',
-  ]);
-  expect(features).toMatchObject({ ociVersionMin: '1.0.0', ociVersionMax: '1.3.0' });
-  expect(features.annotations).toMatchObject({ 'org.opencontainers.runc.checkpoint.enabled': 'true' });
-  expect(Object.keys(features.linux).toSorted()).toEqual([
-    'apparmor',
-    'capabilities',
-    'cgroup',
-    'intelRdt',
-    'memoryPolicy',
-    'mountExtensions',
-    'namespaces',
-    'netDevices',
-    'seccomp',
-    'selinux',
-  ]);
-  expect(features.linux).toMatchObject({
-    cgroup: { v1: true, v2: true, systemd: true, systemdUser: true, rdma: true },
-    mountExtensions: { idmap: { enabled: true } },
-    netDevices: { enabled: true },
-  });
-});
-
-test('every word that features lists is recognized', (context) => {
-  needs(context, 'root');
-  const { linux, mountOptions, hooks, ociVersionMin, ociVersionMax } = JSON.parse(ctr('features').stdout) as {
-    mountOptions: string[];
-    hooks: string[];
-    ociVersionMin: string;
-    ociVersionMax: string;
-    linux: {
-      namespaces: string[];
-      capabilities: string[];
-      seccomp: { actions: string[]; archs: string[]; operators: string[]; knownFlags: string[] };
-      memoryPolicy: { modes: string[]; flags: string[] };
-    };
-  };
-  for (const ociVersion of [ociVersionMin, ociVersionMax]) {
-    const bundle = makeBundle(['/bin/true'], (spec) => {
-      Object.assign(spec, { ociVersion });
-      spec.hooks = Object.fromEntries(hooks.map((kind) => [kind, []]));
-      spec.linux!.namespaces = linux.namespaces.map((type) => ({ type: type as 'pid' }));
-      spec.linux!.uidMappings = [{ containerID: 0, hostID: 0, size: 10 }];
-      spec.linux!.gidMappings = [{ containerID: 0, hostID: 0, size: 10 }];
-      spec.process!.capabilities = { bounding: linux.capabilities };
-      spec.linux!.seccomp = {
-        defaultAction: 'SCMP_ACT_ALLOW',
-        architectures: linux.seccomp.archs as never,
-        flags: linux.seccomp.knownFlags as never,
-        listenerPath: '/run/no-such-agent.sock',
-        syscalls: linux.seccomp.actions.map((action) => ({
-          names: ['swapoff'],
-          action: action as never,
-          args: linux.seccomp.operators.map((op, index) => ({ index: index % 6, value: 1, op: op as never })),
-        })),
-      };
-      for (const option of mountOptions)
-        spec.mounts!.push({ destination: '/x', type: 'tmpfs', source: '/tmp', options: [option] });
-      for (const mode of linux.memoryPolicy.modes)
-        spec.linux!.memoryPolicy = { mode: mode as never, flags: linux.memoryPolicy.flags as never };
-    });
-    // What it cannot do here it may refuse to plan; but no word may be unknown to it.
-    const ended = ctr('--debug', 'plan', '--bundle', bundle, testId());
-    expect(ended.stderr).not.toMatch(/allowed is|is no capability|probably meant|did you mean/);
-  }
-});
-
 test('a listener path without a call to ask about is ignored', (context) => {
   needs(context, 'root');
   const bundle = makeBundle(['/bin/echo', 'fine'], (spec) => {
     spec.linux!.seccomp = { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/no-such-agent.sock' };
   });
   expect(ctr('run', '--bundle', bundle, testId())).toMatchObject({ status: 0, stdout: 'fine\n', stderr: '' });
-});
-
-test('exec puts the process under the label and the profile that are named, or says what the kernel lacks', (context) => {
-  needs(context, 'root');
-  const id = running();
-  const labelled = ctr('exec', '--process-label', 'u:r:t:s0', id, '/bin/true');
-  if (lacking('selinux')) expect(labelled.stderr).toMatch(/SELinux/);
-  const confined = ctr('exec', '--apparmor', 'ctr-test-no-such-profile', id, '/bin/true');
-  expect(confined.stderr).toMatch(lacking('apparmor') ? /AppArmor/ : /ctr-test-no-such-profile/);
-  expect(confined.status).toBe(255);
-  expect(ctr('exec', '--no-new-privs', id, '/bin/grep', 'NoNewPrivs', '/proc/self/status').stdout).toBe(
-    'NoNewPrivs:\t1\n',
-  );
-  ctr('delete', '--force', id);
-});
-
-test('exec enters one group in several hierarchies', (context) => {
-  needs(context, 'root', 'cgroup-v1');
-  const id = running();
-  const made = `for c in pids memory; do mkdir -p /sys/fs/cgroup/$c/$(awk -F: -v c=$c '$2 ~ "(^|,)" c "(,|$)" { print $3 }' /proc/PID/cgroup)/ctr-test-sub; done`;
-  const { pid } = stateIn(toolPath('ctr-run'), id);
-  expect(run('/bin/sh', ['-c', made.replace('PID', String(pid))]).status).toBe(0);
-  const ended = ctr(
-    'exec',
-    '--cgroup',
-    'pids,memory:/ctr-test-sub',
-    id,
-    '/bin/grep',
-    '-E',
-    ':(pids|memory|freezer):',
-    '/proc/self/cgroup',
-  );
-  expect(ended).toMatchObject({ status: 0, stderr: '' });
-  const paths = Object.fromEntries(
-    ended.stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(':').slice(1) as [string, string]),
-  );
-  expect(paths).toMatchObject({ pids: '/ctr-test-sub', memory: '/ctr-test-sub', freezer: '/' });
-  expect(ctr('exec', '--cgroup', 'nonsense:/x', id, '/bin/true').stderr).toMatch(/nonsense/);
-  ctr('delete', '--force', id);
-});
-
-describe('update by each flag', () => {
-  const rows: [string, string, string, string, string, string][] = [
-    ['--memory', '40m', 'memory', 'memory.limit_in_bytes', 'memory.max', String(40 << 20)],
-    ['--memory-reservation', '20m', 'memory', 'memory.soft_limit_in_bytes', 'memory.low', String(20 << 20)],
-    ['--cpu-share', '512', 'cpu', 'cpu.shares', '', '512'],
-    ['--cpu-period', '50000', 'cpu', 'cpu.cfs_period_us', '', '50000'],
-    ['--cpu-quota', '30000', 'cpu', 'cpu.cfs_quota_us', '', '30000'],
-    ['--cpuset-cpus', '0', 'cpuset', 'cpuset.cpus', 'cpuset.cpus', '0'],
-    ['--cpuset-mems', '0', 'cpuset', 'cpuset.mems', 'cpuset.mems', '0'],
-    ['--pids-limit', '33', 'pids', 'pids.max', 'pids.max', '33'],
-    ['--cpu-idle', '1', 'cpu', 'cpu.idle', 'cpu.idle', '1'],
-  ];
-  test.for(rows)('%s', ([flag, value, controller, v1, v2, wanted], context) => {
-    needs(context, 'root');
-    const id = running();
-    try {
-      const ended = ctr('update', flag, value, id);
-      const { cgroup } = JSON.parse(readFileSync(`/run/ctr-run/${id}/state.json`, 'utf8')) as {
-        cgroup: { paths: Record<string, string> };
-      };
-      const file =
-        cgroup.paths[controller] === undefined
-          ? `${cgroup.paths.unified}/${v2}`
-          : `${cgroup.paths[controller]}/${v1}`;
-      if (v2 === '' && cgroup.paths[controller] === undefined) return;
-      // A kernel without the file says so; all else must have been set.
-      if (!existsSync(file)) expect(ended.stderr).toContain(controller);
-      else {
-        expect(ended).toMatchObject({ status: 0, stderr: '' });
-        expect(readFileSync(file, 'utf8').trim()).toBe(wanted);
-      }
-    } finally {
-      ctr('delete', '--force', id);
-    }
-  });
-
-  test('a class of service needs one, and resctrl', (context) => {
-    needs(context, 'root');
-    const id = running();
-    const ended = ctr('update', '--l3-cache-schema', 'L3:0=f', '--mem-bw-schema', 'MB:0=50', id);
-    expect(ended.stderr).toMatch(/without linux\.intelRdt/);
-    expect(ended.status).toBe(1);
-    ctr('delete', '--force', id);
-  });
-});
-
-test('events tells statistics at each interval, and leaves with the container', async (context) => {
-  needs(context, 'root');
-  const id = running();
-  const events = start(toolPath('ctr-run'), ['events', '--interval=1s', id]);
-  await until('there are three', () => events.output().stdout.split('"stats"').length > 3, 20_000);
-  const begun = Date.now();
-  ctr('kill', id, 'KILL');
-  expect((await events.ended).status).toBe(0);
-  expect(Date.now() - begun).toBeLessThan(5000);
-  ctr('delete', '--force', id);
-});
-
-test('run --keep leaves state and groups for who looks, until delete', (context) => {
-  needs(context, 'root');
-  const [id, bundle] = [testId(), makeBundle(script('exit 3'))];
-  expect(ctr('run', '--keep', '--bundle', bundle, id)).toMatchObject({ status: 3, stderr: '' });
-  expect(stateIn(toolPath('ctr-run'), id)).toMatchObject({ status: 'stopped', pid: 0 });
-  expect(run('find', ['/sys/fs/cgroup', '-name', `*${id}`]).stdout).not.toBe('');
-  expect(ctr('delete', id).status).toBe(0);
-  expect(run('find', ['/sys/fs/cgroup', '-name', `*${id}`]).stdout).toBe('');
 });

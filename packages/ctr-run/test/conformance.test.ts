@@ -15,7 +15,7 @@ function fileOf(name: string): string {
 }
 
 const named = rows.flatMap((row) =>
-  [...row.matchAll(/`([a-z-]+\/[\w./-]+)` "((?:[^"]|"(?=%s"\)))*?)"(?=;|\s+\|)/g)].map(([, file, title]) => ({
+  [...row.matchAll(/`([a-z-]+\/[\w./-]+)` "([^"]+)"/g)].map(([, file, title]) => ({
     row,
     file: file!,
     title: title!,

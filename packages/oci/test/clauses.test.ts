@@ -1,22 +1,7 @@
 /** What config.md and config-linux.md REQUIRE of a document, clause by clause: each that is missing or wrong is an error at its place. */
 import { expect, it } from 'vitest';
-import { defaultSpec } from '../src/runtime/defaults.ts';
 import { validateSpec } from '../src/runtime/validate.ts';
-
-type Path = readonly (string | number)[];
-
-/** The default document with one value replaced, or removed if undefined. */
-function changed(path: Path, value: unknown): unknown {
-  const spec = defaultSpec() as unknown as Record<string | number, unknown>;
-  let at = spec;
-  for (const part of path.slice(0, -1)) {
-    at[part] ??= {};
-    at = at[part] as Record<string | number, unknown>;
-  }
-  at[path.at(-1)!] = value;
-  if (value === undefined) delete at[path.at(-1)!];
-  return spec;
-}
+import { changed, type Path } from './changed.ts';
 
 const process = (name: string): Path => ['process', name];
 const linux = (name: string): Path => ['linux', name];
