@@ -32,6 +32,7 @@ import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type ImportKind, type Plugin } from 'esbuild';
 import { packChunk, sharedPrefix } from '../packages/planner/src/chunks.ts';
 import { hotChunks } from '../packages/planner/src/hot.ts';
+import { nodeFlags } from '../packages/planner/src/node-flags.ts';
 import { shared } from '../packages/planner/src/shared.ts';
 import { chunkName, heldBy, holdImports } from './holding.ts';
 import { writeManuals } from './man.ts';
@@ -172,7 +173,7 @@ const wrapped = (source: string): string =>
 /** Let the Node that will run the planner compile it beforehand. Without it the planner only starts slower. */
 function warmPlanner(): void {
   const silent = openSync('/dev/null', 'r+');
-  const { status, stderr } = spawnSync(join(lib, 'node'), [join(top, 'scripts/warm.ts'), lib], {
+  const { status, stderr } = spawnSync(join(lib, 'node'), [...nodeFlags, join(top, 'scripts/warm.ts'), lib], {
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe', 'ignore', silent],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },

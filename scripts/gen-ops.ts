@@ -1,10 +1,12 @@
 /**
- * Writes `native/src/gen/ops.h` from the table of operations in `packages/plan`.
+ * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
+ * `packages/plan`, and `native/src/gen/node_flags.h` from the planner's `node-flags.ts`.
  * `--check` only compares, and fails if they differ.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
+import { nodeFlags } from '../packages/planner/src/node-flags.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
@@ -17,15 +19,21 @@ export function opsHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */\n#ifndef CTR_GEN_OPS_H\n#define CTR_GEN_OPS_H\n\n#define OPS(X) \\\n${rows.join(' \\\n')}\n\n#endif\n`;
 }
 
-const path = join(import.meta.dirname, '../native/src/gen/ops.h');
+function nodeFlagsHeader(): string {
+  const words = nodeFlags.map((flag) => `${JSON.stringify(flag)},`).join(' ');
+  return `/* Made by scripts/gen-ops.ts from packages/planner/src/node-flags.ts. Do not edit. */\n#define NODE_FLAGS ${words}\n`;
+}
+
+const directory = join(import.meta.dirname, '../native/src/gen');
+const headers = { 'ops.h': opsHeader, 'node_flags.h': nodeFlagsHeader };
 if (import.meta.main) {
-  if (process.argv.includes('--check')) {
-    if (readFileSync(path, 'utf8') !== opsHeader()) {
-      process.stderr.write('native/src/gen/ops.h is stale: run node scripts/gen-ops.ts\n');
+  mkdirSync(directory, { recursive: true });
+  for (const [name, text] of Object.entries(headers)) {
+    const path = join(directory, name);
+    if (!process.argv.includes('--check')) writeFileSync(path, text());
+    else if (!existsSync(path) || readFileSync(path, 'utf8') !== text()) {
+      process.stderr.write(`native/src/gen/${name} is stale: run node scripts/gen-ops.ts\n`);
       process.exitCode = 1;
     }
-  } else {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, opsHeader());
   }
 }

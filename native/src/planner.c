@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "gen/node_flags.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -138,8 +139,8 @@ void planner_start(struct start *start, int argc, char **argv) {
     die(125, "make the planner's socket: %s", strerror(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
-  char *command[] = {node, planner, NULL};
-  start->planner = spawn(command, environment(), request, theirs);
+  char *by_node[] = {node, NODE_FLAGS planner, NULL}, *alone[] = {node, NULL};
+  start->planner = spawn(planner ? by_node : alone, environment(), request, theirs);
   int error = errno;
   limits_restore();
   errno = error;
