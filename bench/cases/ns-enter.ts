@@ -100,7 +100,7 @@ if (import.meta.main) {
       process.stdout.write(`${name}\n`);
       for (const r of results)
         process.stdout.write(
-          `  ${r.name.padEnd(20)} ${r.median.toFixed(2)} ms  ${(r.median / peer.median).toFixed(2)} × ${peer.name}\n`,
+          `  ${r.name.padEnd(20)} median ${r.median.toFixed(2)} ms  ${(r.median / peer.median).toFixed(2)} × ${peer.name}; best ${r.best.toFixed(2)} ms  ${(r.best / peer.best).toFixed(2)} ×\n`,
         );
     }
   } finally {
