@@ -1,15 +1,21 @@
 /**
- * Unpacking a gzip layer, beside GNU tar and umoci: wall time, processor time and memory.
+ * Unpacking a gzip layer of 1 GB, beside GNU tar and umoci: wall time, processor time and memory.
  *
- *     node bench/cases/ufs.ts LAYOUT TAG [ROUNDS]
+ *     node bench/cases/ufs.ts CACHE ON [ROUNDS]
  *
- * LAYOUT is an OCI layout whose image TAG has one large gzip layer; CTR_STORE's file system is
- * the one that is written to.
+ * CACHE is where bench/debian-layer.ts keeps the image (made there if it is missing), ON a
+ * directory of the file system that is written to. On a machine with other work, run it where
+ * that cannot take the processor: with sched_autogroup_enabled nice(1) counts among one's own
+ * processes only, and a cgroup's cpu.shares or cpu.weight counts.
+ *
+ * What was written is removed at the end of all rounds, never between them: for half a minute
+ * ext4 passes over each inode that was freed (fs/ext4/ialloc.c, `recently_deleted`), so whoever
+ * makes files after a large removal pays for it, by up to ten seconds here.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { debianLayer } from '../debian-layer.ts';
 
 interface Figure {
   name: string;
@@ -45,36 +51,45 @@ function layerOf(layout: string): string {
   return `${layout}/${blob(read(blob(read('index.json').manifests[0].digest)).layers[0].digest)}`;
 }
 
+/** One after another, so that what else the machine does falls on all alike; each into a place of its own. */
+function round(layout: string, at: string): Figure[] {
+  const env = { ...process.env, CTR_STORE: `${at}/store` };
+  // What was written before is not to be waited for by who writes now.
+  const settle = () => spawnSync('sync', ['--file-system', at]);
+  settle();
+  const figures = [timed('tar', 'tar', ['-xzf', layerOf(layout), '-C', at])];
+  settle();
+  const ours = [`oci:${layout}:big`, '--target', `${at}/root`, '--temp'];
+  figures.push(timed('ufs-mount', join(bin, 'ufs-mount'), ours, env));
+  spawnSync(join(bin, 'ufs-mount'), ['--unmount', `${at}/root`], { env });
+  settle();
+  figures.push(timed('umoci', 'umoci', ['unpack', '--image', `${layout}:big`, `${at}/bundle`]));
+  return figures;
+}
+
 if (import.meta.main) {
-  const [given, tag, rounds = '3'] = process.argv.slice(2);
-  if (!given || !tag) throw new Error('node bench/cases/ufs.ts LAYOUT TAG [ROUNDS]');
-  const layout = resolve(given);
+  const [cache, on, rounds = '3'] = process.argv.slice(2);
+  if (!cache || !on) throw new Error('node bench/cases/ufs.ts CACHE ON [ROUNDS]');
+  const layout = await debianLayer(cache);
+  readFileSync(layerOf(layout)); // read from memory by all
+  const base = mkdtempSync(join(resolve(on), 'ctr-bench-'));
   const figures: Figure[] = [];
-  const base = mkdtempSync(join(process.env.CTR_STORE ?? tmpdir(), 'bench-'));
-  for (let i = 0; i < Number(rounds); i++) {
-    const at = mkdtempSync(join(base, 'round-'));
-    const env = { ...process.env, CTR_STORE: `${at}/store` };
-    // In turn, so that what else the machine does falls on all alike.
-    figures.push(timed('tar', 'tar', ['-xzf', layerOf(layout), '-C', at]));
-    figures.push(
-      timed(
-        'ufs-mount',
-        join(bin, 'ufs-mount'),
-        [`oci:${layout}:${tag}`, '--target', `${at}/root`, '--temp'],
-        env,
-      ),
-    );
-    spawnSync(join(bin, 'ufs-mount'), ['--unmount', `${at}/root`], { env });
-    figures.push(timed('umoci', 'umoci', ['unpack', '--image', `${layout}:${tag}`, `${at}/bundle`]));
-    rmSync(at, { recursive: true, force: true });
+  try {
+    for (let i = 0; i < Number(rounds); i++)
+      figures.push(...round(layout, mkdtempSync(join(base, 'round-'))));
+  } finally {
+    rmSync(base, { recursive: true, force: true });
   }
-  rmSync(base, { recursive: true, force: true });
+  const of = (name: string) => figures.filter((figure) => figure.name === name);
+  const seconds = (name: string) => median(of(name).map((f) => f.seconds));
   for (const name of ['tar', 'ufs-mount', 'umoci']) {
-    const own = figures.filter((figure) => figure.name === name);
-    const [seconds, processor] = [median(own.map((f) => f.seconds)), median(own.map((f) => f.processor))];
-    const most = Math.max(...own.map((f) => f.kilobytes));
+    const processor = median(of(name).map((f) => f.processor));
+    const most = Math.max(...of(name).map((f) => f.kilobytes));
     process.stdout.write(
-      `${name.padEnd(10)} ${seconds.toFixed(2)} s, processor ${processor.toFixed(2)} s, ${Math.round(most / 1024)} MiB\n`,
+      `${name.padEnd(10)} ${seconds(name).toFixed(2)} s, processor ${processor.toFixed(2)} s, ${Math.round(most / 1024)} MiB\n`,
     );
   }
+  process.stdout.write(
+    `ufs-mount / tar: ${(seconds('ufs-mount') / seconds('tar')).toFixed(2)} (aim: at most 0.5)\n`,
+  );
 }

@@ -103,6 +103,8 @@ long stream_next(struct stream *stream, const unsigned char **from, size_t most)
 const char *stream_error(struct stream *stream);
 /* Read what is left and verify all. 0, or -1. */
 int stream_finish(struct stream *stream);
+/* Something was wrong with what was read. True where the blob cannot be read or is not what its digest says, as stream_error then says. */
+bool stream_blame(struct stream *stream);
 /* Stop reading, and give everything back. */
 void stream_close(struct stream *stream);
 

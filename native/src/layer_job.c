@@ -178,7 +178,8 @@ void job_do(const struct job *job, struct job_state *state) {
   if (!tar.stream) end(&w, JOB_FAILED, "no memory or no thread for reading %s", job->archive);
   int rc = layer_apply(&layer, &tar);
   if (rc == -2) end(&w, JOB_NEEDS_LOWER, "");
-  if (rc != 0) end(&w, JOB_FAILED, "%s: %s", job->archive, layer.error);
+  if (rc != 0)
+    end(&w, JOB_FAILED, "%s: %s", job->archive, stream_blame(tar.stream) ? stream_error(tar.stream) : layer.error);
   if (stream_finish(tar.stream) != 0) end(&w, JOB_FAILED, "%s: %s", job->archive, stream_error(tar.stream));
   if (job->upon_lower) {
     struct run words = {0};

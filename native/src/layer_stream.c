@@ -207,27 +207,49 @@ static void join(struct stream *s) {
   s->joined = true;
 }
 
-void stream_close(struct stream *s) {
+static void stop(struct stream *s) {
   pthread_mutex_lock(&s->mutex);
   s->stopped = true;
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->mutex);
   join(s);
+}
+
+void stream_close(struct stream *s) {
+  stop(s);
   for (unsigned i = 0; i < BLOCKS; i++) free(s->memory[i]);
   free(s->input);
   free(s);
+}
+
+/* Bytes behind the gzip stream's end, or behind where it could not be understood, belong to the blob too. */
+static int rest_of_blob(struct stream *s) {
+  const unsigned char *from;
+  long n = 1;
+  while (n > 0 && s->read < s->source.size) n = read_more(s, &from);
+  return n < 0 ? -1 : verify(s, &s->blob, "the blob");
+}
+
+bool stream_blame(struct stream *s) {
+  stop(s);
+  char before[sizeof s->error];
+  memcpy(before, s->error, sizeof before);
+  s->error[0] = 0;
+  /* What it is not the content's fault of is said as it was. */
+  if (rest_of_blob(s) != 0) return true;
+  memcpy(s->error, before, sizeof before);
+  return false;
 }
 
 int stream_finish(struct stream *s) {
   const unsigned char *from;
   long n;
   while ((n = stream_next(s, &from, SIZE_MAX)) > 0) continue;
-  join(s);
-  if (n == 0 && s->read < s->source.size) {
-    /* Bytes behind the gzip stream's end belong to the blob too. */
-    while ((n = read_more(s, &from)) > 0) continue;
+  if (n < 0) {
+    (void)stream_blame(s);
+    return -1;
   }
-  if (n < 0) return -1;
-  if (verify(s, &s->blob, "the blob") != 0) return -1;
+  join(s);
+  if (rest_of_blob(s) != 0) return -1;
   return verify(s, &s->diff, "the archive in it");
 }

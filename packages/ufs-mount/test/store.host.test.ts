@@ -1,7 +1,26 @@
 /** A layer is in the store whole or not at all, whoever is killed and whoever else is at it. */
-import { truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, runShell, runTool, start, tempDir, toolEnv, toolPath } from '../../../test/support.ts';
+import {
+  isRoot,
+  lacking,
+  needs,
+  run,
+  runShell,
+  runTool,
+  start,
+  tempDir,
+  toolEnv,
+  toolPath,
+} from '../../../test/support.ts';
 import { layout, type TarEntry, tar } from './archives.ts';
 import { treeOf } from './tree.ts';
 
@@ -52,6 +71,88 @@ test.each([80, 120, 160, 220, 300])(
     if (stdout) runTool('ufs-mount', ['--unmount', stdout.trimEnd()], { env });
   },
 );
+
+/**
+ * What is done to make a layer, in its order: the lock, its directories, its files with their
+ * content and times, what is said of it, its name, and the chain's.
+ */
+const stages = [
+  'flock:1',
+  'mkdir:8',
+  'openat:1',
+  'openat:1000',
+  'pwrite64:1',
+  'pwrite64:1500',
+  'utimensat:1',
+  'utimensat:2001',
+  'rename:1',
+  'symlink:1',
+  'write:1',
+];
+
+test.each(stages)('killed at %s, the next one finds nothing or all', (stage) => {
+  if (!isRoot || lacking('command:strace')) return;
+  const store = tempDir('store');
+  const env = { ...toolEnv(), CTR_STORE: store };
+  const [call, when] = stage.split(':');
+  // The call is not carried out; whoever makes it is killed, and by that those who wait for it.
+  const inject = `inject=${call}:error=EIO:signal=SIGKILL:when=${when}`;
+  const traced = ['-f', '-qqq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject];
+  const killed = run('strace', [...traced, toolPath('ufs-mount'), `oci:${image}`, '--temp'], {
+    env,
+    timeout: 120_000,
+  });
+  if (killed.status === 0) runTool('ufs-mount', ['--unmount', killed.stdout.trimEnd()], { env });
+  wholeTree(store);
+});
+
+/** The layer's directory in a store that has one. */
+const layerOf = (store: string) =>
+  `${store}/layers/${readdirSync(`${store}/layers`).find((name) => /^[0-9a-f]+$/.test(name))}`;
+
+test('a layer is believed for the boot that made it, and for good when it has come to the disk', (context) => {
+  needs(context, 'root');
+  const store = tempDir('store');
+  wholeTree(store);
+  const layer = layerOf(store);
+  expect(readFileSync(`${layer}/boot`)).toEqual(readFileSync('/proc/sys/kernel/random/boot_id'));
+  expect(existsSync(`${layer}/durable`)).toBe(false);
+  // Power failed: the names are there, and some content is not.
+  const spoil = () => {
+    truncateSync(`${layer}/tree/f1999`, 0);
+    rmSync(`${layer}/tree/f7`);
+    writeFileSync(`${layer}/boot`, '00000000-0000-4000-8000-000000000000\n');
+  };
+  spoil();
+  wholeTree(store);
+  rmSync(`${layer}/boot`);
+  truncateSync(`${layer}/tree/f1999`, 0);
+  wholeTree(store);
+  // After a minute the next mount has the rest of it written.
+  const before = new Date(Date.now() - 120_000);
+  utimesSync(`${layer}/boot`, before, before);
+  wholeTree(store);
+  expect(existsSync(`${layer}/durable`)).toBe(true);
+  writeFileSync(`${layer}/boot`, '');
+  wholeTree(store);
+  expect(existsSync(`${layer}/durable`)).toBe(true);
+  expect(runTool('ufs-mount', ['--gc'], { env: { ...toolEnv(), CTR_STORE: store } }).stdout).toBe(
+    '1 layer removed\n',
+  );
+});
+
+test('--gc removes what was left half made, and does not count it', (context) => {
+  needs(context, 'root');
+  const store = tempDir('store');
+  wholeTree(store);
+  runShell(`cd ${store} && mkdir -p layers/00.new/tree chains/00.new/tree && touch tmp/x layers/00.lock`);
+  expect(runTool('ufs-mount', ['--gc'], { env: { ...toolEnv(), CTR_STORE: store } }).stdout).toBe(
+    '1 layer removed\n',
+  );
+  expect(runShell(`cd ${store} && ls layers chains tmp roots`).stdout).toBe(
+    'chains:\n\nlayers:\n\nroots:\n\ntmp:\n',
+  );
+});
 
 test('a full disk is said in words, and leaves nothing', (context) => {
   needs(context, 'root');
