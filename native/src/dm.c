@@ -57,7 +57,13 @@ static int by_name(unsigned long what, const char *name, uint32_t flags) {
 
 int dm_create(const char *name, uint64_t sectors, const char *type, const char *params) {
   union request r;
+  char found[16], status[8];
   int rc = by_name(DM_DEV_CREATE, name, 0);
+  /* Whoever made it was killed before it had a table: it is nobody's. */
+  if (rc == -EBUSY && dm_status(name, found, status, sizeof status) == -ENODEV) {
+    rc = by_name(DM_DEV_REMOVE, name, 0);
+    if (rc == 0 || rc == -ENXIO) rc = by_name(DM_DEV_CREATE, name, 0);
+  }
   if (rc < 0) return rc;
   begin(&r, name, 0);
   struct dm_target_spec *spec = (struct dm_target_spec *)(r.bytes + r.head.data_start);

@@ -61,6 +61,7 @@ static int make_own(const struct pool *pool) {
 static int try_open(struct run *run, struct pool *pool) {
   char path[64], type[16], status[1024];
   int rc = dm_number(pool->name, &pool->number);
+  if (rc == 0 && pool->own && dm_status(pool->name, type, status, sizeof status) == -ENODEV) rc = -ENXIO;
   if (rc == -ENXIO && !pool->own) {
     detail(run, "there is no device mapper's device %s (dmsetup ls --target thin-pool)", pool->name);
     return -E_DETAIL;
@@ -120,6 +121,7 @@ int pool_open(struct run *run, const char *directory, struct pool *pool) {
     if (pool->fd != -EAGAIN) break;
     sleep_ms(10);
   }
+  if (pool->fd == -EAGAIN) detail(run, "its device %s neither goes nor can be used", pool->name);
   if (rc == 0 && pool->fd < 0) rc = pool->fd;
   if (rc < 0) {
     pool->fd = -1;

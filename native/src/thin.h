@@ -17,7 +17,7 @@
 
 #define DM_NAME 128
 
-/* Make an active device of one target over `sectors`. -EBUSY: there is one of that name. */
+/* Make an active device of one target over `sectors`. -EBUSY: there is one of that name. The pool is locked meanwhile. */
 int dm_create(const char *name, uint64_t sectors, const char *type, const char *params);
 /* Remove a device when nobody has it open any more: at once, or by the kernel later. */
 int dm_remove_later(const char *name);
@@ -25,7 +25,7 @@ int dm_remove_later(const char *name);
 int dm_number(const char *name, dev_t *number);
 /* A message to the target at its first sector. */
 int dm_message(const char *name, const char *message);
-/* What its first target says of itself; `type` gets the target's name. */
+/* What its first target says of itself; `type` gets the target's name. -ENODEV: it has none. */
 int dm_status(const char *name, char type[16], char *text, size_t room);
 /* Open a block device by its number; `path` gets a path that leads to it. */
 int block_open(dev_t number, int flags, char *path, size_t room);
