@@ -112,15 +112,12 @@ describe.skipIf(process.arch !== 'x64')('a machine', () => {
   test('two runs at once have a machine each', async (context) => {
     needs(context, 'command:qemu-system-x86_64');
     const cache = stuckCache();
-    const runs = [0, 1].map(() =>
-      start(process.execPath, [...suite, '--boot-limit', '8'], { cwd: top, env: env(cache) }),
-    );
-    await until('two machines run', () => running(cache).filter(isQemu).length === 2, 30_000);
+    // Ended by us, so that on a slow host the first is not over before the second begins.
+    const runs = [0, 1].map(() => start(process.execPath, suite, { cwd: top, env: env(cache) }));
+    await until('two machines run', () => running(cache).filter(isQemu).length === 2, 60_000);
     expect(runsOf(cache)).toHaveLength(2);
-    for (const { ended } of runs) {
-      const { status, stderr } = await ended;
-      expect([status, stderr]).toEqual([125, expect.stringContaining('this kernel is stuck')]);
-    }
+    for (const { child } of runs) child.kill('SIGTERM');
+    for (const { ended } of runs) expect(await ended).toMatchObject({ signal: 'SIGTERM' });
     expect([running(cache), runsOf(cache)]).toEqual([[], []]);
   });
 
