@@ -114,8 +114,8 @@ export function unitGroups(
   });
 }
 
-/** Those that systemd 252 attaches units to on v1 (CGROUP_MASK_V1). */
-const systemdControllers = new Set(['cpu', 'cpuacct', 'blkio', 'memory', 'devices', 'pids']);
+/** Those in which systemd 252 makes a unit's group on v1 (CGROUP_MASK_V1); cpuacct only as a part of cpu's hierarchy. */
+const systemdControllers = new Set(['cpu', 'blkio', 'memory', 'devices', 'pids']);
 
 /** The group of the user's manager: user@UID.service above the caller, or beside the session that it has logged in to. */
 function userManagerPath(hierarchies: readonly Hierarchy[], socket: string): string {

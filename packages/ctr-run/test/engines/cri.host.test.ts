@@ -109,7 +109,8 @@ test('a pod with the runtime handler ctr-run: its containers run, are limited, e
     await cri.call('UpdateContainerResources', { 1: id, 2: { 4: 96 << 20 } });
     expect(await exec(id, '/bin/sh', '-c', limits)).toBe(`0: ${96 << 20}\n`);
     // On hybrid hosts the shim reads no metrics, of runc's containers either.
-    if (systemd) expect((await cri.call('ContainerStats', { 1: id })).message(1).message(1).text(1)).toBe(id);
+    if (existsSync('/sys/fs/cgroup/cgroup.controllers'))
+      expect((await cri.call('ContainerStats', { 1: id })).message(1).message(1).text(1)).toBe(id);
     // CRI has no pause; the shim that it drives has.
     expect(ctr('tasks', 'pause', id)).toMatchObject({ status: 0 });
     expect(ctr('tasks', 'list').stdout).toMatch(new RegExp(`^${id} .*PAUSED`, 'm'));
