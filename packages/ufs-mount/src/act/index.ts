@@ -1,7 +1,8 @@
 import { type Host, type Outcome, type Parsed, UsageError } from '@ctr-tools/cli';
 import type { UfsOptions } from '../options.ts';
 import { commit, diff } from './change.ts';
-import { list, show } from './show.ts';
+import { list } from './list.ts';
+import { show } from './show.ts';
 import { collect, remove } from './store.ts';
 import { unmount } from './unmount.ts';
 import { which } from './which.ts';

@@ -1,8 +1,8 @@
-/** `--show`, `--list`: what is in the store. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** `--show`: what a root is made of. */
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
-import { type KnownRoot, knownRoots } from '../record.ts';
+import type { KnownRoot } from '../record.ts';
 import { type Store, storeOf } from '../store.ts';
 import { findRoot, mountPointsOf } from './unmount.ts';
 
@@ -14,7 +14,7 @@ export interface ShownLayer {
 }
 
 /** Size and entries of a layer, as it was applied. */
-function infoOf(directory: string): { bytes: number; entries: number } {
+export function infoOf(directory: string): { bytes: number; entries: number } {
   try {
     const [bytes, entries] = readFileSync(`${directory}/info`, 'latin1').split(' ').map(Number);
     return { bytes: bytes ?? 0, entries: entries ?? 0 };
@@ -58,46 +58,4 @@ export function show(given: string, json: boolean, host: Host): number {
   ];
   out(renderTable(columns, [...top, ...rows]));
   return 0;
-}
-
-export function list(json: boolean, host: Host): number {
-  const store = storeOf(host);
-  const roots = knownRoots(store);
-  const layers = names(`${store.path}/layers`).map((name) => ({
-    id: `sha256:${name}`,
-    ...infoOf(`${store.path}/layers/${name}`),
-  }));
-  if (json) {
-    const shown = roots.map((root) => ({
-      id: root.id,
-      target: root.target,
-      mounted: mountPointsOf(root).length > 0,
-      ...root.record,
-    }));
-    out(`${JSON.stringify({ store: store.path, roots: shown, layers })}\n`);
-    return 0;
-  }
-  const rows = roots.map((root) => [
-    'root',
-    root.id,
-    mountPointsOf(root).length > 0 ? root.target : 'not mounted',
-    root.record.sources.join(' '),
-  ]);
-  const kept = layers.map(({ id, bytes, entries }) => ['layer', id, formatSize(bytes), `${entries} entries`]);
-  out(
-    renderTable(
-      [{ title: 'WHAT' }, { title: 'ID' }, { title: 'WHERE, SIZE' }, { title: 'FROM' }],
-      [...rows, ...kept],
-    ),
-  );
-  return 0;
-}
-
-/** Names in a directory of the store, less those that are half made and locks. */
-export function names(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => /^[0-9a-f]+$/.test(name));
-  } catch {
-    return [];
-  }
 }

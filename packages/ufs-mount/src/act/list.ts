@@ -1,0 +1,82 @@
+/** `--list`: what is in the store. */
+import { lstatSync, readdirSync } from 'node:fs';
+import { err, formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
+import { poolsOf } from '../garbage.ts';
+import { type KnownRoot, knownRoots } from '../record.ts';
+import { storeOf } from '../store.ts';
+import { infoOf } from './show.ts';
+import { mountPointsOf } from './unmount.ts';
+
+/** What stands in a directory of the store, less what is half made, locks, and links to what stands elsewhere. */
+function kept(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter(
+      (name) => /^[0-9a-f]+$/.test(name) && !lstatSync(`${directory}/${name}`).isSymbolicLink(),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** A name of the store is a digest without its algorithm, which its length tells. */
+const digestOf = (name: string): string => `${name.length > 64 ? 'sha512' : 'sha256'}:${name}`;
+
+/** Layers by themselves, those made upon others, and trees of drivers without a union. */
+function layersOf(store: string) {
+  const places = [
+    ['overlay', `${store}/layers`],
+    ['overlay', `${store}/chains`],
+    ['vfs', `${store}/vfs`],
+    ['btrfs', `${store}/btrfs`],
+    ...poolsOf(store).map((pool) => ['devicemapper', pool] as const),
+  ] as const;
+  return places.flatMap(([driver, directory]) =>
+    kept(directory).map((name) => ({ id: digestOf(name), driver, ...infoOf(`${directory}/${name}`) })),
+  );
+}
+
+const isMounted = (root: KnownRoot): boolean => mountPointsOf(root).length > 0;
+
+export function list(json: boolean, host: Host): number {
+  const store = storeOf(host);
+  const roots = knownRoots(store);
+  const layers = layersOf(store.path);
+  if (json) {
+    const shown = roots.map((root) => ({
+      id: root.id,
+      target: root.target,
+      mounted: isMounted(root),
+      ...root.record,
+    }));
+    out(`${JSON.stringify({ store: store.path, roots: shown, layers })}\n`);
+    return 0;
+  }
+  if (roots.length === 0 && layers.length === 0) {
+    err(`nothing is in the store ${store.path}\n`);
+    return 0;
+  }
+  const rows = roots.map((root) => [
+    root.id,
+    root.record.driver,
+    isMounted(root) ? root.target : 'not mounted',
+    root.record.sources.join(' '),
+  ]);
+  if (rows.length > 0)
+    out(renderTable([{ title: 'ROOT' }, { title: 'DRIVER' }, { title: 'WHERE' }, { title: 'FROM' }], rows));
+  if (rows.length > 0 && layers.length > 0) out('\n');
+  const right = 'right' as const;
+  const columns = [{ title: 'LAYER' }, { title: 'DRIVER' }, { title: 'SIZE', align: right }];
+  if (layers.length > 0)
+    out(
+      renderTable(
+        [...columns, { title: 'ENTRIES', align: right }],
+        layers.map(({ id, driver, bytes, entries }) => [
+          id.slice(0, 19),
+          driver,
+          formatSize(bytes),
+          String(entries),
+        ]),
+      ),
+    );
+  return 0;
+}
