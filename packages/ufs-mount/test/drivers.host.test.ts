@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runShell, runTool, skip, tempDir, toolEnv } from '../../../test/support.ts';
+import { runShell, runTool, skip, start, tempDir, toolEnv, toolPath } from '../../../test/support.ts';
 import { busyboxEntries, layout, type TarEntry, tar } from './archives.ts';
 import { type DriverName, drivers, lackingDriver, storeOf, ufsOn } from './drivers.ts';
 import { treeOf } from './tree.ts';
@@ -247,6 +247,32 @@ describe.each(drivers)('%s', (driver) => {
       expect(run(true, 'cat /new', '--upper', upper).stdout).toBe('kept\n');
       expect(run(true, 'stat -c %u /new', '--upper', upper).stdout).toBe('0\n');
     });
+  });
+
+  test('has layers whole or not at all, whoever is killed while it makes them', async () => {
+    for (const delay of [150, 300, 500, 800]) {
+      ufsOn(driver, ['--gc']);
+      const own = { ...toolEnv(), CTR_STORE: storeOf(driver) };
+      const { child, ended } = start(
+        toolPath('ufs-mount'),
+        [`oci:${image}`, '--driver', driver, '--temp', '--target', `${tempDir('killed')}/root`],
+        { env: own },
+      );
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      child.kill('SIGKILL');
+      await ended;
+    }
+    // Where it was quicker than we.
+    for (const root of JSON.parse(ufsOn(driver, ['--list', '--json']).stdout).roots)
+      ufsOn(driver, ['--unmount', root.id]);
+    const tree = treeOf(mount(driver, '--temp'));
+    firstTree ??= linked(tree);
+    expect(linked(tree)).toEqual(firstTree);
+    for (const [, root] of mounted.splice(0)) expect(ufsOn(driver, ['--unmount', root]).stderr).toBe('');
+    expect(ufsOn(driver, ['--gc']).stderr).toBe('');
+    expect(readdirSync(`${storeOf(driver)}/roots`)).toEqual([]);
+    if (driver === 'devicemapper')
+      expect(runShell('dmsetup ls; losetup -a').stdout).not.toMatch(/ctr-[0-9a-f]+-|loop\/data/);
   });
 
   test('--gc removes what nothing uses', () => {
