@@ -54,10 +54,10 @@ function changed(source: string, ...flags: string[]): string {
   return stdout.trimEnd();
 }
 
-test.each(['overlay', 'vfs'])(
+test.for(['overlay', 'vfs'])(
   'an image that skopeo, umoci and podman take, of a root by %s',
-  (driver) => {
-    if (!isRoot) return;
+  (driver, context) => {
+    needs(context, 'root');
     const at = changed(`oci:${image()}`, '--driver', driver);
     const out = tempDir('out');
     const wanted = treeOf(at);
@@ -83,7 +83,6 @@ test.each(['overlay', 'vfs'])(
       expect(theirs).toEqual(rest);
     }
   },
-  300_000,
 );
 
 test('skopeo and podman read it, with what the image below says of itself', (context) => {
@@ -113,10 +112,10 @@ test('skopeo and podman read it, with what the image below says of itself', (con
   }
 }, 300_000);
 
-test.each(['none', 'gzip', 'zstd'] as const)(
+test.for(['none', 'gzip', 'zstd'] as const)(
   'upon an image compressed by %s, from archives too',
-  (compression) => {
-    if (!isRoot) return;
+  (compression, context) => {
+    needs(context, 'root');
     const from = image(compression);
     const out = tempDir('out');
     runShell(`cd ${from} && tar -cf ${out}/archive.tar *`);

@@ -108,8 +108,8 @@ const refusals: [string, Buffer, string][] = [
 ];
 
 describe('refused', () => {
-  test.each(refusals)('%s', (_name, archive, words) => {
-    if (!isRoot) return;
+  test.for(refusals)('%s', ([_name, archive, words], context) => {
+    needs(context, 'root');
     const path = `${tempDir('hostile')}/layer`;
     writeFileSync(path, archive);
     expect(store.refused(path)).toContain(words);
@@ -161,10 +161,10 @@ function withoutOpenat2(source: string, target: string) {
   return run(toolPath('seccomp-load'), [profile, '--', ...command], { env: store.env, timeout: 120_000 });
 }
 
-test.each(['overlay', 'vfs', 'a kernel without openat2'])(
+test.for(['overlay', 'vfs', 'a kernel without openat2'])(
   'links lead nowhere but into the root: %s',
-  (how) => {
-    if (!isRoot) return;
+  (how, context) => {
+    needs(context, 'root');
     writeFileSync(victim, 'untouched');
     const before = statSync(victim);
     // Whiteouts hide what lies below: the same escapes in a layer above another.

@@ -9,18 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { expect, test } from 'vitest';
-import {
-  isRoot,
-  lacking,
-  needs,
-  run,
-  runShell,
-  runTool,
-  start,
-  tempDir,
-  toolEnv,
-  toolPath,
-} from '../../../test/support.ts';
+import { needs, run, runShell, runTool, start, tempDir, toolEnv, toolPath } from '../../../test/support.ts';
 import { layout, type TarEntry, tar } from './archives.ts';
 import { treeOf } from './tree.ts';
 
@@ -90,8 +79,8 @@ const stages = [
   'write:1',
 ];
 
-test.each(stages)('killed at %s, the next one finds nothing or all', (stage) => {
-  if (!isRoot || lacking('command:strace')) return;
+test.for(stages)('killed at %s, the next one finds nothing or all', (stage, context) => {
+  needs(context, 'root', 'command:strace');
   const store = tempDir('store');
   const env = { ...toolEnv(), CTR_STORE: store };
   const [call, when] = stage.split(':');
