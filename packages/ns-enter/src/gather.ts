@@ -17,7 +17,7 @@ import {
 } from './maps.ts';
 import { inspectFile } from './namespace-file.ts';
 import { isTargets, type MapOption, type Options } from './options.ts';
-import { namespaceOf, readStatus } from './proc.ts';
+import { callerPid, namespaceOf, readStatus } from './proc.ts';
 
 export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
   const caller = gatherCaller(host, mapsIds(options, spec));
@@ -64,7 +64,7 @@ function mapsIds(o: Options | undefined, spec: Spec): boolean {
 }
 
 function gatherCaller(host: Host, maps: boolean): CallerFacts {
-  const status = readStatus(host.pid);
+  const status = readStatus(callerPid(host.pid));
   const namespaces: Partial<Record<NamespaceFile, number>> = {};
   for (const file of Object.keys(namespaceFlags) as NamespaceFile[]) {
     // The planner is the launcher's child, and in the same namespaces.

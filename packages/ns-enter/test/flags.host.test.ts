@@ -85,6 +85,8 @@ describe('joining, as nsenter', () => {
     ]);
     expect(ours).toEqual({ ...theirs, stderr: '' });
     expect(ours.stdout.trim().split(/\s+/)).toEqual(['0', '0', '1']);
+    const self = runTool('ns-enter', [...line, '--', 'ns-enter', '--show=self', '--json']);
+    expect((JSON.parse(self.stdout) as { command: string }).command).toContain('--show=self');
   });
 
   test('--wdns and the order of short flags', async () => {

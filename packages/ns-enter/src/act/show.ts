@@ -15,7 +15,7 @@ import {
 import { containerPid } from '../find-target.ts';
 import { fileOf } from '../kinds.ts';
 import { typeOption } from '../options.ts';
-import { namespaceOf } from '../proc.ts';
+import { callerPid, namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
 import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
 import { type Cell, chooseColumns, columns, holderWords, type Row } from './columns.ts';
@@ -112,7 +112,7 @@ function treeKind(value: string | undefined): TreeKind | undefined {
 }
 
 function pidOf(word: string, host: Host): number {
-  if (word === 'self') return host.pid;
+  if (word === 'self') return callerPid(host.pid);
   const target = parseTarget(word);
   if (target.by === 'container') return containerPid(target.id, host, '--show');
   if (target.by === 'pid') return target.pid;
