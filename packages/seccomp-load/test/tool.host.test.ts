@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runShell, runTool, toolPath } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, toolPath, until } from '../../../test/support.ts';
 import { documents, load } from './running.ts';
 
 const { dir, file } = documents();
@@ -191,7 +191,7 @@ describe('a listener for a runtime', () => {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     try {
-      for (let i = 0; i < 500 && !existsSync(socket); i++) await new Promise((done) => setTimeout(done, 10));
+      await until('the agent listens', () => existsSync(socket));
       const profile = file('listens.json', {
         defaultAction: 'SCMP_ACT_ALLOW',
         syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
@@ -232,10 +232,8 @@ describe('--show', () => {
   test('reads the very filter that was loaded', async () => {
     const child = spawn(toolPath('seccomp-load'), ['default', '--', 'sleep', '600'], { stdio: 'ignore' });
     try {
-      for (let i = 0; i < 500; i++) {
-        if (readFileSync(`/proc/${child.pid}/comm`, 'latin1') === 'sleep\n') break;
-        await new Promise((done) => setTimeout(done, 10));
-      }
+      const comm = `/proc/${child.pid}/comm`;
+      await until('the command runs', () => readFileSync(comm, 'latin1') === 'sleep\n');
       const shown = JSON.parse(load(`--show=${child.pid}`, '--json').stdout);
       expect(shown).toMatchObject({ name: 'sleep', mode: 'filter', filters: 1, noNewPrivs: false });
       expect(shown.programs).toHaveLength(1);
