@@ -150,3 +150,15 @@ test('a user with a range of IDs gets it mapped by newuidmap and newgidmap', (co
   expect(outside.status).toBe(1);
   expect(outside.stderr).toMatch(/newuidmap|\/etc\/subuid/);
 });
+
+test('root of a user namespace, as rootless engines are, has its state where the user may write', (context) => {
+  needs(context, 'root', 'command:unshare');
+  const own = tempDir('own');
+  const looked = (user: string): string => {
+    const env = { PATH: `${bin}:/usr/bin:/bin`, XDG_RUNTIME_DIR: own, USER: user };
+    return run('unshare', ['--user', '--map-root-user', 'ctr-run', 'state', 'no-such'], { env }).stderr;
+  };
+  expect(looked('somebody')).toContain(`(looked in ${own}/ctr-run;`);
+  // A machine of its own in a container.
+  expect(looked('root')).toContain('(looked in /run/ctr-run;');
+});
