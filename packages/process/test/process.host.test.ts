@@ -8,12 +8,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@ctr-tools/oci';
 import { peer, points, slot, step } from '@ctr-tools/plan';
 import { SCHED } from '@ctr-tools/sys/constants';
 import { expect, test } from 'vitest';
-import { type RunOptions, run } from '../../../test/support.ts';
+import { type RunOptions, run, skip } from '../../../test/support.ts';
 import { containerSteps, runContainer } from '../../rootfs/test/support.ts';
 import { gatherProcess, processSteps } from '../src/index.ts';
 import { busyboxBundle, carryOut, hostOf, shellSpec, underRunc } from './support/container.ts';
@@ -197,7 +198,8 @@ test.skipIf(!existsSync('/proc/self/numa_maps'))(
   },
 );
 
-test('CPUs of an exec: first those named, then those of the container', () => {
+test('CPUs of an exec: first those named, then those of the container', (context) => {
+  if (availableParallelism() < 2) skip(context, 'the machine has one processor');
   const spec: Spec = {
     ociVersion: '1.3.0',
     process: {
