@@ -122,11 +122,16 @@ describe("the caller's process is kept", () => {
       'echo "$$ $PPID"; grep -E "^(Umask|Sig(Ign|Cgt|Pnd))" /proc/$$/status; grep SigBlk /proc/self/status; cat /proc/$$/limits; ls /proc/$$/fd; tr "\\0" "\\n" </proc/$$/environ | LC_ALL=C sort';
     // exec, so that the PID is the shell's in both: the tool must become the command.
     const line = (prefix: string): string => `${set} echo $$; exec ${prefix} /bin/dash -c '${show}'`;
-    const bare = run('/bin/bash', ['-c', line('')], { env, fds: [fd] });
-    const chain = run('/bin/bash', ['-c', line('ns-enter --new uts -- caps-drop --drop sys_boot --')], {
-      env,
-      fds: [fd],
-    });
+    // --norc: with a socket as its stdin bash may think that it was started by rshd.
+    const bare = run('/bin/bash', ['--norc', '-c', line('')], { env, fds: [fd] });
+    const chain = run(
+      '/bin/bash',
+      ['--norc', '-c', line('ns-enter --new uts -- caps-drop --drop sys_boot --')],
+      {
+        env,
+        fds: [fd],
+      },
+    );
     closeSync(fd);
     const [first, second] = [bare, chain].map(({ stdout }) => {
       const [started, became, ...rest] = stdout.split('\n');

@@ -10,12 +10,12 @@ const good = { status: 0, stderr: '' };
 describe('network devices', () => {
   const links =
     'ip link add ctrn0 type veth peer name ctrn1 && ip addr add 10.9.8.7/24 dev ctrn0 && ip addr add fd00:9::7/64 dev ctrn0 && ip addr add 10.7.7.7/24 dev ctrn0 valid_lft 100 preferred_lft 100 && ip link add ctrn2 type veth peer name ctrn3';
-  const inNetwork = (change: (spec: Spec) => void, look: string) => {
+  const inNetwork = (change: (spec: Spec) => void, look: string, wait = 'true') => {
     const bundle = makeBundle(['/bin/sh', '-c', look], change);
     return around(
       'ctr-run',
       bundle,
-      `exec unshare -n /bin/sh -c "${links} && $RUN; s=\\$?; ip -br link; exit \\$s"`,
+      `exec unshare -n /bin/sh -c "${links} && $RUN; s=\\$?; ${wait}; ip -br link; exit \\$s"`,
     );
   };
   const possible = (context: Parameters<typeof needs>[0]) => {
@@ -58,6 +58,8 @@ describe('network devices', () => {
     const ended = inNetwork(
       (spec) => (spec.linux!.netDevices = { ctrn0: {} }),
       'ls /sys/class/net; echo ----',
+      // The kernel takes a namespace apart when it finds the time.
+      'for i in 1 2 3 4 5 6 7 8 9; do ip link show ctrn1 || break; sleep 0.5; done >/dev/null 2>&1',
     );
     expect(ended).toMatchObject(good);
     const [inside, outside] = ended.stdout.split('----') as [string, string];

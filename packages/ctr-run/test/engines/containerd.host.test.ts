@@ -47,6 +47,8 @@ afterAll(async () => {
   }
   await daemon.stop();
   removeParent(parent);
+  // Without another, containerd's groups lie under the name of its namespace.
+  removeParent('/ctr-test');
 });
 
 function life(name: string, runtime: string): string[] {
