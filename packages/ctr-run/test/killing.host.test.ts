@@ -90,6 +90,8 @@ test('a PID that another process has by now is never hit', async (context) => {
   needs(context, 'root');
   const id = testId();
   expect(ctrLeaving('run', '-d', '--bundle', makeBundle(['/bin/sleep', '1000']), id).status).toBe(0);
+  // Start times are counted in clock ticks (proc_pid_stat(5), field 22): in another than the container's.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const bystander = start('/bin/sleep', ['1000']);
   const file = `/run/ctr-run/${id}/state.json`;
   const state = JSON.parse(readFileSync(file, 'utf8')) as { pid: number };
