@@ -13,7 +13,7 @@ import { CLONE } from '@ctr-tools/sys/constants';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
 import { isFailure } from './errors.ts';
-import type { Host } from './host.ts';
+import { type Host, withOwn } from './host.ts';
 import type { Parsed, Siblings, Tool } from './tool.ts';
 
 /** What a tool amends when it applies: a spec that says nothing. */
@@ -173,17 +173,6 @@ async function nextLink(
     if (isFailure(error)) return undefined;
     throw error;
   }
-}
-
-/** A copy of the host with some fields changed; `cwd` stays the getter that it is. */
-function withOwn(host: Host, changed: Partial<Host>): Host {
-  return Object.defineProperties(
-    {},
-    {
-      ...Object.getOwnPropertyDescriptors(host),
-      ...Object.getOwnPropertyDescriptors(changed),
-    },
-  ) as Host;
 }
 
 /** Operations after which a path, an ID or the working directory means something else. */

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path';
 import type { AnyStep, Template } from '@ctr-tools/plan';
 
 /**
@@ -60,3 +61,18 @@ export interface ContainerContext {
   /** The OCI state as JSON with the PID still to be filled in, of a container in this status. */
   state(status: 'creating' | 'created' | 'running' | 'stopped'): Template;
 }
+
+/** A copy of the host with some fields changed; `cwd` stays the getter that it is. */
+export function withOwn(host: Host, changed: Partial<Host>): Host {
+  return Object.defineProperties(
+    {},
+    {
+      ...Object.getOwnPropertyDescriptors(host),
+      ...Object.getOwnPropertyDescriptors(changed),
+    },
+  ) as Host;
+}
+
+/** A path that the caller named, as an absolute one. Only a relative one asks where the caller is. */
+export const fromCaller = (host: Pick<Host, 'cwd'>, path: string): string =>
+  isAbsolute(path) ? resolve(path) : resolve(host.cwd, path);

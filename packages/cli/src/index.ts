@@ -1,7 +1,7 @@
 export * from './argv.ts';
 export * from './chain.ts';
 export * from './errors.ts';
-export type * from './host.ts';
+export * from './host.ts';
 export * from './main.ts';
 export * from './output.ts';
 export * from './progress.ts';

@@ -17,8 +17,9 @@ export const hotChunks: readonly (readonly [name: string, command: HotCommand])[
 /** What begins an engine's line never does (docs of `ctr-run run`: --rootfs, --image, or - for a spec on stdin). */
 const people = /^(--rootfs|--image|-$)/;
 
-/** Where the arguments begin among the request's fields (docs/architecture.md, "Request"). */
+/** Among the request's fields (docs/architecture.md, "Request"); a runtime may be called by another name. */
 const TOOL = 1;
+const LAUNCHER = 7;
 const COUNT = 8;
 
 /**
@@ -28,7 +29,7 @@ const COUNT = 8;
  */
 export function hotChunkFor(head: string): string | undefined {
   const fields = head.split('\0');
-  if (fields[TOOL] !== 'ctr-run') return undefined;
+  if (fields[TOOL] !== 'ctr-run' && !fields[LAUNCHER]?.endsWith('/ctr-run')) return undefined;
   const words = fields.slice(COUNT + 1, COUNT + 1 + Number(fields[COUNT]));
   const at = words.findIndex((word) => (hotCommands as readonly string[]).includes(word));
   if (at < 0) return undefined;

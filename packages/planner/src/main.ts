@@ -41,7 +41,7 @@ export async function main(request?: number): Promise<number> {
   let host: Host;
   try {
     host = readRequest(request);
-    host = { ...host, tool: calledAs(host) };
+    host.tool = calledAs(host);
   } catch (error) {
     return report(error, { tool: 'ctr-planner', argv: [] });
   }

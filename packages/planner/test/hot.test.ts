@@ -32,6 +32,11 @@ test.each([
   expect(hotChunkFor(head('ctr-run', ...argv))).toBe(chunk);
 });
 
+test('a runtime that is called by a link of another name begins as itself', () => {
+  const called = head('ctr-run', 'state', 'id').replace('CTRREQ1\0ctr-run', 'CTRREQ1\0runc');
+  expect(hotChunkFor(called)).toBe('hot-state');
+});
+
 test('variables after the arguments, other tools and what is no request begin as all do', () => {
   expect(hotChunkFor(head('cg-limit', 'run'))).toBeUndefined();
   expect(hotChunkFor('')).toBeUndefined();

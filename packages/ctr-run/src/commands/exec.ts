@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
+import { Failure, fromCaller, type Outcome, UsageError } from '@ctr-tools/cli';
 import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
 import { capabilityNumber } from '@ctr-tools/sys/constants';
@@ -34,7 +33,7 @@ function processOf(call: Call, record: Found, config: Spec, args: readonly strin
   const file = one(call, 'process');
   if (file !== undefined) {
     if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
-    const path = resolve(call.host.cwd, file);
+    const path = fromCaller(call.host, file);
     return readProcess(read(path), path).value;
   }
   if (args.length === 0)

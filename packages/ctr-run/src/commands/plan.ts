@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { out } from '@ctr-tools/cli';
+import { fromCaller, out } from '@ctr-tools/cli';
 import { encode, explain } from '@ctr-tools/plan';
 import { containerPlan, making } from '../container/make.ts';
 import { sourceOf } from '../container/source.ts';
@@ -22,6 +21,6 @@ export async function run(call: Call): Promise<number> {
   );
   const file = one(call, 'output');
   if (file === undefined) out(explain(plan));
-  else writeFileSync(resolve(call.host.cwd, file), encode(plan));
+  else writeFileSync(fromCaller(call.host, file), encode(plan));
   return 0;
 }

@@ -1,6 +1,5 @@
 import { openSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { Failure, out } from '@ctr-tools/cli';
+import { Failure, fromCaller, out } from '@ctr-tools/cli';
 import { defaultSpec, rootlessSpec, type Spec, serializeJson } from '@ctr-tools/oci';
 import { madeUpId } from '../container/make.ts';
 import { peoplesSpec } from '../container/people.ts';
@@ -13,7 +12,7 @@ export function run(call: Call): number {
   const text = serializeJson(spec, 2);
   const bundle = one(call, 'bundle');
   if (bundle === undefined) out(text);
-  else writeNew(`${resolve(call.host.cwd, bundle)}/config.json`, text);
+  else writeNew(`${fromCaller(call.host, bundle)}/config.json`, text);
   return 0;
 }
 

@@ -1,7 +1,7 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import * as cgLimit from '@ctr-tools/cg-limit/container';
-import type { Host } from '@ctr-tools/cli';
+import { type Host, withOwn } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import { type Spec, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, peer, points, slot, step, undo } from '@ctr-tools/plan';
@@ -115,7 +115,7 @@ const hasLabel = ({ process, linux }: Spec): boolean =>
  * Throws a `Failure` for what cannot be made here.
  */
 export async function gatherContainer({ spec, context, course }: Making, host: Host) {
-  const within: Host = { ...host, container: context };
+  const within = withOwn(host, { container: context });
   const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
   const cgroup = cgLimit.gather(undefined, spec, within);
   const cgroupPath = (hierarchy: CgroupHierarchy): string | undefined => groupIn(cgroup, hierarchy);

@@ -1,6 +1,5 @@
 import { accessSync, constants, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { Failure, UsageError } from '@ctr-tools/cli';
+import { Failure, fromCaller, UsageError } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { type Call, has, many, one } from '../subcommand.ts';
 
@@ -12,8 +11,8 @@ export interface Places {
 
 /** The directories of a call; made where `make` says so. */
 export function placesOf(call: Call, make: boolean): Places {
-  const images = resolve(call.host.cwd, one(call, 'image-path') ?? 'checkpoint');
-  const work = resolve(call.host.cwd, one(call, 'work-path') ?? images);
+  const images = fromCaller(call.host, one(call, 'image-path') ?? 'checkpoint');
+  const work = fromCaller(call.host, one(call, 'work-path') ?? images);
   try {
     if (make) for (const path of [images, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
     else accessSync(images, constants.R_OK);

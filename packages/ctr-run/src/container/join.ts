@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
 import * as cgLimit from '@ctr-tools/cg-limit/container';
-import { type ContainerContext, Failure, type Host, type Outcome } from '@ctr-tools/cli';
+import { type ContainerContext, Failure, fromCaller, type Outcome, withOwn } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
@@ -38,7 +37,7 @@ export function joiningSpec(record: Found, config: Spec, process: Process): Spec
 /** The plan of `exec`: join, become the process; stay with it unless told to detach. */
 export async function execPlan(call: Call, record: Found, config: Spec, process: Process): Promise<Outcome> {
   const spec = joiningSpec(record, config, process);
-  const host: Host = { ...call.host, container: contextOf(call, record) };
+  const host = withOwn(call.host, { container: contextOf(call, record) });
   const handover = handoverOf(call, process);
   const { label, filter } = await gatherConfinement(spec, host);
   const steps = withClone([
@@ -102,7 +101,7 @@ function contextOf(call: Call, record: Found): ContainerContext {
 function handoverOf(call: Call, process: Process): Handover {
   const path = (flag: string): string | undefined => {
     const given = one(call, flag);
-    return given === undefined ? undefined : resolve(call.host.cwd, given);
+    return given === undefined ? undefined : fromCaller(call.host, given);
   };
   const pidFile = path('pid-file');
   const consoleSocket = path('console-socket');

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
-import { type ContainerContext, err, Failure, type Host } from '@ctr-tools/cli';
+import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
 import { invalidId, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
@@ -48,7 +48,7 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
   };
   const path = (flag: string): string | undefined => {
     const given = one(call, flag);
-    return given === undefined ? undefined : resolve(host.cwd, given);
+    return given === undefined ? undefined : fromCaller(host, given);
   };
   const pidFile = path('pid-file');
   const consoleSocket = path('console-socket');

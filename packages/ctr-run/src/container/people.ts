@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
 import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
-import { type Host, type Parsed, type Tool, UsageError } from '@ctr-tools/cli';
+import { fromCaller, type Host, type Parsed, type Tool, UsageError } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
 import { defaultSpec, rootlessSpec, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
@@ -92,7 +91,7 @@ function withRoot(spec: Spec, call: Call): Spec {
     amended = through(ufsMount, amended, { temp: temp ? on : undefined }, [image ?? rootfs!], host);
   }
   return amendRootfs(amended, {
-    ...(image === undefined && !temp && rootfs !== undefined && { rootPath: resolve(host.cwd, rootfs) }),
+    ...(image === undefined && !temp && rootfs !== undefined && { rootPath: fromCaller(host, rootfs) }),
     readonly,
     mounts: many(call, 'volume').map((text) => parseVolume(text, host.cwd)),
   });

@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import { Failure, readStdin, UsageError } from '@ctr-tools/cli';
+import { Failure, fromCaller, readStdin, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type Call, has, one } from '../subcommand.ts';
 import { checkSpec, readBundle } from './bundle.ts';
@@ -58,7 +57,7 @@ function fromStdin(call: Call, words: readonly string[]): Source {
       'the spec is to come from stdin, which is a terminal: ctr-run spec --rootfs host -- COMMAND | ctr-run run -',
     );
   }
-  const bundle = resolve(call.host.cwd, one(call, 'bundle') ?? '.');
+  const bundle = fromCaller(call.host, one(call, 'bundle') ?? '.');
   const spec = checkSpec(
     parseJson(readStdin() ?? '', 'the spec on stdin'),
     'the spec on stdin',
@@ -84,7 +83,7 @@ function fromBundle(call: Call, words: readonly string[]): Source {
       `a bundle's command stands in its config.json; "${words[1]}" has no place. To run a command in a root: ctr-run run --rootfs DIR -- COMMAND`,
     );
   }
-  const { spec, bundle } = readBundle(resolve(call.host.cwd, one(call, 'bundle') ?? '.'), call.globals.debug);
+  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
   if (!spec.process) throw new Failure(`${bundle}/config.json: process: missing; there is nothing to run`);
   return { spec, bundle, id, onStdin: false, forPeople: false };
 }
