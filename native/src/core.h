@@ -33,6 +33,9 @@ void report_warning(struct run *run, const char *sentence);
 /* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */
 _Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *tool_name;
+enum log_format { LOG_NONE, LOG_TEXT, LOG_JSON };
+/* Errors and warnings go to this file too. Ends where it cannot be opened. */
+void run_log(struct run *run, const char *path, enum log_format format);
 
 /* --- channel.c */
 
@@ -93,6 +96,10 @@ struct channel *channel_of(struct run *run, const struct step *step, unsigned n,
 
 /* --- run.c */
 
+/* Everything that a run of this plan needs, but for the planner. */
+void run_begin(struct run *run, const struct plan *plan);
+/* One step; 0, 1 for a failure that is passed over, or what its operation says. */
+int run_step(struct run *run, uint32_t at);
 /* Carry out the plan as process `run->process`. Does not return. */
 _Noreturn void run_plan(struct run *run);
 /* The end of a process of the plan: undo what is marked for the end; then exit with `code`, or by `signal`. */
@@ -171,6 +178,11 @@ void seal(const struct start *start, char **argv);
 /* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
+/* --- kept.c */
+
+/* Carry out what is kept for these words. Comes back where nothing is. */
+void kept_try(int argc, char **argv);
+
 /* --- limits.c: the caller's limits, where the launcher's own business would fall under them */
 
 /* Raise what would stop us from writing our memfds and starting the planner. */
@@ -186,6 +198,11 @@ const char *limits_too_low(void);
 
 /* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */
 int high_fd(int fd);
+/*
+ * Where the caller closed 0, 1 or 2, the next file opened would take its number, and a message
+ * would be written into it. /dev/null holds the place, and goes with exec.
+ */
+void hold_stdio(void);
 const char *signal_name(int signal);
 void sleep_ms(unsigned ms);
 

@@ -35,7 +35,7 @@ struct step { /* 40 bytes, as encoded */
   uint16_t exit_code; /* 0: the plan's own */
   uint32_t unless;    /* cells of errnos that are no failure; -1: every one */
   uint16_t nunless;
-  uint16_t pad;
+  uint16_t guard;  /* of a kept plan: where it fails, the plan is not for this moment */
   uint32_t line; /* cell of the explained step, for --debug; 0 if none */
 };
 
@@ -87,6 +87,8 @@ struct run {
   uint32_t *made, nmade;             /* steps of this process that have an undoing, in order */
   struct failure *relayed;           /* another process's failure, for E_RELAYED */
   int log;                           /* the log file, open from the start, or -1 */
+  int log_format;
+  uint32_t guarded;                  /* steps that were carried out as guards */
   pid_t planner_pid;                 /* 0: reaped */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
 };
@@ -169,6 +171,8 @@ uint64_t now_ns(void);
  * nothing inside a container, and a procfs of our own costs more to take down than all the rest.
  */
 int start_time_of(int64_t pid, int64_t *ticks);
+/* The same, and its state (field 3). */
+int life_of(int64_t pid, int64_t *ticks, char *state);
 ssize_t write_all(int fd, const void *data, size_t length); /* 0 or -errno */
 const char *errno_name(int error);                          /* "ENOENT" */
 

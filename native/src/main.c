@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,15 +20,6 @@
 
 #include "core.h"
 #include "ops.h"
-
-/*
- * Where the caller closed 0, 1 or 2, the next file opened would take its number, and a message
- * would be written into it. /dev/null holds the place, and goes with exec.
- */
-static void hold_stdio(void) {
-  for (int fd = 0; fd < 3; fd++)
-    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR | O_CLOEXEC);
-}
 
 /* Ignoring SIGCHLD would have the kernel reap our children before we can ask how they ended. */
 static void want_sigchld(void) {
@@ -41,6 +33,14 @@ static void want_sigchld(void) {
 static const char *base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
+}
+
+/* By its own name, or by a link's that leads to its file: an engine may know it as `runc`. */
+static bool is_tool(const char *name) {
+  static char path[PATH_MAX];
+  if (strcmp(tool_name, name) == 0) return true;
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  return n > 0 && strcmp(base(path), name) == 0;
 }
 
 /* A stored plan as a file that can be read again after sealing. */
@@ -92,31 +92,17 @@ static bool wants_seal(const struct plan *plan) {
   return false;
 }
 
-static void open_log(struct run *run) {
-  run->log = -1;
-  if (!run->plan->log || !run->plan->log_format) return;
-  const char *path = cell_text(run, run->plan->log);
-  run->log = high_fd(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644));
-  if (run->log < 0) die((int)run->plan->exit_code, "open the log %s: %s", path, strerror(errno));
-}
-
 static _Noreturn void carry_out(struct start *start, void *bytes, size_t length) {
   static struct run run;
   static struct plan plan;
   decode(bytes, length, &plan);
-  run = (struct run){.plan = &plan,
-                     .planner = start->socket,
-                     .planner_pid = start->planner,
-                     .started_ns = start->started_ns,
-                     .parent = -1};
-  run.slots = arena(plan.nslots * sizeof *run.slots + 1);
-  memset(run.slots, 0, plan.nslots * sizeof *run.slots);
-  run.made = arena(plan.nsteps * sizeof *run.made);
-  if (plan.tool) tool_name = cell_text(&run, plan.tool);
+  run_begin(&run, &plan);
+  run.planner = start->socket;
+  run.planner_pid = start->planner;
+  run.started_ns = start->started_ns;
   if (!(plan.flags & PLAN_STAY)) planner_end(&run);
   stdio_restore(start);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  open_log(&run);
+  if (plan.log && plan.log_format) run_log(&run, cell_text(&run, plan.log), plan.log_format);
   run_plan(&run);
 }
 
@@ -179,5 +165,6 @@ int main(int argc, char **argv) {
     tool_name = base(argv[0]);
   }
   if (copy) hold_stdio();
+  else if (is_tool("ctr-run")) kept_try(argc - 1, argv + 1);
   with_planner(&start, argc, argv, copy);
 }

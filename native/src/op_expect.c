@@ -1,10 +1,12 @@
 /*
  * expect: proof that a PID read from a file still means the process it meant,
- * by a second fact (its start time) read after the process is held by a pidfd.
+ * by a second fact (its start time) read after the process is held by a pidfd. alive and
+ * file_has ask what a kept plan depends on.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "kernel.h"
 #include "launcher.h"
 
 int op_expect(struct run *run, const struct step *step);
@@ -13,4 +15,31 @@ int op_expect(struct run *run, const struct step *step) {
   const char *found = arg_text(run, step, 0);
   const char *wanted = arg_text(run, step, 1);
   return strcmp(found, wanted) == 0 ? 0 : -ESRCH;
+}
+
+int op_alive(struct run *run, const struct step *step);
+
+int op_alive(struct run *run, const struct step *step) {
+  int64_t ticks;
+  char state;
+  int rc = life_of(arg_int(run, step, 0), &ticks, &state);
+  if (rc != 0 && rc != -ESRCH) return rc;
+  bool alive = rc == 0 && state != 'Z' && state != 'X' && ticks == arg_int(run, step, 1);
+  return alive == (arg_int(run, step, 2) != 0) ? 0 : -ESRCH;
+}
+
+int op_file_has(struct run *run, const struct step *step);
+
+int op_file_has(struct run *run, const struct step *step) {
+  const char *line = arg_text(run, step, 1);
+  char text[4096];
+  long fd = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (fd < 0) return (int)fd;
+  long n = AGAIN(read((int)fd, text, sizeof text - 1));
+  close_fd((int)fd);
+  if (n < 0) return (int)n;
+  text[n] = '\0';
+  for (char *rest = text, *at; (at = strsep(&rest, "\n"));)
+    if (strcmp(at, line) == 0) return 0;
+  return -ENOENT;
 }

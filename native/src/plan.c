@@ -116,7 +116,7 @@ static const char *step_wrong(const struct plan *p, const struct step *s) {
   const struct op_shape *shape = op_shape(s->op);
   if (!shape) return "an operation that this launcher does not know: it is older than the planner";
   if (s->process >= p->nprocesses) return "a step of a process that does not exist";
-  if (s->undoing > 1 || s->undo_when > 2) return "a step with unknown marks";
+  if (s->undoing > 1 || s->undo_when > 2 || s->guard > 1) return "a step with unknown marks";
   if (s->op == OP_ASK && s->process != 0) return "a question by another process than the launcher";
   if (s->undoing && (s->undo_when != 0 || !can_undo(s->op))) return "an undoing that cannot be one";
   if (s->undo_when != 0) {

@@ -75,7 +75,11 @@ static size_t quoted(char *to, size_t room, const char *text) {
   return n;
 }
 
-enum { LOG_TEXT = 1, LOG_JSON = 2 };
+void run_log(struct run *run, const char *path, enum log_format format) {
+  run->log = high_fd(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644));
+  if (run->log < 0) die((int)run->plan->exit_code, "open the log %s: %s", path, strerror(errno));
+  run->log_format = format;
+}
 
 /* A line as runc's logrus writes it, which is what engines look for. */
 static void log_line(struct run *run, const char *level, const char *sentence) {
@@ -87,7 +91,7 @@ static void log_line(struct run *run, const char *level, const char *sentence) {
   gmtime_r(&t.tv_sec, &utc);
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
   quoted(message, sizeof message, sentence);
-  const char *format = run->plan->log_format == LOG_JSON
+  const char *format = run->log_format == LOG_JSON
                            ? "{\"level\":\"%s\",\"msg\":%s,\"time\":\"%s\"}\n"
                            : "level=%s msg=%s time=\"%s\"\n";
   int n = snprintf(line, sizeof line, format, level, message, when);

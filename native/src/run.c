@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,16 @@
 enum { FAULT_FAIL = 1, FAULT_DIE = 2 };
 enum { PATIENCE_MS = 10000 }; /* for a child that takes down what it made */
 
-static int carry_out(struct run *run, uint32_t at) {
+void run_begin(struct run *run, const struct plan *plan) {
+  *run = (struct run){.plan = plan, .planner = -1, .started_ns = now_ns(), .parent = -1, .log = -1};
+  run->slots = arena(plan->nslots * sizeof *run->slots + 1);
+  memset(run->slots, 0, plan->nslots * sizeof *run->slots);
+  run->made = arena(plan->nsteps * sizeof *run->made);
+  if (plan->tool) tool_name = cell_text(run, plan->tool);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int run_step(struct run *run, uint32_t at) {
   const struct plan *plan = run->plan;
   const struct step *step = &plan->steps[at];
   run->at = at;
@@ -45,7 +55,7 @@ static void undo(struct run *run, unsigned at_least) {
   while (run->nmade > 0) {
     const struct step *step = &run->plan->steps[run->made[--run->nmade]];
     if (step->undo_when < at_least) continue;
-    int result = carry_out(run, step->undo);
+    int result = run_step(run, step->undo);
     if (result < 0) warn_of(run, step->undo, -result);
   }
 }
@@ -182,13 +192,13 @@ static bool planner_must_be_gone(const struct run *run, uint32_t at) {
 void run_plan(struct run *run) {
   const struct plan *plan = run->plan;
   guard_begin(run);
-  for (uint32_t at = 0; at < plan->nsteps; at++) {
+  for (uint32_t at = run->guarded; at < plan->nsteps; at++) {
     const struct step *step = &plan->steps[at];
     if (step->undoing || step->process != run->process) continue;
     if (planner_must_be_gone(run, at)) planner_dismiss(run);
     int result = unwanted(run, step);
     if (result < 0) failed_at(run, at, -result);
-    result = carry_out(run, at);
+    result = run_step(run, at);
     if (result < 0) failed_at(run, at, -result);
     if (step->op == OP_AWAIT_EXEC) command_runs = true;
     if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_end(run);

@@ -51,6 +51,11 @@ int high_fd(int fd) {
   return high;
 }
 
+void hold_stdio(void) {
+  for (int fd = 0; fd < 3; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 #define ERRNOS(X) \
   X(EPERM) X(ENOENT) X(ESRCH) X(EINTR) X(EIO) X(ENXIO) X(E2BIG) X(ENOEXEC) X(EBADF) X(ECHILD) \
   X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(ENOTBLK) X(EBUSY) X(EEXIST) X(EXDEV) X(ENODEV) \
@@ -91,7 +96,7 @@ const char *signal_name(int signal) {
   return number;
 }
 
-int start_time_of(int64_t pid, int64_t *ticks) {
+int life_of(int64_t pid, int64_t *ticks, char *state) {
   char path[40], text[1024];
   snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,8 +108,14 @@ int start_time_of(int64_t pid, int64_t *ticks) {
   text[n] = 0;
   /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
   char *at = strrchr(text, ')');
+  if (at && at[1] == ' ') *state = at[2];
   for (unsigned field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
   if (!at) return -EPROTO;
   *ticks = strtoll(at + 1, NULL, 10);
   return 0;
+}
+
+int start_time_of(int64_t pid, int64_t *ticks) {
+  char state;
+  return life_of(pid, ticks, &state);
 }

@@ -128,6 +128,9 @@
   X(NS_GET, ns_get, 165, "iio") \
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
   X(SAME_PROCESS, same_process, 168, "ii") \
+  X(TOLD, told, 169, "ooo") \
+  X(ALIVE, alive, 170, "iii") \
+  X(FILE_HAS, file_has, 171, "tt") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \
   X(LOCK_SHARED, lock_shared, 182, "i") \

@@ -68,8 +68,8 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
 }
 
 /**
- * Rules for devices hold for the command, and making them takes the longest of all limits: with a
- * container they are made while it makes itself, and before it may go on (as runc does).
+ * Rules for devices hold for the command, and the kernel's check of a filter takes the longest of all
+ * limits: with a container that is while it makes itself, and before it may go on (as runc does).
  */
 const devicePhase = ({ container }: Facts): Phase => (container ? 'network' : 'cgroup');
 

@@ -1,5 +1,5 @@
 /** Signals, and that nothing of a container lives longer than it (runc-kill(8); runtime.md, Kill and Delete). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { needs, run, runTool, start, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
@@ -93,12 +93,16 @@ test('a PID that another process has by now is never hit', async (context) => {
   // Start times are counted in clock ticks (proc_pid_stat(5), field 22): in another than the container's.
   await new Promise((resolve) => setTimeout(resolve, 50));
   const bystander = start('/bin/sleep', ['1000']);
-  const file = `/run/ctr-run/${id}/state.json`;
-  const state = JSON.parse(readFileSync(file, 'utf8')) as { pid: number };
-  const before = readFileSync(file, 'utf8');
-  const changed = before.replace(`"pid":${state.pid}`, `"pid":${bystander.child.pid}`);
-  expect(changed).not.toBe(before);
-  run('/bin/sh', ['-c', `cat > ${file}`], { input: changed });
+  const state = JSON.parse(readFileSync(`/run/ctr-run/${id}/state.json`, 'utf8')) as { pid: number };
+  const change = (name: string, from: string, to: string): void => {
+    const file = `/run/ctr-run/${id}/${name}`;
+    const before = readFileSync(file, 'latin1');
+    const changed = before.replace(`${from}${state.pid}`, `${to}${bystander.child.pid}`);
+    expect(changed).not.toBe(before);
+    writeFileSync(file, changed, 'latin1');
+  };
+  change('state.json', '"pid":', '"pid":');
+  change('plans', 'CTRKEPT1 ', 'CTRKEPT1 ');
   expect(stateOf(id).status).toBe('stopped');
   expect(ctr('kill', id, 'KILL').stderr).toContain('container not running');
   expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });

@@ -13,6 +13,7 @@ export interface PlannedStep {
   words: Words;
   undo?: AnyUndo;
   unless?: readonly string[];
+  guard?: boolean;
 }
 
 /** How the launcher speaks and ends when a step fails. */
@@ -94,7 +95,7 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner, 
 }
 
 function planned(step: AnyStep, process: number, resolved: Record<string, number>): PlannedStep {
-  const { op, args, words, undo, unless } = step;
+  const { op, args, words, undo, unless, guard } = step;
   return {
     op,
     args: { ...args, ...resolved },
@@ -102,6 +103,7 @@ function planned(step: AnyStep, process: number, resolved: Record<string, number
     words,
     ...(undo && { undo }),
     ...(unless && { unless }),
+    ...(guard && { guard }),
   };
 }
 

@@ -233,6 +233,7 @@ interface Row {
   when: number;
   undo: number;
   unless: readonly string[];
+  guard: boolean;
   line?: string;
 }
 
@@ -248,6 +249,7 @@ function rowsOf(plan: Plan): Row[] {
     when: s.undo ? whens[s.undo.when] : 0,
     undo: 0,
     unless: s.unless ?? [],
+    guard: s.guard === true,
     ...(plan.manner.debug && { line: explainStep(s) }),
   }));
   for (const [i, s] of plan.steps.entries()) {
@@ -269,6 +271,7 @@ function undoRow(step: PlannedStep, u: AnyUndo): Row {
     when: 0,
     undo: 0,
     unless: [],
+    guard: false,
   };
 }
 
@@ -299,6 +302,7 @@ export function encode(plan: Plan): Buffer {
     halves[half + 13] = row.words.exit ?? 0;
     words[word + 7] = e.ints(row.unless.map(errnoNumber));
     halves[half + 16] = row.unless.length;
+    halves[half + 17] = row.guard ? 1 : 0;
     words[word + 9] = e.textCell(row.line);
   }
   const { manner } = plan;

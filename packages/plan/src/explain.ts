@@ -62,7 +62,12 @@ function spellText(value: Text): string {
     return plainText.test(text) && text.length < 200 ? quote(text) : `<${value.length} bytes>`;
   }
   if (typeof value === 'string') return quote(value);
-  return quote((value as Template).parts.map((p) => (isSlot(p) ? `{${p.slot}}` : String(p))).join(''));
+  return quote((value as Template).parts.map(spellPart).join(''));
+}
+
+function spellPart(part: Template['parts'][number]): string {
+  if (isSlot(part)) return `{${part.slot}}`;
+  return typeof part === 'string' ? part : `<${part.length} bytes>`;
 }
 
 const quote = (text: string): string => (bare.test(text) ? text : JSON.stringify(text));
@@ -99,7 +104,8 @@ export function explainStep(step: PlannedStep): string {
     ? `   [undo at ${step.undo.when}: ${explainCall(step.undo.op, step.undo.args as never)}]`
     : '';
   const unless = step.unless?.length ? `   [unless ${step.unless.join(' ')}]` : '';
-  return `${explainCall(step.op, step.args)}${unless}${undo}`;
+  const guard = step.guard ? '   [guard]' : '';
+  return `${explainCall(step.op, step.args)}${guard}${unless}${undo}`;
 }
 
 /** The whole plan as text for people: number, process, operation, one a line. */

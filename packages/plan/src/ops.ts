@@ -375,6 +375,14 @@ export const ops = {
    */
   same_process: op(168, { pid: 'int', ticks: 'int' }),
 
+  // --- plans kept beside a container's state ---------------------------------------------------
+  /** What is told to a kept plan: the container's process and its start time, and the signal among the words. */
+  told: op(169, { pid: 'out', ticks: 'out', number: 'out' }),
+  /** ESRCH unless the process that started at `ticks` is there and no zombie; with `alive` 0, unless it is not. */
+  alive: op(170, { pid: 'int', ticks: 'int', alive: 'int' }),
+  /** ENOENT unless one of the file's lines (of its first 4095 bytes) is this one. */
+  file_has: op(171, { path: 'text', line: 'text' }),
+
   // --- layers of images ---------------------------------------------------------------------
   /**
    * Have layers in the store: each archive is verified, decompressed and applied into its

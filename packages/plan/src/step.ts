@@ -105,6 +105,8 @@ export interface AnyStep {
   undo?: AnyUndo;
   /** Failures with these errno names are passed over (`any`: every one). */
   unless?: readonly string[];
+  /** Of a kept plan (`kept.ts`): where this fails, the plan is not for this moment. Guards come first. */
+  guard?: boolean;
 }
 
 export interface AnyUndo {
@@ -121,6 +123,7 @@ interface Rest {
   unless?: readonly string[];
   hints?: Record<string, string>;
   exit?: number;
+  guard?: boolean;
 }
 
 /**
@@ -134,7 +137,7 @@ export function step<O extends OpName>(
   doing: Text,
   rest: Rest = {},
 ): AnyStep {
-  const { side = 'container', undo, unless, hints, exit } = rest;
+  const { side = 'container', undo, unless, hints, exit, guard } = rest;
   const words: Words = { doing, ...(hints && { hints }), ...(exit !== undefined && { exit }) };
   return {
     op,
@@ -144,6 +147,7 @@ export function step<O extends OpName>(
     words,
     ...(undo && { undo }),
     ...(unless && { unless }),
+    ...(guard && { guard }),
   };
 }
 

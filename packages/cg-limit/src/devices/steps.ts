@@ -31,7 +31,7 @@ const hints = {
   EPERM: 'the group above does not have that device, or CAP_SYS_ADMIN is missing',
 };
 
-/** Steps that put a list in force on new groups: v1 by its files, v2 by a program. */
+/** Steps that put a list in force on new groups: v1 by its files, v2 by a program, in this phase. */
 export function deviceSteps(
   list: DeviceList | undefined,
   groups: readonly GroupFacts[],
@@ -40,7 +40,7 @@ export function deviceSteps(
 ): AnyStep[] {
   if (!list) return [];
   const v1 = groupFor(groups, 'devices', 1);
-  if (v1) return fileSteps(list, v1.directory, phase);
+  if (v1) return fileSteps(list, v1.directory);
   const v2 = groups.find((g) => g.version === 2);
   if (!v2) {
     if (facts.rootless && facts.container) return [];
@@ -68,10 +68,13 @@ export const filterStep = (list: DeviceList, directory: string, phase: Phase = '
     },
   );
 
-/** A new group has what the one above has, so one that allows by default begins right. */
-function fileSteps(list: DeviceList, directory: string, phase: Phase): AnyStep[] {
+/**
+ * A new group has what the one above has, so one that allows by default begins right. Nobody is in
+ * it yet: between the first file and the last, devices are denied that the container may open.
+ */
+function fileSteps(list: DeviceList, directory: string): AnyStep[] {
   const write = (file: string, data: string, doing: string): AnyStep =>
-    step(phase, 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
+    step('cgroup', 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
       side,
       hints,
     });

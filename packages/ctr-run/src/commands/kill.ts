@@ -1,6 +1,7 @@
 import { Failure, UsageError } from '@ctr-tools/cli';
-import { compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { compile, type Plan, step } from '@ctr-tools/plan';
 import { SIGNALS } from '@ctr-tools/sys/constants';
+import { killSteps } from '../container/killing.ts';
 import { mannerOf } from '../globals.ts';
 import { groupOf, processesIn } from '../state/group.ts';
 import { type Found, theRecord } from '../state/record.ts';
@@ -40,7 +41,10 @@ export function run(call: Call): Plan | number {
     throw new Failure(`container not running (${record.id} is ${status})`);
   }
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
-  return compile([[...killSteps(record.pid, record.startTime, signal), end]], mannerOf(globals, 1));
+  return compile(
+    [[...killSteps({ pid: record.pid, startTime: record.startTime }, signal), end]],
+    mannerOf(globals, 1),
+  );
 }
 
 /** Every process in the container's groups; those that ended meanwhile are no failure. */
@@ -64,36 +68,4 @@ function killAll(record: Found, signal: number, { globals }: Call): Plan | numbe
     }
   }
   return 0;
-}
-
-/** Steps that send a signal to one process, if it still is the one that started then. */
-export function killSteps(pid: number, startTime: number | undefined, signal: number) {
-  const pidfd = slot('pidfd');
-  const ticks = slot('ticks');
-  const side = 'host';
-  return [
-    step('state', 'pidfd_open', { pid, pidfd }, `find process ${pid}`, {
-      side,
-      hints: { ESRCH: 'container not running' },
-    }),
-    ...(startTime === undefined
-      ? []
-      : [
-          step('state', 'start_time', { pid, ticks }, `look at process ${pid}`, {
-            side,
-            hints: { ESRCH: 'container not running' },
-          }),
-          step(
-            'state',
-            'expect',
-            { found: ticks, wanted: String(startTime) },
-            `find the container's process ${pid}`,
-            {
-              side,
-              hints: { ESRCH: 'container not running: this PID belongs to another process by now' },
-            },
-          ),
-        ]),
-    step('running', 'kill', { pid, pidfd, signal }, `send signal ${signal} to process ${pid}`, { side }),
-  ];
 }

@@ -25,7 +25,7 @@ function helperArgs(hook: Hook, state: Template) {
 }
 
 /** The steps that run one kind of hook, in the order listed. A hook that fails fails the container. */
-export function hookSteps(spec: Spec, kind: HookKind, state: StateOf): AnyStep[] {
+export function hookSteps(spec: Pick<Spec, 'hooks'>, kind: HookKind, state: StateOf): AnyStep[] {
   const { phase, side, status } = kinds[kind];
   return (spec.hooks?.[kind] ?? []).map((hook) =>
     step(phase, 'helper', helperArgs(hook, state(status)), `run the ${kind} hook ${hook.path}`, { side }),

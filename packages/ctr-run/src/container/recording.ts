@@ -11,8 +11,10 @@ import {
   undo,
 } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
+import type { ContainerRecord } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
+import { keptFor } from './kept.ts';
 import { type Making, stateDirectory } from './making.ts';
 import { childPid } from './state-json.ts';
 
@@ -24,6 +26,24 @@ const startTime = slot('child.start');
 export const lifetime = (making: Pick<Making, 'course' | 'keep'>): 'failure' | 'end' =>
   making.course === 'foreground' && !making.keep ? 'end' : 'failure';
 
+/** What is known of a container before its process is born. */
+function recordOf(making: Making): Omit<ContainerRecord, 'pid' | 'startTime' | 'status'> {
+  const { spec, context, rootfs, cgroup, resctrl, remove } = making;
+  return {
+    ociVersion,
+    id: context.id,
+    bundle: context.bundle,
+    ...(rootfs !== undefined && { rootfs }),
+    ...(spec.annotations && { annotations: spec.annotations }),
+    created: making.created,
+    owner: making.owner,
+    ...(cgroup && { cgroup }),
+    ...(resctrl && { resctrl }),
+    ...(context.systemdCgroup && { systemdCgroup: true }),
+    ...(remove.length > 0 && { remove }),
+  };
+}
+
 /** `state.json` as it stands at one moment: before the process is born there is no PID. */
 function writeState(
   making: Making,
@@ -31,22 +51,9 @@ function writeState(
   born: boolean,
   phase: 'state' | 'network' | 'ready' | 'running',
 ): AnyStep {
-  const { id, bundle } = making.context;
-  const data = jsonTemplate({
-    ociVersion,
-    id,
-    status,
-    ...(born ? { pid: childPid, startTime } : { maker: making.maker }),
-    bundle,
-    rootfs: making.rootfs,
-    annotations: making.spec.annotations,
-    created: making.created,
-    owner: making.owner,
-    cgroup: making.cgroup,
-    resctrl: making.resctrl,
-    systemdCgroup: making.context.systemdCgroup || undefined,
-    remove: making.remove.length > 0 ? making.remove : undefined,
-  });
+  const { ociVersion, id, bundle, ...rest } = recordOf(making);
+  const process = born ? { pid: childPid, startTime } : { maker: making.maker };
+  const data = jsonTemplate({ ociVersion, id, status, ...process, bundle, ...rest });
   return step(
     phase,
     'write_file',
@@ -179,7 +186,11 @@ export function handOver(
 /** The container is made: its state says so before it may go on. */
 export function recordReady(making: Making): AnyStep[] {
   const status = making.course === 'create' ? 'created' : 'running';
-  return handOver(making, making.context.id, [writeState(making, status, true, 'ready')]);
+  const written = writeState(making, status, true, 'ready');
+  if (making.course === 'foreground') return handOver(making, making.context.id, [written]);
+  const remains = { ...recordOf(making), directory: stateDirectory(making) };
+  const kept = keptFor(making, remains, childPid, startTime);
+  return handOver(making, making.context.id, [written, kept]);
 }
 
 /** A container that criu made is running from the first. */

@@ -1,13 +1,20 @@
-import type { Found } from './record.ts';
-import { statusOf } from './status.ts';
+import type { Slot } from '@ctr-tools/plan';
+import type { ContainerRecord, Found } from './record.ts';
+import { type Status, statusOf } from './status.ts';
 
 /** The OCI state of a container with what runc adds to it, in runc's order (runc-state(8)). */
-export function stateView(record: Found) {
-  const status = statusOf(record);
+export const stateView = (record: Found) => viewOf(record, statusOf(record), record.pid ?? 0);
+
+/** The same with this status; a stopped container has no PID. */
+export function viewOf(
+  record: Omit<ContainerRecord, 'pid' | 'startTime' | 'status'>,
+  status: Status,
+  pid: number | Slot,
+) {
   return {
     ociVersion: record.ociVersion,
     id: record.id,
-    pid: status === 'stopped' ? 0 : (record.pid ?? 0),
+    pid: status === 'stopped' ? 0 : pid,
     status,
     bundle: record.bundle,
     rootfs: record.rootfs ?? '',
@@ -16,3 +23,6 @@ export function stateView(record: Found) {
     owner: '',
   };
 }
+
+/** As `ctr-run state` prints it. */
+export const stateIndent = 2;

@@ -1,0 +1,46 @@
+import { type AnyStep, type Int, slot, step, template } from '@ctr-tools/plan';
+
+const side = 'host';
+
+/** A container's process as its state names it: by PID and start time. */
+export interface Process {
+  pid: Int;
+  /** In clock ticks after boot; without one a PID is taken at its word. */
+  startTime?: Int | undefined;
+}
+
+/**
+ * Steps that send a signal to one process, held by a pidfd, if it still is the one that started
+ * then: a PID used again is never hit.
+ */
+export function killSteps({ pid, startTime }: Process, signal: Int): AnyStep[] {
+  const pidfd = slot('pidfd');
+  const ended = 'container not running';
+  const reused = `${ended}: this PID belongs to another process by now`;
+  return [
+    step('state', 'pidfd_open', { pid, pidfd }, template`find process ${shown(pid)}`, {
+      side,
+      hints: { ESRCH: ended },
+    }),
+    ...(startTime === undefined
+      ? []
+      : [
+          step(
+            'state',
+            'same_process',
+            { pid, ticks: startTime },
+            template`find the container's process ${shown(pid)}`,
+            { side, hints: { ESRCH: reused } },
+          ),
+        ]),
+    step(
+      'running',
+      'kill',
+      { pid, pidfd, signal },
+      template`send signal ${shown(signal)} to process ${shown(pid)}`,
+      { side },
+    ),
+  ];
+}
+
+const shown = (value: Int) => (typeof value === 'boolean' ? Number(value) : value);

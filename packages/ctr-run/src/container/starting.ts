@@ -1,0 +1,57 @@
+import type { Spec } from '@ctr-tools/oci';
+import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { O, SIGNALS } from '@ctr-tools/sys/constants';
+import { startFifo, startReport } from '../state/status.ts';
+import { hookSteps } from './hooks.ts';
+import { type Identity, stateJson } from './state-json.ts';
+
+const side = 'host';
+const fd = slot('start');
+
+/**
+ * The first step of a start, which changes nothing: opening the FIFO for writing without waiting
+ * fails with ENXIO when nobody reads it (fifo(7)), so a container that died after `create` is an
+ * error at once and never a hang.
+ */
+export function openStart(id: string, directory: string): AnyStep {
+  const open = { path: startFifo(directory), flags: O.WRONLY | O.NONBLOCK, mode: 0, fd };
+  return step('state', 'open', open, `start container ${id}`, {
+    side,
+    hints: { ENXIO: 'its process died after create; delete it', ENOENT: 'it was started meanwhile' },
+  });
+}
+
+/** The steps that let a created container go, and wait until its command runs. `pid` is only wanted for its hooks. */
+export function startSteps(
+  record: Identity & { directory: string; pid?: number },
+  spec: Pick<Spec, 'hooks'>,
+): AnyStep[] {
+  const { id, directory, pid } = record;
+  const fifo = startFifo(directory);
+  const doing = `start container ${id}`;
+  return [
+    openStart(id, directory),
+    ...(spec.hooks?.poststart?.length ? stopIfFailed(pid!) : []),
+    step('running', 'write_fd', { fd, data: '0' }, doing, {
+      side,
+      hints: { EPIPE: 'its process died after create; delete it' },
+    }),
+    step('running', 'unlink', { path: fifo }, `remove ${fifo}`, { side, unless: ['ENOENT'] }),
+    step('running', 'await_reader', { fd, report: startReport(directory) }, doing, { side }),
+    ...hookSteps(spec, 'poststart', (status) => stateJson(record, status, pid)),
+    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+  ];
+}
+
+/** A poststart hook that fails stops the container (runtime.md, Lifecycle 10). */
+function stopIfFailed(pid: number): AnyStep[] {
+  const pidfd = slot('pidfd');
+  const kill = { pid, pidfd, signal: SIGNALS.SIGKILL! };
+  return [
+    step('state', 'pidfd_open', { pid, pidfd }, `find process ${pid}`, {
+      side,
+      hints: { ESRCH: 'its process died after create; delete it' },
+      undo: undo('failure', 'kill', kill, `stop the container`),
+    }),
+  ];
+}
