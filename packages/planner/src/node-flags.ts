@@ -9,4 +9,8 @@ export const nodeFlags: readonly string[] = [
   // tables anew: an eighth of a bare Node's start. Without it who wrote a document can choose keys whose
   // hashes collide, and have one planner, which serves nobody else, take longer over it.
   '--no-rehash-snapshot',
+  // No thread that waits for SIGUSR1 to open a port for a debugger.
+  '--disable-sigusr1',
+  // The launcher has resolved the planner's path already, for its trust.
+  '--preserve-symlinks-main',
 ];
