@@ -12,12 +12,14 @@
  */
 static int shared = -1;
 
-static long new_empty(struct run *run) {
-  return filesystem_new(run, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                        "nr_blocks=1,nr_inodes=1,mode=755", NULL);
-}
+enum { EMPTY = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC };
 
-static int mask_directory(struct run *run, int target) {
+/* `label`: its `context=` (mount(8)), or empty. One process masks with one label. */
+static int mask_directory(struct run *run, int target, const char *label) {
+  char options[4096];
+  if (snprintf(options, sizeof options, "nr_blocks=1,nr_inodes=1,mode=755%s%s", *label ? "," : "", label) >=
+      (int)sizeof options)
+    return -ENAMETOOLONG;
   if (shared >= 0) {
     long tree = sys_open_tree(shared, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
     if (tree >= 0) {
@@ -29,10 +31,10 @@ static int mask_directory(struct run *run, int target) {
     close_fd(shared);
     shared = -1;
   }
-  long tmpfs = new_empty(run);
+  long tmpfs = filesystem_new(run, "tmpfs", "tmpfs", EMPTY, options, NULL);
   if (missing_call(tmpfs)) {
     run->detail[0] = '\0';
-    return mount_at("tmpfs", target, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1,mode=755");
+    return mount_at("tmpfs", target, "tmpfs", EMPTY, options);
   }
   if (tmpfs < 0) return (int)tmpfs;
   int rc = mount_attach((int)tmpfs, target);
@@ -79,13 +81,20 @@ static int mask_file(struct run *run, int root, int target) {
   return rc;
 }
 
-int op_mask(struct run *run, const struct step *step) {
-  int root = arg_fd(run, step, 0);
-  int target = open_inside(root, arg_text(run, step, 1), O_PATH);
+static int mask(struct run *run, int root, const char *path, const char *label) {
+  int target = open_inside(root, path, O_PATH);
   if (target < 0) return target == -ENOENT ? 0 : target;
   int mode = fd_mode(target);
   int rc = mode;
-  if (mode >= 0) rc = S_ISDIR((mode_t)mode) ? mask_directory(run, target) : mask_file(run, root, target);
+  if (mode >= 0) rc = S_ISDIR((mode_t)mode) ? mask_directory(run, target, label) : mask_file(run, root, target);
   close_fd(target);
   return rc;
+}
+
+int op_mask(struct run *run, const struct step *step) {
+  return mask(run, arg_fd(run, step, 0), arg_text(run, step, 1), "");
+}
+
+int op_mask_labelled(struct run *run, const struct step *step) {
+  return mask(run, arg_fd(run, step, 0), arg_text(run, step, 1), arg_text(run, step, 2));
 }

@@ -74,6 +74,7 @@
   X(CHECK_MOUNTS, check_mounts, 70, "ill") \
   X(TMPFS, tmpfs, 71, "ittit") \
   X(IDMAP_TREE, idmap_tree, 72, "iii") \
+  X(MASK_LABELLED, mask_labelled, 73, "itt") \
   X(SETGROUPS, setgroups, 80, "n") \
   X(SETGID, setgid, 81, "i") \
   X(SETUID, setuid, 82, "i") \

@@ -100,8 +100,10 @@ describe.skipIf(reason)(`under SELinux${reason ? ` (skipped: ${reason})` : ''}`,
       delete spec.linux!.resources;
       spec.mounts = spec.mounts!.filter(({ type }) => type !== 'mqueue' && type !== 'cgroup');
       spec.process!.selinuxLabel = 'u:r:box_t:s0:c1';
+      spec.linux!.maskedPaths = ['/proc/tty'];
       spec.linux!.mountLabel = 'u:object_r:cont_t:s0:c1';
-      const script = 'cat /proc/self/attr/current; echo; grep -E " /dev(/pts|/shm)? " /proc/mounts; exit 3';
+      const script =
+        'cat /proc/self/attr/current; echo; grep -E " (/dev(/pts|/shm)?|/proc/tty) " /proc/mounts; exit 3';
       spec.process!.args = ['/bin/busybox', 'sh', '-c', script];
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
       const { status, stdout, stderr } = run(
@@ -114,7 +116,7 @@ describe.skipIf(reason)(`under SELinux${reason ? ` (skipped: ${reason})` : ''}`,
       expect([status, stderr]).toEqual([3, '']);
       const [label, ...mounts] = stdout.trim().split('\n');
       expect(label).toBe('u:r:box_t:s0:c1');
-      expect(mounts.map((line) => line.split(' ')[1])).toEqual(['/dev', '/dev/pts', '/dev/shm']);
+      expect(mounts.map((line) => line.split(' ')[1])).toEqual(['/dev', '/dev/pts', '/dev/shm', '/proc/tty']);
       for (const line of mounts) expect(line).toContain('context=u:object_r:cont_t:s0:c1');
     },
   );

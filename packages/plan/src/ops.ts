@@ -249,6 +249,8 @@ export const ops = {
   ),
   /** mount_setattr(2) MOUNT_ATTR_IDMAP of a tree from `open_tree`, by who owns its filesystem; `recursive` 1: all of it. */
   idmap_tree: op(72, { fd: 'int', userns: 'int', recursive: 'int' }),
+  /** As mask; the tmpfs over a directory gets this option (`context="…"`). */
+  mask_labelled: op(73, { root: 'int', path: 'text', context: 'text' }),
 
   // --- credentials and filters --------------------------------------------------------
   setgroups: op(80, { gids: 'ints' }),

@@ -47,9 +47,14 @@ const unlabelled = new Set(['proc', 'sysfs', 'mqueue', 'cgroup', 'cgroup2']);
 
 /** The filesystem's options, with an SELinux label for its files (mount(8), context=). */
 function dataOf({ mount, options, spec }: MountContext): string {
-  const label = spec.linux?.mountLabel;
-  if (!label || unlabelled.has(mount.type ?? '')) return options.data;
-  return [options.data, `context="${label}"`].filter((word) => word !== '').join(',');
+  const context = contextOf(spec);
+  if (context === undefined || unlabelled.has(mount.type ?? '')) return options.data;
+  return [options.data, context].filter((word) => word !== '').join(',');
+}
+
+/** The option that gives a filesystem the label of `linux.mountLabel`. */
+export function contextOf({ linux }: Spec): string | undefined {
+  return linux?.mountLabel ? `context="${linux.mountLabel}"` : undefined;
 }
 
 const hints = {

@@ -5,7 +5,7 @@ import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { coverableProc, destinationOf, isBind } from './destination.ts';
 import { deviceSteps } from './devices.ts';
 import type { RootfsFacts } from './gather.ts';
-import { mountSteps, readonlyAfterwards } from './mounts.ts';
+import { contextOf, mountSteps, readonlyAfterwards } from './mounts.ts';
 
 const root = slot('root');
 
@@ -127,9 +127,14 @@ function maskSteps(spec: Spec): AnyStep[] {
       throw new Failure(`linux.maskedPaths, linux.readonlyPaths: "${path}" is not an absolute path`);
     }
   }
+  const context = contextOf(spec);
   return [
     ...readonlyPaths.map((path) => step('masks', 'readonly', { root: -1, path }, `make ${path} read-only`)),
-    ...maskedPaths.map((path) => step('masks', 'mask', { root: -1, path }, `hide ${path}`)),
+    ...maskedPaths.map((path) =>
+      context === undefined
+        ? step('masks', 'mask', { root: -1, path }, `hide ${path}`)
+        : step('masks', 'mask_labelled', { root: -1, path, context }, `hide ${path}`),
+    ),
   ];
 }
 

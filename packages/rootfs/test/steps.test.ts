@@ -213,6 +213,7 @@ test('the label goes with every filesystem that can carry it', () => {
     ],
     (s) => {
       s.linux!.mountLabel = 'system_u:object_r:x:s0:c1,c2';
+      s.linux!.maskedPaths = ['/proc/kcore'];
     },
   );
   const steps = told(rootfsSteps(spec, factsOf()));
@@ -220,6 +221,9 @@ test('the label goes with every filesystem that can carry it', () => {
     'data="size=1m,context=\\"system_u:object_r:x:s0:c1,c2\\""',
     'data="context=\\"system_u:object_r:x:s0:c1,c2\\"" make=1',
   ]);
+  expect(steps).toContain(
+    'mask_labelled root=-1 path=/proc/kcore context="context=\\"system_u:object_r:x:s0:c1,c2\\""',
+  );
 });
 
 test("devices of one's own, and a bound /dev that is left alone", () => {
