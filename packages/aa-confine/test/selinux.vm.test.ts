@@ -52,7 +52,7 @@ function run(file: string, ...argv: string[]) {
 const reason = missing();
 
 describe.skipIf(reason)(`under SELinux${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  const dir = tempDir('selinux');
+  const dir = reason ? '' : tempDir('selinux');
   const [cil, binary] = [join(dir, 'policy.cil'), join(dir, 'policy')];
   if (!reason) {
     writeFileSync(cil, policy);
