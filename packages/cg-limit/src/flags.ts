@@ -147,7 +147,7 @@ export const flags: readonly Flag[] = [
     value: 'INTERFACE:N',
     many: true,
     group: others,
-    help: 'priority of its packets on an interface (v1)',
+    help: 'priority of its packets on an interface of the initial network namespace (v1)',
   },
   {
     name: 'set',

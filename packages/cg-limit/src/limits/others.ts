@@ -81,7 +81,10 @@ export function networkSettings(
   }
   for (const { name, priority } of priorities ?? []) {
     need('net_prio', 'network.priorities');
-    const hints = { ENODEV: `there is no interface ${name}` };
+    // Looked up in init_net, whoever writes it (write_priomap in net/core/netprio_cgroup.c).
+    const hints = {
+      ENODEV: `there is no interface ${name} in the initial network namespace, the only one that net_prio knows`,
+    };
     settings.push({
       controller: 'net_prio',
       version: 1,
