@@ -1,6 +1,18 @@
-/** The bundle that every contender runs: a busybox root and the config that `runc spec` writes. */
+/** The bundles that every contender runs: a busybox root and the config that `runc spec` writes. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** Another bundle with the same root, and the filter that engines give every container (Docker's default profile). */
+export function withFilter(bundle: string, directory: string, seccompLoad: string): string {
+  mkdirSync(directory);
+  const config = readFileSync(`${bundle}/config.json`, 'utf8').replace(
+    '"rootfs"',
+    JSON.stringify(`${bundle}/rootfs`),
+  );
+  const filtered = execFileSync(seccompLoad, ['default'], { input: config });
+  writeFileSync(`${directory}/config.json`, filtered);
+  return directory;
+}
 
 /** Make a bundle in `directory` whose process is `args`; its root has busybox under the names given. */
 export function makeBundle(directory: string, args: readonly string[], names: readonly string[]): string {

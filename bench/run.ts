@@ -11,7 +11,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeBundle } from './bundle.ts';
+import { makeBundle, withFilter } from './bundle.ts';
 import { type Contender, compile, type Measured, measure } from './measure.ts';
 
 const bin = join(import.meta.dirname, '../dist/bin');
@@ -47,6 +47,7 @@ try {
 /** One start and end of a busybox `true`, by everybody who is installed. */
 function starts(at: string, rounds: number): Measured[] {
   const bundle = makeBundle(at, ['/bin/true'], ['true']);
+  const filtered = withFilter(bundle, `${at}/filtered`, `${bin}/seccomp-load`);
   const root = `${bundle}/rootfs`;
   const ctrRun = `${bin}/ctr-run`;
   const stored = `${at}/plan`;
@@ -60,6 +61,9 @@ function starts(at: string, rounds: number): Measured[] {
     { name: 'ctr-run run', argv: [ctrRun, 'run', '--bundle', bundle, 'bench-ours'] },
     { name: 'runc run', argv: ['runc', 'run', '--bundle', bundle, 'bench-runc'] },
     { name: 'crun run', argv: ['crun', 'run', '--bundle', bundle, 'bench-crun'] },
+    { name: 'ctr-run run, filtered', argv: [ctrRun, 'run', '--bundle', filtered, 'bench-ours'] },
+    { name: 'runc run, filtered', argv: ['runc', 'run', '--bundle', filtered, 'bench-runc'] },
+    { name: 'crun run, filtered', argv: ['crun', 'run', '--bundle', filtered, 'bench-crun'] },
     {
       name: 'bwrap',
       argv: [
@@ -115,6 +119,7 @@ function report(results: readonly Measured[]): void {
   }
   const ratios: [string, string, string][] = [
     ['ctr-run run', 'runc run', 'at most 1.5'],
+    ['ctr-run run, filtered', 'runc run, filtered', ''],
     ['its part, plan in hand', 'bwrap', 'at most 0.8'],
     ['ctr-launcher --plan', 'bwrap', ''],
     ['floor (bare C)', 'bwrap', ''],

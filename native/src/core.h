@@ -178,6 +178,15 @@ void seal(const struct start *start, char **argv);
 /* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
+/* --- watch_file.c */
+
+#define MAX_WATCHED 4
+/* Fill at most MAX_WATCHED pollfds; how many. */
+int watched_poll(struct pollfd *fds);
+void watched_changed(const struct pollfd *fds);
+/* What a watched file said when it changed last, or NULL. */
+const char *watched_text(const char *path);
+
 /* --- kept.c */
 
 /* Carry out what is kept for these words. Comes back where nothing is. */

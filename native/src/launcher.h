@@ -71,6 +71,7 @@ struct slot {
   size_t length;
 };
 
+struct start;   /* core.h: what the launcher knew before there was a plan */
 struct channel; /* channel.c: a socket to another process of the plan */
 
 struct run {
@@ -80,6 +81,7 @@ struct run {
   struct channel *to[MAX_PROCESSES]; /* channels to the others, or NULL */
   pid_t child[MAX_PROCESSES];        /* those that this process cloned and has not reaped, else 0 */
   int planner;                       /* the planner's socket, -1 if it has gone */
+  const struct start *start;         /* or NULL: there was no planner */
   uint64_t started_ns;               /* CLOCK_MONOTONIC when the launcher began */
   uint32_t at;                       /* the step that is being carried out */
   char detail[1024];                 /* words of the operation's own for the failure, if it has any */

@@ -97,6 +97,7 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
   static struct plan plan;
   decode(bytes, length, &plan);
   run_begin(&run, &plan);
+  run.start = start;
   run.planner = start->socket;
   run.planner_pid = start->planner;
   run.started_ns = start->started_ns;

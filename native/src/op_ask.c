@@ -23,6 +23,8 @@ void planner_dismiss(struct run *run) {
   while (waitpid(run->planner_pid, NULL, 0) < 0 && errno == EINTR) {
   }
   run->planner_pid = 0;
+  /* A Node that stayed for questions makes what it speaks on non-blocking, for all who share it. */
+  if (run->start) stdio_restore(run->start);
 }
 
 static int send_all(int fd, const void *data, size_t length) {

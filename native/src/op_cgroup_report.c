@@ -12,10 +12,13 @@
 #include "kernel.h"
 #include "ops.h"
 
-/* A small file's text, NUL behind it; false if it cannot be read. */
+/* A small file's text, NUL behind it; of one that is gone, what it said last. False if nobody knows. */
 static bool slurp(const char *path, char *text, size_t size) {
   long fd = AGAIN(open(path, O_RDONLY | O_CLOEXEC));
-  if (fd < 0) return false;
+  if (fd < 0) {
+    const char *last = watched_text(path);
+    return last && *last && snprintf(text, size, "%s", last) > 0;
+  }
   size_t used = 0;
   while (used + 1 < size) {
     long n = AGAIN(read((int)fd, text + used, size - used - 1));

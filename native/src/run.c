@@ -177,11 +177,14 @@ static bool more_questions(const struct plan *plan, uint32_t after) {
 /*
  * A planner of some forty megabytes takes milliseconds to die, in which we do something better.
  * It has to be gone before anybody's command runs: so before we last let a process go on, and
- * before a clone after which there is no such moment.
+ * before a clone after which there is no such moment. And before a group is emptied in which it is
+ * with us: dying, it still counts, and can no longer be moved.
  */
 static bool planner_must_be_gone(const struct run *run, uint32_t at) {
   unsigned op = run->plan->steps[at].op;
-  if (!run->planner_pid || !run->planner_ended || (op != OP_CLONE && op != OP_NOTIFY)) return false;
+  if (!run->planner_pid || !run->planner_ended) return false;
+  if (op == OP_CGROUP_VACATE) return true;
+  if (op != OP_CLONE && op != OP_NOTIFY) return false;
   for (uint32_t i = at + 1; i < run->plan->nsteps; i++) {
     const struct step *later = &run->plan->steps[i];
     if (later->op == OP_NOTIFY && later->process == run->process && !later->undoing) return false;

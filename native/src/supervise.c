@@ -195,12 +195,14 @@ static void block_signals(struct watch *w) {
 
 static void look(struct watch *w) {
   struct run *run = w->run;
-  struct pollfd fds[6] = {{.fd = w->signals, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
+  struct pollfd fds[6 + MAX_WATCHED] = {{.fd = w->signals, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
   if (run->to[w->peer]) fds[1] = (struct pollfd){.fd = run->to[w->peer]->fd, .events = POLLIN};
   if (run->parent >= 0 && run->to[run->parent])
     fds[2] = (struct pollfd){.fd = run->to[run->parent]->fd, .events = POLLIN};
   int relayed = terminal_poll(&w->terminal, fds + 3);
-  if (poll(fds, (nfds_t)(3 + relayed), -1) < 0) return;
+  struct pollfd *files = fds + 3 + relayed;
+  if (poll(fds, (nfds_t)(3 + relayed + watched_poll(files)), -1) < 0) return;
+  watched_changed(files);
   struct signalfd_siginfo info;
   if (fds[0].revents)
     while (read(w->signals, &info, sizeof info) == sizeof info) on_signal(w, &info);

@@ -131,6 +131,7 @@
   X(TOLD, told, 169, "ooo") \
   X(ALIVE, alive, 170, "iii") \
   X(FILE_HAS, file_has, 171, "tt") \
+  X(WATCH_FILE, watch_file, 172, "tt") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \
   X(LOCK_SHARED, lock_shared, 182, "i") \

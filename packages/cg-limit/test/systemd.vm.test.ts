@@ -12,6 +12,28 @@ const file = (what: string): string => readFileSync(`${directory}/${what}`, 'utf
 const property = (what: string): string =>
   run('systemctl', ['show', '--value', '-p', what, scope]).stdout.trim();
 
+/** systemd would take our PIDs for those of its own processes: the small ones are daemons. */
+test('in another PID namespace the group is made by files, and systemd is not asked by name either', (context) => {
+  needs(context, 'root', 'systemd');
+  const path = { env: { PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin` } };
+  const look = ['--memory', '64M', '--', 'sed', '-n', 's/^0:://p', '/proc/self/cgroup'];
+  const inside = /\/ctr-limit-\d+\n$/;
+  const cgLimit = toolPath('cg-limit');
+  for (const [flags, tool] of [
+    [['--new', 'pid'], 'cg-limit'],
+    [['--new', 'pid'], cgLimit],
+    [['--new', 'pid,mount', '--mount-proc'], cgLimit],
+  ] as const) {
+    const ended = runTool('ns-enter', [...flags, '--', tool, ...look], path);
+    expect(ended, String(flags)).toMatchObject({ status: 0, stderr: '' });
+    expect(ended.stdout).toMatch(inside);
+    expect(ended.stdout).not.toContain('.scope/ctr-limit-1.scope');
+    const asked = runTool('ns-enter', [...flags, '--', tool, '--manager', 'systemd', ...look], path);
+    expect(asked).toMatchObject({ status: 125, stdout: '' });
+    expect(asked.stderr).toContain('another PID namespace');
+  }
+});
+
 describe('where systemd runs, it makes the group', () => {
   test('a scope with the limits as properties and in the files, which nothing undoes', async (context) => {
     needs(context, 'root', 'systemd', 'cgroup-v2', 'file:/dev/kmsg');

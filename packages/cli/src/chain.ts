@@ -14,6 +14,7 @@ import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
 import { isFailure } from './errors.ts';
 import { type Host, withOwn } from './host.ts';
+import { flagsOf, namespaceOps } from './namespace-steps.ts';
 import type { Parsed, Siblings, Tool } from './tool.ts';
 
 /** What a tool amends when it applies: a spec that says nothing. */
@@ -26,6 +27,7 @@ interface Link {
   tool: Tool;
   parsed: Parsed;
   host: Host;
+  steps: readonly AnyStep[];
 }
 
 /** Compile a tool, its command, and whatever siblings the command begins with, into one plan. */
@@ -38,14 +40,16 @@ export async function applyChain(
 ): Promise<Plan> {
   const links: AnyStep[][] = [];
   let debug = asked;
-  let link: Link = { tool, parsed, host };
+  let link: Link = { tool, parsed, host, steps: linkSteps(tool, parsed, host) };
   for (;;) {
-    const steps = linkSteps(link);
+    const { steps } = link;
     const command = link.parsed.command!;
     const view = viewAfter(steps, link.host);
     const sibling = siblingName(command[0]!, host);
-    const known = view && !(sibling === 'ns-enter' && changesNamespaces(view.earlier ?? []));
-    const next = sibling && known ? await nextLink(sibling, command.slice(1), view, siblings) : undefined;
+    const next =
+      sibling && view && foreseen(sibling, view.earlier ?? [])
+        ? await nextLink(sibling, command.slice(1), view, siblings)
+        : undefined;
     if (!next) {
       links.push([
         ...steps,
@@ -53,7 +57,7 @@ export async function applyChain(
       ]);
       break;
     }
-    links.push(steps);
+    links.push([...steps]);
     debug ||= next.parsed.flags.has('debug');
     link = next;
   }
@@ -61,7 +65,7 @@ export async function applyChain(
 }
 
 /** One tool's own steps, with a parent that stays where it needs one. */
-function linkSteps({ tool, parsed, host }: Link): AnyStep[] {
+function linkSteps(tool: Tool, parsed: Parsed, host: Host): AnyStep[] {
   try {
     const options = tool.options(parsed, host);
     const facts = tool.gather(options, emptySpec, host);
@@ -165,10 +169,18 @@ async function nextLink(
   const command = await siblings(name);
   if (!command || 'run' in command) return undefined;
   const own: Host = withOwn(host, { tool: name, argv });
+  const parsed = plainApply(command, argv, own);
+  if (!parsed) return undefined;
+  const steps = linkSteps(command, parsed, own);
+  // Only the launcher's own process is answered by the planner.
+  if (asks(steps) && own.earlier?.some((s) => s.op === 'clone')) return undefined;
+  return { tool: command, parsed, host: own, steps };
+}
+
+function plainApply(tool: Tool, argv: readonly string[], host: Host): Parsed | undefined {
   try {
-    const parsed = parseArgv(argv, grammarOf(command));
-    if (!isPlainApply(command, parsed)) return undefined;
-    return { tool: command, parsed: withDefaults(parsed, command.flags, own.env), host: own };
+    const parsed = parseArgv(argv, grammarOf(tool));
+    return isPlainApply(tool, parsed) ? withDefaults(parsed, tool.flags, host.env) : undefined;
   } catch (error) {
     if (isFailure(error)) return undefined;
     throw error;
@@ -195,15 +207,6 @@ function seesHost(steps: readonly AnyStep[]): boolean {
   );
 }
 
-/** The CLONE_NEW* flags of a step; `join_first` has them in pairs with descriptors. */
-function flagsOf(s: AnyStep): bigint {
-  if (s.op === 'join_first')
-    return (s.args.joins as readonly (Slot | number)[])
-      .filter((_, i) => i % 2 === 1)
-      .reduce<bigint>((all, flags) => all | BigInt(flags as number), 0n);
-  return typeof s.args.flags === 'object' ? 0n : BigInt(s.args.flags as number | bigint);
-}
-
 /** setns with no kind named is any kind that the descriptor has. */
 function joinsMounts(s: AnyStep): boolean {
   if (s.op !== 'setns' && s.op !== 'join_first') return false;
@@ -215,11 +218,20 @@ function changesIds(s: AnyStep): boolean {
   return namespaceOps.has(s.op) && (flagsOf(s) & BigInt(CLONE.NEWUSER)) !== 0n;
 }
 
-const namespaceOps = new Set<AnyStep['op']>(['setns', 'unshare', 'clone', 'join_first']);
-
 /** Whether processes are counted, or networks seen, otherwise after these steps: what ns-enter decides by. */
 const changesNamespaces = (steps: readonly AnyStep[]): boolean =>
   steps.some((s) => namespaceOps.has(s.op) && (s.op !== 'clone' || flagsOf(s) !== 0n));
+
+const asks = (steps: readonly AnyStep[]): boolean => steps.some((s) => s.op === 'ask');
+
+/**
+ * Whether a tool would decide now what it would decide after these steps. A group that systemd
+ * makes is there only once it was asked.
+ */
+function foreseen(tool: string, earlier: readonly AnyStep[]): boolean {
+  if (tool === 'ns-enter') return !changesNamespaces(earlier);
+  return tool !== 'cg-limit' || !asks(earlier);
+}
 
 /**
  * What a tool after these steps would be told by its launcher; undefined where that cannot

@@ -2,7 +2,7 @@
  * Plans kept beside a container's state. A launcher that lies alone has no planner: what it does
  * all the same, it does by them.
  */
-import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { needs, run, runTool, tempDir, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, testId } from './bundles.ts';
@@ -58,7 +58,7 @@ describe('without a planner', () => {
       spec.mounts!.push({ destination: '/out', type: 'bind', source: out, options: ['bind', 'rw'] });
     });
     expect(without('start', id).status).toBe(0);
-    const got = () => readFileSync(`${out}/got`, 'utf8');
+    const got = () => (existsSync(`${out}/got`) ? readFileSync(`${out}/got`, 'utf8') : '');
     await until('it listens', () => got() === 'up\n');
     let seen = 'up\n';
     for (const [word, name] of [

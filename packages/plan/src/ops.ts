@@ -375,13 +375,15 @@ export const ops = {
    */
   same_process: op(168, { pid: 'int', ticks: 'int' }),
 
-  // --- plans kept beside a container's state ---------------------------------------------------
+  // --- plans kept beside a container's state, groups that others remove ---------------------------------------------------
   /** What is told to a kept plan: the container's process and its start time, and the signal among the words. */
   told: op(169, { pid: 'out', ticks: 'out', number: 'out' }),
   /** ESRCH unless the process that started at `ticks` is there and no zombie; with `alive` 0, unless it is not. */
   alive: op(170, { pid: 'int', ticks: 'int', alive: 'int' }),
   /** ENOENT unless one of the file's lines (of its first 4095 bytes) is this one. */
   file_has: op(171, { path: 'text', line: 'text' }),
+  /** Keep what `file` says whenever the kernel says that it changed, and what `peak` says then, for `cgroup_report` of a group that is gone. */
+  watch_file: op(172, { file: 'text', peak: 'text' }),
 
   // --- layers of images ---------------------------------------------------------------------
   /**

@@ -1,7 +1,7 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
+import { type ContainerContext, changesPids, Failure, type Host } from '@ctr-tools/cli';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
 import { carriedBy, type Hierarchy } from '../layout.ts';
 import type { Options } from '../options.ts';
@@ -20,15 +20,45 @@ interface Choice {
  * - A container of ctr-run: as it was asked (`--systemd-cgroup`), because an engine knows best.
  * - `--manager`: as it says. `slice:prefix:name`: systemd.
  * - A path, `--join`, or a group inside a group (CTR_CGROUP): files; systemd delegates below its scopes.
- * - Else systemd where it runs as PID 1 (sd_booted(3)) and we may ask it; else files.
+ * - Else systemd where it runs as PID 1 (sd_booted(3)), we may ask it and our PIDs mean the same to it; else files.
+ *
+ * Throws a `Failure` where systemd is asked for by name, but would take our PIDs for other processes.
  */
 export function chooseManager({ path, container, options, variable, host }: Choice): 'files' | 'systemd' {
-  if (container) return container.systemdCgroup ? 'systemd' : 'files';
-  if (options?.manager) return options.manager;
+  if (container) return container.systemdCgroup ? bySystemd(host) : 'files';
+  if (options?.manager) return options.manager === 'systemd' ? bySystemd(host) : 'files';
   if (options?.join || variable !== undefined) return 'files';
-  if (path !== undefined) return isSystemdPath(path) ? 'systemd' : 'files';
-  if (options === undefined || !existsSync('/run/systemd/system')) return 'files';
+  if (path !== undefined) return isSystemdPath(path) ? bySystemd(host) : 'files';
+  if (options === undefined || !existsSync('/run/systemd/system') || !sharesPids(host)) return 'files';
   return existsSync(managerOf(host).socket) ? 'systemd' : 'files';
+}
+
+function bySystemd(host: Host): 'systemd' {
+  if (existsSync('/run/systemd/system') && !sharesPids(host))
+    throw new Failure(
+      'have systemd make the group: it counts processes in another PID namespace and would take another for this one; use --manager files',
+    );
+  return 'systemd';
+}
+
+/**
+ * Whether a PID of ours is the same process to systemd: the PID 1 of our /proc is systemd, and we
+ * have no other PID behind the one there (proc_pid_status(5), NSpid). Where /proc hides it
+ * (hidepid), it is believed to be.
+ */
+function sharesPids({ earlier }: Host): boolean {
+  if (changesPids(earlier ?? [])) return false;
+  const [, pids] = /^NSpid:\s+(.*)$/m.exec(text('/proc/self/status') ?? '') ?? [];
+  if (pids?.includes('\t')) return false;
+  return /^(systemd|init)$/.test((text('/proc/1/comm') ?? 'systemd').trim());
+}
+
+function text(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
 }
 
 const systemSocket = '/run/systemd/private';

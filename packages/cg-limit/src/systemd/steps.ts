@@ -10,6 +10,7 @@ import type { LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
 import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts } from '../facts.ts';
+import { groupFor } from '../groups.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
 import { deviceProperties, type Property, propertiesOf } from './properties.ts';
@@ -56,6 +57,7 @@ export function systemdSteps(
     ),
     ...enabling(settings, groups),
     ...settingSteps(settings, groups, phase),
+    ...(cloned && !facts.container ? watching(settings, groups) : []),
     ...deviceSteps(devices, groups, facts, phase),
     step(phase, 'notify', { process: peer, point: points.grouped }, 'say that the process is in its group', {
       side,
@@ -65,6 +67,16 @@ export function systemdSteps(
       ? []
       : [step('environment', 'setenv', { name: 'CTR_CGROUP', value: facts.variable }, 'set CTR_CGROUP')]),
   ];
+}
+
+/** systemd removes a scope with its last process: what a limit did is read while it does it. */
+function watching(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
+  return settings.flatMap(({ controller, version, report }) => {
+    const { directory } = groupFor(groups, controller, version)!;
+    if (!report) return [];
+    const args = { file: `${directory}/${report.file}`, peak: `${directory}/${report.peak}` };
+    return [step(phase, 'watch_file', args, `watch ${args.file}`, { side })];
+  });
 }
 
 /** Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. */
