@@ -1,6 +1,6 @@
 /** Each limit proved by running into it. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { needs, run, runTool, start, tempDir, toolPath } from '../../../test/support.ts';
@@ -154,6 +154,18 @@ test('hugetlb: mapping more than the limit is refused', (context) => {
   }
 });
 
+test('a file that the kernel does not have is named, and no group is left', (context) => {
+  needs(context, 'root', 'cgroup-v2');
+  const ended = cg('--set', 'memory.nonsense=1', '--', 'true');
+  const [, group] =
+    /^cg-limit: set memory\.nonsense of (\S+) to 1: .*; this kernel has no memory\.nonsense\n$/.exec(
+      ended.stderr,
+    ) ?? [];
+  expect(group, ended.stderr).toBeDefined();
+  expect(ended.status).toBe(125);
+  expect(existsSync(group!)).toBe(false);
+});
+
 test('bad input is refused before anything is made', (context) => {
   needs(context, 'root');
   const refused = (...args: string[]): string => {
@@ -163,9 +175,9 @@ test('bad input is refused before anything is made', (context) => {
   };
   expect(refused('--memory', '64Q')).toContain('is no --memory');
   const v1 = here.some((h) => h.controllers.includes('memory') && h.version === 1);
-  expect(refused('--set', v1 ? 'memory.high=1G' : 'memory=1G')).toMatch(
-    v1 ? /memory\.high is a file of cgroup v2/ : /"memory" is no file of a cgroup/,
-  );
+  if (v1) expect(refused('--set', 'memory.high=1G')).toContain('memory.high is a file of cgroup v2');
+  expect(refused('--set', 'memory=1G')).toContain('give FILE=VALUE with a file of a v2 group');
+  expect(refused('--set', 'nonsense.max=1G')).toContain('needs the nonsense controller of cgroup v2');
   expect(refused('--hugetlb', '3MB:1M')).toContain('no huge pages of 3MB');
   expect(refused('--cgroup', '../up')).toContain('climbs');
   expect(refused('--cgroup', 'x'.repeat(300))).toContain('255 bytes');

@@ -8,9 +8,11 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Spec } from '@ctr-tools/oci';
 import { bin, type Ended, tempDir } from '../../../test/support.ts';
 
@@ -100,6 +102,14 @@ export function makeBundle(
   change(spec);
   writeFileSync(`${directory}/config.json`, JSON.stringify(spec));
   return directory;
+}
+
+/** Let everybody walk there, as root of a user namespace has to. */
+export function searchable(directory: string): void {
+  for (let at = directory; at !== '/'; at = dirname(at)) {
+    const { mode } = statSync(at);
+    if ((mode & 0o111) !== 0o111) chmodSync(at, mode | 0o111);
+  }
 }
 
 let made = 0;

@@ -1,10 +1,9 @@
 /** `exec`: a further process in a container, with all that its flags can say (runc-exec(8)). */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Spec } from '@ctr-tools/oci';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isRoot, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
-import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { ctrLeaving, makeBundle, searchable, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const stateOf = (id: string) => JSON.parse(ctr('state', id).stdout) as { status: string; pid: number };
@@ -226,7 +225,7 @@ test('with a user namespace, the process is inside it', (context) => {
     spec.linux!.gidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
   });
   run('chown', ['-R', '100000:100000', `${bundle}/rootfs`]);
-  run('chmod', ['a+x', bundle, dirname(bundle)]);
+  searchable(bundle);
   const made = ctrLeaving('run', '--detach', '--bundle', bundle, mapped);
   expect(made).toMatchObject({ status: 0, stderr: '' });
   const ended = ctr('exec', mapped, '/bin/sh', '-c', 'id -u; cat /proc/self/uid_map | tr -s " "');

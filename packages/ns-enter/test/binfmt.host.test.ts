@@ -53,10 +53,11 @@ describe('--mount-binfmt and --load-interp', () => {
     if (!run('unshare', ['--help']).stdout.includes('--load-interp'))
       skip(context, 'unshare has no --load-interp before util-linux 2.40');
     const path = program(tempDir('binfmt'));
-    const args = ['--load-interp', line('/bin/cat'), '--map-root-user'];
-    const theirs = run('unshare', [...args, path]);
+    // util-linux 2.41 mounts a /proc for it, which only who owns the PID namespace may.
+    const args = ['--load-interp', line('/bin/cat'), '--map-root-user', '--fork', '--mount-proc'];
+    const theirs = run('unshare', ['--pid', ...args, path]);
     if (theirs.status !== 0) skip(context, `unshare cannot here: ${theirs.stderr.trim()}`);
-    expect(runTool('ns-enter', [...args, '--', path])).toEqual(theirs);
+    expect(runTool('ns-enter', ['--new', 'pid', ...args, '--', path])).toEqual(theirs);
   });
 
   test('mounted elsewhere, by an ordinary user', (context) => {

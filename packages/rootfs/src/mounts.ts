@@ -87,6 +87,12 @@ function filesystemStep(context: MountContext, type: string): AnyStep {
 /**
  * A bind. Where the container has a user namespace, its root may have no right to the source's
  * path: then the host takes hold of the tree before the container is born.
+ *
+ * Its options change what they name. What the source's mount forbids besides (`nosuid`, `nodev`,
+ * `noexec`) stays so unless `suid`, `dev` or `exec` allow it: who mounted it meant it. So does
+ * mount(8) of util-linux 2.41, which the options of config.md follow. runc and crun remount by
+ * mount(2), whose flags are the whole new set, and so lift all that is not named as soon as
+ * anything is (`ro` alone makes programs of a `noexec` file system run).
  */
 function bindSteps(context: MountContext): AnyStep[] {
   const { mount, index, target, options, facts } = context;
