@@ -123,6 +123,7 @@ test.each(['run', 'exec'])(
     const file = `${tempDir('fds')}/given`;
     writeFileSync(file, 'one\n');
     const fds = [openSync(file, 'r'), openSync('/dev/null', 'r'), openSync('/dev/null', 'r')];
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
     const look = 'for f in /proc/self/fd/*; do echo ${f##*/}; done | sort -n | tr "\\n" " "; cat <&3';
     const seen = (argv: string[], given: number[]) => runTool('ctr-run', argv, { fds: given });
     const id = testId();
