@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import { inUserNamespace, readMountinfo } from '@ctr-tools/sys/proc';
+import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
 import type { Options } from './options.ts';
@@ -200,9 +200,8 @@ export function hugePageSizes(directory = '/sys/kernel/mm/hugepages'): string[] 
 function resctrlFact(spec: Spec): { resctrl?: string; schemata?: string } {
   const rdt = spec.linux?.intelRdt;
   if (!rdt) return {};
-  const mount = readMountinfo('self').find((m) => m.type === 'resctrl');
-  if (!mount) return {};
-  const { mountPoint: resctrl } = mount;
+  const resctrl = resctrlMount();
+  if (resctrl === undefined) return {};
   const file = `${resctrl}/${rdt.closID ?? ''}/schemata`;
   const named = rdt.closID !== undefined && existsSync(file);
   return { resctrl, ...(named && { schemata: readFileSync(file, 'latin1') }) };

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { defaultStateRoot, Failure, type Host } from '@ctr-tools/cli';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { cgroupHierarchies, matchHierarchies, readCgroups, readMountinfo } from '@ctr-tools/sys/proc';
+import { cgroupHierarchies } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
 import type { Options } from './options.ts';
 import { isGone, namespaceOf, readEnviron, readStat, readStatus, type Stat } from './proc.ts';
@@ -121,8 +121,7 @@ const joinsAny = (o: Options): boolean => o.all || o.userParent || o.join.some((
  * grace period that `cgroup.procs` waits for.
  */
 function cgroupFiles(pid: number): string[] {
-  const unified = cgroupHierarchies().mode === 'v2';
-  const { hierarchies } = matchHierarchies(readCgroups(pid), readMountinfo(), unified);
+  const { hierarchies } = cgroupHierarchies(pid);
   if (hierarchies.length === 0) throw new Failure(`--join-cgroup: no cgroup hierarchy is mounted here`);
   return hierarchies.map((h) => join(h.directory, h.version === 2 ? 'cgroup.procs' : 'tasks'));
 }

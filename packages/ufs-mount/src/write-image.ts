@@ -28,6 +28,7 @@ import {
 } from '@ctr-tools/oci/image';
 import type { CommitQuestion } from './answer.ts';
 import { readPlace } from './source/blobs.ts';
+import { compressionByMagic } from './source/compression.ts';
 import { type LayerArchive, readSource } from './source/index.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
@@ -163,9 +164,7 @@ async function oldLayer(
 /** Of a layer in an archive of `docker save` nobody says it. */
 function compressionOf({ path, offset, size, compression }: LayerArchive): string {
   if (compression !== 'guess') return compression;
-  const start = readPlace({ path, offset, size: Math.min(size, 4) });
-  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
-  return start.length === 4 && start.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none';
+  return compressionByMagic(readPlace({ path, offset, size: Math.min(size, 4) }));
 }
 
 const suffixed = (compression: string): string =>

@@ -33,7 +33,7 @@ export function targetOf(text: string, host: Host): Target {
 }
 
 function ofProcess(pid: number): Target {
-  let hierarchies: Hierarchy[];
+  let hierarchies: readonly Hierarchy[];
   try {
     hierarchies = hierarchiesOf(pid);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { readMountinfo } from '@ctr-tools/sys/proc';
+import { resctrlMount } from '@ctr-tools/sys/proc';
 import type { Found } from '../state/record.ts';
 import { type Call, one } from '../subcommand.ts';
 
@@ -17,12 +17,12 @@ export function classDirectory(record: Found): string {
     throw new Failure(
       `update container ${record.id}: it was made without linux.intelRdt, so it has no class of service to change`,
     );
-  const mount = readMountinfo('self').find(({ type }) => type === 'resctrl');
-  if (!mount)
+  const mount = resctrlMount();
+  if (mount === undefined)
     throw new Failure(
       `update container ${record.id}: no resctrl filesystem is mounted (mount -t resctrl resctrl /sys/fs/resctrl)`,
     );
-  return `${mount.mountPoint}/${linux.intelRdt.closID ?? record.id}`;
+  return `${mount}/${linux.intelRdt.closID ?? record.id}`;
 }
 
 /** Write lines to the class's schemata (resctrl.rst); what the hardware does not take it says in info/last_cmd_status. */

@@ -98,11 +98,41 @@ export function matchHierarchies(
   return { mode, hierarchies };
 }
 
+/** What is mounted at a path, by its magic number (statfs(2)); undefined where nobody can tell. */
+function magicOf(path: string): bigint | undefined {
+  try {
+    return statfsSync(path, { bigint: true }).type;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a directory is part of a mounted hierarchy, and of which version. */
+export function versionAt(path: string): 1 | 2 | undefined {
+  const magic = magicOf(path);
+  return magic === BigInt(MAGIC.CGROUP2) ? 2 : magic === BigInt(MAGIC.CGROUP) ? 1 : undefined;
+}
+
+let own: Cgroups | undefined;
+
 /**
- * The machine's cgroup hierarchies as a process sees them. cgroup v2 is told by the
- * filesystem at /sys/fs/cgroup (CGROUP2_SUPER_MAGIC of statfs(2)), as systemd and runc do.
+ * The hierarchies that can be reached here, and the group of a process in each. A mount that is
+ * hidden by another is believed only after statfs(2), and one which does not show the process's
+ * group (a mount of another part of the tree, as containers have them) is left out. cgroup v2 alone
+ * is told by the filesystem at /sys/fs/cgroup, as systemd and runc do. One's own are read once.
  */
 export function cgroupHierarchies(pid: number | 'self' = 'self'): Cgroups {
-  const type = statfsSync(cgroupRoot, { bigint: true }).type;
-  return matchHierarchies(readCgroups(pid), readMountinfo(pid), type === BigInt(MAGIC.CGROUP2));
+  if (pid === 'self' && own) return own;
+  // A mount that is hidden may stand in the table before the one that can be reached.
+  const versions: Record<string, 1 | 2> = { cgroup: 1, cgroup2: 2 };
+  const reached = readMountinfo('self').filter(
+    ({ type, mountPoint }) => type in versions && versionAt(mountPoint) === versions[type],
+  );
+  const all = matchHierarchies(readCgroups(pid), reached, versionAt(cgroupRoot) === 2);
+  const found = {
+    ...all,
+    hierarchies: all.hierarchies.filter((h) => !relative(h.root, h.path).startsWith('..')),
+  };
+  if (pid === 'self') own = found;
+  return found;
 }

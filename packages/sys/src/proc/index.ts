@@ -1,4 +1,5 @@
 export * from './cgroup.ts';
 export * from './lists.ts';
 export * from './mountinfo.ts';
+export * from './resctrl.ts';
 export * from './user-namespace.ts';

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
 import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
 import { directoryBlobs, lookAt, openFile } from './blobs.ts';
+import { compressionByMagic } from './compression.ts';
 import { type Image, type LayerArchive, layoutImage } from './image.ts';
 
 export type { Image, LayerArchive } from './image.ts';
@@ -90,18 +91,18 @@ function layerFile(path: string, size: number): LayerArchive {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(1 << 20);
   const fd = openFile(path);
-  let magic = 0;
+  let first = Buffer.alloc(0);
   try {
     for (let at = 0; ; ) {
       const n = readSync(fd, chunk, 0, chunk.length, at);
       if (n === 0) break;
-      if (at === 0 && n >= 4) magic = chunk.readUInt32LE(0);
+      if (at === 0) first = Buffer.from(chunk.subarray(0, 4));
       hash.update(chunk.subarray(0, n));
       at += n;
     }
   } finally {
     closeSync(fd);
   }
-  const compression = magic === 0xfd2fb528 ? 'zstd' : 'guess';
+  const compression = compressionByMagic(first);
   return { path, offset: 0, size, compression, digest: `sha256:${hash.digest('hex')}`, diffId: '' };
 }
