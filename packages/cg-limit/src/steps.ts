@@ -60,7 +60,10 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   return [
     ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
     ...settingSteps(settings, groups),
-    ...deviceSteps(deviceList(resources, facts), groups, facts, devicePhase(facts)),
+    ...deviceSteps(deviceList(resources, facts), groups, facts, {
+      files: 'cgroup',
+      filter: devicePhase(facts),
+    }),
     ...enter(groups, facts.container || mustStay(facts)),
     ...variable(facts),
     ...rdt,

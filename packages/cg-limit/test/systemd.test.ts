@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { inOrder } from '@ctr-tools/plan';
 import { afterEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import { settingsOf } from '../src/limits/index.ts';
@@ -367,5 +368,23 @@ test('hierarchies of v1 that systemd leaves alone get a group at the same place'
     'write path=/cg/memory/system.slice/ctr-web.scope/memory.limit_in_bytes data=67108864',
     'write path=/cg/net_cls/system.slice/ctr-web.scope/net_cls.classid data=5',
     'write path=/cg/net_cls/system.slice/ctr-web.scope/tasks data=0',
+  ]);
+});
+
+test('the devices of v1 are limited once systemd has made the group, and before anybody goes on in it', () => {
+  const unit = { name: 'ctr-web.scope', slice: 'system.slice', user: false, socket: '/run/systemd/private' };
+  const devices = { ...v1Group(['devices'], 'system.slice/ctr-web.scope'), missing: [], bySystemd: true };
+  const found = steps(
+    { ociVersion: '1.2.0', linux: { resources: { devices: [{ allow: false, access: 'rwm' }] } } },
+    facts([devices], v1Abilities, { manager: 'systemd', unit }),
+  );
+  const told = inOrder(found).map(({ op, args }) =>
+    op === 'write' ? String(args.path).replace(/\.(?:allow|deny)$/, '') : op,
+  );
+  expect([...new Set(told)]).toEqual([
+    'ask',
+    '/cg/devices/system.slice/ctr-web.scope/devices',
+    'notify',
+    'await',
   ]);
 });

@@ -31,16 +31,22 @@ const hints = {
   EPERM: 'the group above does not have that device, or CAP_SYS_ADMIN is missing',
 };
 
-/** Steps that put a list in force on new groups: v1 by its files, v2 by a program, in this phase. */
+/** When a list is put in force: by v1's files, and by v2's program. */
+export interface DevicePhases {
+  files: Phase;
+  filter: Phase;
+}
+
+/** Steps that put a list in force on new groups: v1 by its files, v2 by a program, each in its phase. */
 export function deviceSteps(
   list: DeviceList | undefined,
   groups: readonly GroupFacts[],
   facts: Facts,
-  phase: Phase = 'cgroup',
+  phases: DevicePhases,
 ): AnyStep[] {
   if (!list) return [];
   const v1 = groupFor(groups, 'devices', 1);
-  if (v1) return fileSteps(list, v1.directory);
+  if (v1) return fileSteps(list, v1.directory, phases.files);
   const v2 = groups.find((g) => g.version === 2);
   if (!v2) {
     if (facts.rootless && facts.container) return [];
@@ -49,7 +55,7 @@ export function deviceSteps(
     );
   }
   if (list.allow && list.exceptions.length === 0) return [];
-  return [filterStep(list, v2.directory, phase)];
+  return [filterStep(list, v2.directory, phases.filter)];
 }
 
 /** The program takes the place of the one that we attached before, at once (BPF_F_REPLACE). */
@@ -69,12 +75,12 @@ export const filterStep = (list: DeviceList, directory: string, phase: Phase = '
   );
 
 /**
- * A new group has what the one above has, so one that allows by default begins right. Nobody is in
- * it yet: between the first file and the last, devices are denied that the container may open.
+ * A new group has what the one above has, so one that allows by default begins right. Nobody may go
+ * on in it yet: between the first file and the last, devices are denied that the container may open.
  */
-function fileSteps(list: DeviceList, directory: string): AnyStep[] {
+function fileSteps(list: DeviceList, directory: string, phase: Phase): AnyStep[] {
   const write = (file: string, data: string, doing: string): AnyStep =>
-    step('cgroup', 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
+    step(phase, 'write', { path: `${directory}/${file}`, data }, `${doing} in ${directory}`, {
       side,
       hints,
     });

@@ -58,7 +58,8 @@ export function systemdSteps(
     ...enabling(settings, groups),
     ...settingSteps(settings, groups, phase),
     ...(cloned && !facts.container ? watching(settings, groups) : []),
-    ...deviceSteps(devices, groups, facts, phase),
+    // The group is there once systemd has made it, and who is put into it waits until all is set.
+    ...deviceSteps(devices, groups, facts, { files: phase, filter: phase }),
     step(phase, 'notify', { process: peer, point: points.grouped }, 'say that the process is in its group', {
       side,
     }),
