@@ -101,7 +101,8 @@ test('skopeo and podman read it, with what the image below says of itself', (con
   // The image is named by its path, which has to be in lower case for that.
   const podman = (...args: string[]) => run('podman', [...place, ...args], { timeout: 120_000, cwd: out });
   const pulled = podman('pull', '--quiet', 'oci:image:new');
-  expect(pulled).toMatchObject({ stderr: '', status: 0 });
+  // On cgroup v1 podman 5 warns that it will go.
+  expect(pulled.status, pulled.stderr).toBe(0);
   const mounted = podman('image', 'mount', pulled.stdout.trim());
   expect(mounted.status).toBe(0);
   try {
