@@ -23,6 +23,8 @@ test('a container is written to files and goes on from there, with nobody stayin
   const check = run('criu', ['check']);
   if (check.status !== 0) skip(context, `criu check: ${check.stderr.trim().split('\n')[0]}`);
   const [id, bundle, directory] = [testId(), makeBundle(counting), tempDir('count')];
+  // An attempt that failed leaves none for the next.
+  context.onTestFinished(() => void ctr('delete', '--force', id));
   const leaving = (out: string, ...argv: string[]): void => {
     const line = 'out=$1; shift; exec "$@" </dev/null >>"$out" 2>&1';
     const ended = run('/bin/sh', ['-c', line, 'sh', out, toolPath('ctr-run'), ...argv], { timeout: 120_000 });
