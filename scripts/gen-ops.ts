@@ -1,10 +1,12 @@
 /**
  * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
- * `packages/plan`, and `native/src/gen/node_flags.h` from the planner's `node-flags.ts`.
+ * `packages/plan`, `native/src/gen/node_flags.h` from the planner's `node-flags.ts`, and
+ * `native/src/gen/state_root.h` from `state-root.ts` in `packages/cli`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { STATE_ROOT, STATE_ROOT_VARIABLE } from '../packages/cli/src/state-root.ts';
 import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
 import { nodeFlags } from '../packages/planner/src/node-flags.ts';
 
@@ -24,8 +26,15 @@ function nodeFlagsHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/planner/src/node-flags.ts. Do not edit. */\n#define NODE_FLAGS ${words}\n`;
 }
 
+function stateRootHeader(): string {
+  const lines = Object.entries({ STATE_ROOT, STATE_ROOT_VARIABLE }).map(
+    ([name, value]) => `#define ${name} ${JSON.stringify(value)}\n`,
+  );
+  return `/* Made by scripts/gen-ops.ts from packages/cli/src/state-root.ts. Do not edit. */\n${lines.join('')}`;
+}
+
 const directory = join(import.meta.dirname, '../native/src/gen');
-const headers = { 'ops.h': opsHeader, 'node_flags.h': nodeFlagsHeader };
+const headers = { 'ops.h': opsHeader, 'node_flags.h': nodeFlagsHeader, 'state_root.h': stateRootHeader };
 if (import.meta.main) {
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of Object.entries(headers)) {

@@ -35,7 +35,7 @@ _Noreturn void die(int code, const char *format, ...) __attribute__((format(prin
 extern const char *tool_name;
 enum log_format { LOG_NONE, LOG_TEXT, LOG_JSON };
 /* Errors and warnings go to this file too. Ends where it cannot be opened. */
-void run_log(struct run *run, const char *path, enum log_format format);
+void open_log(struct run *run, const char *path, enum log_format format);
 
 /* --- channel.c */
 
@@ -100,8 +100,8 @@ struct channel *channel_of(struct run *run, const struct step *step, unsigned n,
 void run_begin(struct run *run, const struct plan *plan);
 /* One step; 0, 1 for a failure that is passed over, or what its operation says. */
 int run_step(struct run *run, uint32_t at);
-/* Carry out the plan as process `run->process`. Does not return. */
-_Noreturn void run_plan(struct run *run);
+/* Carry out the plan as process `run->process`, with this log or NULL. Does not return. */
+_Noreturn void run_plan(struct run *run, const char *log, enum log_format format);
 /* The end of a process of the plan: undo what is marked for the end; then exit with `code`, or by `signal`. */
 _Noreturn void run_end(struct run *run, int code, int signal);
 /* The same after a failure: everything is taken down and the failure told. */

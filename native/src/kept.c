@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,8 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "gen/state_root.h"
 #include "ops.h"
-
-/* packages/cli/src/state-root.ts has the whole rule; where more than this decides, the planner is asked. */
-static const char default_root[] = "/run/ctr-run";
 
 enum { MAX_FILE = 1 << 20 };
 
@@ -104,7 +103,7 @@ static bool read_words(struct kept_words *words, int argc, char **argv) {
   words->id = argv[at++];
   if (words->id[0] == '-' || words->id[0] == '.' || words->id[0] == 0 || strchr(words->id, '/')) return false;
   if (kill) {
-    words->number = 15; /* TERM, if nobody says */
+    words->number = SIGTERM; /* if nobody says */
     if (at < argc && !read_signal(argv[at++], &words->number)) return false;
   }
   return at == argc;
@@ -117,10 +116,10 @@ static off_t own_size(int fd, mode_t type) {
   return st.st_uid == geteuid() && !(st.st_mode & 022) ? st.st_size : -1;
 }
 
-/* Without --root: root's own place, where no variable says another. */
+/* Without --root: root's own place. packages/cli/src/state-root.ts has the whole rule; where more decides, the planner is asked. */
 static bool default_is_ours(void) {
   const char *user = getenv("USER");
-  if (geteuid() != 0 || getenv("CTR_STATE_ROOT")) return false;
+  if (geteuid() != 0 || getenv(STATE_ROOT_VARIABLE)) return false;
   return !getenv("XDG_RUNTIME_DIR") || (user && strcmp(user, "root") == 0);
 }
 
@@ -129,7 +128,7 @@ static char *read_kept(const struct kept_words *words, size_t *length) {
   char path[PATH_MAX];
   const char *root = words->root;
   if (!root && !default_is_ours()) return NULL;
-  if (snprintf(path, sizeof path, "%s/%s", root ? root : default_root, words->id) >= (int)sizeof path) return NULL;
+  if (snprintf(path, sizeof path, "%s/%s", root ? root : STATE_ROOT, words->id) >= (int)sizeof path) return NULL;
   int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return NULL;
   int fd = -1;
@@ -170,8 +169,7 @@ static void try_plan(const char *bytes, size_t length) {
   if (plan_decode(copy, length, &plan, &why) < 0 || plan.nprocesses != 1) return;
   run_begin(&run, &plan);
   if (!guards_hold(&run)) return;
-  if (said.log) run_log(&run, said.log, said.log_format);
-  run_plan(&run);
+  run_plan(&run, said.log, said.log_format);
 }
 
 void kept_try(int argc, char **argv) {

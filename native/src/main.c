@@ -103,8 +103,7 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
   run.started_ns = start->started_ns;
   if (!(plan.flags & PLAN_STAY)) planner_end(&run);
   stdio_restore(start);
-  if (plan.log && plan.log_format) run_log(&run, cell_text(&run, plan.log), plan.log_format);
-  run_plan(&run);
+  run_plan(&run, plan.log && plan.log_format ? cell_text(&run, plan.log) : NULL, plan.log_format);
 }
 
 static _Noreturn void with_planner(struct start *start, int argc, char **argv, bool copy) {

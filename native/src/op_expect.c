@@ -7,17 +7,13 @@
 #include <string.h>
 
 #include "kernel.h"
-#include "launcher.h"
-
-int op_expect(struct run *run, const struct step *step);
+#include "ops.h"
 
 int op_expect(struct run *run, const struct step *step) {
   const char *found = arg_text(run, step, 0);
   const char *wanted = arg_text(run, step, 1);
   return strcmp(found, wanted) == 0 ? 0 : -ESRCH;
 }
-
-int op_alive(struct run *run, const struct step *step);
 
 int op_alive(struct run *run, const struct step *step) {
   int64_t ticks;
@@ -27,8 +23,6 @@ int op_alive(struct run *run, const struct step *step) {
   bool alive = rc == 0 && state != 'Z' && state != 'X' && ticks == arg_int(run, step, 1);
   return alive == (arg_int(run, step, 2) != 0) ? 0 : -ESRCH;
 }
-
-int op_file_has(struct run *run, const struct step *step);
 
 int op_file_has(struct run *run, const struct step *step) {
   const char *line = arg_text(run, step, 1);

@@ -75,7 +75,7 @@ static size_t quoted(char *to, size_t room, const char *text) {
   return n;
 }
 
-void run_log(struct run *run, const char *path, enum log_format format) {
+void open_log(struct run *run, const char *path, enum log_format format) {
   run->log = high_fd(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644));
   if (run->log < 0) die((int)run->plan->exit_code, "open the log %s: %s", path, strerror(errno));
   run->log_format = format;

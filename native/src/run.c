@@ -21,8 +21,6 @@ void run_begin(struct run *run, const struct plan *plan) {
   run->slots = arena(plan->nslots * sizeof *run->slots + 1);
   memset(run->slots, 0, plan->nslots * sizeof *run->slots);
   run->made = arena(plan->nsteps * sizeof *run->made);
-  if (plan->tool) tool_name = cell_text(run, plan->tool);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 int run_step(struct run *run, uint32_t at) {
@@ -192,8 +190,11 @@ static bool planner_must_be_gone(const struct run *run, uint32_t at) {
   return true;
 }
 
-void run_plan(struct run *run) {
+void run_plan(struct run *run, const char *log, enum log_format format) {
   const struct plan *plan = run->plan;
+  if (plan->tool) tool_name = cell_text(run, plan->tool);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (log) open_log(run, log, format);
   guard_begin(run);
   for (uint32_t at = run->guarded; at < plan->nsteps; at++) {
     const struct step *step = &plan->steps[at];

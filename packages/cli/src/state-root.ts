@@ -1,6 +1,10 @@
 import { inUserNamespace } from '@ctr-tools/sys/proc';
 import type { Host } from './host.ts';
 
+/** For root; the launcher has both from here (scripts/gen-ops.ts). */
+export const STATE_ROOT = '/run/ctr-run';
+export const STATE_ROOT_VARIABLE = 'CTR_STATE_ROOT';
+
 /**
  * Where ctr-run keeps its containers unless told otherwise (`--root`): `CTR_STATE_ROOT`, else
  * `/run/ctr-run`, or without root `$XDG_RUNTIME_DIR/ctr-run`; undefined where that is not set.
@@ -8,10 +12,10 @@ import type { Host } from './host.ts';
  * root: then it is a machine in a container (runc's shouldHonorXDGRuntimeDir).
  */
 export function defaultStateRoot({ env, euid }: Pick<Host, 'env' | 'euid'>): string | undefined {
-  const named = env.get('CTR_STATE_ROOT');
+  const named = env.get(STATE_ROOT_VARIABLE);
   if (named) return named;
   const runtime = env.get('XDG_RUNTIME_DIR');
   const own = runtime ? `${runtime}/ctr-run` : undefined;
   if (euid !== 0) return own;
-  return own !== undefined && env.get('USER') !== 'root' && inUserNamespace() ? own : '/run/ctr-run';
+  return own !== undefined && env.get('USER') !== 'root' && inUserNamespace() ? own : STATE_ROOT;
 }

@@ -1,7 +1,7 @@
 /** Finding what `--target` names, and reading what is asked of it, once. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { defaultStateRoot, Failure, type Host } from '@ctr-tools/cli';
+import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { cgroupHierarchies } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
@@ -43,7 +43,7 @@ function findPins(directory: string, options: Options): Pins {
 
 /** The PID of a container of ctr-run's, from its state (runtime.md, State). `flag` is what named it. */
 export function containerPid(id: string, host: Host, flag = '--target'): number {
-  const root = defaultStateRoot(host) ?? '/run/ctr-run';
+  const root = defaultStateRoot(host) ?? STATE_ROOT;
   if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..')
     throw new Failure(`${flag} ${id}: neither a PID nor a container's ID`);
   let text: string;

@@ -1,7 +1,7 @@
 /** TARGET of an act: a process, a group by path, or a container by ID. */
 import { readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { defaultStateRoot, Failure, type Host } from '@ctr-tools/cli';
+import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
 import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
@@ -72,7 +72,7 @@ function ofPath(text: string, host: Host): Target {
 function ofContainer(id: string, host: Host): Target {
   if (id === '' || id.includes('/') || id === '.' || id === '..')
     throw new Failure(`"${id}" is no ID of a container`);
-  const root = defaultStateRoot(host) ?? '/run/ctr-run';
+  const root = defaultStateRoot(host) ?? STATE_ROOT;
   let record: { cgroup?: CgroupRecord };
   try {
     record = parseJson(readFileSync(`${root}/${id}/state.json`), `${root}/${id}/state.json`) as typeof record;

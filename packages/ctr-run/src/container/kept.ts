@@ -13,7 +13,7 @@ import {
   whileLine,
 } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
-import { startFifo } from '../state/status.ts';
+import { freezingOf, startFifo } from '../state/status.ts';
 import { stateIndent, viewOf } from '../state/view.ts';
 import { killSteps } from './killing.ts';
 import type { Making } from './making.ts';
@@ -94,10 +94,8 @@ const whileWaiting = (directory: string): AnyStep =>
     ),
   );
 
-/** A frozen container is paused (`isFrozen` in status.ts reads the same files). */
-function whileThawed({ cgroup }: Remains): AnyStep[] {
-  const { unified, freezer } = cgroup?.paths ?? {};
-  if (freezer) return [whileLine(`${freezer}/freezer.state`, 'THAWED')];
-  if (unified) return [whileLine(`${unified}/cgroup.events`, 'frozen 0')];
-  return [];
+/** A frozen container is paused. */
+function whileThawed(remains: Remains): AnyStep[] {
+  const told = freezingOf(remains);
+  return told ? [whileLine(told.path, told.thawed)] : [];
 }

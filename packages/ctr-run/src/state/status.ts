@@ -39,12 +39,20 @@ export function lifeOf(pid: number): { state: string; startTime: number } | unde
   return fields && { state: fields[0]!, startTime: Number(fields[19]) };
 }
 
-/** cgroup v2's `cgroup.freeze` as it came into force, or v1's freezer.state (cgroup-v2.rst, freezer-subsystem.rst). */
+/**
+ * The file, and the line in it, by which a container's group tells whether it is frozen: cgroup v2's
+ * `cgroup.freeze` as it came into force, or v1's freezer.state (cgroup-v2.rst, freezer-subsystem.rst).
+ */
+export function freezingOf({ cgroup }: Pick<Found, 'cgroup'>) {
+  const { unified, freezer } = cgroup?.paths ?? {};
+  if (freezer) return { path: `${freezer}/freezer.state`, frozen: 'FROZEN', thawed: 'THAWED' };
+  if (unified) return { path: `${unified}/cgroup.events`, frozen: 'frozen 1', thawed: 'frozen 0' };
+  return undefined;
+}
+
 function isFrozen(record: Found): boolean {
-  const { unified, freezer } = record.cgroup?.paths ?? {};
-  if (freezer) return read(`${freezer}/freezer.state`) === 'FROZEN';
-  if (unified) return /^frozen 1$/m.test(read(`${unified}/cgroup.events`) ?? '');
-  return false;
+  const told = freezingOf(record);
+  return told !== undefined && (read(told.path)?.split('\n').includes(told.frozen) ?? false);
 }
 
 function read(path: string): string | undefined {
