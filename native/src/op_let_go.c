@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -27,13 +28,21 @@ int op_await_reader(struct run *run, const struct step *step) {
     if (poll(&p, 1, LOOK_MS) < 0 && errno != EINTR) return -errno;
   }
   char words[MAX_SENTENCE];
+  ssize_t n = 0;
   int fd = open(arg_text(run, step, 1), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return errno == ENOENT ? 0 : -errno;
-  ssize_t n = read(fd, words, sizeof words - 1);
-  int error = errno;
-  close(fd);
-  if (n < 0) return -error;
-  if (n == 0) return 0;
+  if (fd < 0 && errno != ENOENT) return -errno;
+  if (fd >= 0) {
+    n = read(fd, words, sizeof words - 1);
+    int error = errno;
+    close(fd);
+    if (n < 0) return -error;
+  }
+  if (n == 0) {
+    /* Who died with the word unread never came to its command. Bytes stay in a pipe that has a writer. */
+    int unread;
+    if (ioctl(p.fd, FIONREAD, &unread) < 0) return -errno;
+    return unread > 0 ? -EPIPE : 0;
+  }
   words[n] = 0;
   detail(run, "%s", words);
   return -E_DETAIL;

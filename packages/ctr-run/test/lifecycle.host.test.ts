@@ -48,6 +48,24 @@ test('start of a container that died after create is an error at once, and delet
   expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
 });
 
+test('start of a container that dies before it hears of it is an error too', async (context) => {
+  needs(context, 'root');
+  const id = testId();
+  expect(ctrLeaving('create', '--bundle', makeBundle(['/bin/true']), id).status).toBe(0);
+  const { pid } = stateOf(id);
+  process.kill(pid, 'SIGSTOP');
+  const starting = start(toolPath('ctr-run'), ['start', id]);
+  await until('the word was given', () => !existsSync(`/run/ctr-run/${id}/start.fifo`));
+  // Who comes second is told so, and the first is none the worse for it.
+  expect(ctr('start', id).status).toBe(1);
+  process.kill(pid, 'SIGKILL');
+  expect(await starting.ended).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('died after create'),
+  });
+  expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+});
+
 test('delete --force removes what runs, and is content with what is not there', (context) => {
   needs(context, 'root');
   const id = testId();

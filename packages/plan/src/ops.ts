@@ -434,7 +434,7 @@ export const ops = {
   /**
    * Wait until nobody has the FIFO behind `fd`, which is open for writing, open for reading
    * any more: its reader runs its command, or is dead. A text in the file `report` is then
-   * the failure.
+   * the failure, and EPIPE where it never read what was written.
    */
   await_reader: op(191, { fd: 'int', report: 'text' }),
   // --- the device mapper's thin provisioning --------------------------------------------------

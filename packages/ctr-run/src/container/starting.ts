@@ -7,6 +7,8 @@ import { type Identity, stateJson } from './state-json.ts';
 
 const side = 'host';
 const fd = slot('start');
+const died = 'its process died after create; delete it';
+const meanwhile = 'it was started meanwhile';
 
 /**
  * The first step of a start, which changes nothing: opening the FIFO for writing without waiting
@@ -17,7 +19,7 @@ export function openStart(id: string, directory: string): AnyStep {
   const open = { path: startFifo(directory), flags: O.WRONLY | O.NONBLOCK, mode: 0, fd };
   return step('state', 'open', open, `start container ${id}`, {
     side,
-    hints: { ENXIO: 'its process died after create; delete it', ENOENT: 'it was started meanwhile' },
+    hints: { ENXIO: died, ENOENT: meanwhile },
   });
 }
 
@@ -32,12 +34,13 @@ export function startSteps(
   return [
     openStart(id, directory),
     ...(spec.hooks?.poststart?.length ? stopIfFailed(pid!) : []),
-    step('running', 'write_fd', { fd, data: '0' }, doing, {
+    // Before the word is given: of two that start it at once, one removes the FIFO, and only that one goes on.
+    step('running', 'unlink', { path: fifo }, doing, { side, hints: { ENOENT: meanwhile } }),
+    step('running', 'write_fd', { fd, data: '0' }, doing, { side, hints: { EPIPE: died } }),
+    step('running', 'await_reader', { fd, report: startReport(directory) }, doing, {
       side,
-      hints: { EPIPE: 'its process died after create; delete it' },
+      hints: { EPIPE: died },
     }),
-    step('running', 'unlink', { path: fifo }, `remove ${fifo}`, { side, unless: ['ENOENT'] }),
-    step('running', 'await_reader', { fd, report: startReport(directory) }, doing, { side }),
     ...hookSteps(spec, 'poststart', (status) => stateJson(record, status, pid)),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
@@ -50,7 +53,7 @@ function stopIfFailed(pid: number): AnyStep[] {
   return [
     step('state', 'pidfd_open', { pid, pidfd }, `find process ${pid}`, {
       side,
-      hints: { ESRCH: 'its process died after create; delete it' },
+      hints: { ESRCH: died },
       undo: undo('failure', 'kill', kill, `stop the container`),
     }),
   ];
