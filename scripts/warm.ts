@@ -59,7 +59,7 @@ const lines: readonly (readonly [tool: (typeof tools)[number], ...argv: string[]
 function request([tool, ...argv]: readonly string[]): Buffer {
   const env = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'];
   const fields = [
-    'CTRREQ1',
+    'CTRREQ2',
     tool!,
     `${process.pid} ${process.ppid} 0 0 0 0`,
     '022',
@@ -71,6 +71,7 @@ function request([tool, ...argv]: readonly string[]): Buffer {
     ...argv,
     String(env.length),
     ...env,
+    process.cwd(),
   ];
   return Buffer.from(fields.map((field) => `${field}\0`).join(''));
 }

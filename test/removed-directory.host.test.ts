@@ -28,4 +28,12 @@ describe('in a working directory that was removed', () => {
       stderr: '',
     });
   });
+
+  test('a relative path is refused with the reason', () => {
+    expect(from(`${bin}/ctr-run run --bundle there ${testId()}`)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining('the working directory was removed: name whole paths'),
+    });
+  });
 });

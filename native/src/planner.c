@@ -106,11 +106,18 @@ static char **environment(void) {
   return list;
 }
 
+/* Bun begins in no directory that was removed. Where the caller is stands in the request. */
+static void stand_somewhere(void) {
+  struct stat st;
+  if ((stat(".", &st) != 0 || st.st_nlink == 0) && chdir("/") != 0) _exit(125);
+}
+
 /* Between vfork and exec: system calls alone. */
 static _Noreturn void planner_child(char **argv, char **env, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
+  stand_somewhere();
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);

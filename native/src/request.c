@@ -96,9 +96,16 @@ static int nameless(void) {
   return fd;
 }
 
+/* The working directory, or nothing where it was removed or no path leads to it. */
+static void put_directory(struct buffer *b) {
+  char *path = getcwd(NULL, 0);
+  put_field(b, path ? path : "");
+  free(path);
+}
+
 int request_make(int argc, char **argv, const char *launcher) {
   struct buffer b = {0};
-  put_field(&b, "CTRREQ1");
+  put_field(&b, "CTRREQ2");
   put_field(&b, tool_name);
   put_process(&b);
   put_descriptors(&b);
@@ -108,6 +115,7 @@ int request_make(int argc, char **argv, const char *launcher) {
   int count = 0;
   while (environ[count]) count++;
   put_list(&b, environ, count);
+  put_directory(&b);
   int fd = nameless();
   ssize_t result = write_all(fd, b.bytes, b.length);
   if (result < 0) die(125, "write the planner's request: %s", strerror((int)-result));

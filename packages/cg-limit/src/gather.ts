@@ -188,12 +188,14 @@ export function abilitiesOf(
 /** `hugepages-2048kB` as the files are called: `2MB` (hugetlb_cgroup.c, mem_fmt). */
 export function hugePageSizes(directory = '/sys/kernel/mm/hugepages'): string[] {
   if (!existsSync(directory)) return [];
-  return readdirSync(directory).flatMap((name) => {
-    const [, kib] = /^hugepages-(\d+)kB$/.exec(name) ?? [];
-    if (kib === undefined) return [];
-    const n = Number(kib);
-    return n >= 1 << 20 ? `${n >> 20}GB` : n >= 1 << 10 ? `${n >> 10}MB` : `${n}KB`;
-  });
+  return readdirSync(directory)
+    .toSorted()
+    .flatMap((name) => {
+      const [, kib] = /^hugepages-(\d+)kB$/.exec(name) ?? [];
+      if (kib === undefined) return [];
+      const n = Number(kib);
+      return n >= 1 << 20 ? `${n >> 20}GB` : n >= 1 << 10 ? `${n >> 10}MB` : `${n}KB`;
+    });
 }
 
 /** Where resctrl is mounted; looked for only if the spec asks for it ("MUST NOT manipulate" otherwise). */

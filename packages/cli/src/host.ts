@@ -29,7 +29,7 @@ export interface Host {
   rows: number;
   /** The launcher's own file; the tools beside it are its siblings. */
   launcher: string;
-  /** The planner's working directory is the caller's. */
+  /** The caller's working directory. Throws a `Failure` where it was removed. */
   readonly cwd: string;
   /**
    * In a fused chain: what the links before this tool carry out before its own steps (empty

@@ -1,10 +1,11 @@
 import { fstatSync, readSync } from 'node:fs';
 import { decodeBytes } from '@ctr-tools/plan';
+import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
 
 /** The descriptor on which the launcher hands over its request: a memfd. */
 export const REQUEST_FD = 3;
-const MAGIC = 'CTRREQ1';
+const MAGIC = 'CTRREQ2';
 
 /** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
 export function readRequest(fd = REQUEST_FD): Host {
@@ -15,14 +16,14 @@ export function readRequest(fd = REQUEST_FD): Host {
     if (n === 0) throw new Error(`the launcher's request ends after ${at} of ${size} bytes`);
     at += n;
   }
-  return decodeRequest(bytes, process.cwd);
+  return decodeRequest(bytes);
 }
 
 /**
- * Decode a request: NUL-terminated fields, as docs/architecture.md lists them. The working
- * directory is asked for only when somebody wants it, for it may have been removed.
+ * Decode a request: NUL-terminated fields, as docs/architecture.md lists them. A working directory
+ * that was removed is a `Failure` only for who wants it.
  */
-export function decodeRequest(bytes: Buffer, cwd: () => string): Host {
+export function decodeRequest(bytes: Buffer): Host {
   let at = 0;
   const field = (): string => {
     const end = bytes.indexOf(0, at);
@@ -51,8 +52,8 @@ export function decodeRequest(bytes: Buffer, cwd: () => string): Host {
     // getenv(3) answers with the first of two; so do we.
     if (!env.has(name)) env.set(name, equals < 0 ? '' : variable.slice(equals + 1));
   }
+  const directory = field();
   const terminal = (i: number): boolean => tty[i] === '1';
-  let known: string | undefined;
   return {
     tool,
     argv,
@@ -70,8 +71,9 @@ export function decodeRequest(bytes: Buffer, cwd: () => string): Host {
     rows: rows || 24,
     launcher,
     get cwd() {
-      known ??= cwd();
-      return known;
+      if (directory === '')
+        throw new Failure('the working directory was removed: name whole paths, or go elsewhere first');
+      return directory;
     },
   };
 }

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { decodeRequest } from '../src/request.ts';
 
-const fields = (argv: readonly (string | Buffer)[], env: readonly (string | Buffer)[], magic = 'CTRREQ1') => {
+const fields = (
+  argv: readonly (string | Buffer)[],
+  env: readonly (string | Buffer)[],
+  magic = 'CTRREQ2',
+  cwd = '/home',
+) => {
   const all = [
     magic,
     'ns-enter',
@@ -15,12 +20,13 @@ const fields = (argv: readonly (string | Buffer)[], env: readonly (string | Buff
     ...argv,
     String(env.length),
     ...env,
+    cwd,
   ];
   return Buffer.concat(all.flatMap((field) => [Buffer.from(field as string), Buffer.alloc(1)]));
 };
 
 test('every field arrives', () => {
-  const host = decodeRequest(fields(['-t', '', 'ü'], ['PATH=/bin', 'E=', 'A=b=c']), () => '/home');
+  const host = decodeRequest(fields(['-t', '', 'ü'], ['PATH=/bin', 'E=', 'A=b=c']));
   expect(host).toMatchObject({
     tool: 'ns-enter',
     pid: 10,
@@ -47,7 +53,7 @@ test('every field arrives', () => {
 
 test('odd variables: no sign, a sign in front, twice, no UTF-8', () => {
   const env = ['NONE', '=C:=x', 'T=1', 'T=2', Buffer.from([0x58, 0x3d, 0xff])];
-  const host = decodeRequest(fields([], env), () => '/');
+  const host = decodeRequest(fields([], env));
   expect([...host.env]).toEqual([
     ['NONE', ''],
     ['=C:', 'x'],
@@ -57,16 +63,14 @@ test('odd variables: no sign, a sign in front, twice, no UTF-8', () => {
 });
 
 test('a removed working directory matters only to who asks', () => {
-  const host = decodeRequest(fields([], []), () => {
-    throw new Error('ENOENT');
-  });
+  const host = decodeRequest(fields([], [], undefined, ''));
   expect(host.tool).toBe('ns-enter');
-  expect(() => host.cwd).toThrow('ENOENT');
+  expect(() => host.cwd).toThrow('the working directory was removed');
 });
 
 describe('refused', () => {
   test.each([
-    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ1'],
+    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ2'],
     ['nothing', Buffer.alloc(0), 'cut short'],
     ['a cut one', fields(['a', 'b'], []).subarray(0, -6), 'cut short'],
     [
@@ -75,6 +79,6 @@ describe('refused', () => {
       'count',
     ],
   ])('%s', (_what, bytes, message) => {
-    expect(() => decodeRequest(bytes, () => '/')).toThrow(message);
+    expect(() => decodeRequest(bytes)).toThrow(message);
   });
 });

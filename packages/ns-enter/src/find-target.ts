@@ -31,7 +31,7 @@ function findPins(directory: string, options: Options): Pins {
       throw new Failure(
         `--target ${directory}: a path is a directory made by --pin; a single file is joined with --net=FILE`,
       );
-    names = readdirSync(directory);
+    names = readdirSync(directory).toSorted();
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure(

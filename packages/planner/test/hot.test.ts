@@ -3,7 +3,7 @@ import { hotChunkFor, hotChunks } from '../src/hot.ts';
 
 const head = (tool: string, ...argv: string[]): string =>
   [
-    'CTRREQ1',
+    'CTRREQ2',
     tool,
     '1 1 0 0 0 0',
     '022',
@@ -33,14 +33,14 @@ test.each([
 });
 
 test('a runtime that is called by a link of another name begins as itself', () => {
-  const called = head('ctr-run', 'state', 'id').replace('CTRREQ1\0ctr-run', 'CTRREQ1\0runc');
+  const called = head('ctr-run', 'state', 'id').replace('CTRREQ2\0ctr-run', 'CTRREQ2\0runc');
   expect(hotChunkFor(called)).toBe('hot-state');
 });
 
 test('variables after the arguments, other tools and what is no request begin as all do', () => {
   expect(hotChunkFor(head('cg-limit', 'run'))).toBeUndefined();
   expect(hotChunkFor('')).toBeUndefined();
-  expect(hotChunkFor('CTRREQ1\0ctr-run\0')).toBeUndefined();
+  expect(hotChunkFor('CTRREQ2\0ctr-run\0')).toBeUndefined();
 });
 
 test('every name that is chosen is one that is built', () => {

@@ -34,7 +34,7 @@ export interface KnownRoot {
 export function knownRoots(store: Store): KnownRoot[] {
   let names: string[];
   try {
-    names = readdirSync(`${store.path}/roots`);
+    names = readdirSync(`${store.path}/roots`).toSorted();
   } catch {
     return [];
   }

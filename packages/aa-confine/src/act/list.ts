@@ -45,7 +45,8 @@ function processesByProfile(): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const pid of readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)) {
+    .map(Number)
+    .sort((a, b) => a - b)) {
     let profile: string;
     try {
       profile = readLabels(pid, { apparmor: true, selinux: false }).apparmor!.profile;

@@ -60,7 +60,7 @@ function* walk(path: Buffer, skip: ReadonlySet<string>, unread: () => void): Gen
       const below = Buffer.concat([
         dir,
         dir.at(-1) === 0x2f ? Buffer.alloc(0) : Buffer.from('/'),
-        entry.name,
+        Buffer.from(entry.name, 'latin1'),
       ]);
       if (entry.isDirectory()) pending.push(below);
       else if (entry.isFile()) yield below;
@@ -68,9 +68,12 @@ function* walk(path: Buffer, skip: ReadonlySet<string>, unread: () => void): Gen
   }
 }
 
-function entries(dir: Buffer, unread: () => void): Dirent<Buffer>[] {
+/** Names are bytes, each a character: Bun has no kinds of files beside names that are buffers. */
+function entries(dir: Buffer, unread: () => void): Dirent[] {
   try {
-    return readdirSync(dir, { withFileTypes: true, encoding: 'buffer' });
+    return readdirSync(dir, { withFileTypes: true, encoding: 'latin1' }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    );
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM') unread();

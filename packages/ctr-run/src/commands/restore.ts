@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
-import { Failure } from '@ctr-tools/cli';
+import { Failure, fromCaller } from '@ctr-tools/cli';
 import { parseJson, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
@@ -42,7 +42,7 @@ export function run(call: Call): Plan {
       'restore: a terminal cannot be sent to a console socket, for criu hands none over on its command line; with --shell-job the container takes the terminal of the caller',
     );
   const course = has(call, 'detach') ? 'detach' : 'foreground';
-  const { spec, bundle } = readBundle(one(call, 'bundle') ?? call.host.cwd, call.globals.debug);
+  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
   const places = placesOf(call, false);
   const criu = findCriu(call);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, course);

@@ -6,10 +6,9 @@ import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 
 /**
  * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be
- * wrong is refused here, before anything in the system is touched.
+ * wrong is refused here, before anything in the system is touched. `bundle` is a whole path.
  */
-export function readBundle(directory: string, debug: boolean): { spec: Spec; bundle: string } {
-  const bundle = resolve(directory);
+export function readBundle(bundle: string, debug: boolean): { spec: Spec; bundle: string } {
   const path = `${bundle}/config.json`;
   let text: Buffer;
   try {
@@ -18,7 +17,7 @@ export function readBundle(directory: string, debug: boolean): { spec: Spec; bun
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') {
       throw new Failure(
-        `no config.json in the bundle ${bundle}: make one with "ctr-run spec --bundle ${directory}", or run an image with --image REF`,
+        `no config.json in the bundle ${bundle}: make one with "ctr-run spec --bundle ${bundle}", or run an image with --image REF`,
       );
     }
     throw new Failure(`read ${path}: ${message}`);

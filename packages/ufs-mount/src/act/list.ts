@@ -10,9 +10,9 @@ import { mountPointsOf } from './unmount.ts';
 /** What stands in a directory of the store, less what is half made, locks, and links to what stands elsewhere. */
 function kept(directory: string): string[] {
   try {
-    return readdirSync(directory).filter(
-      (name) => /^[0-9a-f]+$/.test(name) && !lstatSync(`${directory}/${name}`).isSymbolicLink(),
-    );
+    return readdirSync(directory)
+      .filter((name) => /^[0-9a-f]+$/.test(name) && !lstatSync(`${directory}/${name}`).isSymbolicLink())
+      .toSorted();
   } catch {
     return [];
   }
