@@ -60,8 +60,12 @@ export interface Facts {
 
 /** A transient unit of systemd's (org.freedesktop.systemd1(5), StartTransientUnit). */
 export interface UnitFacts {
+  /** The unit that has the limits: a scope, which has the process too, or a slice. */
   name: string;
+  /** In which slice it lies. */
   slice: string;
+  /** Where the unit is a slice, which holds units and no processes: the scope in it that has the process. */
+  scope?: string;
   /** The user's own manager instead of the system's. */
   user: boolean;
   /** The manager's private socket. */

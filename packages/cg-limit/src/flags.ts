@@ -7,7 +7,7 @@ const io = 'Block I/O (DEVICE is a path or MAJOR:MINOR)';
 const devices = 'Devices';
 const others = 'Other controllers';
 const group = 'The group';
-const acts = 'Acts (TARGET is a PID, a path, or the ID of a container)';
+const acts = 'Acts (TARGET is a PID, a path, a slice, or the ID of a container)';
 
 export const flags: readonly Flag[] = [
   {

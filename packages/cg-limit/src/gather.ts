@@ -37,7 +37,8 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     );
     const placed = groups.map((g) => ({
       hierarchy: hierarchies.find((h) => h.mountPoint === g.mountPoint)!,
-      directory: g.directory,
+      // What an inner tool makes goes below the group that has the process.
+      directory: unit.scope && g.bySystemd ? `${g.directory}/${unit.scope}` : g.directory,
     }));
     return {
       ...base,

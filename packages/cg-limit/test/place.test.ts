@@ -88,7 +88,23 @@ describe('units of systemd', () => {
     ['/a/b', 'slice:prefix:name'],
     ['system:ctr:web', 'is no slice'],
     ['a.slice:b:c d', 'is no name for a unit'],
+    ['::a.slice', 'holds units and no processes'],
   ])('%s is refused', (path, words) => expect(() => unitFor(path, 'id', host, true)).toThrow(words));
+  test.each([
+    ['::a.slice', { name: 'a.slice', slice: '-.slice', scope: 'id.scope' }],
+    ['a.slice::a-b.slice', { name: 'a-b.slice', slice: 'a.slice', scope: 'id.scope' }],
+  ])('%s is a slice with a scope in it', (path, unit) =>
+    expect(unitFor(path, 'id', host, false)).toMatchObject(unit),
+  );
+  test.each([
+    ['system.slice::a.slice', 'lies in -.slice'],
+    [':x:a-b.slice', 'give it as ::a-b.slice'],
+    ['::a--b.slice', 'is no slice'],
+    ['::-.slice', 'the whole machine'],
+    ['::a b.slice', 'is no name for a unit'],
+  ])('as a slice %s is refused', (path, words) =>
+    expect(() => unitFor(path, 'id', host, false)).toThrow(words),
+  );
   test('a slice lies in the slices that its name begins with', () => {
     expect(slicePath('user-1000.slice')).toBe('user.slice/user-1000.slice');
     expect(slicePath('-.slice')).toBe('');

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { inOrder } from '@ctr-tools/plan';
+import { type AnyStep, inOrder } from '@ctr-tools/plan';
 import { afterEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import { settingsOf } from '../src/limits/index.ts';
@@ -340,7 +340,7 @@ test('the process waits until it is in its scope and all limits stand', () => {
   expect(lines(found)).toEqual([
     'self_pid pid→{own.pid}',
     expect.stringMatching(
-      /^ask topic=cg-limit\/scope payload=.*"name\\":\\"ctr-web.scope\\",\\"pid\\":\{own.pid\}.* reply→\{scope\}$/,
+      /^ask topic=cg-limit\/scope payload=.*"pid\\":\{own.pid\},\\"name\\":\\"ctr-web.scope\\".* reply→\{scope\}$/,
     ),
     `write path=${directory}/memory.max data=67108864`,
     expect.stringContaining('setenv name=CTR_CGROUP'),
@@ -349,6 +349,43 @@ test('the process waits until it is in its scope and all limits stand', () => {
     'host notify',
     'container await',
   ]);
+});
+
+test('a slice has the limits, and the process a scope in it', () => {
+  const unit = {
+    name: 'a-b.slice',
+    slice: 'a.slice',
+    scope: 'web.scope',
+    user: false,
+    socket: '/run/systemd/private',
+  };
+  const directory = '/cg/a.slice/a-b.slice';
+  const spec = { ociVersion: '1.2.0', linux: { resources: { memory: { limit: 1 << 26 } } } };
+  const slice = (more: object, lifetime: 'command' | 'kept') =>
+    steps(
+      spec,
+      facts([v2Group({ directory, missing: [], above: [], bySystemd: true, ...more })], v2Abilities, {
+        manager: 'systemd',
+        unit,
+        container: false,
+        lifetime,
+      }),
+    );
+  const asked = (found: readonly AnyStep[]) => {
+    const { payload } = found.find(({ op }) => op === 'ask')!.args as { payload: { parts: unknown[] } };
+    const text = payload.parts.map((part) => (typeof part === 'string' ? part : '0')).join('');
+    return JSON.parse(text) as Record<'name' | 'properties', unknown> & { slice: Record<string, unknown> };
+  };
+  const { name, properties, slice: around } = asked(slice({}, 'command'));
+  expect([name, around.name]).toEqual(['web.scope', 'a-b.slice']);
+  expect(properties).toContainEqual(['Slice', 's', 'a-b.slice']);
+  expect(properties).not.toContainEqual(['MemoryMax', 't', '67108864']);
+  expect(around.properties).toContainEqual(['MemoryMax', 't', '67108864']);
+  expect(around.properties).toContainEqual(['StopWhenUnneeded', 'b', true]);
+  expect(JSON.stringify(around.properties)).not.toMatch(/Delegate|"Slice"/);
+  expect(lines(slice({}, 'command'))).toContain(`write path=${directory}/memory.max data=67108864`);
+  expect(JSON.stringify(asked(slice({}, 'kept')).slice)).not.toContain('StopWhenUnneeded');
+  expect(() => slice({ exists: true }, 'command')).toThrow('a-b.slice::NAME is a scope in it');
 });
 
 test('hierarchies of v1 that systemd leaves alone get a group at the same place', () => {

@@ -82,6 +82,52 @@ describe('where systemd runs, it makes the group', () => {
     expect(cg(...named, '--', 'echo', 'again')).toMatchObject({ status: 0, stdout: 'again\n', stderr: '' });
   });
 
+  test('a slice of its own, in which what is started beside shares its limits, and which ends with them', async (context) => {
+    needs(context, 'root', 'systemd', 'cgroup-v2');
+    const [slice, place] = [`ctrtest-${process.pid}.slice`, `ctrtest.slice/ctrtest-${process.pid}.slice`];
+    const at = `/sys/fs/cgroup/${place}`;
+    const limits = ['--pids-limit', '8', '--memory', '96M', '--hugetlb', '2MB:4M'];
+    const first = start(toolPath('cg-limit'), [
+      ...['--cgroup', `::${slice}`, ...limits, '--', 'sh', '-c', 'cat /proc/self/cgroup; sleep 600; :'],
+    ]);
+    await until('the command runs', () => first.output().stdout !== '', 60_000);
+    expect(first.output().stdout).toMatch(new RegExp(`^0::/${place}/ctr-limit-\\d+\\.scope\n$`));
+    const limit = (what: string): string => readFileSync(`${at}/${what}`, 'utf8').trim();
+    expect(cg('--cgroup', `::${slice}`, '--', 'true').stderr).toContain(`${slice}::NAME is a scope in it`);
+    // Five are left for who comes beside, whose scope has no limits of its own.
+    const fork = 'cat /proc/self/cgroup; for i in 1 2 3 4 5 6 7 8; do sleep 5 & done';
+    const beside = cg('--cgroup', `${slice}::beside`, '--', 'bash', '-c', fork);
+    expect(beside.stdout).toContain(`/${place}/beside.scope
+`);
+    expect(beside.stderr).toContain('fork: retry: Resource temporarily unavailable');
+    expect(cg('--update', slice, '--memory', '128M')).toMatchObject({ status: 0, stderr: '' });
+    run('systemctl', ['daemon-reload']);
+    run('systemctl', ['set-property', '--runtime', slice, 'CPUWeight=77', 'TasksMax=10']);
+    expect(['memory.max', 'cpu.weight', 'hugetlb.2MB.max', 'pids.max'].map(limit)).toEqual([
+      String(128 << 20),
+      '77',
+      String(4 << 20),
+      '10',
+    ]);
+    expect(cg('--kill', slice)).toMatchObject({ status: 0, stderr: '' });
+    await first.ended;
+    await until('the slice is gone', () => !existsSync(at), 60_000);
+    const state = () => run('systemctl', ['show', '--value', '-p', 'LoadState,ActiveState', slice]).stdout;
+    expect(state()).toContain('inactive');
+    // One that is kept is there without anybody in it, until it is removed.
+    expect(cg('--cgroup', `::${slice}`, '--memory', '64M', '--keep', '--', 'true')).toMatchObject({
+      status: 0,
+    });
+    expect([limit('memory.max'), state()]).toEqual([String(64 << 20), expect.stringMatching(/^active$/m)]);
+    expect(cg('--cgroup', `${slice}::again`, '--', 'echo', 'in')).toMatchObject({
+      status: 0,
+      stdout: 'in\n',
+    });
+    expect(cg('--remove', slice)).toMatchObject({ status: 0, stderr: '' });
+    expect([existsSync(at), state()]).toEqual([false, expect.stringMatching(/^inactive$/m)]);
+    run('systemctl', ['stop', 'ctrtest.slice']);
+  });
+
   test('without a name too; a limit inside a limit makes a child group, past the rule against inner processes', (context) => {
     needs(context, 'root', 'systemd', 'cgroup-v2');
     const inner = 'cg-limit --memory 64M -- sh -c "cat /proc/self/cgroup"; cat /proc/self/cgroup';

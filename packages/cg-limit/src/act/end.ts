@@ -1,8 +1,9 @@
 /** `--kill` and `--remove`: the launcher's work, planned here. */
-import { Failure, type Outcome } from '@ctr-tools/cli';
+import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import { type AnyStep, compile, step } from '@ctr-tools/plan';
+import { managerOf } from '../systemd/choose.ts';
 import { processesOf } from './inspect.ts';
-import { changeable, type Target } from './target.ts';
+import { changeable, type Target, unitOf } from './target.ts';
 
 const side = 'host';
 const REMOVE_MS = 2000;
@@ -35,14 +36,19 @@ export function kill(target: Target, self: number): Outcome {
   );
 }
 
-/** Remove empty groups, and those below. */
-export function remove(target: Target): Outcome {
+/** Remove empty groups, and those below; a unit's, once systemd has stopped it, which would keep it for running else. */
+export async function remove(target: Target, host: Host): Promise<Outcome> {
   const places = changeable(target);
   const busy = processesOf(target).size;
   if (busy > 0)
     throw new Failure(
       `remove ${target.name}: ${busy} process${busy === 1 ? ' is' : 'es are'} in it; --kill ends them, or wait for their end`,
     );
+  const unit = unitOf(places);
+  if (unit !== undefined) {
+    const { stopUnit } = await import('../systemd/answer.ts');
+    await stopUnit({ socket: managerOf(host).socket, name: unit });
+  }
   return planOf(
     places.map(({ directory }) =>
       step(

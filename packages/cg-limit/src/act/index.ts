@@ -30,7 +30,7 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
     case 'kill':
       return kill(target, host.pid);
     case 'remove':
-      return remove(target);
+      return remove(target, host);
     default:
       throw new Error(`no act ${name}`);
   }

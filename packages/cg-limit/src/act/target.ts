@@ -1,11 +1,12 @@
-/** TARGET of an act: a process, a group by path, or a container by ID. */
-import { readFileSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+/** TARGET of an act: a process, a group by path, a slice of the system's by name, or a container by ID. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, relative, resolve } from 'node:path';
 import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
 import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
 import { checkPath, directoryIn, parseApart } from '../place.ts';
+import { slicePath } from '../systemd/choose.ts';
 
 /** One of a target's directories, with the controllers whose files are in it. */
 export interface Place {
@@ -24,11 +25,18 @@ export interface Target {
 const isDirectory = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
+/** The unit of systemd's whose groups these are. */
+export function unitOf(places: readonly Place[]): string | undefined {
+  if (!existsSync('/run/systemd/system')) return undefined;
+  return places.map((p) => basename(p.directory)).find((name) => /\.(?:scope|service|slice)$/.test(name));
+}
+
 /** Resolve what a person typed. Throws a `Failure` for what is not there. */
 export function targetOf(text: string, host: Host): Target {
   if (/^\d+$/.test(text)) return ofProcess(Number(text));
   if (text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || parseApart(text))
     return ofPath(text, host);
+  if (text.endsWith('.slice')) return ofPath(`/${slicePath(text)}`, host);
   return ofContainer(text.replace(/^id:/, ''), host);
 }
 

@@ -1,6 +1,4 @@
 /** `--update TARGET`: other limits for what runs already. */
-import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
 import { Failure, type Host, type Outcome, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
 import { compile, step } from '@ctr-tools/plan';
@@ -13,7 +11,7 @@ import { managerOf } from '../systemd/choose.ts';
 import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
 import { type Change, changeAll } from './change.ts';
-import { changeable, type Place, type Target } from './target.ts';
+import { changeable, type Place, type Target, unitOf } from './target.ts';
 
 /** Change limits, all or none; device rules of v2 go through the launcher, as Node cannot call bpf(2). */
 export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
@@ -48,10 +46,8 @@ async function tellSystemd(
   properties: readonly Property[],
   host: Host,
 ): Promise<void> {
-  const unit = places
-    .map((p) => basename(p.directory))
-    .find((name) => /\.(?:scope|service|slice)$/.test(name));
-  if (unit === undefined || properties.length === 0 || !existsSync('/run/systemd/system')) return;
+  const unit = unitOf(places);
+  if (unit === undefined || properties.length === 0) return;
   const { setProperties } = await import('../systemd/answer.ts');
   await setProperties({ socket: managerOf(host).socket, name: unit, properties });
 }

@@ -9,16 +9,20 @@ export interface ScopeRequest {
   name: string;
   pid: number;
   properties: readonly Property[];
+  /** A slice that is made with it, in which it lies. */
+  slice?: { name: string; properties: readonly Property[] };
 }
 
 /** Start a transient scope around a process. Returns when systemd has moved it. Throws a `Failure`. */
 export async function startScope(request: ScopeRequest): Promise<string> {
-  const { name, pid } = request;
+  const { name, pid, slice } = request;
   const systemd = await Systemd.connect(request.socket);
   try {
     const properties = [...request.properties, ['PIDs', 'au', [pid]] as Property].map(wireProperty);
+    // What else is made in the same transaction: the scope needs its slice, which so is never unneeded.
+    const others = slice ? [[slice.name, slice.properties.map(wireProperty)]] : [];
     const start = async () =>
-      systemd.call('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', properties, []]);
+      systemd.call('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', properties, others]);
     let job: string;
     try {
       [job] = (await start()) as [string];

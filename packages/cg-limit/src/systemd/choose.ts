@@ -1,6 +1,6 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type ContainerContext, changesPids, Failure, type Host } from '@ctr-tools/cli';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
 import { carriedBy, type Hierarchy } from '../layout.ts';
@@ -74,7 +74,10 @@ export function managerOf(host: Pick<Host, 'env' | 'euid'>): { user: boolean; so
   return { user: true, socket: join(runtime, 'systemd/private') };
 }
 
-/** `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice. */
+/**
+ * `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice.
+ * A name that ends in .slice is a slice, as with runc (its getUnitName); a container has a scope.
+ */
 export function unitFor(path: string | undefined, id: string, host: Host, container: boolean): UnitFacts {
   const manager = managerOf(host);
   const standard = manager.user ? 'user.slice' : 'system.slice';
@@ -87,13 +90,36 @@ export function unitFor(path: string | undefined, id: string, host: Host, contai
   const [slice, prefix, name] = path.split(':') as [string, string, string];
   if (slice !== '' && !slice.endsWith('.slice'))
     throw new Failure(`"${slice}" is no slice; its name ends in .slice`);
-  if (name.endsWith('.slice'))
-    throw new Failure(`"${name}" is a slice, which holds units and no processes; give another name`);
-  const whole = `${prefix ? `${prefix}-` : ''}${name}.scope`;
-  if (!/^[\w:.\\@-]+$/.test(whole))
-    throw new Failure(`"${whole}" is no name for a unit; letters, digits and :-_.\\@ are`);
-  if (whole.length > 255) throw new Failure(`"${whole}" is longer than the 255 letters of a unit's name`);
-  return { name: whole, slice: slice || standard, ...manager };
+  if (name.endsWith('.slice')) {
+    if (container)
+      throw new Failure(`"${name}" is a slice, which holds units and no processes; give another name`);
+    return { ...sliceFor(name, slice, prefix), scope: `${escapeUnit(id)}.scope`, ...manager };
+  }
+  return {
+    name: unitName(`${prefix ? `${prefix}-` : ''}${name}.scope`),
+    slice: slice || standard,
+    ...manager,
+  };
+}
+
+function unitName(name: string): string {
+  if (!/^[\w:.\\@-]+$/.test(name))
+    throw new Failure(`"${name}" is no name for a unit; letters, digits and :-_.\\@ are`);
+  if (name.length > 255) throw new Failure(`"${name}" is longer than the 255 letters of a unit's name`);
+  return name;
+}
+
+/** A slice lies where its name says (systemd.slice(5)); whoever says it twice must say the same. */
+function sliceFor(name: string, slice: string, prefix: string): { name: string; slice: string } {
+  const above = dirname(slicePath(unitName(name)));
+  const parent = above === '.' ? '-.slice' : basename(above);
+  if (name === '-.slice')
+    throw new Failure(`"${name}" is the slice of the whole machine; name one of your own`);
+  if (prefix !== '' || (slice !== '' && slice !== parent))
+    throw new Failure(
+      `the slice "${name}" lies in ${parent}, as the dashes of its name say; give it as ::${name}`,
+    );
+  return { name, slice: parent };
 }
 
 const escapeUnit = (text: string): string =>
@@ -124,7 +150,7 @@ export function unitGroups(
   byFiles: (h: Hierarchy, directory: string) => GroupFacts,
 ): GroupFacts[] {
   const manager = unit.user ? userManagerPath(hierarchies, unit.socket) : '';
-  const below = join(manager, slicePath(unit.slice), unit.name);
+  const below = join(manager, unit.scope ? slicePath(unit.name) : join(slicePath(unit.slice), unit.name));
   return hierarchies.map((h) => {
     const directory = join(h.mountPoint, below);
     if (!managed(h)) return byFiles(h, directory);

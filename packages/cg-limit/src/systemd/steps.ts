@@ -1,7 +1,8 @@
 /**
  * Limits where systemd makes the group: the process is born, systemd moves it into a scope,
- * then what the scope's properties cannot say is written to its files, and only then the
- * process goes on.
+ * then what the unit's properties cannot say is written to its files, and only then the
+ * process goes on. The limits are the scope's, or those of a slice around it, in which others
+ * may then start scopes of theirs.
  */
 
 import { dirname } from 'node:path';
@@ -9,7 +10,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
 import { deviceList, deviceSteps } from '../devices/steps.ts';
-import type { Facts, GroupFacts } from '../facts.ts';
+import type { Facts, GroupFacts, UnitFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
@@ -28,31 +29,25 @@ export function systemdSteps(
 ): AnyStep[] {
   const { unit, id } = facts;
   if (!unit) throw new Error('systemd is to make a group without a unit');
-  const busy = groups.find((g) => g.populated);
-  if (busy) throw new Failure(`the unit ${unit.name} runs already (${busy.directory}); choose another name`);
+  refuseRunning(unit, groups);
   const devices = deviceList(resources, facts);
-  const properties: Property[] = [
-    ['Description', 's', `ctr-tools ${id}`],
-    ['Slice', 's', unit.slice],
-    ['Delegate', 'b', true],
-    ['DefaultDependencies', 'b', false],
-    // A unit that failed is forgotten like one that ended.
-    ['CollectMode', 's', 'inactive-or-failed'],
-    ...['MemoryAccounting', 'CPUAccounting', 'IOAccounting', 'TasksAccounting'].map(
-      (name): Property => [name, 'b', true],
-    ),
-    ...propertiesOf(settings),
-    ...((devices && deviceProperties(devices)) ?? []),
-  ];
+  const limits = [...propertiesOf(settings), ...((devices && deviceProperties(devices)) ?? [])];
   const pid = cloned ? slot('child.pid') : slot('own.pid');
-  const payload = jsonTemplate({ socket: unit.socket, name: unit.name, pid, properties });
+  const request = unit.scope
+    ? {
+        name: unit.scope,
+        properties: [...common(id), ...scopeIn(unit.name)],
+        slice: { name: unit.name, properties: [...common(id), ...sliceOf(facts), ...limits] },
+      }
+    : { name: unit.name, properties: [...common(id), ...scopeIn(unit.slice), ...limits] };
+  const payload = jsonTemplate({ socket: unit.socket, pid, ...request });
   return [
     ...(cloned ? [] : [step(phase, 'self_pid', { pid: slot('own.pid') }, 'learn the own PID', { side })]),
     step(
       phase,
       'ask',
       { topic: 'cg-limit/scope', payload, reply: slot('scope') },
-      `have systemd make the unit ${unit.name} in ${unit.slice}`,
+      `have systemd make the unit ${unit.name} in ${unit.slice}${unit.scope ? `, and ${unit.scope} in it` : ''}`,
       { side },
     ),
     ...enabling(settings, groups),
@@ -69,6 +64,34 @@ export function systemdSteps(
       : [step('environment', 'setenv', { name: 'CTR_CGROUP', value: facts.variable }, 'set CTR_CGROUP')]),
   ];
 }
+
+function refuseRunning({ name, scope }: UnitFacts, groups: readonly GroupFacts[]): void {
+  const there = groups.find((g) => g.populated || (scope && g.exists));
+  if (there && scope)
+    throw new Failure(
+      `the slice ${name} runs already (${there.directory}); ${name}::NAME is a scope in it, and --update changes its limits`,
+    );
+  if (there) throw new Failure(`the unit ${name} runs already (${there.directory}); choose another name`);
+}
+
+const common = (id: string): Property[] => [
+  ['Description', 's', `ctr-tools ${id}`],
+  ['DefaultDependencies', 'b', false],
+  // A unit that failed is forgotten like one that ended.
+  ['CollectMode', 's', 'inactive-or-failed'],
+  ...['MemoryAccounting', 'CPUAccounting', 'IOAccounting', 'TasksAccounting'].map(
+    (name): Property => [name, 'b', true],
+  ),
+];
+
+const scopeIn = (slice: string): Property[] => [
+  ['Slice', 's', slice],
+  ['Delegate', 'b', true],
+];
+
+/** The scopes in a slice need it, so that it goes with the last of them (systemd.unit(5), StopWhenUnneeded). */
+const sliceOf = ({ lifetime }: Facts): Property[] =>
+  lifetime === 'command' ? [['StopWhenUnneeded', 'b', true]] : [];
 
 /** systemd removes a scope with its last process: what a limit did is read while it does it. */
 function watching(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
