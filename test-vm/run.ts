@@ -13,6 +13,7 @@ import { type Boot, boots } from './src/qemu.ts';
 import { renderReport } from './src/report.ts';
 import { nowhere, sumUp } from './src/results.ts';
 import { runSuite, type Via } from './src/suite.ts';
+import { remember } from './src/times.ts';
 import { vagrantLacks } from './src/vagrant.ts';
 
 const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
@@ -24,6 +25,7 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --boot-limit SECONDS    until a machine must answer (900)
   --test-limit SECONDS    until one user's tests must have ended (1080)
   --limit SECONDS         until all must have ended
+  --remember              after a whole run, keep the times by which the next is laid out
   --counts FILE           write passed, failed, skipped and reasons there, as JSON
   --help
 `;
@@ -70,6 +72,10 @@ try {
     via === 'qemu' &&
     errors.length === 0 &&
     runs.every((run) => run.trouble.length === 0);
+  if (values.remember) {
+    if (!whole) say('--remember: not a whole run without trouble, so no times are kept');
+    else remember(runs);
+  }
   const missing = whole ? nowhere(all) : [];
   process.stdout.write(`${renderReport(all, missing).join('\n')}\n`);
   const counts = sumUp(runs, missing);
@@ -133,6 +139,7 @@ function parse() {
         'boot-limit': { type: 'string' },
         'test-limit': { type: 'string' },
         limit: { type: 'string' },
+        remember: { type: 'boolean' },
         counts: { type: 'string' },
         help: { type: 'boolean' },
       },

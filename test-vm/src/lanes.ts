@@ -6,10 +6,13 @@
 import { anybody } from '../../test/anybody.ts';
 import { cutInTwo, type TestFile } from './files.ts';
 import type { User } from './machine.ts';
+import type { Planner } from './planner.ts';
 import type { Boot } from './qemu.ts';
+import type { Times } from './times.ts';
 
 export interface Job {
   user: User;
+  planner: Planner;
   /** Which part of a list that is cut in two: `1of2`. */
   part?: string;
   /** Paths of the test files to be run, or parts of them; all where there is none. */
@@ -36,8 +39,8 @@ const hierarchies = [
   'test/machine.vm',
 ];
 
-/** A boot takes as long as tests of this weight, which on the host is milliseconds. */
-const BOOT = 3000;
+/** Until a machine answers and has the tree, and vitest has begun. In seconds. */
+const BOOT = 80;
 
 export interface Wanted {
   boots: readonly Boot[];
@@ -48,12 +51,15 @@ export interface Wanted {
   one: boolean;
   /** All files that there are. */
   files: readonly TestFile[];
+  /** How long the jobs take that are not cut in two, in seconds, by boot and user. */
+  times: Times['jobs'];
 }
 
 /** The lanes, each a list of machines that are up one after the other. */
-export function planLanes({ boots, users, chosen, one, files }: Wanted): Stay[][] {
+export function planLanes({ boots, users, chosen, one, files, times }: Wanted): Stay[][] {
   const job = (user: User, only: readonly string[], part?: string): Job => ({
     user,
+    planner: user === 'root' ? 'standalone' : 'node',
     files: chosen ? [] : only,
     ...(part ? { part } : {}),
   });
@@ -62,13 +68,9 @@ export function planLanes({ boots, users, chosen, one, files }: Wanted): Stay[][
   const hybrid = boots.includes('hybrid');
   // A choice of files is short, and each boot of a machine takes a minute.
   const cut = unified && root && !one && !chosen;
-  const weigh = (parts: readonly string[]): number =>
-    files.reduce(
-      (sum, { path, weight }) => sum + (parts.some((part) => path.includes(part)) ? weight : 0),
-      0,
-    );
-  const other = (hybrid ? weigh(hierarchies) : 0) + weigh(anybody);
-  const [ones, twos] = cutInTwo(files, [weigh(anybody) + BOOT, other + (hybrid ? 2 : 1) * BOOT]);
+  const time = (boot: Boot): number =>
+    users.reduce((sum, user) => sum + (times[`${boot} ${user}`] ?? 0), 0) + BOOT;
+  const [ones, twos] = cutInTwo(files, [time('unified'), BOOT + (hybrid ? time('hybrid') : 0)]);
   const first: Stay[] = [];
   const second: Stay[] = [];
   const jobs = [

@@ -28,6 +28,8 @@ export function commandLine(boot: Boot, extra = ''): string {
   // QEMU's translations are found again by address: where every program lies elsewhere each time,
   // a Node's start under emulation takes a third longer.
   words.push('norandmaps');
+  // A huge page is cleared whole, of which most programs of a test use little.
+  words.push('transparent_hugepage=never');
   if (boot === 'hybrid') {
     words.push('systemd.unified_cgroup_hierarchy=0', 'SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1');
     // Debian leaves the memory controller of v1 off unless asked for? No: it is on, its swap

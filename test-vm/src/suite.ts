@@ -10,8 +10,10 @@ import { VmError } from './errors.ts';
 import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
+import { choosePlanner, makeStandalone } from './planner.ts';
 import { type Accel, type Boot, chooseAccel, emulator } from './qemu.ts';
 import { mergeParts, parseRun, type Run } from './results.ts';
+import { readTimes } from './times.ts';
 import { bringIn, quote, TREE, top } from './tree.ts';
 import { upByVagrant } from './vagrant.ts';
 
@@ -60,6 +62,7 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
   const cache = makeDir(cacheDir());
   const box = await makeBox(definition(), { cache, say });
   const accel = await chooseAccel(box, cache, say);
+  await makeStandalone();
   const boot = async (boot: Boot): Promise<Machine> => {
     const limit = within(options, options.bootLimit);
     if (limit <= 0) throw new VmError(`${boot}: not begun, for the time that was given is over`);
@@ -68,7 +71,14 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
       : await bootMachine({ box, boot, accel, cache, limit, withTree: true, kernelArgs, say });
   };
   const chosen = options.vitest.length > 0;
-  const lanes = planLanes({ boots, users, chosen, one: via === 'vagrant', files: testFiles() });
+  const lanes = planLanes({
+    boots,
+    users,
+    chosen,
+    one: via === 'vagrant',
+    files: testFiles(),
+    times: readTimes().jobs,
+  });
   const outcome: Outcome = { runs: [], errors: [] };
   await Promise.all(
     lanes.map(async (lane) => {
@@ -116,7 +126,7 @@ async function runIn(
 async function runJob(
   machine: Machine,
   boot: Boot,
-  { user, part, files }: Job,
+  { user, planner, part, files }: Job,
   accel: Accel,
   options: SuiteOptions,
 ): Promise<Run> {
@@ -130,6 +140,7 @@ async function runJob(
   const began = Date.now();
   const time = within(options, options.testLimit);
   if (time <= 0) throw new VmError(`${label}: not begun, for the time that was given is over`);
+  await choosePlanner(machine, planner);
   options.say(`${label}: running the tests`);
   const log = createWriteStream(join(results, `${label}.log`));
   const { status } = await machine.shell(user, words.map(quote).join(' '), {

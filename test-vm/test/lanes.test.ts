@@ -16,6 +16,7 @@ const all = {
   chosen: false,
   one: false,
   files,
+  times: { 'unified vagrant': 10_000, 'hybrid root': 100_000, 'hybrid vagrant': 10_000 },
 };
 
 describe('what is run where', () => {
@@ -48,7 +49,10 @@ describe('what is run where', () => {
       [
         {
           boot: 'unified',
-          jobs: [{ user: 'root', files: [] }, expect.objectContaining({ user: 'vagrant' })],
+          jobs: [
+            { user: 'root', planner: 'standalone', files: [] },
+            expect.objectContaining({ user: 'vagrant' }),
+          ],
         },
       ],
     ]);
@@ -57,14 +61,14 @@ describe('what is run where', () => {
   test('chosen files are run whole, everywhere that was asked for', () => {
     const lanes = planLanes({ ...all, users: ['root'], chosen: true });
     expect(lanes).toEqual([
-      [{ boot: 'unified', jobs: [{ user: 'root', files: [] }] }],
-      [{ boot: 'hybrid', jobs: [{ user: 'root', files: [] }] }],
+      [{ boot: 'unified', jobs: [{ user: 'root', planner: 'standalone', files: [] }] }],
+      [{ boot: 'hybrid', jobs: [{ user: 'root', planner: 'standalone', files: [] }] }],
     ]);
   });
 });
 
 test('there are the files that vitest would run in the machine', () => {
-  const paths = testFiles('/no/report').map(({ path }) => path);
+  const paths = testFiles({ files: {} }).map(({ path }) => path);
   expect(paths).toContain('test/machine.vm.test.ts');
   expect(paths).toContain('native/test/op_file.host.test.ts');
   expect(paths.filter((path) => /test-vm|node_modules|pack\.host|lanes\.test/.test(path))).toEqual([]);
