@@ -212,11 +212,15 @@ describe("a user's own systemd", () => {
     const lines = [
       `exec 2>&1; cd /; PATH=${bin}:$PATH`,
       'cg-limit --memory 20M --pids-limit 50 -- sh -c "cut -d/ -f5- /proc/self/cgroup; head -c 40M /dev/zero | tail > /dev/null"',
+      'cg-limit --cgroup ::ctrmine.slice --keep --pids-limit 40 -- sh -c "cut -d/ -f5- /proc/self/cgroup"',
+      'cg-limit --show=ctrmine.slice --json | grep -A2 \'"pids"\' | grep limit',
+      'cg-limit --remove ctrmine.slice; echo $?',
       'cg-limit --cpuset-cpus 0 -- true; echo $?',
     ];
     const ended = run('systemd-run', [...place, '/bin/sh', '-c', lines.join('\n')], { timeout: 120_000 });
     expect(ended.stdout).toMatch(/^user\.slice\/ctr-limit-\d+\.scope\n/);
     expect(ended.stdout).toMatch(/the memory limit of 20 MiB was exceeded; processes killed for it: 1/);
+    expect(ended.stdout).toMatch(/^ctrmine\.slice\/ctr-limit-\d+\.scope\n +"limit": 40,\n0\n/m);
     expect(ended.stdout).toMatch(
       /a set of CPUs needs the cpuset controller, .* not delegated to this group .*\n125\n$/,
     );

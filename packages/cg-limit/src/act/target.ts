@@ -1,4 +1,4 @@
-/** TARGET of an act: a process, a group by path, a slice of the system's by name, or a container by ID. */
+/** TARGET of an act: a process, a group by path, a slice by name, or a container by ID. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
@@ -6,7 +6,7 @@ import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
 import { checkPath, directoryIn, parseApart } from '../place.ts';
-import { slicePath } from '../systemd/choose.ts';
+import { sliceGroup } from '../systemd/choose.ts';
 
 /** One of a target's directories, with the controllers whose files are in it. */
 export interface Place {
@@ -36,7 +36,7 @@ export function targetOf(text: string, host: Host): Target {
   if (/^\d+$/.test(text)) return ofProcess(Number(text));
   if (text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || parseApart(text))
     return ofPath(text, host);
-  if (text.endsWith('.slice')) return ofPath(`/${slicePath(text)}`, host);
+  if (text.endsWith('.slice')) return ofPath(sliceGroup(text, hierarchiesOf(), host), host);
   return ofContainer(text.replace(/^id:/, ''), host);
 }
 

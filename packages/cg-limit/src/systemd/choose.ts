@@ -135,6 +135,12 @@ export function slicePath(slice: string): string {
   return parts.map((_, i) => `${parts.slice(0, i + 1).join('-')}.slice`).join('/');
 }
 
+/** The group of a slice, as a path from the root: the system's, or the caller's own manager's. */
+export function sliceGroup(name: string, hierarchies: readonly Hierarchy[], host: Host): string {
+  const { user, socket } = managerOf(host);
+  return join('/', user ? userManagerPath(hierarchies, socket) : '', slicePath(name));
+}
+
 /** Whether systemd has a group for each of its units there: in v2, and in the v1 hierarchies that it manages. */
 const managed = (h: Hierarchy): boolean =>
   h.version === 2 || h.name === 'systemd' || h.controllers.some((c) => systemdControllers.has(c));
