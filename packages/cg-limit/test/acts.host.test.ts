@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { needs, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import { needs, runTool, slower, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { carriedBy, hierarchiesOf } from '../src/layout.ts';
 
 const path = `/ctr-test-acts-${process.pid}`;
@@ -100,13 +100,21 @@ test('--freeze stops everything, --thaw lets it go on', async (context) => {
   const started = await running([], `while :; do echo >> ${counter}; sleep 0.01; done`);
   const count = (): number => (existsSync(counter) ? readFileSync(counter).length : 0);
   await until('it counts', () => count() > 2);
-  expect(cg('--freeze', path).status).toBe(0);
-  const frozen = count();
-  expect(cg('--show', path).stdout).toContain(', frozen');
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(count()).toBe(frozen);
-  expect(cg('--thaw', path).status).toBe(0);
-  await until('it goes on', () => count() > frozen);
+  // More than once, for a shell that waits in vfork(2) is what v1's freezer misses now and then.
+  for (const _ of Array(slower > 1 ? 3 : 10)) {
+    try {
+      expect(cg('--freeze', path)).toMatchObject({ status: 0, stderr: '' });
+      const frozen = count();
+      expect(cg('--show', path).stdout).toContain(', frozen');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(count()).toBe(frozen);
+    } finally {
+      // Nobody who is frozen by v1 dies of SIGKILL.
+      expect(cg('--thaw', path)).toMatchObject({ status: 0, stderr: '' });
+    }
+    const frozen = count();
+    await until('it goes on', () => count() > frozen);
+  }
   await end(started);
 });
 

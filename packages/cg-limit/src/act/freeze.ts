@@ -15,17 +15,30 @@ export async function freeze(target: Target, on: boolean): Promise<number> {
   const place = v1 ?? v2;
   if (!place) throw new Failure(`${target.name} is in no hierarchy with a freezer`);
   const verb = on ? 'freeze' : 'thaw';
-  try {
-    if (v1) writeFileSync(`${v1.directory}/freezer.state`, on ? 'FROZEN' : 'THAWED', { flag: 'r+' });
-    else writeFileSync(`${place.directory}/cgroup.freeze`, on ? '1' : '0', { flag: 'r+' });
-  } catch (error) {
-    throw new Failure(`${verb} ${place.directory}: ${(error as Error).message}`);
-  }
-  for (const until = performance.now() + PATIENCE_MS; !reached(place, v1 !== undefined, on); await sleep(2)) {
-    if (performance.now() < until) continue;
+  const write = (to: boolean): void => {
+    try {
+      if (v1) writeFileSync(`${v1.directory}/freezer.state`, to ? 'FROZEN' : 'THAWED', { flag: 'r+' });
+      else writeFileSync(`${place.directory}/cgroup.freeze`, to ? '1' : '0', { flag: 'r+' });
+    } catch (error) {
+      throw new Failure(`${verb} ${place.directory}: ${(error as Error).message}`);
+    }
+  };
+  const until = performance.now() + PATIENCE_MS;
+  write(on);
+  for (let round = 1; !reached(place, v1 !== undefined, on); round++) {
+    await sleep(2);
+    if (performance.now() < until) {
+      if (!v1 || !on) continue;
+      // v1 counts who was asleep in vfork(2) or was born meanwhile as not frozen until it is told again; and
+      // who comes anew all the time is caught sooner after a thaw (libcontainer does the same, fs/freezer.go).
+      if (round % 50 === 0) write(false);
+      write(true);
+      continue;
+    }
+    if (on) write(false);
     throw new Failure(
       on
-        ? `freeze ${place.directory}: some processes do not stop within ${PATIENCE_MS / 1000} s; it goes on, or --thaw takes it back`
+        ? `freeze ${place.directory}: some processes do not stop within ${PATIENCE_MS / 1000} s, so all go on`
         : `thaw ${place.directory}: it is still frozen, by a group above it`,
     );
   }
@@ -35,7 +48,6 @@ export async function freeze(target: Target, on: boolean): Promise<number> {
 function reached({ directory }: Place, v1: boolean, on: boolean): boolean {
   if (v1) {
     const state = readFileSync(`${directory}/freezer.state`, 'utf8').trim();
-    // A state written while forks go on stays FREEZING until it is asked for (freezer-subsystem.rst).
     return state === (on ? 'FROZEN' : 'THAWED');
   }
   return (
