@@ -166,7 +166,7 @@ export const flags: readonly Flag[] = [
     name: 'cgroup',
     value: 'PATH',
     group,
-    help: 'name the group: /a/b from the root, a/b below the own group, slice:prefix:name for systemd',
+    help: 'name the group: /a/b from the root, a/b below the own group, slice:prefix:name for a scope of systemd, ::a.slice for a slice',
   },
   { name: 'join', group, help: 'enter a group that exists, and remove nothing', applyOnly: true },
   { name: 'keep', group, help: 'leave the group behind, and nobody waiting for its end', applyOnly: true },
