@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Int } from '@ctr-tools/plan';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { type Identity, resolveIdentity } from './identity.ts';
 import type { CapsOptions } from './options.ts';
 import { lastCapability, type Privileges, readPrivileges } from './privileges.ts';
@@ -26,7 +27,7 @@ export interface CapsFacts {
 /** The impure step: the caller's own privileges, the kernel's newest capability, names of users. */
 export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: Host): CapsFacts {
   const mode = options ? (options.applies ? 'apply' : 'amend') : 'oci';
-  const current = afterSteps(readPrivileges(host.pid), host.earlier ?? []);
+  const current = afterSteps(readPrivileges(callerPid(host.pid)), host.earlier ?? []);
   const present = mode === 'amend' ? (spec.process?.user?.gid ?? 0) : current.gids[1]!;
   return {
     mode,

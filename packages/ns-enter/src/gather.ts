@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { IDMapping, Spec } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
+import { callerPid } from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
 import { findTarget } from './find-target.ts';
 import { fileOf, type Kind, kinds, optionOf } from './kinds.ts';
@@ -17,7 +18,7 @@ import {
 } from './maps.ts';
 import { inspectFile } from './namespace-file.ts';
 import { isTargets, type MapOption, type Options } from './options.ts';
-import { callerPid, namespaceOf, readStatus } from './proc.ts';
+import { namespaceOf, readStatus } from './proc.ts';
 
 export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
   const caller = gatherCaller(host, mapsIds(options, spec));

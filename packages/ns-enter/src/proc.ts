@@ -38,16 +38,6 @@ function isAlive(pid: Pid): boolean {
   }
 }
 
-/**
- * The caller as this /proc numbers it. Who has joined a PID namespace and kept /proc has one of
- * another namespace; there the planner's parent is the caller, whatever both are called.
- */
-export function callerPid(pid: number): number {
-  if (Number(readlinkSync('/proc/self')) === process.pid) return pid;
-  const [, parent] = /^PPid:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
-  return Number(parent ?? pid);
-}
-
 export interface Stat {
   pid: number;
   command: string;

@@ -5,6 +5,7 @@ import { Failure, type Host } from '@ctr-tools/cli';
 import type { LinuxSeccomp } from '@ctr-tools/oci';
 import type { AnyStep, Int, Template } from '@ctr-tools/plan';
 import { slot, template } from '@ctr-tools/plan';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { type AbiName, nativeAbi } from './abi.ts';
 
 export interface SeccompFacts {
@@ -50,7 +51,7 @@ export function readStatus(pid: number | 'self'): Status {
 
 /** Of the process that becomes the command, after the links before this one. */
 export function statusOf(host: Host): Status {
-  const status = readStatus(host.pid);
+  const status = readStatus(callerPid(host.pid));
   for (const step of host.earlier ?? []) applyStep(status, step);
   return status;
 }

@@ -1,13 +1,14 @@
 /** Processes to ask about. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { type Privileges, readPrivileges } from '../privileges.ts';
 
 const MAX_PID = 4_194_304;
 
 /** The PID that was typed, or the caller's own: the planner that reads this is not what is asked about. */
 export function targetPid(text: string, host: Host): number {
-  if (text === '' || text === 'self') return host.pid;
+  if (text === '' || text === 'self') return callerPid(host.pid);
   if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_PID)
     throw new UsageError(`"${text}" is no PID; give a number from 1 to ${MAX_PID}, or nothing for yourself`);
   return Number(text);

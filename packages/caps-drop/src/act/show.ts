@@ -1,6 +1,7 @@
 import { type Host, out, type Parsed, paint, printable, renderTable, wantsColor } from '@ctr-tools/cli';
 import { getSecurebits } from '@ctr-tools/sys';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { fullMask, specNames, summary } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
 import { lastCapability, type Privileges, setNames } from '../privileges.ts';
@@ -25,7 +26,7 @@ export function show(value: string, { json }: CapsOptions, _parsed: Parsed, host
   const report: Report = {
     pid,
     privileges,
-    securebits: pid === host.pid ? getSecurebits() : undefined,
+    securebits: pid === callerPid(host.pid) ? getSecurebits() : undefined,
     after: afterExec(privileges, rootUidOf(pid)),
     last: lastCapability(),
   };

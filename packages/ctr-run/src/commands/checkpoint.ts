@@ -3,6 +3,7 @@ import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
+import { callerPid } from '@ctr-tools/sys/proc';
 import {
   commonOptions,
   externalMounts,
@@ -64,7 +65,7 @@ function statusFd(call: Call): number | undefined {
   if (!/^\d+$/.test(given))
     throw new UsageError(`--status-fd is "${given}"; it is the number of a descriptor`, 1);
   try {
-    return openSync(`/proc/${call.host.pid}/fd/${given}`, 'w');
+    return openSync(`/proc/${callerPid(call.host.pid)}/fd/${given}`, 'w');
   } catch (error) {
     throw new Failure(`open descriptor ${given} of --status-fd: ${(error as Error).message}`);
   }

@@ -5,6 +5,7 @@ import { Failure, fromCaller } from '@ctr-tools/cli';
 import { parseJson, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { readBundle } from '../container/bundle.ts';
 import { commonOptions, externalMounts, findCriu, type Outside, placesOf } from '../container/criu.ts';
 import { poststopCarriers } from '../container/hooks.ts';
@@ -130,7 +131,7 @@ function stay(): AnyStep {
 function refuseSocket({ host }: Call, fd: number): void {
   let link = '';
   try {
-    link = readlinkSync(`/proc/${host.pid}/fd/${fd}`);
+    link = readlinkSync(`/proc/${callerPid(host.pid)}/fd/${fd}`);
   } catch {
     // It is closed, and so it will be for the container.
   }

@@ -12,10 +12,11 @@ import {
   UsageError,
   wantsColor,
 } from '@ctr-tools/cli';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { containerPid } from '../find-target.ts';
 import { fileOf } from '../kinds.ts';
 import { typeOption } from '../options.ts';
-import { callerPid, namespaceOf } from '../proc.ts';
+import { namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
 import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
 import { type Cell, chooseColumns, columns, holderWords, type Row } from './columns.ts';

@@ -8,6 +8,7 @@ import {
   UsageError,
   writeAll,
 } from '@ctr-tools/cli';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { seccompLoad } from '../index.ts';
 import type { SeccompOptions } from '../options.ts';
 import type { Filter } from '../steps.ts';
@@ -19,16 +20,16 @@ import { programOf, subjectsOf } from './subject.ts';
  * reaches through the launcher: the process that the caller started.
  */
 function pathOf(word: string, host: Host): string {
-  if (word === '-') return `/proc/${host.pid}/fd/1`;
+  if (word === '-') return `/proc/${callerPid(host.pid)}/fd/1`;
   if (!/^\d+$/.test(word)) return word;
   if (!host.fds.includes(Number(word)))
     throw new UsageError(`--raw ${word}: descriptor ${word} is not open; a file of that name is ./${word}`);
-  return `/proc/${host.pid}/fd/${word}`;
+  return `/proc/${callerPid(host.pid)}/fd/${word}`;
 }
 
 function readRaw(word: string, host: Host): Buffer {
   try {
-    return readFileSync(word === '-' ? `/proc/${host.pid}/fd/0` : pathOf(word, host));
+    return readFileSync(word === '-' ? `/proc/${callerPid(host.pid)}/fd/0` : pathOf(word, host));
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new Failure(`read the compiled filter ${word}: ${(error as Error).message}`);

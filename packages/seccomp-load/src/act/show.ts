@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
 import { SysError, seccompFilters } from '@ctr-tools/sys';
+import { callerPid } from '@ctr-tools/sys/proc';
 import { disassemble } from '../bpf/disassembler.ts';
 import type { SeccompOptions } from '../options.ts';
 import { programOf } from './subject.ts';
@@ -50,7 +51,7 @@ function readFilters(pid: number): Buffer[] | string {
 
 /** A PID that was asked for; without one the caller, never the planner. */
 function target(word: string, host: Host): number {
-  if (word === '' || word === 'self') return host.pid;
+  if (word === '' || word === 'self') return callerPid(host.pid);
   if (!/^\d+$/.test(word)) throw new UsageError(`--show=${word}: a PID was expected`);
   return Number(word);
 }

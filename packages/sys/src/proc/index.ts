@@ -1,3 +1,4 @@
+export * from './caller.ts';
 export * from './cgroup.ts';
 export * from './lists.ts';
 export * from './mountinfo.ts';

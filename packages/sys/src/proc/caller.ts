@@ -1,0 +1,12 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/**
+ * The caller, whose PID is `pid` to itself, as this /proc numbers it. Who has joined a PID namespace
+ * and kept /proc has one of another namespace; there the planner's parent is the caller, whatever
+ * both are called (pid_namespaces(7), "/proc and PID namespaces").
+ */
+export function callerPid(pid: number): number {
+  if (Number(readlinkSync('/proc/self')) === process.pid) return pid;
+  const [, parent] = /^PPid:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  return Number(parent ?? pid);
+}
