@@ -53,6 +53,14 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
         undo: undo('failure', 'remove_root', { path: directory }, 'remove what was made'),
       },
     ),
+    // Before anything is mounted, so that whoever is killed from here on leaves nothing that the store does not know.
+    step(
+      'state',
+      'write_file',
+      { path: below(directory, '/root.json'), data: `${JSON.stringify(record)}\n`, mode: 0o600 },
+      'record the root',
+      { side },
+    ),
     ...(options.target === undefined
       ? [step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side })]
       : []),
@@ -61,13 +69,6 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
       target,
       passing: request.temp ?? false,
     }),
-    step(
-      'state',
-      'write_file',
-      { path: below(directory, '/root.json'), data: `${JSON.stringify(record)}\n`, mode: 0o600 },
-      'record the root',
-      { side },
-    ),
     step('ready', 'print', { fd: 1, text: target }, 'print where the root is', {
       side,
     }),

@@ -1,6 +1,7 @@
 /** What nothing uses any more goes: renamed first, so that a layer is there whole or not there. */
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
+import { parseMountinfo } from '@ctr-tools/sys/proc';
 import { knownRoots } from './record.ts';
 
 const read = (path: string): string => {
@@ -37,13 +38,20 @@ function mountedText(): string {
 export const poolsOf = (store: string): string[] =>
   namesIn(`${store}/devicemapper`).map((name) => `${store}/devicemapper/${name}`);
 
-/** Roots that somebody who was killed never finished, or whose container is no more. Those that are mounted are still used. */
+/**
+ * Roots that somebody who was killed never finished, whose container is no more, or whose changes were
+ * to go with the mount, which is gone. Those that are mounted are still used.
+ */
 function orphans(store: string, mounts: string): string[] {
-  const known = new Map(knownRoots({ path: store }).map(({ id, record }) => [id, record]));
+  const known = new Map(knownRoots({ path: store }).map((root) => [root.id, root]));
+  const points = new Set(parseMountinfo(mounts).map(({ mountPoint }) => mountPoint));
   return namesIn(`${store}/roots`).filter((name) => {
-    const record = known.get(name);
     if (name.endsWith('.new') || mounts.includes(`${store}/roots/${name}/`)) return false;
-    return record === undefined || (record.container !== undefined && !existsSync(record.container.state));
+    const root = known.get(name);
+    if (root === undefined) return true;
+    const { container, temp } = root.record;
+    if (container !== undefined) return !existsSync(container.state);
+    return temp === true && !points.has(root.target);
   });
 }
 

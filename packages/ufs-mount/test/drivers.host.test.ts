@@ -251,7 +251,7 @@ describe.each(drivers)('%s', (driver) => {
 
   test('has layers whole or not at all, whoever is killed while it makes them', async () => {
     for (const delay of [150, 300, 500, 800]) {
-      ufsOn(driver, ['--gc']);
+      expect(ufsOn(driver, ['--gc'])).toMatchObject({ stderr: '', status: 0 });
       const own = { ...toolEnv(), CTR_STORE: storeOf(driver) };
       const { child, ended } = start(
         toolPath('ufs-mount'),
@@ -264,7 +264,7 @@ describe.each(drivers)('%s', (driver) => {
     }
     // Where it was quicker than we.
     for (const root of JSON.parse(ufsOn(driver, ['--list', '--json']).stdout).roots)
-      ufsOn(driver, ['--unmount', root.id]);
+      expect(ufsOn(driver, ['--unmount', root.id])).toMatchObject({ stderr: '', status: 0 });
     const tree = treeOf(mount(driver, '--temp'));
     firstTree ??= linked(tree);
     expect(linked(tree)).toEqual(firstTree);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { needs, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, tempDir, toolEnv, toolPath } from '../../../test/support.ts';
 import { busyboxEntries, layout, tar } from './archives.ts';
 
 const store = tempDir('store');
@@ -114,4 +114,36 @@ test('ctr-run runs an image, its layers mounted inside the container', (context)
     env,
   });
   expect(ended).toMatchObject({ stdout: '1\nbin\ndev\netc\nproc\nsys\ntmp\n', stderr: '', status: 0 });
+});
+
+test('who is killed as soon as it is mounted leaves a root that the store knows', (context) => {
+  needs(context, 'root', 'command:strace');
+  const target = `${tempDir('killed')}/root`;
+  const line = [toolPath('ufs-mount'), `oci:${image}:3`, '--temp', '--target', target];
+  // A signal comes before the call that it is for is made: so at the one after the mount.
+  const log = `${tempDir('strace')}/log`;
+  expect(run('strace', ['-o', log, ...line], { env }).status).toBe(0);
+  expect(runTool('ufs-mount', ['--unmount', target], { env }).status).toBe(0);
+  const calls = readFileSync(log, 'utf8')
+    .split('\n')
+    .flatMap((text) => /^(\w+)\(/.exec(text)?.[1] ?? []);
+  const next = calls.lastIndexOf('move_mount') + 1;
+  const [call, nth] = [calls[next]!, calls.slice(0, next + 1).filter((name) => name === calls[next]).length];
+  const inject = ['-o', '/dev/null', '-e', `inject=${call}:signal=SIGKILL:when=${nth}`];
+  const listed = () =>
+    (JSON.parse(runTool('ufs-mount', ['--list', '--json'], { env }).stdout) as { roots: object[] }).roots;
+  const before = listed().length;
+  for (const end of ['--unmount', '--gc']) {
+    expect(run('strace', [...inject, ...line], { env })).toMatchObject({ signal: 'SIGKILL' });
+    expect(runShell(`mountpoint ${target}`).status).toBe(0);
+    expect(listed()).toHaveLength(before + 1);
+    // In use it is nobody's garbage; once somebody has taken the mount away it is.
+    expect(runTool('ufs-mount', ['--gc'], { env })).toMatchObject({ status: 0, stderr: '' });
+    expect(listed()).toHaveLength(before + 1);
+    if (end === '--gc') runShell(`umount ${target}`);
+    const words = end === '--gc' ? [end] : [end, target];
+    expect(runTool('ufs-mount', words, { env })).toMatchObject({ status: 0, stderr: '' });
+    expect(listed()).toHaveLength(before);
+    expect(runShell(`mountpoint ${target}`).status).not.toBe(0);
+  }
 });
