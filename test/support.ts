@@ -141,6 +141,10 @@ export function tempDir(name = 'test'): string {
   return path;
 }
 
+/** Wait until no process names a path: an engine cleans up after a container without anybody waiting for it. */
+export const untilNobodyNames = (path: string): Promise<void> =>
+  until(`nobody names ${path}`, () => run('pgrep', ['-f', '--', path]).status === 1, 30_000);
+
 /** Wait until something is so, looking every few milliseconds. Throws after `timeout` ms of a common machine. */
 export async function until(what: string, check: () => boolean, timeout = 10_000): Promise<void> {
   const end = Date.now() + timeout * slower;

@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import { defaultSpec, type LinuxSeccomp, parseJson, type Spec } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import {
+  type Ended,
+  needs,
+  run,
+  runTool,
+  start,
+  tempDir,
+  toolPath,
+  until,
+  untilNobodyNames,
+} from '../../../test/support.ts';
 import { table } from '../src/abi.ts';
 import { describeReturn } from '../src/actions.ts';
 import { decode, type Instruction } from '../src/bpf/program.ts';
@@ -247,6 +257,7 @@ describe.skipIf(process.arch !== 'x64')('--show of a container that somebody els
       expect(differences(pid, seccomp)).toEqual([]);
     } finally {
       podman('rm', '--force', '--time', '0', name);
+      await untilNobodyNames(store);
     }
   });
 });

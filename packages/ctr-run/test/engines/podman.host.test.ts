@@ -1,6 +1,14 @@
 /** podman drives ctr-run through conmon, and notices no difference to runc. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, run, skip, tempDir } from '../../../../test/support.ts';
+import {
+  type Ended,
+  lacking,
+  needs,
+  run,
+  skip,
+  tempDir,
+  untilNobodyNames,
+} from '../../../../test/support.ts';
 import { groupsBelow, imageArchive, imageName, removeParent, runtimes, told, tooSlow } from './engine.ts';
 
 const parent = `/ctr-test-podman-${process.pid}`;
@@ -22,9 +30,10 @@ beforeAll(() => {
   if (loaded.status !== 0) throw new Error(loaded.stderr);
 });
 
-afterAll(() => {
+afterAll(async () => {
   if (store === '') return;
   podman('runc', 'rm', '--all', '--force', '--time', '0');
+  await untilNobodyNames(store);
   podman('runc', 'rmi', '--all', '--force');
   removeParent(parent);
 });

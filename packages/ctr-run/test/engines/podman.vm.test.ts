@@ -5,8 +5,17 @@
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, run, tempDir, toolPath, until } from '../../../../test/support.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Ended,
+  lacking,
+  needs,
+  run,
+  tempDir,
+  toolPath,
+  until,
+  untilNobodyNames,
+} from '../../../../test/support.ts';
 import { callAll, imageArchive, imageName } from './engine.ts';
 
 const needed = ['root', 'systemd', 'cgroup-v2', 'command:podman'] as const;
@@ -34,6 +43,11 @@ const withoutSession =
     });
   };
 
+const homes: string[] = [];
+afterEach(async () => {
+  for (const home of homes.splice(0)) await untilNobodyNames(home);
+});
+
 /** A store of podman's own, and calls in it: what each said and its exit code, all in one go, for a start takes long here. */
 function store(as: As, owner: number, manner: readonly string[]) {
   const [home, archive] = [tempDir('podman'), imageArchive()];
@@ -42,6 +56,7 @@ function store(as: As, owner: number, manner: readonly string[]) {
   const places = ['--root', `${home}/root`, '--runroot', `${home}/run`, '--tmpdir', `${home}/tmp`];
   const options = ['--storage-driver', 'vfs', '--events-backend', 'file', '--runtime', toolPath('ctr-run')];
   const podman = ['podman', ...places, ...options, ...manner];
+  homes.push(home);
   const call = (...calls: string[][]): string[] =>
     callAll(
       as,
