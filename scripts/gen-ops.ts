@@ -1,11 +1,12 @@
 /**
  * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
- * `packages/plan`, `native/src/gen/node_flags.h` from the planner's `node-flags.ts`, and
- * `native/src/gen/state_root.h` from `state-root.ts` in `packages/cli`.
+ * `packages/plan`, `native/src/gen/node_flags.h` from the planner's `node-flags.ts`,
+ * `native/src/gen/state_root.h` from `state-root.ts` and `native/src/gen/seen.h` from `observe.ts` in `packages/cli`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SEEN } from '../packages/cli/src/observe.ts';
 import { STATE_ROOT, STATE_ROOT_VARIABLE } from '../packages/cli/src/state-root.ts';
 import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
 import { nodeFlags } from '../packages/planner/src/node-flags.ts';
@@ -33,8 +34,18 @@ function stateRootHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/cli/src/state-root.ts. Do not edit. */\n${lines.join('')}`;
 }
 
+function seenHeader(): string {
+  const lines = Object.entries(SEEN).map(([name, value]) => `  SEEN_${name} = ${value},\n`);
+  return `/* Made by scripts/gen-ops.ts from packages/cli/src/observe.ts. Do not edit. */\nenum seen_kind {\n${lines.join('')}};\n`;
+}
+
 const directory = join(import.meta.dirname, '../native/src/gen');
-const headers = { 'ops.h': opsHeader, 'node_flags.h': nodeFlagsHeader, 'state_root.h': stateRootHeader };
+const headers = {
+  'ops.h': opsHeader,
+  'node_flags.h': nodeFlagsHeader,
+  'state_root.h': stateRootHeader,
+  'seen.h': seenHeader,
+};
 if (import.meta.main) {
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of Object.entries(headers)) {

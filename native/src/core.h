@@ -100,6 +100,8 @@ struct channel *channel_of(struct run *run, const struct step *step, unsigned n,
 void run_begin(struct run *run, const struct plan *plan);
 /* One step; 0, 1 for a failure that is passed over, or what its operation says. */
 int run_step(struct run *run, uint32_t at);
+/* The guards that a kept plan begins with, in order; they are then behind the run. */
+bool guards_hold(struct run *run);
 /* Carry out the plan as process `run->process`, with this log or NULL. Does not return. */
 _Noreturn void run_plan(struct run *run, const char *log, enum log_format format);
 /* The end of a process of the plan: undo what is marked for the end; then exit with `code`, or by `signal`. */
@@ -156,6 +158,7 @@ struct start { /* what the launcher knows before there is a plan; survives the s
   pid_t planner; /* 0: none */
   int socket;    /* to the planner, or -1 */
   int plan;      /* a stored plan, or -1 */
+  int key;       /* a memfd with the request under which the plan is kept, or -1 */
   int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
 };
 
@@ -169,8 +172,19 @@ void planner_end(struct run *run);
 void planner_dismiss(struct run *run);
 /* O_NONBLOCK of 0, 1, 2 as they were. */
 void stdio_restore(const struct start *start);
+/* An empty memfd, under whatever number. Ends on failure. */
+int nameless(void);
 /* A memfd holding the request, at its beginning. */
 int request_make(int argc, char **argv, const char *launcher);
+/*
+ * The request less what is another's each time (PIDs, and variables that a shell counts with), with
+ * `made_by` before it: who makes the same one is answered with the same plan.
+ */
+char *request_key(int argc, char **argv, const char *made_by, size_t *length);
+/* The launcher's own file, resolved, and its owner. Ends where that cannot be known. */
+char *own_path(uid_t *owner);
+/* What tells this launcher's file and its planner from others, into `text`. */
+void planner_identity(const char *launcher, char *text, size_t size);
 /* 0, or -EPERM with the component that is not to be trusted in *culprit. `path` is resolved. */
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
@@ -191,6 +205,25 @@ const char *watched_text(const char *path);
 
 /* Carry out what is kept for these words. Comes back where nothing is. */
 void kept_try(int argc, char **argv);
+/* Flags before the subcommand, as engines give them; *at is then its place. False: one that is not for us. */
+struct kept_words {
+  const char *root, *log; /* or NULL */
+  unsigned log_format;
+  const char *act, *id;
+  int64_t number; /* the signal */
+};
+bool kept_globals(struct kept_words *words, int argc, char **argv, int *at);
+/* The state root by these words, or NULL where only the planner knows it. */
+const char *kept_root(const struct kept_words *words);
+/* Its size if it is ours and nobody else's to write, else -1. */
+off_t own_size(int fd, mode_t type);
+
+/* --- again.c */
+
+/* Become a sealed copy with the plan of an earlier `ctr-run run`, if there is one for this request. Comes back where not. */
+void again_try(struct start *start, int argc, char **argv, char **whole);
+/* In that copy: carry the plan out. */
+_Noreturn void again_run(struct start *start);
 
 /* --- limits.c: the caller's limits, where the launcher's own business would fall under them */
 

@@ -22,13 +22,6 @@
 
 enum { MAX_FILE = 1 << 20 };
 
-struct kept_words {
-  const char *root, *log; /* or NULL */
-  unsigned log_format;
-  const char *act, *id;
-  int64_t number; /* the signal */
-};
-
 /* What op_told tells. */
 static struct kept_words said;
 static int64_t kept_pid, kept_start;
@@ -47,8 +40,8 @@ static const char *value_of(const char *name, int argc, char **argv, int *at) {
   return argv[*at - 1];
 }
 
-/* Flags before the subcommand, as engines give them. False: one that is not for us. */
-static bool read_globals(struct kept_words *words, int argc, char **argv, int *at) {
+bool kept_globals(struct kept_words *words, int argc, char **argv, int *at) {
+  words->log_format = LOG_TEXT;
   while (*at < argc && argv[*at][0] == '-') {
     const char *value;
     if ((value = value_of("root", argc, argv, at))) {
@@ -89,8 +82,7 @@ static bool read_signal(const char *text, int64_t *number) {
 
 static bool read_words(struct kept_words *words, int argc, char **argv) {
   int at = 0;
-  words->log_format = LOG_TEXT;
-  if (!read_globals(words, argc, argv, &at)) return false;
+  if (!kept_globals(words, argc, argv, &at)) return false;
   const char *act = argv[at++];
   bool kill = strcmp(act, "kill") == 0, delete = strcmp(act, "delete") == 0;
   if (!kill && !delete && strcmp(act, "state") != 0 && strcmp(act, "start") != 0) return false;
@@ -109,8 +101,7 @@ static bool read_words(struct kept_words *words, int argc, char **argv) {
   return at == argc;
 }
 
-/* Its size if it is ours and nobody else's to write, else -1. */
-static off_t own_size(int fd, mode_t type) {
+off_t own_size(int fd, mode_t type) {
   struct stat st;
   if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type) return -1;
   return st.st_uid == geteuid() && !(st.st_mode & 022) ? st.st_size : -1;
@@ -123,12 +114,16 @@ static bool default_is_ours(void) {
   return !getenv("XDG_RUNTIME_DIR") || (user && strcmp(user, "root") == 0);
 }
 
+const char *kept_root(const struct kept_words *words) {
+  if (words->root) return words->root;
+  return default_is_ours() ? STATE_ROOT : NULL;
+}
+
 /* The file whole, NUL behind it; NULL where there is none. */
 static char *read_kept(const struct kept_words *words, size_t *length) {
   char path[PATH_MAX];
-  const char *root = words->root;
-  if (!root && !default_is_ours()) return NULL;
-  if (snprintf(path, sizeof path, "%s/%s", root ? root : STATE_ROOT, words->id) >= (int)sizeof path) return NULL;
+  const char *root = kept_root(words);
+  if (!root || snprintf(path, sizeof path, "%s/%s", root, words->id) >= (int)sizeof path) return NULL;
   int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return NULL;
   int fd = -1;
@@ -147,16 +142,6 @@ static char *read_kept(const struct kept_words *words, size_t *length) {
 
 /* The end of the line at `at`, or NULL. */
 static char *line_end(char *at, char *end) { return at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL; }
-
-/* The guards that a plan begins with, in order. */
-static bool guards_hold(struct run *run) {
-  const struct plan *plan = run->plan;
-  for (uint32_t i = 0; i < plan->nsteps && plan->steps[i].guard; i++) {
-    if (run_step(run, i) != 0) return false;
-    run->guarded = i + 1;
-  }
-  return true;
-}
 
 /* Carries the plan out, and comes back only if it is not for this moment. */
 static void try_plan(const char *bytes, size_t length) {

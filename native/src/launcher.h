@@ -91,6 +91,7 @@ struct run {
   int log;                           /* the log file, open from the start, or -1 */
   int log_format;
   uint32_t guarded;                  /* steps that were carried out as guards */
+  bool again;                        /* the plan is from an earlier run: what it was made from may have changed */
   pid_t planner_pid;                 /* 0: reaped */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
 };

@@ -144,7 +144,7 @@ static _Noreturn void usage(void) {
 }
 
 int main(int argc, char **argv) {
-  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}};
+  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .key = -1, .stdio = {-1, -1, -1}};
   if (argc < 1) usage();
   bool copy = sealed(&start, &argc, &argv);
   char **whole = argv;
@@ -164,7 +164,12 @@ int main(int argc, char **argv) {
     argc--;
     tool_name = base(argv[0]);
   }
-  if (copy) hold_stdio();
-  else if (is_tool("ctr-run")) kept_try(argc - 1, argv + 1);
+  if (copy) {
+    hold_stdio();
+    if (start.plan >= 0) again_run(&start);
+  } else if (is_tool("ctr-run")) {
+    kept_try(argc - 1, argv + 1);
+    again_try(&start, argc - 1, argv + 1, whole);
+  }
   with_planner(&start, argc, argv, copy);
 }

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -55,6 +56,17 @@ int op_elapsed(struct run *run, const struct step *step) {
   int n = snprintf(text, sizeof text, "%llu.%llu", (unsigned long long)(tenths / 10),
                    (unsigned long long)(tenths % 10));
   return out_text(run, step, 0, text, (size_t)n);
+}
+
+int op_now(struct run *run, const struct step *step) {
+  struct timespec now;
+  struct tm utc;
+  char text[64];
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &utc);
+  size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  n += (size_t)snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+  return out_text(run, step, 0, text, n);
 }
 
 int op_start_time(struct run *run, const struct step *step) {

@@ -53,7 +53,7 @@ static void must_be_trusted(const char *path, uid_t owner) {
   die(125, "will not run %s as root: %s %s; make it root's, writable by root alone", path, culprit, why);
 }
 
-static char *own_path(uid_t *owner) {
+char *own_path(uid_t *owner) {
   static char path[PATH_MAX];
   struct stat st;
   ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -62,6 +62,27 @@ static char *own_path(uid_t *owner) {
   path[n] = 0;
   *owner = st.st_uid;
   return path;
+}
+
+/* Nothing of a file but its name stays when it is made anew: not its inode, nor when that was changed. */
+static int identity_of(const char *path, char *text, size_t size) {
+  struct stat st;
+  if (stat(path, &st) != 0) return snprintf(text, size, "-\n");
+  return snprintf(text, size, "%llu %llu %lld %lld.%ld %lld.%ld\n", (unsigned long long)st.st_dev,
+                  (unsigned long long)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                  st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+}
+
+void planner_identity(const char *launcher, char *text, size_t size) {
+  const char *const files[] = {"", standalone_file, planner_file};
+  const char *slash = strrchr(launcher, '/');
+  size_t at = 0;
+  for (unsigned i = 0; i < sizeof files / sizeof *files && at < size; i++) {
+    char path[PATH_MAX + 128];
+    if (*files[i]) snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, files[i]);
+    else snprintf(path, sizeof path, "%s", launcher);
+    at += (size_t)identity_of(path, text + at, size - at);
+  }
 }
 
 /* What to start, and its argument: Node and the planner, or the planner alone and NULL. */

@@ -64,9 +64,9 @@ static void put_descriptors(struct buffer *b) {
   free(fds);
 }
 
-static void put_process(struct buffer *b) {
+static void put_process(struct buffer *b, pid_t pid, pid_t parent) {
   char text[128];
-  snprintf(text, sizeof text, "%d %d %u %u %u %u", getpid(), getppid(), getuid(), geteuid(), getgid(), getegid());
+  snprintf(text, sizeof text, "%d %d %u %u %u %u", pid, parent, getuid(), geteuid(), getgid(), getegid());
   put_field(b, text);
   mode_t mask = umask(077);
   umask(mask);
@@ -89,7 +89,7 @@ static void put_terminals(struct buffer *b) {
   put_field(b, text);
 }
 
-static int nameless(void) {
+int nameless(void) {
   int fd = (int)syscall(SYS_memfd_create, "request", 1u | MFD_NOEXEC_SEAL);
   if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "request", 1u);
   if (fd < 0) die(125, "make the planner's request: %s", strerror(errno));
@@ -103,19 +103,46 @@ static void put_directory(struct buffer *b) {
   free(path);
 }
 
+static void put_all(struct buffer *b, const char *launcher, int argc, char **argv, char **env, int variables) {
+  put_descriptors(b);
+  put_terminals(b);
+  put_field(b, launcher);
+  put_list(b, argv, argc);
+  put_list(b, env, variables);
+  put_directory(b);
+}
+
+/* A shell changes these from line to line, and no plan is decided by them. */
+static bool is_passing(const char *variable) {
+  static const char *const passing[] = {"_=", "SHLVL=", "OLDPWD=", "PWD="};
+  for (unsigned i = 0; i < sizeof passing / sizeof *passing; i++)
+    if (strncmp(variable, passing[i], strlen(passing[i])) == 0) return true;
+  return false;
+}
+
+char *request_key(int argc, char **argv, const char *made_by, size_t *length) {
+  struct buffer b = {0};
+  int count = 0, kept = 0;
+  while (environ[count]) count++;
+  char **env = arena((size_t)(count + 1) * sizeof *env);
+  for (int i = 0; i < count; i++)
+    if (!is_passing(environ[i])) env[kept++] = environ[i];
+  put_field(&b, made_by);
+  put_field(&b, tool_name);
+  put_process(&b, 0, 0);
+  put_all(&b, "", argc, argv, env, kept);
+  *length = b.length;
+  return b.bytes;
+}
+
 int request_make(int argc, char **argv, const char *launcher) {
   struct buffer b = {0};
   put_field(&b, "CTRREQ2");
   put_field(&b, tool_name);
-  put_process(&b);
-  put_descriptors(&b);
-  put_terminals(&b);
-  put_field(&b, launcher);
-  put_list(&b, argv, argc);
+  put_process(&b, getpid(), getppid());
   int count = 0;
   while (environ[count]) count++;
-  put_list(&b, environ, count);
-  put_directory(&b);
+  put_all(&b, launcher, argc, argv, environ, count);
   int fd = nameless();
   ssize_t result = write_all(fd, b.bytes, b.length);
   if (result < 0) die(125, "write the planner's request: %s", strerror((int)-result));

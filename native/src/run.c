@@ -43,6 +43,15 @@ int run_step(struct run *run, uint32_t at) {
   return result;
 }
 
+bool guards_hold(struct run *run) {
+  const struct plan *plan = run->plan;
+  for (uint32_t i = 0; i < plan->nsteps && plan->steps[i].guard; i++) {
+    if (run_step(run, i) != 0) return false;
+    run->guarded = i + 1;
+  }
+  return true;
+}
+
 static void warn_of(struct run *run, uint32_t at, int error) {
   struct failure *f = failure_of(run, at, error);
   report_warning(run, f->sentence);

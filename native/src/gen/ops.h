@@ -133,6 +133,9 @@
   X(ALIVE, alive, 170, "iii") \
   X(FILE_HAS, file_has, 171, "tt") \
   X(WATCH_FILE, watch_file, 172, "tt") \
+  X(NOW, now, 173, "o") \
+  X(SEEN, seen, 174, "b") \
+  X(KEEP_PLAN, keep_plan, 175, "t") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \
   X(LOCK_SHARED, lock_shared, 182, "i") \

@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './host.ts';
 export * from './main.ts';
 export * from './namespace-steps.ts';
+export * from './observe.ts';
 export * from './output.ts';
 export * from './progress.ts';
 export * from './request.ts';

@@ -387,6 +387,17 @@ export const ops = {
   /** Keep what `file` says whenever the kernel says that it changed, and what `peak` says then, for `cgroup_report` of a group that is gone. */
   watch_file: op(172, { file: 'text', peak: 'text' }),
 
+  // --- plans used again -----------------------------------------------------------------------------
+  /** The time, RFC 3339 in UTC with milliseconds. */
+  now: op(173, { text: 'out' }),
+  /**
+   * A guard: ESTALE where the machine answers the questions that the planner asked otherwise than
+   * it did (packages/cli/src/observe.ts has both). In a plan that comes from the planner nothing.
+   */
+  seen: op(174, { answers: 'blob' }),
+  /** Keep this plan in the directory, for the next who says the same words in the same place (`native/src/again.c`). */
+  keep_plan: op(175, { directory: 'text' }),
+
   // --- layers of images ---------------------------------------------------------------------
   /**
    * Have layers in the store: each archive is verified, decompressed and applied into its

@@ -21,6 +21,9 @@ export const optionalSlot = (name: string): Slot => ({ slot: name, optional: tru
 export const isSlot = (value: unknown): value is Slot =>
   typeof value === 'object' && value !== null && 'slot' in value;
 
+export const isTemplate = (value: unknown): value is Template =>
+  typeof value === 'object' && value !== null && Array.isArray((value as Template).parts);
+
 /** Points at which the two sides of a container wait for one another. */
 export const points = {
   /** container → host: the new user namespace exists and wants its maps */

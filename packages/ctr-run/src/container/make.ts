@@ -8,11 +8,12 @@ import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
 import { appendLog } from '../log.ts';
 import { readRecord } from '../state/record.ts';
-import { lifeOf } from '../state/status.ts';
 import { type Call, has, one } from '../subcommand.ts';
+import { againSteps } from './again.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
+import { createdAt } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
 /**
@@ -60,9 +61,8 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
     context,
     course,
     root: globals.root,
-    created: new Date().toISOString(),
+    created: createdAt(course),
     owner: host.euid,
-    maker: { pid: host.pid, startTime: lifeOf(host.pid)?.startTime },
     keep: has(call, 'keep'),
     remove: [],
     ...(pidFile !== undefined && { pidFile }),
@@ -106,7 +106,8 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
   const facts = await gatherContainer(made, host);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
-  return compile([containerSteps(made, facts)], mannerOf(globals, exit));
+  const steps = containerSteps(made, facts);
+  return compile([[...againSteps(made, steps, globals), ...steps]], mannerOf(globals, exit));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import type { ContainerContext } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
+import type { Template } from '@ctr-tools/plan';
 
 /** How far a container is taken, and who stays with it. */
 export type Course =
@@ -18,11 +19,9 @@ export interface Making {
   course: Course;
   /** The state root. */
   root: string;
-  /** RFC 3339 */
-  created: string;
+  /** RFC 3339; text that the launcher fills in, where the plan may be used again. */
+  created: string | Template;
   owner: number;
-  /** The launcher, by which others see whether a container is still being made. */
-  maker?: { pid: number; startTime?: number };
   /** Absolute path of the root file system, where the host has it at a path. */
   rootfs?: string;
   /** `--keep`: the container's state stays after a foreground run. */

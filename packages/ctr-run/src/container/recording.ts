@@ -7,15 +7,16 @@ import {
   points,
   slot,
   step,
+  type Template,
   template,
   undo,
 } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
-import type { ContainerRecord } from '../state/record.ts';
+import type { LastingRecord } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
 import { keptFor } from './kept.ts';
-import { type Making, stateDirectory } from './making.ts';
+import { type Course, type Making, stateDirectory } from './making.ts';
 import { childPid } from './state-json.ts';
 
 const startFd = slot('state.start');
@@ -26,8 +27,19 @@ const startTime = slot('child.start');
 export const lifetime = (making: Pick<Making, 'course' | 'keep'>): 'failure' | 'end' =>
   making.course === 'foreground' && !making.keep ? 'end' : 'failure';
 
+/** The launcher itself, by which others see whether a container is still being made. */
+const maker = { pid: slot('maker.pid'), startTime: slot('maker.start') };
+const created = slot('created');
+
+/**
+ * When a container was made, as its state says. Who stays with one may use the plan again, and so
+ * asks the clock then; the others' plans have plans in them, in which nothing is filled in.
+ */
+export const createdAt = (course: Course): string | Template =>
+  course === 'foreground' ? template`${created}` : new Date().toISOString();
+
 /** What is known of a container before its process is born. */
-function recordOf(making: Making): Omit<ContainerRecord, 'pid' | 'startTime' | 'status'> {
+function recordOf(making: Making): LastingRecord {
   const { spec, context, rootfs, cgroup, resctrl, remove } = making;
   return {
     ociVersion,
@@ -52,7 +64,7 @@ function writeState(
   phase: 'state' | 'network' | 'ready' | 'running',
 ): AnyStep {
   const { ociVersion, id, bundle, ...rest } = recordOf(making);
-  const process = born ? { pid: childPid, startTime } : { maker: making.maker };
+  const process = born ? { pid: childPid, startTime } : { maker };
   const data = jsonTemplate({ ociVersion, id, status, ...process, bundle, ...rest });
   return step(
     phase,
@@ -88,6 +100,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
       undo: undo(lifetime(making), 'remove_tree', { path: directory }, `remove ${directory}`),
       hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
     }),
+    ...learnMaker(making),
     writeState(making, 'creating', false, 'state'),
     // Nobody reads it before the container is ready, so it is written while the container makes itself.
     step(
@@ -108,6 +121,18 @@ export function takeName(making: Making, configText: string): AnyStep[] {
     );
   }
   return steps;
+}
+
+/** What the first state says of who makes the container, and when. */
+function learnMaker(making: Making): AnyStep[] {
+  const side = 'host';
+  const { pid, startTime: ticks } = maker;
+  const clock = step('state', 'now', { text: created }, 'ask the clock', { side });
+  return [
+    step('state', 'self_pid', { pid }, 'note the own PID', { side }),
+    step('state', 'start_time', { pid, ticks }, 'read the own start time', { side }),
+    ...(typeof making.created === 'string' ? [] : [clock]),
+  ];
 }
 
 /** What goes wrong after `start` is for `start` to say, whom the process in its own root cannot reach. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { groupOf } from '../state/group.ts';
-import type { ContainerRecord, Found } from '../state/record.ts';
+import type { Found, LastingRecord } from '../state/record.ts';
 import { poststopCarriers } from './hooks.ts';
 import { killSteps, type Process } from './killing.ts';
 import { stateJson } from './state-json.ts';
@@ -13,7 +13,7 @@ const SIGKILL = 9;
 const groupTimeout = 10_000;
 
 /** What a container leaves to be removed. */
-export type Remains = Omit<ContainerRecord, 'pid' | 'startTime' | 'status'> & { directory: string };
+export type Remains = LastingRecord & { directory: string };
 
 /**
  * The steps that remove a container: processes, groups, hooks, files, in this order. `alive` is its
