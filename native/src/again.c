@@ -4,9 +4,9 @@
  * launcher and planner, and a machine that answers every question of the planner's as it did
  * (op_seen.c). Where any of that is otherwise, the planner is asked as ever. Nothing is decided here.
  *
- * A file in `.plans` of the state root: the plan, then the request. Its name is a number that the
- * request comes to, so that there is never more than a handful: another request of the same number
- * takes its place.
+ * A file in `.plans` of the state root: the plan, then its key, the digest of the request, which so
+ * stands nowhere. Its name is a number that the key comes to, so that there is never more than a
+ * handful: another request of the same number takes its place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,57 +18,33 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "layer.h"
 #include "ops.h"
 
 enum { PLANS = 64, MOST = 1 << 20, IDENTITY = 512 };
 
 static const char directory_name[] = ".plans";
 
-/* A request, as the plan for it is kept under it. */
-struct key {
-  char *bytes;
-  size_t length;
-};
-
-/* FNV-1a; the request itself is compared. */
-static unsigned number_of(const char *bytes, size_t length) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-  return (unsigned)(hash % PLANS);
-}
-
-static struct key make_key(int argc, char **argv) {
+static void make_key(char key[KEY_LENGTH + 1], int argc, char **argv) {
   uid_t owner;
   char identity[IDENTITY];
-  struct key key;
+  size_t length;
+  struct sha256 sha;
   planner_identity(own_path(&owner), identity, sizeof identity);
-  key.bytes = request_key(argc, argv, identity, &key.length);
-  return key;
+  const char *request = request_key(argc, argv, identity, &length);
+  sha256_begin(&sha);
+  sha256_add(&sha, request, length);
+  sha256_end(&sha, key);
 }
 
-/* For the sealed copy, which is another file and has other descriptors by then. */
-static int key_file(const struct key *key) {
-  limits_lift();
-  int fd = nameless();
-  ssize_t result = write_all(fd, key->bytes, key->length);
-  limits_restore();
-  if (result == 0) return high_fd(fd);
-  close(fd);
-  return -1;
+/* 00 to 3f */
+static void name_of(const char *key, char name[3]) {
+  char first[3] = {key[0], key[1], 0};
+  snprintf(name, 3, "%02x", (unsigned)strtoul(first, NULL, 16) % PLANS);
 }
 
-static bool read_key(int fd, struct key *key) {
-  struct stat st;
-  if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > MOST) return false;
-  key->length = (size_t)st.st_size;
-  key->bytes = arena(key->length);
-  return pread(fd, key->bytes, key->length, 0) == st.st_size;
-}
-
-static void name_of(const struct key *key, char name[3]) { snprintf(name, 3, "%02x", number_of(key->bytes, key->length)); }
-
-/* What is kept under this request's number, or -1. */
-static int open_kept(const char *root, const struct key *key) {
+/* What is kept under this key's number, or -1. */
+static int open_kept(const char *root, const char *key) {
   char path[PATH_MAX], name[3];
   if (snprintf(path, sizeof path, "%s/%s", root, directory_name) >= (int)sizeof path) return -1;
   int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -1;
@@ -79,16 +55,16 @@ static int open_kept(const char *root, const struct key *key) {
   return fd;
 }
 
-/* The plan in a file that ends with our request; NULL where it is another's. It came by rename: nobody changes it. */
-static void *plan_in(int fd, const struct key *key, size_t *length) {
+/* The plan in a file that ends with our key; NULL where it is another's. It came by rename: nobody changes it. */
+static void *plan_in(int fd, const char *key, size_t *length) {
   off_t size = own_size(fd, S_IFREG);
-  if (size < (off_t)(PLAN_HEADER + key->length) || size > MOST) return NULL;
+  if (size < PLAN_HEADER + KEY_LENGTH || size > MOST) return NULL;
   char *bytes = arena((size_t)size + 8);
   bytes += -(uintptr_t)bytes & 7; /* a plan lies aligned */
   if (pread(fd, bytes, (size_t)size, 0) != size) return NULL;
   *length = plan_announced(bytes);
-  if (*length < PLAN_HEADER || *length + key->length != (size_t)size) return NULL;
-  return memcmp(bytes + *length, key->bytes, key->length) == 0 ? bytes : NULL;
+  if (*length < PLAN_HEADER || *length + KEY_LENGTH != (size_t)size) return NULL;
+  return memcmp(bytes + *length, key, KEY_LENGTH) == 0 ? bytes : NULL;
 }
 
 static bool begin(struct run *run, struct plan *plan, void *bytes, size_t length) {
@@ -112,16 +88,15 @@ void again_try(struct start *start, int argc, char **argv, char **whole) {
   static struct plan plan;
   const char *root = root_of(argc, argv);
   if (!root) return;
-  struct key key = make_key(argc, argv);
-  int fd = open_kept(root, &key);
+  make_key(start->key, argc, argv);
+  int fd = open_kept(root, start->key);
   size_t length;
-  void *bytes = fd >= 0 ? plan_in(fd, &key, &length) : NULL;
+  void *bytes = fd >= 0 ? plan_in(fd, start->key, &length) : NULL;
   if (bytes && begin(&run, &plan, bytes, length) && guards_hold(&run)) {
     start->plan = high_fd(fd);
     seal(start, whole);
   }
   if (fd >= 0) close(fd);
-  start->key = key_file(&key);
 }
 
 void again_run(struct start *start) {
@@ -142,14 +117,14 @@ void again_run(struct start *start) {
 }
 
 /* Whole or not at all: beside its place, then renamed into it. */
-static int write_kept(int directory, const struct key *key, const struct plan *plan) {
+static int write_kept(int directory, const char *key, const struct plan *plan) {
   char name[3], beside[32];
   name_of(key, name);
   snprintf(beside, sizeof beside, ".%s.%d", name, getpid());
   int fd = openat(directory, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -errno;
   ssize_t result = write_all(fd, plan->base, plan->total);
-  if (result == 0) result = write_all(fd, key->bytes, key->length);
+  if (result == 0) result = write_all(fd, key, KEY_LENGTH);
   close(fd);
   if (result == 0 && renameat(directory, beside, directory, name) < 0) result = -errno;
   if (result < 0) unlinkat(directory, beside, 0);
@@ -158,13 +133,12 @@ static int write_kept(int directory, const struct key *key, const struct plan *p
 
 int op_keep_plan(struct run *run, const struct step *step) {
   const char *path = arg_text(run, step, 0);
-  struct key key;
   if (run->again) return 0;
-  if (!run->start || !read_key(run->start->key, &key)) return -ENOENT;
+  if (!run->start || strlen(run->start->key) != KEY_LENGTH) return -ENOENT;
   if (mkdir(path, 0700) < 0 && errno != EEXIST) return -errno;
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return -errno;
-  int result = own_size(directory, S_IFDIR) < 0 ? -EPERM : write_kept(directory, &key, run->plan);
+  int result = own_size(directory, S_IFDIR) < 0 ? -EPERM : write_kept(directory, run->start->key, run->plan);
   close(directory);
   return result;
 }

@@ -153,13 +153,15 @@ void terminal_end(struct terminal *terminal);
 
 /* --- planner.c, request.c, trust.c, seal.c */
 
+#define KEY_LENGTH 64 /* a SHA-256 in hexadecimal digits */
+
 struct start { /* what the launcher knows before there is a plan; survives the sealing */
   uint64_t started_ns;
   pid_t planner; /* 0: none */
   int socket;    /* to the planner, or -1 */
   int plan;      /* a stored plan, or -1 */
-  int key;       /* a memfd with the request under which the plan is kept, or -1 */
   int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
+  char key[KEY_LENGTH + 1]; /* what a plan for this request is kept under, or "-" */
 };
 
 /* Start the planner of this launcher; fills planner, socket and stdio. */
@@ -172,8 +174,6 @@ void planner_end(struct run *run);
 void planner_dismiss(struct run *run);
 /* O_NONBLOCK of 0, 1, 2 as they were. */
 void stdio_restore(const struct start *start);
-/* An empty memfd, under whatever number. Ends on failure. */
-int nameless(void);
 /* A memfd holding the request, at its beginning. */
 int request_make(int argc, char **argv, const char *launcher);
 /*

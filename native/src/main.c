@@ -144,7 +144,7 @@ static _Noreturn void usage(void) {
 }
 
 int main(int argc, char **argv) {
-  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .key = -1, .stdio = {-1, -1, -1}};
+  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}, .key = "-"};
   if (argc < 1) usage();
   bool copy = sealed(&start, &argc, &argv);
   char **whole = argv;

@@ -89,7 +89,7 @@ static void put_terminals(struct buffer *b) {
   put_field(b, text);
 }
 
-int nameless(void) {
+static int nameless(void) {
   int fd = (int)syscall(SYS_memfd_create, "request", 1u | MFD_NOEXEC_SEAL);
   if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "request", 1u);
   if (fd < 0) die(125, "make the planner's request: %s", strerror(errno));

@@ -92,15 +92,14 @@ static void become(int fd, char **argv) {
 void seal(const struct start *s, char **argv) {
   size_t count = 0;
   while (argv[count]) count++;
-  char state[160], **told = arena((count + 3) * sizeof *told);
-  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %d", (unsigned long long)s->started_ns,
-           (int)s->planner, s->socket, s->plan, s->key, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored);
+  char state[256], **told = arena((count + 3) * sizeof *told);
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %s", (unsigned long long)s->started_ns, (int)s->planner,
+           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored, s->key);
   told[0] = MARK;
   told[1] = state;
   memcpy(told + 2, argv, (count + 1) * sizeof *told);
   if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
   if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
-  if (s->key >= 0) fcntl(s->key, F_SETFD, 0);
   limits_lift();
   int fd = in_memory();
   limits_restore();
@@ -143,8 +142,8 @@ bool sealed(struct start *s, int *argc, char ***argv) {
   if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
   unsigned long long started;
   int ignored;
-  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %d", &started, &s->planner, &s->socket, &s->plan, &s->key,
-             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored) != 9)
+  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %64s", &started, &s->planner, &s->socket, &s->plan,
+             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, s->key) != 9)
     die(125, "this copy of the launcher was started by somebody else");
   s->started_ns = started;
   sigchld_was_ignored = ignored;
@@ -155,6 +154,5 @@ bool sealed(struct start *s, int *argc, char ***argv) {
   prctl(PR_SET_NAME, slash ? slash + 1 : (*argv)[0], 0, 0, 0);
   if (s->socket >= 0) s->socket = high_fd(s->socket);
   if (s->plan >= 0) s->plan = high_fd(s->plan);
-  if (s->key >= 0) s->key = high_fd(s->key);
   return true;
 }
