@@ -8,9 +8,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectories } from '../../packages/cli/src/directories.ts';
 import { need } from './child.ts';
 import { VmError } from './errors.ts';
 
@@ -32,7 +33,7 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env, uid = process.get
 /** Make the directory, or say why it cannot be. */
 export function makeDir(path: string): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeDirectories(path, 0o755);
   } catch (error) {
     throw new VmError(
       `making ${path}: ${(error as Error).message}; set CTR_VM_CACHE to a directory of yours`,

@@ -1,7 +1,7 @@
 /** `ufs-mount SOURCE… [--target DIR]`: mount a root that stays, and print where it is. */
-import { mkdirSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { Failure, type Host, makeDirectories, UsageError } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import { requestOf } from './gather.ts';
 import { storeSteps } from './layers-step.ts';
@@ -79,7 +79,7 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
 function targetDirectory(given: string, host: Host): string {
   const path = resolve(host.cwd, given);
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectories(path);
     if (statSync(path).isDirectory()) return realpathSync(path);
   } catch (error) {
     throw new Failure(`--target ${given}: ${(error as Error).message}`);

@@ -4,7 +4,6 @@ import {
   createReadStream,
   createWriteStream,
   existsSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,7 +14,7 @@ import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { Failure } from '@ctr-tools/cli';
+import { Failure, makeDirectories } from '@ctr-tools/cli';
 import {
   blobPath,
   type Descriptor,
@@ -42,7 +41,7 @@ const types = {
 export async function writeImage({ plain, out, sources }: CommitQuestion): Promise<string> {
   const [, directory, tag] = /^oci:(.+):([^:/]+)$/.exec(out) ?? [];
   if (!directory || !tag) throw new Failure(`${out} is no oci:DIR:TAG`);
-  mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
+  makeDirectories(`${directory}/blobs/sha256`);
   const read = sources.map((text) => readSource(text, '/'));
   if (read.some((source) => source.kind === 'directory'))
     throw new Failure('a root of directories is no image; commit it to a file, as a layer');
@@ -84,7 +83,7 @@ async function adopt(
   try {
     const digest = await make(made);
     const { size } = statSync(made);
-    mkdirSync(dirname(blobAt(directory, digest)), { recursive: true });
+    makeDirectories(dirname(blobAt(directory, digest)));
     renameSync(made, blobAt(directory, digest));
     return { digest, size };
   } finally {

@@ -1,7 +1,7 @@
 /** The kernel's files for policy (Documentation/admin-guide/LSM/apparmor.rst; security/apparmor/apparmorfs.c). */
-import { closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '@ctr-tools/cli';
+import { Failure, makeDirectories } from '@ctr-tools/cli';
 import { apparmorfs, presentModules } from '../modules.ts';
 
 /** Throws `Failure` with a clear word where there is no AppArmor to speak to. */
@@ -30,7 +30,7 @@ export function madeNamespace(namespace: string | undefined): string {
   const directory = namespaceDirectory(namespace);
   if (!existsSync(directory))
     try {
-      mkdirSync(directory, { recursive: true });
+      makeDirectories(directory);
     } catch (error) {
       throw new Failure(`make the policy namespace ${namespace}: ${(error as Error).message}`);
     }

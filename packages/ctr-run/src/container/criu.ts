@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { Failure, fromCaller, UsageError } from '@ctr-tools/cli';
+import { accessSync, constants, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { Failure, fromCaller, makeDirectories, UsageError } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { type Call, has, many, one } from '../subcommand.ts';
 
@@ -14,7 +14,7 @@ export function placesOf(call: Call, make: boolean): Places {
   const images = fromCaller(call.host, one(call, 'image-path') ?? 'checkpoint');
   const work = fromCaller(call.host, one(call, 'work-path') ?? images);
   try {
-    if (make) for (const path of [images, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (make) for (const path of [images, work]) makeDirectories(path, 0o700);
     else accessSync(images, constants.R_OK);
   } catch (error) {
     throw new Failure(`use the image path ${images}: ${(error as Error).message}`);
