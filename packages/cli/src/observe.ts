@@ -41,7 +41,10 @@ export const SEEN = {
 const MOST = 1 << 18;
 
 interface Watched {
-  /** `node:fs` as the chunks see it (packages/planner/src/chunks.ts): its functions may be replaced. */
+  /**
+   * `node:fs` as the chunks see it (packages/planner/src/chunks.ts): its functions may be replaced.
+   * False once a chunk has taken another module of Node's that tells something of the machine.
+   */
   observable?: boolean;
   /** What was seen, by question; undefined once given up. */
   seen?: Map<string, Uint8Array> | undefined;
@@ -64,12 +67,30 @@ export function observe(pid: number): void {
     if (typeof value !== 'function' || !/^[a-z]/.test(name)) continue;
     files[name] = watching[name] ?? unknown(real, name);
   }
-  // What comes from elsewhere (random numbers, other programs) cannot be asked again.
-  const builtin = process.getBuiltinModule;
-  process.getBuiltinModule = ((id: string) => {
+  // What comes from elsewhere (other programs, system calls, random numbers, the clock) cannot be asked again.
+  giveUpAt(process, 'getBuiltinModule');
+  giveUpAt(process, 'dlopen');
+  giveUpAt(Math, 'random');
+  giveUpAt(Date, 'now');
+  globalThis.Date = new Proxy(Date, {
+    construct(of, given) {
+      if (given.length === 0) giveUp();
+      return Reflect.construct(of, given);
+    },
+    apply(of, self, given) {
+      giveUp();
+      return Reflect.apply(of, self, given);
+    },
+  });
+}
+
+function giveUpAt<O extends object>(of: O, name: keyof O): void {
+  const f = of[name] as (...args: unknown[]) => unknown;
+  const watched = function (this: unknown, ...args: unknown[]): unknown {
     giveUp();
-    return builtin.call(process, id);
-  }) as typeof builtin;
+    return f.apply(this, args);
+  };
+  of[name] = watched as O[keyof O];
 }
 
 /** From here on the plan is for once. */

@@ -38,12 +38,17 @@ beforeAll(async () => {
 });
 
 let planner: Planner;
-const builtin = process.getBuiltinModule;
+const { getBuiltinModule, dlopen } = process;
+const { random } = Math;
+const { Date: Clock } = globalThis;
+const { now } = Clock;
 beforeEach(() => {
   planner = chunkLoader(dir)('./planner.chunk') as Planner;
   planner.observe(4321);
   return () => {
-    process.getBuiltinModule = builtin;
+    Object.assign(process, { getBuiltinModule, dlopen });
+    Object.assign(Math, { random });
+    Object.assign(globalThis, { Date: Object.assign(Clock, { now }) });
   };
 });
 
@@ -123,7 +128,12 @@ test('the caller’s process is itself, and of our own only what both have', () 
 });
 
 test.each<[string, (fs: Fs) => unknown]>([
-  ['a random number', () => process.getBuiltinModule('node:crypto')],
+  ['what another module of Node says', () => process.getBuiltinModule('node:crypto')],
+  ['a random number', () => Math.random()],
+  ['the time', () => new Date()],
+  ['the time in milliseconds', () => Date.now()],
+  ['the time as text', () => (Date as unknown as () => string)()],
+  ['a system call', () => expect(() => process.dlopen({ exports: {} }, '/none.node')).toThrow()],
   ['a message', (fs) => fs.writeSync(fs.openSync('/dev/null', 'w'), 'x')],
   ['a file by its descriptor', (fs) => fs.readFileSync(fs.openSync(`${dir}/file`, 'r'))],
   ['two answers to one question', (fs) => [1, 2].map((n) => n && fs.readFileSync('/proc/uptime'))],
@@ -139,6 +149,29 @@ test.each<[string, (fs: Fs) => unknown]>([
   }
   planner.fs.readFileSync(`${dir}/link`);
   expect(seen()).toBeUndefined();
+});
+
+test('a time that is given is none of the clock’s', () => {
+  planner.fs.existsSync(dir);
+  expect(new Date(0).toISOString()).toBe('1970-01-01T00:00:00.000Z');
+  expect(planner.whatWasSeen()).toBeDefined();
+  expect(new Date() instanceof Date).toBe(true);
+});
+
+test('a chunk that takes another module of Node’s is not watched, nor who comes after it', () => {
+  const chunk = (body: string) => packChunk(`(function (exports, require) {${body}\n})`);
+  writeFileSync(join(dir, 'os.chunk'), chunk("exports.os = require('node:os');"));
+  writeFileSync(join(dir, 'path.chunk'), chunk("exports.path = require('node:path');"));
+  const load = chunkLoader(dir);
+  const loaded = load('./planner.chunk') as Planner;
+  loaded.observe(1);
+  loaded.fs.existsSync(dir);
+  load('./path.chunk');
+  expect(loaded.whatWasSeen()).toBeDefined();
+  load('./os.chunk');
+  expect(loaded.whatWasSeen()).toBeUndefined();
+  loaded.observe(1);
+  expect(loaded.whatWasSeen()).toBeUndefined();
 });
 
 test('who does not watch has seen nothing', () => {

@@ -38,15 +38,21 @@ export function packChunk(source: string, code: Uint8Array = Buffer.alloc(0)): B
   return bytes;
 }
 
+/** What Node has that tells nothing of the machine: whoever uses other modules is not watched (packages/cli/src/observe.ts). */
+const tellsNothing = new Set(['node:path', 'node:buffer']);
+
 /** What `require` of a chunk's name gives, for the chunks of one directory. `loaded` is told of each. */
 export function chunkLoader(dir: string, loaded?: (chunk: Chunk) => void): (name: string) => unknown {
   const known = new Map<string, { exports: object }>();
   const builtin = process.getBuiltinModule.bind(process);
   // One for all chunks, whose functions may be replaced to watch what is asked (packages/cli/src/observe.ts).
-  const files = Object.assign(Object.create(builtin('node:fs')), { observable: true });
+  const files = Object.assign(Object.create(builtin('node:fs')), { observable: true, seen: undefined });
   const load = (name: string): unknown => {
     if (name === 'node:fs') return files;
-    if (!name.startsWith('./')) return builtin(name);
+    if (!name.startsWith('./')) {
+      if (!tellsNothing.has(name)) Object.assign(files, { observable: false, seen: undefined });
+      return builtin(name);
+    }
     if (name.startsWith(sharedPrefix)) {
       const { shared } = load(`./${firstChunk}`) as { shared: Record<string, unknown> };
       return shared[name.slice(sharedPrefix.length)];
