@@ -1,6 +1,6 @@
 /*
- * A plan used again. Whoever runs a bundle a second time in the same way gets the plan of the
- * first time: the same words, variables, descriptors and place (the request, less PIDs), the same
+ * A plan used again. Whoever runs a bundle a second time in the same way, or applies a tool so, gets
+ * the plan of the first time: the same words, variables, descriptors and place (the request, less PIDs), the same
  * launcher and planner, and a machine that answers every question of the planner's as it did
  * (op_seen.c). Where any of that is otherwise, the planner is asked as ever. Nothing is decided here.
  *
@@ -30,8 +30,9 @@ static void make_key(char key[KEY_LENGTH + 1], int argc, char **argv) {
   char identity[IDENTITY];
   size_t length;
   struct sha256 sha;
-  planner_identity(own_path(&owner), identity, sizeof identity);
-  const char *request = request_key(argc, argv, identity, &length);
+  const char *launcher = own_path(&owner);
+  planner_identity(launcher, identity, sizeof identity);
+  const char *request = request_key(argc, argv, launcher, identity, &length);
   sha256_begin(&sha);
   sha256_add(&sha, request, length);
   sha256_end(&sha, key);
@@ -75,26 +76,36 @@ static bool begin(struct run *run, struct plan *plan, void *bytes, size_t length
   return true;
 }
 
-/* Whether the words are those of a run whose plan may be there: flags as engines give them, then `run`. */
-static const char *root_of(int argc, char **argv) {
+/* Where the plan for these words may be: of ctr-run a run's alone, behind flags as engines give them. */
+static const char *root_of(bool runtime, int argc, char **argv) {
   static struct kept_words words;
   int at = 0;
-  if (!kept_globals(&words, argc, argv, &at) || strcmp(argv[at], "run") != 0) return NULL;
+  if (runtime && (!kept_globals(&words, argc, argv, &at) || strcmp(argv[at], "run") != 0)) return NULL;
   return kept_root(&words);
 }
 
-void again_try(struct start *start, int argc, char **argv, char **whole) {
+static _Noreturn void carry_out(struct run *run, const struct start *start) {
+  const struct plan *plan = run->plan;
+  run->start = start;
+  run->started_ns = start->started_ns;
+  run_plan(run, plan->log && plan->log_format ? cell_text(run, plan->log) : NULL, plan->log_format);
+}
+
+void again_try(struct start *start, bool runtime, int argc, char **argv, char **whole) {
   static struct run run;
   static struct plan plan;
-  const char *root = root_of(argc, argv);
+  const char *root = root_of(runtime, argc, argv);
   if (!root) return;
   make_key(start->key, argc, argv);
   int fd = open_kept(root, start->key);
   size_t length;
   void *bytes = fd >= 0 ? plan_in(fd, start->key, &length) : NULL;
   if (bytes && begin(&run, &plan, bytes, length) && guards_hold(&run)) {
+    hold_stdio();
     start->plan = high_fd(fd);
-    seal(start, whole);
+    if (wants_seal(&plan)) seal(start, whole);
+    close(start->plan);
+    carry_out(&run, start);
   }
   if (fd >= 0) close(fd);
 }
@@ -110,10 +121,8 @@ void again_run(struct start *start) {
   if (!bytes || pread(start->plan, bytes, length, 0) != (ssize_t)length || !begin(&run, &plan, bytes, length))
     die(125, "the plan that was kept cannot be read");
   close(start->plan);
-  run.start = start;
-  run.started_ns = start->started_ns;
   while (run.guarded < plan.nsteps && plan.steps[run.guarded].guard) run.guarded++;
-  run_plan(&run, plan.log && plan.log_format ? cell_text(&run, plan.log) : NULL, plan.log_format);
+  carry_out(&run, start);
 }
 
 /* Whole or not at all: beside its place, then renamed into it. */
@@ -131,14 +140,24 @@ static int write_kept(int directory, const char *key, const struct plan *plan) {
   return (int)result;
 }
 
+/* The directory, and the state root above it, which has the mode that ctr-run gives it. */
+static int make_plans(const char *path) {
+  char root[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  snprintf(root, sizeof root, "%.*s", slash ? (int)(slash - path) : 0, path);
+  if (*root && mkdir(root, 0711) < 0 && errno != EEXIST) return -errno;
+  return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int op_keep_plan(struct run *run, const struct step *step) {
   const char *path = arg_text(run, step, 0);
   if (run->again) return 0;
   if (!run->start || strlen(run->start->key) != KEY_LENGTH) return -ENOENT;
-  if (mkdir(path, 0700) < 0 && errno != EEXIST) return -errno;
+  int result = make_plans(path);
+  if (result < 0) return result;
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return -errno;
-  int result = own_size(directory, S_IFDIR) < 0 ? -EPERM : write_kept(directory, run->start->key, run->plan);
+  result = own_size(directory, S_IFDIR) < 0 ? -EPERM : write_kept(directory, run->start->key, run->plan);
   close(directory);
   return result;
 }

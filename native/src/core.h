@@ -180,7 +180,7 @@ int request_make(int argc, char **argv, const char *launcher);
  * The request less what is another's each time (PIDs, and variables that a shell counts with), with
  * `made_by` before it: who makes the same one is answered with the same plan.
  */
-char *request_key(int argc, char **argv, const char *made_by, size_t *length);
+char *request_key(int argc, char **argv, const char *launcher, const char *made_by, size_t *length);
 /* The launcher's own file, resolved, and its owner. Ends where that cannot be known. */
 char *own_path(uid_t *owner);
 /* What tells this launcher's file and its planner from others, into `text`. */
@@ -218,11 +218,16 @@ const char *kept_root(const struct kept_words *words);
 /* Its size if it is ours and nobody else's to write, else -1. */
 off_t own_size(int fd, mode_t type);
 
+/* --- main.c */
+
+/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
+bool wants_seal(const struct plan *plan);
+
 /* --- again.c */
 
-/* Become a sealed copy with the plan of an earlier `ctr-run run`, if there is one for this request. Comes back where not. */
-void again_try(struct start *start, int argc, char **argv, char **whole);
-/* In that copy: carry the plan out. */
+/* Carry out the plan of an earlier call, if there is one for this request; `runtime`: of ctr-run. Comes back where not. */
+void again_try(struct start *start, bool runtime, int argc, char **argv, char **whole);
+/* The same in a sealed copy, for which it was found. */
 _Noreturn void again_run(struct start *start);
 
 /* --- limits.c: the caller's limits, where the launcher's own business would fall under them */

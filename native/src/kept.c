@@ -107,17 +107,20 @@ off_t own_size(int fd, mode_t type) {
   return st.st_uid == geteuid() && !(st.st_mode & 022) ? st.st_size : -1;
 }
 
-/* Without --root: root's own place. packages/cli/src/state-root.ts has the whole rule; where more decides, the planner is asked. */
-static bool default_is_ours(void) {
-  const char *user = getenv("USER");
-  if (geteuid() != 0 || getenv(STATE_ROOT_VARIABLE)) return false;
-  return !getenv("XDG_RUNTIME_DIR") || (user && strcmp(user, "root") == 0);
+/*
+ * Without --root: packages/cli/src/state-root.ts has the whole rule. Of root with a user's directory
+ * only the planner knows whether it is that user's own, in a namespace.
+ */
+static const char *default_root(void) {
+  static char own[PATH_MAX];
+  const char *named = getenv(STATE_ROOT_VARIABLE), *runtime = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+  bool personal = runtime && *runtime;
+  if (named && *named) return named;
+  if (geteuid() == 0) return !personal || (user && strcmp(user, "root") == 0) ? STATE_ROOT : NULL;
+  return personal && snprintf(own, sizeof own, "%s/ctr-run", runtime) < (int)sizeof own ? own : NULL;
 }
 
-const char *kept_root(const struct kept_words *words) {
-  if (words->root) return words->root;
-  return default_is_ours() ? STATE_ROOT : NULL;
-}
+const char *kept_root(const struct kept_words *words) { return words->root ? words->root : default_root(); }
 
 /* The file whole, NUL behind it; NULL where there is none. */
 static char *read_kept(const struct kept_words *words, size_t *length) {

@@ -78,8 +78,7 @@ static void decode(void *bytes, size_t length, struct plan *plan) {
   if (plan_decode(bytes, length, plan, &why) < 0) die(125, "the plan cannot be used: %s", why);
 }
 
-/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
-static bool wants_seal(const struct plan *plan) {
+bool wants_seal(const struct plan *plan) {
   for (uint32_t i = 0; i < plan->nsteps; i++)
     switch (plan->steps[i].op) {
       case OP_CLONE:
@@ -167,9 +166,10 @@ int main(int argc, char **argv) {
   if (copy) {
     hold_stdio();
     if (start.plan >= 0) again_run(&start);
-  } else if (is_tool("ctr-run")) {
-    kept_try(argc - 1, argv + 1);
-    again_try(&start, argc - 1, argv + 1, whole);
+  } else {
+    bool runtime = is_tool("ctr-run");
+    if (runtime) kept_try(argc - 1, argv + 1);
+    again_try(&start, runtime, argc - 1, argv + 1, whole);
   }
   with_planner(&start, argc, argv, copy);
 }

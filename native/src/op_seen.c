@@ -1,5 +1,5 @@
 /*
- * seen: does the machine answer as it did when a plan was made? Each question of the planner's
+ * seen, absent: does the machine answer as it did when a plan was made? Each question of the planner's
  * (packages/cli/src/observe.ts) is asked again and its answer compared, byte for byte.
  *
  * The answers: for each u32 kind, u32 length of the path, u32 length of the answer, the path and a
@@ -218,6 +218,12 @@ static bool next_question(const char **at, size_t *left, struct question *q) {
   *at += HEADER + path + 1 + answer;
   *left -= HEADER + path + 1 + answer;
   return true;
+}
+
+int op_absent(struct run *run, const struct step *step) {
+  struct stat st;
+  if (lstat(arg_text(run, step, 0), &st) == 0) return -EEXIST;
+  return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
 int op_seen(struct run *run, const struct step *step) {

@@ -120,7 +120,7 @@ static bool is_passing(const char *variable) {
   return false;
 }
 
-char *request_key(int argc, char **argv, const char *made_by, size_t *length) {
+char *request_key(int argc, char **argv, const char *launcher, const char *made_by, size_t *length) {
   struct buffer b = {0};
   int count = 0, kept = 0;
   while (environ[count]) count++;
@@ -130,7 +130,7 @@ char *request_key(int argc, char **argv, const char *made_by, size_t *length) {
   put_field(&b, made_by);
   put_field(&b, tool_name);
   put_process(&b, 0, 0);
-  put_all(&b, "", argc, argv, env, kept);
+  put_all(&b, launcher, argc, argv, env, kept);
   *length = b.length;
   return b.bytes;
 }

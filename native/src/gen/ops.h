@@ -135,6 +135,7 @@
   X(WATCH_FILE, watch_file, 172, "tt") \
   X(NOW, now, 173, "o") \
   X(SEEN, seen, 174, "b") \
+  X(ABSENT, absent, 176, "t") \
   X(KEEP_PLAN, keep_plan, 175, "t") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \

@@ -12,7 +12,10 @@ export interface Host {
   argv: readonly string[];
   /** The caller's whole environment; names and values as byte strings. */
   env: ReadonlyMap<string, string>;
-  /** The launcher: the process that becomes the command. *Self* is this PID, never the planner's. */
+  /**
+   * The launcher: the process that becomes the command. *Self* is this PID, never the planner's. A plan
+   * that has it in it is for once (`giveUp`); what a plan used again is to say of it is a slot.
+   */
   pid: number;
   ppid: number;
   uid: number;

@@ -1,3 +1,4 @@
+export * from './again.ts';
 export * from './argv.ts';
 export * from './chain.ts';
 export * from './directories.ts';

@@ -28,8 +28,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
     const { helpOf } = await import('./help.ts');
     return helpOf(name === 'help' || name === 'h' ? words[0] : name, host);
   }
-  // Its plan may be used again; systemd's sockets tell the PID that they are meant for.
-  if (name === 'run' && !host.env.has('LISTEN_PID')) observe(host.pid);
+  if (name === 'run') observe(host.pid);
   const subcommand = subcommands.find((s) => s.name === name);
   if (!subcommand) throw unknown(name);
   // go-runc's Restore writes this one with a single dash, which Go's flags take.

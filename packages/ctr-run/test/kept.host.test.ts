@@ -101,9 +101,21 @@ describe('without a planner', () => {
     const link = `${tempDir('link')}/runc`;
     symlinkSync(alone, link);
     expect(statusOf(run(link, ['--root', root, 'state', id]).stdout)).toBe('created');
-    const env = { CTR_STATE_ROOT: root };
-    expect(run(alone, ['state', id], { env })).toMatchObject(missing);
-    expect(statusOf(runTool('ctr-run', ['state', id], { env }).stdout)).toBe('created');
+    // The default's rule is the planner's (state-root.ts): a variable, and of a user's directory only what is plain.
+    const byEnv = (env: Record<string, string>, by = alone) => run(by, ['state', id], { env });
+    expect(statusOf(byEnv({ CTR_STATE_ROOT: root }).stdout)).toBe('created');
+    expect(byEnv({ CTR_STATE_ROOT: root, XDG_RUNTIME_DIR: '/none' })).toEqual(
+      byEnv({ CTR_STATE_ROOT: root }),
+    );
+    for (const env of [
+      {},
+      { CTR_STATE_ROOT: '' },
+      { XDG_RUNTIME_DIR: root },
+      { XDG_RUNTIME_DIR: root, USER: 'root' },
+    ]) {
+      expect(byEnv(env)).toMatchObject(missing);
+      expect(byEnv(env, toolPath('ctr-run'))).toMatchObject({ status: 1 });
+    }
     for (const other of [['--debug'], ['--rootless', 'auto'], ['--log-format', 'xml'], ['--root']])
       expect(without(...words, ...other, 'state', id)).toMatchObject(missing);
     for (const other of [

@@ -395,6 +395,8 @@ export const ops = {
    * it did (packages/cli/src/observe.ts has both). In a plan that comes from the planner nothing.
    */
   seen: op(174, { answers: 'blob' }),
+  /** A guard: EEXIST where there is something at the path. */
+  absent: op(176, { path: 'text' }),
   /** Keep this plan in the directory, for the next who says the same words in the same place (`native/src/again.c`). */
   keep_plan: op(175, { directory: 'text' }),
 

@@ -1,11 +1,10 @@
 /** What a filter's loading has to know of the machine and the process: all that a container's start asks. */
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { Failure, type Host } from '@ctr-tools/cli';
 import type { LinuxSeccomp } from '@ctr-tools/oci';
 import type { AnyStep, Int, Template } from '@ctr-tools/plan';
 import { slot, template } from '@ctr-tools/plan';
-import { callerPid } from '@ctr-tools/sys/proc';
+import { callerPid, kernelRelease } from '@ctr-tools/sys/proc';
 import { type AbiName, nativeAbi } from './abi.ts';
 
 export interface SeccompFacts {
@@ -94,7 +93,7 @@ export function containerFacts(host: Host): SeccompFacts {
   return {
     mode: 'oci',
     native: machine(),
-    kernel: release(),
+    kernel: kernelRelease(),
     profiles: [],
     ...(actions && { actions }),
     // Whether no_new_privs is set is for the spec to say.

@@ -1,7 +1,7 @@
-import { release } from 'node:os';
 import { err, Failure, type Host } from '@ctr-tools/cli';
 import type { LinuxSeccomp, Spec } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
+import { kernelRelease } from '@ctr-tools/sys/proc';
 import type { AbiName } from './abi.ts';
 import { complaints } from './complaints.ts';
 import {
@@ -25,7 +25,7 @@ export { machine, type SeccompFacts } from './facts.ts';
 const namesOf = (mask: bigint): Set<string> => new Set(capabilitiesOf(mask).map(capabilityName));
 
 /** The kernel that conditions are asked about. */
-export const machineKernel = (options: SeccompOptions): string => options.kernel ?? release();
+export const machineKernel = (options: SeccompOptions): string => options.kernel ?? kernelRelease();
 
 /** The capabilities that conditions are asked about when nothing is run: as asked for, else our own bounding set. */
 export function machineCaps(options: SeccompOptions): ReadonlySet<string> {

@@ -1,5 +1,4 @@
-import { constants } from 'node:os';
-import { CLONE, MS } from '@ctr-tools/sys/constants';
+import { CLONE, MS, SIGNALS } from '@ctr-tools/sys/constants';
 
 /**
  * Numbers behind the names that people write in a call, as in `openat(AT_FDCWD, "x", O_RDONLY)`.
@@ -115,7 +114,7 @@ const symbols = new Map<string, number>([
   ...Object.entries(listed),
   ...Object.entries(CLONE).map(([name, value]): [string, number] => [`CLONE_${name}`, value]),
   ...Object.entries(MS).map(([name, value]): [string, number] => [`MS_${name}`, value]),
-  ...Object.entries(constants.signals),
+  ...Object.entries(SIGNALS),
 ]);
 
 /** The number of a constant, or undefined. */

@@ -1,15 +1,14 @@
 import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
-import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
+import { againSteps, type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
 import { invalidId, type Spec } from '@ctr-tools/oci';
-import { compile, type Plan } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan } from '@ctr-tools/plan';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
 import { appendLog } from '../log.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
-import { againSteps } from './again.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
@@ -107,7 +106,13 @@ export async function containerPlan(made: Making, host: Host, globals: Globals, 
   const facts = await gatherContainer(made, host);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
   const steps = containerSteps(made, facts);
-  return compile([[...againSteps(made, steps, globals), ...steps]], mannerOf(globals, exit));
+  return compile([[...usedAgain(made, steps, globals), ...steps]], mannerOf(globals, exit));
+}
+
+/** Who stays with a container of a bundle may run it again; with --debug the planner is to explain itself. */
+function usedAgain(made: Making, steps: readonly AnyStep[], { debug, fault, root }: Globals): AnyStep[] {
+  if (made.course !== 'foreground' || made.specOnStdin || debug || fault) return [];
+  return againSteps(root, steps, 'running');
 }
 
 /**

@@ -1,5 +1,6 @@
 export * from './caller.ts';
 export * from './cgroup.ts';
+export * from './kernel.ts';
 export * from './lists.ts';
 export * from './mountinfo.ts';
 export * from './resctrl.ts';

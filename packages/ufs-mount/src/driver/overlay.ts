@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
+import { kernelRelease } from '@ctr-tools/sys/proc';
 import { layerKinds, layersSteps, topSlot } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { chainPath } from '../stack.ts';
@@ -13,7 +13,7 @@ export function kernelHas(type: string): boolean {
   const known = readFileSync('/proc/filesystems', 'utf8').split('\n');
   if (known.some((line) => line.endsWith(`\t${type}`))) return true;
   try {
-    return readFileSync(`/lib/modules/${release()}/modules.dep`, 'latin1').includes(`/${type}.ko`);
+    return readFileSync(`/lib/modules/${kernelRelease()}/modules.dep`, 'latin1').includes(`/${type}.ko`);
   } catch {
     return false;
   }
