@@ -107,12 +107,13 @@ describe('without a planner', () => {
     expect(byEnv({ CTR_STATE_ROOT: root, XDG_RUNTIME_DIR: '/none' })).toEqual(
       byEnv({ CTR_STATE_ROOT: root }),
     );
-    for (const env of [
+    const elsewhere: Record<string, string>[] = [
       {},
       { CTR_STATE_ROOT: '' },
       { XDG_RUNTIME_DIR: root },
       { XDG_RUNTIME_DIR: root, USER: 'root' },
-    ]) {
+    ];
+    for (const env of elsewhere) {
       expect(byEnv(env)).toMatchObject(missing);
       expect(byEnv(env, toolPath('ctr-run'))).toMatchObject({ status: 1 });
     }
