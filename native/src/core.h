@@ -218,8 +218,6 @@ const char *kept_root(const struct kept_words *words);
 /* Its size if it is ours and nobody else's to write, else -1. */
 off_t own_size(int fd, mode_t type);
 
-/* --- main.c */
-
 /* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
 bool wants_seal(const struct plan *plan);
 

@@ -125,13 +125,19 @@ static bool same_access(const struct question *q) {
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static bool same_names(const struct question *q) {
-  DIR *directory = opendir(q->path);
-  if (!directory) return false;
+/* Whether an entry is among those that the question is about. */
+static bool is_asked_for(const struct question *q, const struct dirent *e) {
+  if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) return false;
+  return q->kind != SEEN_GROUP_FILES || e->d_type != DT_DIR;
+}
+
+static bool same_names(const struct question *q, const char *path) {
+  DIR *directory = opendir(path);
+  if (!directory) return q->kind == SEEN_GROUP_FILES && q->length == 0;
   char **names = NULL;
   size_t count = 0, length = 0;
   for (struct dirent *e; (e = readdir(directory));) {
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    if (!is_asked_for(q, e)) continue;
     if (count % 64 == 0) {
       char **more = arena((count + 64) * sizeof *more);
       if (count) memcpy(more, names, count * sizeof *more);
@@ -153,6 +159,19 @@ static bool same_names(const struct question *q) {
     answer += size;
   }
   return true;
+}
+
+/* Of the first directory in it, or of itself. */
+static bool same_group_files(const struct question *q) {
+  char first[NAME_MAX + 1] = "", path[PATH_MAX];
+  DIR *directory = opendir(q->path);
+  for (struct dirent *e; directory && (e = readdir(directory));)
+    if (e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+        (!*first || strcmp(e->d_name, first) < 0))
+      snprintf(first, sizeof first, "%s", e->d_name);
+  if (directory) closedir(directory);
+  if (snprintf(path, sizeof path, "%s/%s", q->path, first) >= (int)sizeof path) return false;
+  return same_names(q, *first ? path : q->path);
 }
 
 static bool same_link(const struct question *q) {
@@ -191,7 +210,8 @@ static bool same(const struct question *q) {
     case SEEN_LSTAT: return same_stat(q);
     case SEEN_ACCESS: return same_access(q);
     case SEEN_NAMES:
-    case SEEN_ENTRIES: return same_names(q);
+    case SEEN_ENTRIES: return same_names(q, q->path);
+    case SEEN_GROUP_FILES: return same_group_files(q);
     case SEEN_LINK: return same_link(q);
     case SEEN_REALPATH: return same_realpath(q);
     case SEEN_FILESYSTEM: return same_filesystem(q);

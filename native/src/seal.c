@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "ops.h"
 
 #define MARK "ctr-launcher (sealed)"
 
@@ -114,6 +115,19 @@ void seal(const struct start *s, char **argv) {
   }
   die(125, "make a sealed copy of the launcher: %s; it needs /proc, and memfd_create or a directory for "
            "temporary files that is not mounted noexec", strerror(error));
+}
+
+bool wants_seal(const struct plan *plan) {
+  for (uint32_t i = 0; i < plan->nsteps; i++)
+    switch (plan->steps[i].op) {
+      case OP_CLONE:
+      case OP_UNSHARE:
+      case OP_SETNS:
+      case OP_PIVOT:
+      case OP_CHANGE_ROOT:
+      case OP_HELPER: return true;
+    }
+  return false;
 }
 
 /* What runs is that copy, and nobody can write to it. */

@@ -129,6 +129,24 @@ static void of_directories(void) {
   ask(SEEN_NAMES, "dir", fewer, sizeof fewer);
   EXPECT(seen(length) == -ESTALE);
   EXPECT(one(SEEN_NAMES, "none", "") == -ESTALE);
+  /* without a directory its own files; then those of the first, whatever it is called */
+  static const char files[] = "x\0y";
+  EXPECT(mkdir("groups", 0755) == 0);
+  put_file("groups/x", "");
+  put_file("groups/y", "");
+  begin();
+  ask(SEEN_GROUP_FILES, "groups", files, sizeof files);
+  EXPECT(seen(length) == 0);
+  EXPECT(mkdir("groups/b", 0755) == 0);
+  EXPECT(seen(length) == -ESTALE);
+  put_file("groups/b/x", "");
+  put_file("groups/b/y", "");
+  EXPECT(seen(length) == 0);
+  EXPECT(mkdir("groups/b/inner", 0755) == 0 && mkdir("groups/c", 0755) == 0);
+  EXPECT(seen(length) == 0);
+  EXPECT(mkdir("groups/a", 0755) == 0);
+  EXPECT(seen(length) == -ESTALE);
+  EXPECT(one(SEEN_GROUP_FILES, "none", "") == 0);
   EXPECT(one(SEEN_NAMES, "dir/c", "") == 0);
 }
 

@@ -13,4 +13,5 @@ enum seen_kind {
   SEEN_FILESYSTEM = 11,
   SEEN_OWN_PROC = 12,
   SEEN_POPULATED = 13,
+  SEEN_GROUP_FILES = 14,
 };

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { listed, observed, SEEN } from '@ctr-tools/cli';
 import { type AnyStep, isSlot, type Text } from '@ctr-tools/plan';
 
 export class View {
@@ -75,11 +76,20 @@ export class View {
 
   /** Names of the files of some group below `mountPoint` that is not its root: many files exist only there. */
   sample(mountPoint: string): string[] {
-    try {
-      const below = readdirSync(mountPoint, { withFileTypes: true }).find((entry) => entry.isDirectory());
-      return readdirSync(below ? `${mountPoint}/${below.name}` : mountPoint);
-    } catch {
-      return [];
-    }
+    return observed(SEEN.GROUP_FILES, mountPoint, () => listed(filesOfAGroup(mountPoint))).split('\0');
+  }
+}
+
+/** Which group it is comes and goes; what files it has is the kernel's. */
+function filesOfAGroup(mountPoint: string): string[] {
+  try {
+    const names = (of: string, directories: boolean): string[] =>
+      readdirSync(of, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() === directories)
+        .map((entry) => entry.name);
+    const [below] = names(mountPoint, true);
+    return names(below === undefined ? mountPoint : `${mountPoint}/${below}`, false);
+  } catch {
+    return [];
   }
 }

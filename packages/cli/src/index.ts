@@ -8,6 +8,7 @@ export * from './main.ts';
 export * from './namespace-steps.ts';
 export * from './observe.ts';
 export * from './output.ts';
+export * from './own-name.ts';
 export * from './progress.ts';
 export * from './request.ts';
 export * from './state-root.ts';

@@ -35,6 +35,8 @@ export const SEEN = {
   OWN_PROC: 12,
   /** Whether a list of processes has any: 1 or 0. */
   POPULATED: 13,
+  /** Names of the files, in order, in a directory's first directory, or where it has none in itself. */
+  GROUP_FILES: 14,
 } as const;
 
 /** In one record: more than this is not worth comparing. */
@@ -96,6 +98,19 @@ function giveUpAt<O extends object>(of: O, name: keyof O): void {
 /** From here on the plan is for once. */
 export function giveUp(): void {
   files.seen = undefined;
+}
+
+/**
+ * Ask a question that is more than one of `node:fs`, of which only the answer counts: what it takes
+ * to find it is not noted.
+ */
+export function observed(kind: number, path: string, ask: () => string): string {
+  const { seen } = files;
+  files.seen = undefined;
+  const answer = ask();
+  files.seen = seen;
+  note(kind, path, answer);
+  return answer;
 }
 
 /** What was seen, for the step `seen`; undefined where nobody watches, or what was seen cannot be seen again. */
@@ -232,7 +247,9 @@ function watchers(real: Record<string, Any>, pid: number): Record<string, Any> {
       else if (Number(target) === process.pid) note(SEEN.OWN_PROC, path, '');
       else giveUp();
     }),
-    realpathSync: watch(realpathSync as never, (path, target: string) => note(SEEN.REALPATH, path, target)),
+    realpathSync: watch(realpathSync as never, (path, target: string) =>
+      target.startsWith(`/proc/${process.pid}/`) ? giveUp() : note(SEEN.REALPATH, path, target),
+    ),
     statfsSync: watch(statfsSync as never, (path, value: { type: number | bigint }) =>
       note(SEEN.FILESYSTEM, path, String(value.type)),
     ),
@@ -279,7 +296,8 @@ function noteNames(path: string, names: readonly (string | fs.Dirent)[]): void {
   note(SEEN.ENTRIES, path, listed(entries.map((e) => `${e.isDirectory() ? 'd' : '-'}${e.name}`)));
 }
 
-const listed = (names: readonly string[]): string =>
+/** Names as answers have them. */
+export const listed = (names: readonly string[]): string =>
   names
     .toSorted()
     .map((name) => `${name}\0`)
