@@ -129,6 +129,30 @@ describe.skipIf(!isRoot)('a second call', () => {
   });
 });
 
+describe.skipIf(!isRoot)('joining a process', () => {
+  const join = (pid: number) =>
+    `ns-enter --target ${pid} --mount --uts --ipc --net --pid sh -c 'hostname; echo $$'`;
+  const made = () => {
+    const line = `ns-enter --new mount,uts,ipc,net,pid --mount-proc --hostname there -- sh -c 'echo up; exec cat'`;
+    return start('/bin/sh', ['-c', `exec ${line}`], { env: env() });
+  };
+  /** The command, whose parent stays. */
+  const inside = (pid: number) => Number(run('pgrep', ['-P', String(pid)]).stdout);
+
+  test('again needs no planner while it lives, and another of its PID would', async () => {
+    const target = made();
+    await until('it is up', () => target.output().stdout === 'up\n');
+    const pid = inside(target.child.pid!);
+    const first = sh(join(pid));
+    expect(first).toMatchObject({ status: 0, stdout: expect.stringMatching(/^there\n\d+\n$/), stderr: '' });
+    expect(alone(join(pid))).toMatchObject({ status: 0, stdout: expect.stringMatching(/^there\n\d+\n$/) });
+    target.child.stdin!.end();
+    expect(await target.ended).toMatchObject({ status: 0 });
+    expect(alone(join(pid))).toMatchObject(noPlanner);
+    expect(sh(join(pid))).toMatchObject({ status: 125, stderr: expect.stringContaining('no such process') });
+  });
+});
+
 describe.skipIf(!isRoot)('the planner is asked', () => {
   test('where the caller may do less, or is filtered already', (context) => {
     needs(context, 'command:capsh');
@@ -164,7 +188,6 @@ describe.skipIf(!isRoot)('the planner is asked', () => {
       'caps-drop --debug --all -- true',
       'caps-drop --help',
       `caps-drop --all </dev/stdin`,
-      'ns-enter --target $$ --uts -- true',
     ]) {
       sh(line, { input: '{"ociVersion":"1.2.0"}' });
       expect(plans(), line).toEqual([]);

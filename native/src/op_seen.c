@@ -58,13 +58,22 @@ static bool same_failure(const struct question *q) {
   return n < 0 && is_text(q, errno_name((int)-n));
 }
 
+/* `/proc/PID/stat` */
+static bool same_start(const struct question *q) {
+  int64_t ticks;
+  char state, text[32];
+  if (life_of(atoi(q->path + sizeof "/proc/" - 1), &ticks, &state) != 0 || state == 'Z' || state == 'X') return false;
+  snprintf(text, sizeof text, "%lld", (long long)ticks);
+  return is_text(q, text);
+}
+
 static bool same_population(const struct question *q) {
   char byte;
   ssize_t n = content(q->path, &byte, 1);
   return n >= 0 && is_text(q, n ? "1" : "0");
 }
 
-/* What a process hands on to those that it starts; all else is another's each time (proc_pid_status(5)). */
+/* What a process hands on to those that it starts; all else changes by itself (proc_pid_status(5)). */
 static bool is_lasting(const char *line) {
   static const char *const lasting[] = {"Umask:",  "Uid:",        "Gid:",     "Groups:",          "CapInh:",
                                         "CapPrm:", "CapEff:",     "CapBnd:",  "CapAmb:",          "NoNewPrivs:",
@@ -216,6 +225,7 @@ static bool same(const struct question *q) {
     case SEEN_REALPATH: return same_realpath(q);
     case SEEN_FILESYSTEM: return same_filesystem(q);
     case SEEN_OWN_PROC: return own_proc();
+    case SEEN_STARTED: return strlen(q->path) > sizeof "/proc/" && same_start(q);
     case SEEN_POPULATED: return same_population(q);
   }
   return false;

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gen/seen.h"
@@ -163,6 +164,26 @@ static void of_status(void) {
   EXPECT(one(SEEN_STATUS, "none", was) == -ESTALE);
 }
 
+static void of_processes(void) {
+  int64_t ticks;
+  char state, path[64], text[32];
+  EXPECT(life_of(getpid(), &ticks, &state) == 0);
+  snprintf(path, sizeof path, "/proc/%d/stat", getpid());
+  snprintf(text, sizeof text, "%lld", (long long)ticks);
+  EXPECT(one(SEEN_STARTED, path, text) == 0);
+  EXPECT(one(SEEN_STARTED, path, "1") == -ESTALE);
+  EXPECT(one(SEEN_STARTED, "/proc/4194305/stat", text) == -ESTALE);
+  EXPECT(one(SEEN_STARTED, "/", text) == -ESTALE);
+  pid_t child = fork();
+  if (child == 0) _exit(0);
+  siginfo_t info;
+  EXPECT(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0 && life_of(child, &ticks, &state) == 0);
+  snprintf(path, sizeof path, "/proc/%d/stat", child);
+  snprintf(text, sizeof text, "%lld", (long long)ticks);
+  EXPECT(one(SEEN_STARTED, path, text) == -ESTALE);
+  waitpid(child, NULL, 0);
+}
+
 /* The last of several, of an unknown kind, or cut short anywhere. */
 static void of_form(void) {
   begin();
@@ -193,6 +214,7 @@ int main(void) {
   of_paths();
   of_directories();
   of_status();
+  of_processes();
   of_form();
   snprintf(command, sizeof command, "rm -r %s", directory);
   EXPECT(chdir("/") == 0 && system(command) == 0);

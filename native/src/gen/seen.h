@@ -14,4 +14,5 @@ enum seen_kind {
   SEEN_OWN_PROC = 12,
   SEEN_POPULATED = 13,
   SEEN_GROUP_FILES = 14,
+  SEEN_STARTED = 15,
 };

@@ -13,7 +13,7 @@ export const SEEN = {
   CONTENT: 1,
   /** The errno's name that reading a file ends with. */
   UNREADABLE: 2,
-  /** Lines of the caller's status that are the same for each process that it starts. */
+  /** Lines of a process's status that it hands on to those that it starts: who it is and what it may do. Nothing is decided by others. */
   STATUS: 3,
   /** What a path leads to: device, inode, mode, owner, number; of a file size and time too. Empty: nothing. */
   STAT: 4,
@@ -37,6 +37,8 @@ export const SEEN = {
   POPULATED: 13,
   /** Names of the files, in order, in a directory's first directory, or where it has none in itself. */
   GROUP_FILES: 14,
+  /** When another process started, in clock ticks after boot: while it lives it is the same. */
+  STARTED: 15,
 } as const;
 
 /** In one record: more than this is not worth comparing. */
@@ -267,15 +269,20 @@ function statLine(value: fs.Stats | fs.BigIntStats, file: fs.BigIntStats | undef
 function noteContent(path: string, value: string | Buffer, options: unknown): void {
   const encoding = (typeof options === 'string' ? options : undefined) as BufferEncoding | undefined;
   const bytes = typeof value === 'string' ? Buffer.from(value, encoding) : value;
-  if (path === '/proc/self/status') note(SEEN.STATUS, path, bytes);
-  // The time at which a process started is another one's each time.
-  else if (/^\/proc\/[^/]+\/stat$/.test(path)) giveUp();
+  if (/^\/proc\/(self|\d+)\/status$/.test(path)) note(SEEN.STATUS, path, bytes);
+  // When the caller started is another time each time.
+  else if (path === '/proc/self/stat') giveUp();
+  else if (/^\/proc\/\d+\/stat$/.test(path)) note(SEEN.STARTED, path, startedAt(bytes));
   else if (path.endsWith('/cgroup.procs')) note(SEEN.POPULATED, path, bytes.length > 0 ? '1' : '0');
   else note(SEEN.CONTENT, path, bytes);
 }
 
 const noteAccess = (path: string, mode: unknown, code: string): void =>
   note(SEEN.ACCESS, path, `${mode ?? 0} ${code}`, String(mode ?? 0));
+
+/** proc_pid_stat(5), field 22; the name in field 2 may have blanks and parentheses. */
+const startedAt = (stat: Buffer): string =>
+  stat.toString('latin1', stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 
 /** existsSync does not say why. */
 function noteAbsence(path: string, access: typeof fs.accessSync): void {

@@ -137,7 +137,7 @@ test.each<[string, (fs: Fs) => unknown]>([
   ['a message', (fs) => fs.writeSync(fs.openSync('/dev/null', 'w'), 'x')],
   ['a file by its descriptor', (fs) => fs.readFileSync(fs.openSync(`${dir}/file`, 'r'))],
   ['two answers to one question', (fs) => [1, 2].map((n) => n && fs.readFileSync('/proc/uptime'))],
-  ['another process’s start', (fs) => fs.readFileSync('/proc/1/stat')],
+  ['the caller’s start', (fs) => fs.readFileSync('/proc/self/stat')],
   ['something to be written', (fs) => fs.mkdirSync(`${dir}/made`)],
 ])('%s is given up for good', async (_, ask) => {
   planner.fs.readFileSync(`${dir}/file`);
@@ -172,6 +172,16 @@ test('a chunk that takes another module of Node’s is not watched, nor who come
   expect(loaded.whatWasSeen()).toBeUndefined();
   loaded.observe(1);
   expect(loaded.whatWasSeen()).toBeUndefined();
+});
+
+test('of another process when it started, and what it may do', () => {
+  const { fs } = planner;
+  const stat = fs.readFileSync('/proc/1/stat', 'latin1');
+  const status = fs.readFileSync('/proc/1/status', 'latin1');
+  expect(seen()).toEqual([
+    [SEEN.STARTED, '/proc/1/stat', stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]],
+    [SEEN.STATUS, '/proc/1/status', status],
+  ]);
 });
 
 test('who does not watch has seen nothing', () => {
