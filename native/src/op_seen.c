@@ -118,7 +118,7 @@ static bool same_stat(const struct question *q) {
   if (result < 0) return q->length == 0 && (errno == ENOENT || errno == ENOTDIR);
   int n = snprintf(text, sizeof text, "%llu %llu %u %u %u %llu", (unsigned long long)st.st_dev,
                    (unsigned long long)st.st_ino, st.st_mode, st.st_uid, st.st_gid, (unsigned long long)st.st_rdev);
-  if (S_ISREG(st.st_mode))
+  if (S_ISREG(st.st_mode) && strncmp(q->path, "/proc/", sizeof "/proc/" - 1) != 0)
     snprintf(text + n, sizeof text - (size_t)n, " %lld %lld", (long long)st.st_size,
              (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec);
   return is_text(q, text);

@@ -15,7 +15,7 @@ export const SEEN = {
   UNREADABLE: 2,
   /** Lines of a process's status that it hands on to those that it starts: who it is and what it may do. Nothing is decided by others. */
   STATUS: 3,
-  /** What a path leads to: device, inode, mode, owner, number; of a file size and time too. Empty: nothing. */
+  /** What a path leads to: device, inode, mode, owner, number; of a file outside /proc size and time too. Empty: nothing. */
   STAT: 4,
   /** The same, without following a last link. */
   LSTAT: 5,
@@ -217,7 +217,9 @@ function watchers(real: Record<string, Any>, pid: number): Record<string, Any> {
     return watch(
       ask as (path: never, options: never) => fs.Stats | fs.BigIntStats | undefined,
       (path, value) => {
-        const file = value?.isFile() ? precise(path, { bigint: true }) : undefined;
+        // What lies in procfs is made anew for whoever looks.
+        const lasts = value?.isFile() && !path.startsWith('/proc/');
+        const file = lasts ? precise(path, { bigint: true }) : undefined;
         note(kind, path, value ? statLine(value, file) : '');
       },
       (path, code) => (code === 'ENOENT' || code === 'ENOTDIR' ? note(kind, path, '') : giveUp()),
