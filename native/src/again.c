@@ -5,8 +5,7 @@
  * (op_seen.c). Where any of that is otherwise, the planner is asked as ever. Nothing is decided here.
  *
  * A file in `.plans` of the state root: the plan, then its key, the digest of the request, which so
- * stands nowhere. Its name is a number that the key comes to, so that there is never more than a
- * handful: another request of the same number takes its place.
+ * stands nowhere. There are never more than a handful, for its name is one of a few.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,7 @@
 #include "layer.h"
 #include "ops.h"
 
-enum { PLANS = 64, MOST = 1 << 20, IDENTITY = 512 };
+enum { WAYS = 8, MOST = 1 << 20, IDENTITY = 512 };
 
 static const char directory_name[] = ".plans";
 
@@ -38,34 +37,52 @@ static void make_key(char key[KEY_LENGTH + 1], int argc, char **argv) {
   sha256_end(&sha, key);
 }
 
-/* 00 to 3f */
-static void name_of(const char *key, char name[3]) {
-  char first[3] = {key[0], key[1], 0};
-  snprintf(name, 3, "%02x", (unsigned)strtoul(first, NULL, 16) % PLANS);
+/*
+ * A file's name: the key's first digit, and which of a few it is. Plans whose keys begin alike so do
+ * not drive one another out, and the oldest of them makes room.
+ */
+static void name_of(const char *key, unsigned way, char name[3]) { snprintf(name, 3, "%c%u", key[0], way % WAYS); }
+
+/* Whether what is kept there, ours and nobody else's to write, is kept under this key; its size. */
+static bool is_of(int fd, const char *key, off_t *size) {
+  char end[KEY_LENGTH];
+  *size = own_size(fd, S_IFREG);
+  return *size >= PLAN_HEADER + KEY_LENGTH && *size <= MOST &&
+         pread(fd, end, KEY_LENGTH, *size - KEY_LENGTH) == KEY_LENGTH && memcmp(end, key, KEY_LENGTH) == 0;
 }
 
-/* What is kept under this key's number, or -1. */
+static int open_way(int directory, const char *key, unsigned way) {
+  char name[3];
+  name_of(key, way, name);
+  return openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* What is kept under this key, or -1. */
 static int open_kept(const char *root, const char *key) {
-  char path[PATH_MAX], name[3];
+  char path[PATH_MAX];
+  off_t size;
   if (snprintf(path, sizeof path, "%s/%s", root, directory_name) >= (int)sizeof path) return -1;
-  int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd = -1;
+  int directory = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), found = -1;
   if (directory < 0) return -1;
-  name_of(key, name);
-  if (own_size(directory, S_IFDIR) >= 0) fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  bool ours = own_size(directory, S_IFDIR) >= 0;
+  for (unsigned way = 0; ours && found < 0 && way < WAYS; way++) {
+    int fd = open_way(directory, key, way);
+    if (fd >= 0 && is_of(fd, key, &size)) found = fd;
+    else if (fd >= 0) close(fd);
+  }
   close(directory);
-  return fd;
+  return found;
 }
 
-/* The plan in a file that ends with our key; NULL where it is another's. It came by rename: nobody changes it. */
+/* The plan in it, or NULL. It came here by rename: nobody changes it. */
 static void *plan_in(int fd, const char *key, size_t *length) {
-  off_t size = own_size(fd, S_IFREG);
-  if (size < PLAN_HEADER + KEY_LENGTH || size > MOST) return NULL;
+  off_t size;
+  if (!is_of(fd, key, &size)) return NULL;
   char *bytes = arena((size_t)size + 8);
   bytes += -(uintptr_t)bytes & 7; /* a plan lies aligned */
   if (pread(fd, bytes, (size_t)size, 0) != size) return NULL;
   *length = plan_announced(bytes);
-  if (*length < PLAN_HEADER || *length + KEY_LENGTH != (size_t)size) return NULL;
-  return memcmp(bytes + *length, key, KEY_LENGTH) == 0 ? bytes : NULL;
+  return *length >= PLAN_HEADER && *length + KEY_LENGTH == (size_t)size ? bytes : NULL;
 }
 
 static bool begin(struct run *run, struct plan *plan, void *bytes, size_t length) {
@@ -125,10 +142,31 @@ void again_run(struct start *start) {
   carry_out(&run, start);
 }
 
+/* Where a plan of this key goes: where one of it is, else where nothing is, else for the oldest. */
+static unsigned way_for(int directory, const char *key) {
+  unsigned best = 0;
+  struct timespec oldest = {0, 0};
+  for (unsigned way = 0; way < WAYS; way++) {
+    struct stat st;
+    off_t size;
+    int fd = open_way(directory, key, way);
+    if (fd < 0 || fstat(fd, &st) < 0) st.st_mtim = (struct timespec){-1, 0};
+    bool same = fd >= 0 && is_of(fd, key, &size);
+    if (fd >= 0) close(fd);
+    if (same) return way;
+    bool older = st.st_mtim.tv_sec < oldest.tv_sec ||
+                 (st.st_mtim.tv_sec == oldest.tv_sec && st.st_mtim.tv_nsec < oldest.tv_nsec);
+    if (way > 0 && !older) continue;
+    oldest = st.st_mtim;
+    best = way;
+  }
+  return best;
+}
+
 /* Whole or not at all: beside its place, then renamed into it. */
 static int write_kept(int directory, const char *key, const struct plan *plan) {
   char name[3], beside[32];
-  name_of(key, name);
+  name_of(key, way_for(directory, key), name);
   snprintf(beside, sizeof beside, ".%s.%d", name, getpid());
   int fd = openat(directory, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -errno;
@@ -152,6 +190,7 @@ static int make_plans(const char *path) {
 int op_keep_plan(struct run *run, const struct step *step) {
   const char *path = arg_text(run, step, 0);
   if (run->again) return 0;
+  if (run->plan->total > MOST - KEY_LENGTH) return -E2BIG;
   if (!run->start || strlen(run->start->key) != KEY_LENGTH) return -ENOENT;
   int result = make_plans(path);
   if (result < 0) return result;

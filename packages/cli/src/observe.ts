@@ -272,8 +272,8 @@ function noteContent(path: string, value: string | Buffer, options: unknown): vo
   const encoding = (typeof options === 'string' ? options : undefined) as BufferEncoding | undefined;
   const bytes = typeof value === 'string' ? Buffer.from(value, encoding) : value;
   if (/^\/proc\/(self|\d+)\/status$/.test(path)) note(SEEN.STATUS, path, bytes);
-  // When the caller started is another time each time.
-  else if (path === '/proc/self/stat') giveUp();
+  // When the caller started is another time each time; what variables a process has is nobody else's to keep.
+  else if (path === '/proc/self/stat' || path.endsWith('/environ')) giveUp();
   else if (/^\/proc\/\d+\/stat$/.test(path)) note(SEEN.STARTED, path, startedAt(bytes));
   else if (path.endsWith('/cgroup.procs')) note(SEEN.POPULATED, path, bytes.length > 0 ? '1' : '0');
   else note(SEEN.CONTENT, path, bytes);

@@ -137,6 +137,7 @@ test.each<[string, (fs: Fs) => unknown]>([
   ['a message', (fs) => fs.writeSync(fs.openSync('/dev/null', 'w'), 'x')],
   ['a file by its descriptor', (fs) => fs.readFileSync(fs.openSync(`${dir}/file`, 'r'))],
   ['two answers to one question', (fs) => [1, 2].map((n) => n && fs.readFileSync('/proc/uptime'))],
+  ['another’s variables', (fs) => fs.readFileSync(`/proc/${process.pid}/environ`)],
   ['the caller’s start', (fs) => fs.readFileSync('/proc/self/stat')],
   ['something to be written', (fs) => fs.mkdirSync(`${dir}/made`)],
 ])('%s is given up for good', async (_, ask) => {
