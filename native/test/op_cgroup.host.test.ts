@@ -136,6 +136,29 @@ test.skipIf(!v1('freezer'))('v1: frozen processes die as well', async () => {
   expect(procs(freezer)).toEqual([]);
 });
 
+for (const [kind, root] of [
+  ['v1 with a freezer', v1('freezer')],
+  ['v1 without', v1('pids')],
+  ['v2', v2],
+] as const)
+  test.skipIf(!root)(`who is in the group itself stays, and nothing stays frozen: ${kind}`, async () => {
+    const path = group(root!);
+    mkdirSync(join(path, 'below'));
+    enter([path], 'sleep 1000');
+    enter([join(path, 'below')], 'sleep 1000');
+    await until(() => procs(path).length > 0 && procs(join(path, 'below')).length > 0);
+    const { status, stdout } = here([
+      op('write', { path: join(path, 'below/cgroup.procs'), data: '0' }),
+      op('cgroup_kill', { path }),
+      op('write', { path: join(root!, 'cgroup.procs'), data: '0' }),
+      sh('echo alive'),
+    ]);
+    expect([status, stdout]).toEqual([0, 'alive\n']);
+    expect([procs(path), procs(join(path, 'below'))]).toEqual([[], []]);
+    const state = join(path, 'below/freezer.state');
+    if (existsSync(state)) expect(readFileSync(state, 'utf8')).toBe('THAWED\n');
+  });
+
 test('a group that is not there is dead already, and removed', () => {
   const path = join(v2 ?? v1('pids')!, 'ctr-test-ops-none');
   expect(here([op('cgroup_kill', { path }), op('cgroup_remove', { path, timeout: 0 })]).status).toBe(0);
