@@ -35,6 +35,19 @@ static long load(struct run *run, const void *code, size_t length) {
   return fd;
 }
 
+/* What is known of a program; the name of one that cannot be asked is empty. */
+static struct bpf_prog_info info_of(int program) {
+  union bpf_attr attr;
+  struct bpf_prog_info info;
+  memset(&info, 0, sizeof info);
+  memset(&attr, 0, sizeof attr);
+  attr.info.bpf_fd = (uint32_t)program;
+  attr.info.info_len = sizeof info;
+  attr.info.info = (uint64_t)(uintptr_t)&info;
+  if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0) memset(&info, 0, sizeof info);
+  return info;
+}
+
 /* Descriptors of the programs of ours that are attached to the group itself. */
 static int attached(int group, int *fds) {
   uint32_t ids[MAX_PROGRAMS];
@@ -49,17 +62,11 @@ static int attached(int group, int *fds) {
   int n = 0;
   uint32_t count = attr.query.prog_cnt;
   for (uint32_t i = 0; i < count; i++) {
-    struct bpf_prog_info info;
-    memset(&info, 0, sizeof info);
     memset(&attr, 0, sizeof attr);
     attr.prog_id = ids[i];
     long fd = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
     if (fd < 0) continue; /* it has just been detached */
-    memset(&attr, 0, sizeof attr);
-    attr.info.bpf_fd = (uint32_t)fd;
-    attr.info.info_len = sizeof info;
-    attr.info.info = (uint64_t)(uintptr_t)&info;
-    if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 && strcmp(info.name, our_name) == 0) fds[n++] = (int)fd;
+    if (strcmp(info_of((int)fd).name, our_name) == 0) fds[n++] = (int)fd;
     else close_fd((int)fd);
   }
   return n;
@@ -88,28 +95,57 @@ static long detach(int group, int program) {
   return bpf(BPF_PROG_DETACH, &attr);
 }
 
-int op_device_filter(struct run *run, const struct step *step) {
+/* The group and the loaded program of a step, and what of ours is attached (how many, or -errno). */
+static int prepare(struct run *run, const struct step *step, long *group, long *program, int *old) {
   size_t length;
   const void *code = arg_blob(run, step, 1, &length);
-  int old[MAX_PROGRAMS];
+  *program = -1;
   if (length == 0 || length % sizeof(struct bpf_insn) != 0) return -EINVAL;
-  long group = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (group < 0) return (int)group;
-  long program = load(run, code, length);
-  int count = program < 0 ? 0 : attached((int)group, old);
-  long rc = program < 0 ? program : count < 0 ? count : 0;
+  *group = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (*group < 0) return (int)*group;
+  *program = load(run, code, length);
+  int count = *program < 0 ? (int)*program : attached((int)*group, old);
+  if (count >= 0) return count;
+  close_fd((int)*program);
+  close_fd((int)*group);
+  return count;
+}
+
+int op_device_filter(struct run *run, const struct step *step) {
+  int old[MAX_PROGRAMS];
+  long group, program;
+  int count = prepare(run, step, &group, &program, old);
+  if (count < 0) return count;
   /* Replaced at once, so that there is no moment without rules or with both. */
-  bool replaced = false;
-  if (rc == 0) {
-    rc = attach((int)group, (int)program, count == 1 ? old[0] : -1);
-    replaced = rc == 0 && count == 1;
-    if (rc == -EINVAL && count == 1) rc = attach((int)group, (int)program, -1);
-  }
+  long rc = attach((int)group, (int)program, count == 1 ? old[0] : -1);
+  bool replaced = rc == 0 && count == 1;
+  if (rc == -EINVAL && count == 1) rc = attach((int)group, (int)program, -1);
   for (int i = 0; i < count; i++) {
     long gone = rc == 0 && !replaced ? detach((int)group, old[i]) : 0;
     if (gone < 0 && gone != -ENOENT) rc = gone;
     close_fd(old[i]);
   }
+  close_fd((int)program);
+  close_fd((int)group);
+  return (int)rc;
+}
+
+/* All that are attached are asked, and all must allow (linux/bpf.h, BPF_F_ALLOW_MULTI). */
+int op_device_filter_too(struct run *run, const struct step *step) {
+  int old[MAX_PROGRAMS];
+  long group, program;
+  int count = prepare(run, step, &group, &program, old);
+  if (count < 0) return count;
+  /* By its tag, a digest of its instructions. */
+  const struct bpf_prog_info ours = info_of((int)program);
+  bool there = false;
+  for (int i = 0; i < count; i++) {
+    const struct bpf_prog_info other = info_of(old[i]);
+    there |= *ours.name && memcmp(other.tag, ours.tag, sizeof ours.tag) == 0;
+    close_fd(old[i]);
+  }
+  long rc = there ? 0 : attach((int)group, (int)program, -1);
+  if (rc == -E2BIG) detail(run, "%d programs are attached to it already", MAX_PROGRAMS);
   close_fd((int)program);
   close_fd((int)group);
   return (int)rc;

@@ -78,6 +78,20 @@ static int kill_here(int group) {
   return count;
 }
 
+/* How often this process is in the group's list: once or not at all. */
+static int lists_us(int group) {
+  long fd = AGAIN(openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  FILE *list = fd < 0 ? NULL : fdopen((int)fd, "r");
+  if (!list) {
+    if (fd >= 0) close_fd((int)fd);
+    return 0;
+  }
+  int pid, found = 0;
+  while (!found && fscanf(list, "%d", &pid) == 1) found = pid == getpid();
+  fclose(list);
+  return found;
+}
+
 static int freeze_here(int group) {
   (void)put(group, "freezer.state", "FROZEN");
   return 0;
@@ -107,16 +121,17 @@ static int populated(int group) {
 
 /*
  * Without cgroup.kill (Linux 5.14). Who forks faster than we read the list must be stopped first:
- * frozen, or where this hierarchy has no freezer kept from forking by pids.max.
+ * frozen, or where this hierarchy has no freezer kept from forking by pids.max. `with_us`: this
+ * process is among them. Nobody could thaw it again, so nothing is frozen.
  */
-static int kill_by_list(int group, uint64_t until) {
+static int kill_by_list(int group, bool with_us, uint64_t until) {
   char pids_max[64] = "";
   bool limited = get(group, "pids.max", pids_max, sizeof pids_max) == 0 && put(group, "pids.max", "0") == 0;
   int left = 1;
   for (unsigned round = 0; left > 0 && now_ns() < until; round++) {
-    freeze(group);
+    if (!with_us) freeze(group);
     left = each_group(group, kill_here);
-    thaw(group);
+    if (!with_us) thaw(group);
     if (left > 0) rest(round < 10 ? 1 : 10);
   }
   if (limited) (void)put(group, "pids.max", pids_max);
@@ -127,7 +142,9 @@ int op_cgroup_kill(struct run *run, const struct step *step) {
   long group = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (group < 0) return group == -ENOENT ? 0 : (int)group;
   uint64_t until = now_ns() + PATIENCE_NS;
-  long rc = put((int)group, "cgroup.kill", "1");
+  /* Ourselves we neither freeze nor kill: whoever calls us from inside has the others killed. */
+  bool with_us = each_group((int)group, lists_us) > 0;
+  long rc = with_us ? -EDEADLK : put((int)group, "cgroup.kill", "1");
   if (rc == 0) {
     int alive;
     for (unsigned round = 0; (alive = populated((int)group)) > 0 && now_ns() < until; round++) rest(round < 10 ? 1 : 10);
@@ -135,7 +152,7 @@ int op_cgroup_kill(struct run *run, const struct step *step) {
   } else if (rc == -ENODEV) {
     rc = 0; /* removed meanwhile */
   } else {
-    rc = kill_by_list((int)group, until);
+    rc = kill_by_list((int)group, with_us, until);
   }
   close_fd((int)group);
   if (rc == -EBUSY) detail(run, "processes in it do not die of SIGKILL");

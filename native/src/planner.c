@@ -186,10 +186,61 @@ void stdio_restore(const struct start *start) {
   }
 }
 
+/*
+ * Signals while the planner works. It may have something to put right first (a cursor that it hid),
+ * and dies at once with this process (PDEATHSIG); so they are handed on, and we end as it ends.
+ */
+static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+static volatile sig_atomic_t told, working;
+
+static void hand_on(int signal, siginfo_t *info, void *context) {
+  (void)context;
+  int error = errno;
+  told = signal;
+  /* A terminal's reach its whole foreground group, the planner too (termios(3), ISIG). */
+  if (working > 0 && info->si_code != SI_KERNEL) kill((pid_t)working, signal);
+  errno = error;
+}
+
+static void hand_on_to(pid_t planner) {
+  sigset_t mask;
+  working = planner;
+  /* musl unblocks 33 and 34 with the first handler, for threads that there are none of. */
+  signal_mask(SIG_BLOCK, NULL, &mask);
+  for (unsigned i = 0; i < sizeof handed_on / sizeof *handed_on; i++) {
+    struct sigaction old, new;
+    if (sigaction(handed_on[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
+    memset(&new, 0, sizeof new);
+    new.sa_sigaction = hand_on;
+    new.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigaction(handed_on[i], &new, NULL);
+  }
+  signal_mask(SIG_SETMASK, &mask, NULL);
+}
+
+/* The plan is there. One who was told to end before that has nothing to take down yet. */
+static void hand_on_no_more(void) {
+  for (unsigned i = 0; i < sizeof handed_on / sizeof *handed_on; i++) {
+    struct sigaction old;
+    if (sigaction(handed_on[i], NULL, &old) != 0 || !(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != hand_on)
+      continue;
+    memset(&old, 0, sizeof old);
+    old.sa_handler = SIG_DFL;
+    sigaction(handed_on[i], &old, NULL);
+  }
+  working = 0;
+  if (told) die_by_signal(told);
+}
+
 /* The planner ended without a plan: so do we, and in the same way. */
 static _Noreturn void end_as_planner(struct start *start) {
   int status;
+  siginfo_t ended;
   close(start->socket);
+  /* Its PID is nobody else's until it is reaped, and after that no signal is handed on. */
+  while (waitid(P_PID, (id_t)start->planner, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  working = 0;
   while (waitpid(start->planner, &status, 0) < 0)
     if (errno != EINTR) die(125, "wait for the planner: %s", strerror(errno));
   stdio_restore(start);
@@ -215,6 +266,7 @@ static bool read_plan(int fd, void *to, size_t length) {
 void *planner_plan(struct start *start, size_t *length) {
   uint64_t header[PLAN_HEADER / 8];
   ssize_t n;
+  hand_on_to(start->planner);
   while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {
   }
   if (n <= 0) end_as_planner(start);
@@ -225,5 +277,6 @@ void *planner_plan(struct start *start, size_t *length) {
   memcpy(plan, header, sizeof header);
   if (!read_plan(start->socket, plan + sizeof header, *length - sizeof header))
     die(125, "the planner ended in the middle of its plan");
+  hand_on_no_more();
   return plan;
 }

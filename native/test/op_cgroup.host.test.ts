@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import type { AnyStep } from '../../packages/plan/src/index.ts';
 import { slower } from '../../test/support.ts';
 import { here, op, sh } from './ops.ts';
 
@@ -136,6 +137,29 @@ test.skipIf(!v1('freezer'))('v1: frozen processes die as well', async () => {
   expect(procs(freezer)).toEqual([]);
 });
 
+for (const [kind, root] of [
+  ['v1 with a freezer', v1('freezer')],
+  ['v1 without', v1('pids')],
+  ['v2', v2],
+] as const)
+  test.skipIf(!root)(`who is in the group itself stays, and nothing stays frozen: ${kind}`, async () => {
+    const path = group(root!);
+    mkdirSync(join(path, 'below'));
+    enter([path], 'sleep 1000');
+    enter([join(path, 'below')], 'sleep 1000');
+    await until(() => procs(path).length > 0 && procs(join(path, 'below')).length > 0);
+    const { status, stdout } = here([
+      op('write', { path: join(path, 'below/cgroup.procs'), data: '0' }),
+      op('cgroup_kill', { path }),
+      op('write', { path: join(root!, 'cgroup.procs'), data: '0' }),
+      sh('echo alive'),
+    ]);
+    expect([status, stdout]).toEqual([0, 'alive\n']);
+    expect([procs(path), procs(join(path, 'below'))]).toEqual([[], []]);
+    const state = join(path, 'below/freezer.state');
+    if (existsSync(state)) expect(readFileSync(state, 'utf8')).toBe('THAWED\n');
+  });
+
 test('a group that is not there is dead already, and removed', () => {
   const path = join(v2 ?? v1('pids')!, 'ctr-test-ops-none');
   expect(here([op('cgroup_kill', { path }), op('cgroup_remove', { path, timeout: 0 })]).status).toBe(0);
@@ -192,6 +216,27 @@ test.skipIf(!v2)('device_filter attaches a program, and replaces it', () => {
   expect(tried(7)).toBe('null zero ');
   expect(tried(7)).toBe('null zero ');
 });
+
+test.skipIf(!v2)(
+  'device_filter_too attaches one beside it, each once, and the next device_filter takes them all',
+  () => {
+    const path = group(v2!);
+    const too = (minor: number) => op('device_filter_too', { path, program: deny(minor) });
+    // The kernel attaches 64 at most (BPF_CGROUP_MAX_PROGS).
+    const often = Array.from({ length: 70 }, () => too(7));
+    const tried = (...steps: AnyStep[]) =>
+      here([
+        ...steps,
+        op('write', { path: join(path, 'cgroup.procs'), data: '0' }),
+        sh('for d in null zero full; do head -c 0 /dev/$d 2>/dev/null && printf "$d "; done; true'),
+      ]);
+    expect(tried(op('device_filter', { path, program: deny(5) }), ...often)).toMatchObject({
+      status: 0,
+      stdout: 'null ',
+    });
+    expect(tried(op('device_filter', { path, program: deny(8) })).stdout).toBe('null zero full ');
+  },
+);
 
 test.skipIf(!v2)('a program that the verifier refuses says why', () => {
   const path = group(v2!);

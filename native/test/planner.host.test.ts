@@ -42,6 +42,7 @@ const acts = {
   request: () => { console.log(JSON.stringify({ fields, env: process.env, fds: fs.readdirSync('/proc/self/fd').map((f) => { try { return f + ' ' + fs.readlinkSync('/proc/self/fd/' + f); } catch { return ''; } }) })); process.exit(7); },
   exit: () => process.exit(Number(rest[0])),
   kill: () => process.kill(process.pid, rest[0]),
+  mind: () => { process.on('SIGTERM', () => { console.log('minded'); process.exit(5); }); setTimeout(() => {}, 60000); console.log('ready'); },
   junk: () => fs.writeSync(4, 'x'.repeat(500)),
   half: () => fs.writeSync(4, fs.readFileSync(rest[0]).subarray(0, 150)),
   plan: () => { fs.writeSync(4, fs.readFileSync(rest[0])); setTimeout(() => {}, 60000); },
@@ -131,6 +132,13 @@ describe('without a plan the launcher ends as the planner', () => {
       status: 125,
       stderr: 'ns-enter: the planner was killed by SIGKILL before it had a plan\n',
     });
+  });
+
+  test('a signal to the launcher is minded by the planner, and ends both', () => {
+    const tell = (what: string, signal: string): string =>
+      `exec 9< <(exec $P ${what}); read -u 9 line; kill -${signal} $!; cat <&9; wait $!; echo $?`;
+    expect(shell(tell('mind', 'TERM'), tool).stdout).toBe('minded\n5\n');
+    expect(shell(tell('mind', 'HUP'), tool).stdout).toBe('129\n');
   });
 
   test('nonsense is refused', () => {

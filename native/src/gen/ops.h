@@ -116,6 +116,7 @@
   X(CGROUP_KILL, cgroup_kill, 140, "t") \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
   X(DEVICE_FILTER, device_filter, 142, "tb") \
+  X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb") \
   X(CGROUP_REPORT, cgroup_report, 143, "tttit") \
   X(CGROUP_PRUNE, cgroup_prune, 144, "t") \
   X(CGROUP_VACATE, cgroup_vacate, 145, "tt") \

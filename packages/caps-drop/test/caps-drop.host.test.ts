@@ -235,6 +235,14 @@ describe.skipIf(events.status !== 0)('learning', () => {
     expect(stdout).toBe('chown\n');
   });
 
+  it('passes on a SIGTERM, and tells what was learned until then', () => {
+    const command = `trap "echo told; exit 4" TERM; : > ${dir}/trapped; while :; do sleep 0.1; done`;
+    const line = `(until [ -e ${dir}/trapped ]; do sleep 0.1; done; kill -TERM $$) & exec "$@"`;
+    const words = ['-c', line, 'sh', tool, '--learn', '-', '--', 'sh', '-c', command];
+    const { status: code, stdout } = spawnSync('sh', words, { encoding: 'utf8' });
+    expect([code, stdout]).toEqual([4, 'told\nnone\n']);
+  });
+
   it('passes on how the command ended and leaves no trace', () => {
     const file = join(dir, 'none.txt');
     expect(run('--learn', file, '--', 'sh', '-c', 'exit 7').code).toBe(7);

@@ -104,7 +104,7 @@ export const flags: readonly Flag[] = [
     value: 'DEVICE[:rwm]',
     many: true,
     group: devices,
-    help: 'allow this device, and no others but the usual ones; all for every one',
+    help: 'allow this device, and no others but the usual ones; all for every one. With --update, too, it is the whole list',
   },
   {
     name: 'device-cgroup-rule',
@@ -118,7 +118,7 @@ export const flags: readonly Flag[] = [
     value: 'DEVICE[:rwm]',
     many: true,
     group: devices,
-    help: 'deny this device, or a rule; the others stay',
+    help: 'deny this device, or a rule; the others stay as they are. Beside --device it is :rw if no access is given, and making nodes stays allowed',
   },
   {
     name: 'hugetlb',

@@ -8,6 +8,7 @@ import {
   exceptionText,
   parseDeviceList,
 } from '../src/devices/rules.ts';
+import { deviceRules } from '../src/words/devices.ts';
 
 /** Carry a program out as the kernel would: 1 allows. Throws for an instruction that it does not know, or a jump outside. */
 function simulate(program: Buffer, type: number, access: number, major: number, minor: number): number {
@@ -138,4 +139,35 @@ test("the kernel's own list is understood", () => {
     'b *:* m',
     'c 136:* rwm',
   ]);
+});
+
+describe('what a rule takes away', () => {
+  const texts = (...rules: DeviceCgroup[]): string[] => applyRules(rules).exceptions.map(exceptionText);
+  const pty: DeviceCgroup = { allow: true, type: 'c', major: 136, minor: 5, access: 'rw' };
+  test('goes from all that it covers', () =>
+    expect(texts(pty, { allow: false, type: 'c', major: 136, access: 'w' })).toEqual(['c 136:5 r']));
+  test('but not from what it covers in part', () =>
+    expect(() =>
+      texts({ allow: true, type: 'c', minor: 5, access: 'r' }, { allow: false, type: 'c', major: 136 }),
+    ).toThrow('takes a part out of "c *:5 r"'));
+});
+
+describe('--device and --device-deny', () => {
+  const texts = (device: string[], deny: string[]): string[] =>
+    applyRules(
+      deviceRules((name) => ({ device, 'device-deny': deny })[name] ?? []),
+      { allow: true, exceptions: [] },
+    ).exceptions.map(exceptionText);
+  test('together: what is denied is not opened, and its node may be made as any', () => {
+    const list = texts(['c 1:11 rwm'], ['/dev/full']);
+    expect(list).toEqual(expect.arrayContaining(['c *:* m', 'c 1:11 rwm', 'c 1:7 m']));
+    expect(texts(['c 1:11 rwm'], ['/dev/full:w'])).toContain('c 1:7 rm');
+  });
+  test('the node by itself cannot be denied beside a list that allows all nodes', () => {
+    for (const deny of ['/dev/full:m', '/dev/full:rwm', 'c 1:7 rwm'])
+      expect(() => texts(['c 1:11 rwm'], [deny])).toThrow(
+        `--device-deny is "${deny}"; beside --device give it without m`,
+      );
+    for (const device of [[], ['all']]) expect(texts(device, ['/dev/full'])).toEqual(['c 1:7 rwm']);
+  });
 });

@@ -333,6 +333,8 @@ export const ops = {
   cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
   /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */
   device_filter: op(142, { path: 'text', program: 'blob' }),
+  /** As `device_filter`, but beside what we attached before: both must allow. One that is attached already is not attached twice. */
+  device_filter_too: op(149, { path: 'text', program: 'blob' }),
   /**
    * When a command has ended: say on stderr how often a limit was hit, if it was: the number
    * behind `key` in `file` (no key: the file is the number), and the number in `peak`, which

@@ -43,14 +43,15 @@ export async function learn(
 
 /** Run it with our own descriptors 0, 1 and 2; its end as an exit code. */
 function run(command: readonly string[], host: Host): Promise<number> {
-  // They reach the command too, which is the one to mind them.
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  // A terminal sends these to the command too, which is the one to mind them.
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
   const child = spawn(command[0]!, command.slice(1), {
     stdio: 'inherit',
     cwd: host.cwd,
     env: Object.fromEntries(host.env),
     argv0: command[0],
   });
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((done, fail) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';

@@ -2,8 +2,8 @@
 import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import { type AnyStep, compile, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
-import { processesOf } from './inspect.ts';
 import { changeable, type Target, unitOf } from './target.ts';
+import { busyIn, refuseFromInside } from './within.ts';
 
 const side = 'host';
 const REMOVE_MS = 2000;
@@ -14,11 +14,10 @@ const planOf = (steps: readonly AnyStep[]): Outcome =>
     exit: 125,
   });
 
-/** Kill all of a tree. The group that can stop forks meanwhile goes first: cgroup.kill, the freezer, pids.max. */
+/** Kill all of a tree that `self`, the caller, is not in. The group that can stop forks meanwhile goes first: cgroup.kill, the freezer, pids.max. */
 export function kill(target: Target, self: number): Outcome {
-  if (processesOf(target).has(self))
-    throw new Failure(`${target.name} holds this very process; call it from outside the group`);
   const places = changeable(target);
+  refuseFromInside(places, self, `kill ${target.name}`, 'kill itself');
   const rank = (p: (typeof places)[number]): number =>
     p.controllers.includes('freezer') ? 0 : p.version === 2 ? 1 : p.controllers.includes('pids') ? 2 : 3;
   return planOf(
@@ -39,11 +38,14 @@ export function kill(target: Target, self: number): Outcome {
 /** Remove empty groups, and those below; a unit's, once systemd has stopped it, which would keep it for running else. */
 export async function remove(target: Target, host: Host): Promise<Outcome> {
   const places = changeable(target);
-  const busy = processesOf(target).size;
-  if (busy > 0)
+  // Of all hierarchies before the first group goes, so that none is left without the others.
+  const busy = busyIn(places);
+  if (busy) {
+    const below = places.some((p) => p.directory === busy.directory) ? '' : ` (${busy.directory})`;
     throw new Failure(
-      `remove ${target.name}: ${busy} process${busy === 1 ? ' is' : 'es are'} in it; --kill ends them, or wait for their end`,
+      `remove ${target.name}: ${busy.processes} process${busy.processes === 1 ? ' is' : 'es are'} in it${below}; --kill ends them, or wait for their end`,
     );
+  }
   const unit = unitOf(places);
   if (unit !== undefined) {
     const { stopUnit } = await import('../systemd/answer.ts');

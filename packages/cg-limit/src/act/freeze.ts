@@ -3,18 +3,23 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '@ctr-tools/cli';
 import { changeable, type Place, type Target } from './target.ts';
+import { refuseFromInside } from './within.ts';
 
 /** How long stopping may take: a process in an uninterruptible wait stops only after it. */
 const PATIENCE_MS = 10_000;
 
-/** Stop or release all processes of a group and below; returns when the kernel says that it is so. */
-export async function freeze(target: Target, on: boolean): Promise<number> {
+/**
+ * Stop or release all processes of a group and below; returns when the kernel says that it is so.
+ * `self` is the caller, who cannot be among those that are stopped.
+ */
+export async function freeze(target: Target, on: boolean, self: number): Promise<number> {
   const places = changeable(target);
   const v1 = places.find((p) => p.controllers.includes('freezer'));
   const v2 = places.find((p) => p.version === 2);
   const place = v1 ?? v2;
   if (!place) throw new Failure(`${target.name} is in no hierarchy with a freezer`);
   const verb = on ? 'freeze' : 'thaw';
+  if (on) refuseFromInside([place], self, `freeze ${target.name}`, 'stop itself and wait for ever');
   const write = (to: boolean): void => {
     try {
       if (v1) writeFileSync(`${v1.directory}/freezer.state`, to ? 'FROZEN' : 'THAWED', { flag: 'r+' });

@@ -26,7 +26,7 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
       return update(target, given.resources, host);
     case 'freeze':
     case 'thaw':
-      return freeze(target, name === 'freeze');
+      return freeze(target, name === 'freeze', host.pid);
     case 'kill':
       return kill(target, host.pid);
     case 'remove':

@@ -1,43 +1,73 @@
 /** `--update TARGET`: other limits for what runs already. */
 import { Failure, type Host, type Outcome, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
-import { compile, step } from '@ctr-tools/plan';
-import { applyRules, type DeviceList, exceptionText, parseDeviceList } from '../devices/rules.ts';
-import { filterStep } from '../devices/steps.ts';
+import { type AnyStep, compile, slot, step } from '@ctr-tools/plan';
 import { hugePageSizes } from '../gather.ts';
+import { carriedBy, hierarchiesOf } from '../layout.ts';
 import { settingsOf } from '../limits/index.ts';
 import type { Abilities, Current, Setting } from '../setting.ts';
 import { managerOf } from '../systemd/choose.ts';
 import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
-import { type Change, changeAll } from './change.ts';
+import { type Change, changeAll, changeSteps, changingNothing } from './change.ts';
 import { changeable, type Place, type Target, unitOf } from './target.ts';
+import { type DeviceUpdate, fileUpdate, filterUpdate } from './update-devices.ts';
 
-/** Change limits, all or none; device rules of v2 go through the launcher, as Node cannot call bpf(2). */
+/** Change limits, all or none. */
 export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
   if (Object.keys(resources).length === 0)
     throw new UsageError('--update needs a limit to change: cg-limit --update TARGET --memory 64M');
   const places = changeable(target);
   const view = new View();
-  const abilities = abilitiesAt(places, view);
+  const abilities = abilitiesAt(places, view, resources);
   const settings = settingsOf(resources, abilities, currentOf(places, view));
   if (resources.memory?.checkBeforeUpdate) checkUse(places, resources, view);
   const changes = settings.map((s) => changeFor(s, places, view));
-  const v1 = places.find((p) => p.version === 1 && p.controllers.includes('devices'));
-  const { devices } = resources;
-  let list: DeviceList | undefined;
-  if (devices?.length) {
-    // The rules of a program cannot be read back, so they are given whole, as in a spec.
-    list = applyRules(devices, v1 && parseDeviceList(view.read(`${v1.directory}/devices.list`) ?? ''));
-    if (v1) changes.push(...deviceChanges(list, v1, view));
-  }
+  const devices = deviceUpdate(resources, places, view);
+  changes.push(...devices.changes);
+  const properties = [...propertiesOf(settings), ...((devices.list && deviceProperties(devices.list)) ?? [])];
+  if (devices.filter) return withFilter(changes, devices.filter, places, properties, host);
   changeAll(changes);
-  await tellSystemd(places, [...propertiesOf(settings), ...((list && deviceProperties(list)) ?? [])], host);
-  if (!list || v1) return 0;
+  await tellSystemd(places, properties, host);
+  return 0;
+}
+
+function deviceUpdate({ devices }: LinuxResources, places: readonly Place[], view: View): DeviceUpdate {
+  if (!devices?.length) return { changes: [] };
+  const v1 = places.find((p) => p.version === 1 && p.controllers.includes('devices'));
+  if (v1) return fileUpdate(devices, v1, view);
   const v2 = places.find((p) => p.version === 2);
   if (!v2) throw new Failure('limit devices: the target is in no hierarchy that can');
-  const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
-  return compile([[filterStep(list, v2.directory), end]], { tool: 'cg-limit', exit: 125 });
+  return filterUpdate(devices, v2);
+}
+
+/**
+ * With a program, which Node cannot attach (bpf(2)), it is all the launcher's work: who may write the
+ * files of a group may still not limit its devices, and then nothing is to be changed. systemd is told
+ * last: what it was told could not be taken back.
+ */
+function withFilter(
+  changes: readonly Change[],
+  filter: AnyStep,
+  places: readonly Place[],
+  properties: readonly Property[],
+  host: Host,
+): Outcome {
+  const side = 'host';
+  const topic = 'cg-limit/update';
+  const told = step('cgroup', 'ask', { topic, payload: '', reply: slot('told') }, 'tell systemd', { side });
+  const asks = unitOf(places) !== undefined && properties.length > 0;
+  const steps = [...changeSteps(changes), changingNothing(filter), ...(asks ? [told] : [])];
+  const end = step('supervise', 'exit', { code: 0 }, 'end', { side });
+  const plan = compile([[...steps, end]], { tool: 'cg-limit', exit: 125 });
+  if (!asks) return plan;
+  const answer = async (): Promise<string> => {
+    const refused = (unit: string): string =>
+      `systemd does not take the limits for ${unit}, so all but those of devices were put back`;
+    await tellSystemd(places, properties, host, refused);
+    return '';
+  };
+  return { plan, answer };
 }
 
 /** systemd writes its own idea of a unit's limits again when it reloads, so it is told the new ones. */
@@ -45,15 +75,28 @@ async function tellSystemd(
   places: readonly Place[],
   properties: readonly Property[],
   host: Host,
+  refused = (unit: string): string =>
+    `the limits are set, but systemd does not take them for ${unit} and may undo them`,
 ): Promise<void> {
   const unit = unitOf(places);
   if (unit === undefined || properties.length === 0) return;
   const { setProperties } = await import('../systemd/answer.ts');
-  await setProperties({ socket: managerOf(host).socket, name: unit, properties });
+  try {
+    await setProperties({ socket: managerOf(host).socket, name: unit, properties });
+  } catch (error) {
+    throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
+  }
 }
 
-function abilitiesAt(places: readonly Place[], view: View): Abilities {
+/** What can be changed at these places, and, so that `changeFor` can say what the target lacks, what others here could have. */
+function abilitiesAt(places: readonly Place[], view: View, { pids }: LinuxResources): Abilities {
   const carriers: Record<string, 1 | 2> = {};
+  for (const h of hierarchiesOf()) {
+    const has = h.version === 1 ? carriedBy(h) : view.words(`${h.mountPoint}/cgroup.controllers`);
+    for (const c of has) carriers[c] ??= h.version;
+  }
+  // To have no limit on processes needs no group for it.
+  if (BigInt(pids?.limit ?? 0) <= 0n) delete carriers.pids;
   for (const p of places) {
     for (const c of p.controllers) carriers[c] = p.version;
     if (p.version === 2) carriers.unified = 2;
@@ -87,10 +130,14 @@ function changeFor(
   const place = places.find(
     (p) => p.version === version && (controller === 'core' || p.controllers.includes(controller)),
   );
-  if (!place)
+  if (!place) {
+    const v2 = version === 2 && places.find((p) => p.version === 2);
     throw new Failure(
-      `set ${what}: the target has no group of its own in the hierarchy of the ${controller} controller`,
+      v2
+        ? `set ${what}: ${v2.directory} has no ${controller} controller; the groups above it enable that (cgroup.subtree_control)`
+        : `set ${what}: the target has no group of its own in the hierarchy of the ${controller} controller`,
     );
+  }
   const path = `${place.directory}/${file}`;
   const before = keyed(file, value, view.read(path));
   return {
@@ -123,29 +170,4 @@ function checkUse(places: readonly Place[], { memory }: LinuxResources, view: Vi
     throw new Failure(
       `set the memory limit of ${place!.directory} to ${memory.limit} bytes: ${use} bytes are in use; nothing was changed`,
     );
-}
-
-/** From the list that is in force to the one that is wanted, allowing before denying, so that nothing is missing between. */
-function deviceChanges(wanted: DeviceList, place: Place, view: View): Change[] {
-  const current = parseDeviceList(view.read(`${place.directory}/devices.list`) ?? '');
-  const write = (file: string, value: string, back?: string): Change => ({
-    path: `${place.directory}/${file}`,
-    value,
-    doing: `${file === 'devices.allow' ? 'allow' : 'deny'} the device ${value} in ${place.directory}`,
-    hints: { EPERM: 'the group above does not have that device, or CAP_SYS_ADMIN is missing' },
-    ...(back !== undefined && { before: back }),
-  });
-  const texts = (list: DeviceList): string[] => list.exceptions.map(exceptionText);
-  if (wanted.allow !== current.allow)
-    return [
-      write(wanted.allow ? 'devices.allow' : 'devices.deny', 'a'),
-      ...texts(wanted).map((t) => write(wanted.allow ? 'devices.deny' : 'devices.allow', t)),
-    ];
-  const [more, less] = wanted.allow ? ['devices.deny', 'devices.allow'] : ['devices.allow', 'devices.deny'];
-  const before = new Set(texts(current));
-  const after = new Set(texts(wanted));
-  return [
-    ...[...after].filter((t) => !before.has(t)).map((t) => write(more!, t)),
-    ...[...before].filter((t) => !after.has(t)).map((t) => write(less!, t)),
-  ];
 }

@@ -49,6 +49,21 @@ function nowText(line: Line, now: number | undefined): string {
   return line.unit === 'rate' ? formatRate(now) : spell(line.unit, now, false);
 }
 
+/** What ends a watch from outside: Ctrl-C, Ctrl-\, `kill`, a terminal that is closed. */
+const deadly = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** End by a signal, as who has no handler for it would (signal(7)), once the terminal is as it was. */
+function endBy(signal: NodeJS.Signals, leave: () => void): void {
+  // The terminal may be gone, of which a hangup tells.
+  try {
+    leave();
+  } finally {
+    // Until here a second one would have ended us before the cursor is back.
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  }
+}
+
 /** Until a signal, the closing of stdout, or the end of the group. Without a terminal: one look, after a second. */
 export async function watch(target: Target, pages: readonly string[], host: Host): Promise<number> {
   const history = new Map<string, number[]>();
@@ -59,10 +74,7 @@ export async function watch(target: Target, pages: readonly string[], host: Host
   const leave = (): void => {
     if (terminal) out('\x1b[?25h');
   };
-  process.once('SIGINT', () => {
-    leave();
-    process.exit(130);
-  });
+  for (const signal of deadly) process.on(signal, () => endBy(signal, leave));
   try {
     for (;;) {
       await sleep(INTERVAL);
@@ -92,7 +104,8 @@ export async function watch(target: Target, pages: readonly string[], host: Host
         color: wantsColor(host, 1),
         ...(terminal && { width: host.columns }),
       });
-      const head = `${report.group}: ${report.processes} processes${report.frozen ? ', frozen' : ''}\n`;
+      const count = `${report.processes} process${report.processes === 1 ? '' : 'es'}`;
+      const head = `${report.group}: ${count}${report.frozen ? ', frozen' : ''}\n`;
       out(terminal ? `\x1b[H\x1b[J${head}${table}` : `${head}${table}`);
       if (!terminal) return 0;
       before = report;

@@ -77,6 +77,14 @@ export function applyRules(
   return { allow, exceptions };
 }
 
+/** Whether rules begin with a list of their own somewhere: whatever was before them is then of no account. */
+export const beginsAnew = (rules: readonly DeviceCgroup[]): boolean =>
+  rules.some(({ type = 'a' }) => type === 'a');
+
+/** Whether rules say only which devices are denied, and nothing of the others. */
+export const onlyDenies = (rules: readonly DeviceCgroup[]): boolean =>
+  !beginsAnew(rules) && rules.every(({ allow }) => !allow);
+
 function number(value: DeviceCgroup['major']): number {
   if (value === undefined) return -1;
   const n = Number(value);
@@ -105,12 +113,14 @@ function without(
   taken: DeviceException,
   rule: DeviceCgroup,
 ): DeviceException[] {
+  const inside = (e: DeviceException): boolean =>
+    e.type === taken.type && covers(taken.major, e.major) && covers(taken.minor, e.minor);
   const wider = list.find(
     (e) =>
-      !same(e, taken) &&
+      !inside(e) &&
       e.type === taken.type &&
-      covers(e.major, taken.major) &&
-      covers(e.minor, taken.minor) &&
+      (covers(e.major, taken.major) || covers(taken.major, e.major)) &&
+      (covers(e.minor, taken.minor) || covers(taken.minor, e.minor)) &&
       [...taken.access].some((letter) => e.access.includes(letter)),
   );
   if (wider)
@@ -118,7 +128,7 @@ function without(
       `the device rule "${rule.allow ? 'allow' : 'deny'} ${exceptionText(taken)}" takes a part out of "${exceptionText(wider)}" before it, which device lists cannot express`,
     );
   return list.flatMap((e) => {
-    if (!same(e, taken)) return [e];
+    if (!inside(e)) return [e];
     const rest = [...e.access].filter((letter) => !taken.access.includes(letter)).join('');
     return rest === '' ? [] : [{ ...e, access: rest }];
   });

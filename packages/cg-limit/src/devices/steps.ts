@@ -1,5 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
-import type { LinuxResources } from '@ctr-tools/oci';
+import type { DeviceCgroup, LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, type Phase, step } from '@ctr-tools/plan';
 import type { Facts, GroupFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
@@ -23,7 +23,7 @@ export function deviceList(
 }
 
 /** A command keeps all devices until a rule allows some: that says that others are not. */
-function commandStart(rules: NonNullable<LinuxResources['devices']>): DeviceList {
+export function commandStart(rules: readonly DeviceCgroup[]): DeviceList {
   return { allow: !rules[0]!.allow, exceptions: [] };
 }
 
@@ -60,19 +60,26 @@ export function deviceSteps(
 
 /** The program takes the place of the one that we attached before, at once (BPF_F_REPLACE). */
 export const filterStep = (list: DeviceList, directory: string, phase: Phase = 'cgroup'): AnyStep =>
-  step(
-    phase,
-    'device_filter',
-    { path: directory, program: deviceProgram(list) },
-    `limit the devices of ${directory}`,
-    {
-      side,
-      hints: {
-        EPERM: 'loading a device filter needs CAP_BPF or CAP_SYS_ADMIN in the first user namespace',
-        EINVAL: 'this kernel has no CONFIG_CGROUP_BPF',
-      },
+  filterBy('device_filter', list, directory, phase);
+
+/** The program stands beside those that are attached: what any of them denies is denied. */
+export const furtherFilterStep = (list: DeviceList, directory: string): AnyStep =>
+  filterBy('device_filter_too', list, directory, 'cgroup');
+
+const filterBy = (
+  op: 'device_filter' | 'device_filter_too',
+  list: DeviceList,
+  directory: string,
+  phase: Phase,
+): AnyStep =>
+  step(phase, op, { path: directory, program: deviceProgram(list) }, `limit the devices of ${directory}`, {
+    side,
+    hints: {
+      EPERM: 'loading a device filter needs CAP_BPF or CAP_SYS_ADMIN in the first user namespace',
+      EINVAL: 'this kernel has no CONFIG_CGROUP_BPF',
+      E2BIG: 'give the whole list anew with --device',
     },
-  );
+  });
 
 /**
  * A new group has what the one above has, so one that allows by default begins right. Nobody may go

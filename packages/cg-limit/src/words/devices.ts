@@ -18,17 +18,25 @@ export function deviceRules(many: Many): DeviceCgroup[] {
   if (names.includes('all')) {
     if (names.length > 1)
       throw new UsageError('--device all allows every device; the other --device says less, leave it out');
-    return [everything, ...denied(many)];
+    return [everything, ...denied(many, 'rwm')];
   }
   const allowed = [
-    ...names.map((text) => ruleOf(text, true, 'device')),
+    ...names.map((text) => ruleOf(text, true, 'device', 'rwm')),
     ...many('device-cgroup-rule').map((text) => ruleByNumbers(text, true)),
   ];
-  return [...(allowed.length > 0 ? [nothing, ...containerDefaults, ...allowed] : []), ...denied(many)];
+  if (allowed.length === 0) return denied(many, 'rwm');
+  // The usual ones have mknod of everything, and device lists cannot take one device out of all.
+  const less = denied(many, 'rw');
+  const node = less.findIndex(({ access }) => access?.includes('m'));
+  if (node !== -1)
+    throw new UsageError(
+      `--device-deny is "${many('device-deny')[node]}"; beside --device give it without m: nodes of all devices may be made, as opening them is decided apart`,
+    );
+  return [nothing, ...containerDefaults, ...allowed, ...less];
 }
 
-const denied = (many: Many): DeviceCgroup[] =>
-  many('device-deny').map((text) => ruleOf(text, false, 'device-deny'));
+const denied = (many: Many, access: string): DeviceCgroup[] =>
+  many('device-deny').map((text) => ruleOf(text, false, 'device-deny', access));
 
 function ruleByNumbers(text: string, allow: boolean): DeviceCgroup {
   try {
@@ -39,9 +47,10 @@ function ruleByNumbers(text: string, allow: boolean): DeviceCgroup {
   }
 }
 
-function ruleOf(text: string, allow: boolean, flag: string): DeviceCgroup {
+/** `usual` is the access where none is given. */
+function ruleOf(text: string, allow: boolean, flag: string, usual: string): DeviceCgroup {
   if (/^[bc] /.test(text)) return ruleByNumbers(text, allow);
-  const [, path, access = 'rwm'] = /^(\/.*?)(?::([rwm]+))?$/.exec(text) ?? [];
+  const [, path, access = usual] = /^(\/.*?)(?::([rwm]+))?$/.exec(text) ?? [];
   if (path === undefined)
     throw new UsageError(
       `--${flag} is "${text}"; give a path (/dev/fuse, /dev/fuse:rw) or a rule ("c 10:229 rwm")`,
