@@ -122,7 +122,7 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'hugetlb',
-    value: 'PAGE:SIZE',
+    value: 'PAGESIZE:SIZE',
     many: true,
     group: others,
     help: 'most memory in huge pages of a size: 2MB:64M',

@@ -81,6 +81,8 @@ describe('what does not parse', () => {
     [{ cgroup: '//' }, 'the root holds the whole machine'],
     [{ cgroup: 'tasks' }, 'name of a file that every group has'],
     [{ cgroup: '/a/cgroup.procs' }, 'name of a file that every group has'],
+    [{ hugetlb: '64M' }, 'give PAGESIZE:SIZE'],
+    [{ 'net-prio': 'lo' }, 'give INTERFACE:N'],
     [{ manager: 'dbus' }, 'files or systemd'],
     [{ join: '', memory: '1M' }, 'enters a group as it is'],
     [{ json: '' }, '--json belongs to --show'],

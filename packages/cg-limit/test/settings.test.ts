@@ -178,3 +178,11 @@ describe('what cannot be expressed is an error', () => {
     expect(() => files(resources as LinuxResources, abilities)).toThrow(words),
   );
 });
+
+test('a device without a scheduler that has weights is no puzzle', () => {
+  const [setting] = settingsOf(
+    { blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 100 }] } },
+    v1Abilities,
+  );
+  expect(setting!.hints!.EOPNOTSUPP).toContain('the scheduler bfq');
+});
