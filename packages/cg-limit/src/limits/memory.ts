@@ -20,7 +20,7 @@ export function memorySettings(memory: Memory, version: 1 | 2, current: Current)
   return version === 1 ? v1(memory, current) : v2(memory);
 }
 
-const oomReport = (version: 1 | 2, limit: bigint): Report => ({
+export const oomReport = (version: 1 | 2, limit: bigint): Report => ({
   file: version === 1 ? 'memory.oom_control' : 'memory.events',
   key: 'oom_kill',
   peak: version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak',
