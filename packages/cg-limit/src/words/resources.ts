@@ -1,6 +1,7 @@
 /** Flags → `linux.resources`. */
 import { type Parsed, parseDuration, parseInteger, parseSize, UsageError } from '@ctr-tools/cli';
-import type { BlockIO, Cpu, Integer, LinuxResources, Memory } from '@ctr-tools/oci';
+import type { Cpu, Integer, LinuxResources, Memory } from '@ctr-tools/oci';
+import { merge } from '../amend.ts';
 import { DEFAULT_PERIOD } from '../convert.ts';
 import { deviceRules } from './devices.ts';
 import { ioOf } from './io.ts';
@@ -46,20 +47,23 @@ class Given {
   }
 }
 
-/** Limits of the command line, over those of a document. Throws `UsageError`. */
+/**
+ * Limits of the command line, over those of a document. Throws `UsageError`, or a `Failure` where
+ * the two contradict each other.
+ */
 export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxResources {
   const given = new Given(parsed);
-  const memory = { ...document.memory, ...memoryOf(given) };
-  const cpu = { ...document.cpu, ...cpuOf(given) };
-  const pids = pidsOf(given) ?? document.pids;
-  const blockIO: BlockIO = { ...document.blockIO, ...ioOf(given.one, given.many) };
-  const devices = [...(document.devices ?? []), ...deviceRules(given.many)];
-  const hugepageLimits = [...(document.hugepageLimits ?? []), ...hugetlbOf(given.many('hugetlb'))];
-  const network = { ...document.network, ...networkOf(given.one('net-cls'), given.many('net-prio')) };
-  const rdma = { ...document.rdma, ...rdmaOf(given.many('rdma')) };
-  const unified = { ...document.unified, ...unifiedOf(given) };
   const full = (value: object): boolean => Object.keys(value).length > 0;
-  return {
+  const memory = memoryOf(given);
+  const cpu = cpuOf(given);
+  const pids = pidsOf(given);
+  const blockIO = ioOf(given.one, given.many);
+  const devices = deviceRules(given.many);
+  const hugepageLimits = hugetlbOf(given.many('hugetlb'));
+  const network = networkOf(given.one('net-cls'), given.many('net-prio'));
+  const rdma = rdmaOf(given.many('rdma'));
+  const unified = unifiedOf(given);
+  return merge(document, {
     ...(full(memory) && { memory }),
     ...(full(cpu) && { cpu }),
     ...(pids && { pids }),
@@ -69,7 +73,7 @@ export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxReso
     ...(full(network) && { network }),
     ...(full(rdma) && { rdma }),
     ...(full(unified) && { unified }),
-  };
+  });
 }
 
 function memoryOf(given: Given): Memory {
