@@ -48,6 +48,8 @@ export function checkBlkioWeight(weight: number): void {
  * - memory unlimited and swap not given: both unlimited, as on v1, where memory+swap cannot
  *   stay below memory (runc's ConvertMemorySwapToCgroupV2Value)
  * - both equal: no swap at all
+ * - memory unlimited and swap a number: the sum cannot be held, as v2 counts swap alone. runc
+ *   before 1.2 refuses it too; later ones take the number for swap alone.
  */
 export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined): bigint | undefined {
   const both = BigInt(swap ?? 0);
@@ -55,7 +57,6 @@ export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined)
   if (both === 0n) return memory === -1n ? -1n : undefined;
   if (both === -1n) return -1n;
   if (both < 0n) throw new Failure(`a memory+swap limit of ${both} is no limit; it is bytes, or -1 for none`);
-  if (memory === -1n) return both;
   if (memory === 0n)
     throw new Failure(
       'a limit on memory and swap together needs a memory limit too: cgroup v2 limits swap alone, and only the difference says how much',
@@ -64,8 +65,12 @@ export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined)
   return both - memory;
 }
 
-/** On both versions memory and swap together cannot be less than memory alone. */
+/** On both versions memory and swap together cannot be less than memory alone (cgroup-v1/memory.rst, 2.4). */
 export function checkSwap(swap: bigint, limit: bigint): void {
+  if (swap > 0n && limit < 0n)
+    throw new Failure(
+      `the limit on memory and swap together (${swap} bytes) includes memory, which is not limited; limit memory as well`,
+    );
   if (swap > 0n && limit > 0n && swap < limit)
     throw new Failure(
       `the limit on memory and swap together (${swap} bytes) is below the memory limit (${limit} bytes); it includes memory, so it has to be at least that`,

@@ -143,6 +143,7 @@ describe('over what a spec or a document has', () => {
   const memory = { limit: 64 << 20, swap: 80 << 20 };
   test('memory and swap have to fit', () => {
     expect(() => merge({ memory }, { memory: { swap: 32 << 20 } })).toThrow('below the memory limit');
+    expect(() => merge({ memory: { limit: -1 } }, { memory: { swap: 32 << 20 } })).toThrow('not limited');
     expect(merge({ memory }, { memory: { limit: -1 } }).memory).toEqual({ limit: -1 });
   });
   const document = {
