@@ -83,9 +83,18 @@ export const orMax = (value: bigint): string => (value < 0n ? 'max' : String(val
 /** Microseconds that a period of the CPU controller has where none is said (sched-bwc.rst). */
 export const DEFAULT_PERIOD = 100_000n;
 
-/** The cpu.max line: quota and period in microseconds; a quota of 0 or less is none. */
-export function cpuMaxOf(quota: Integer | undefined, period: Integer | undefined): string {
-  const limit = BigInt(quota ?? 0);
-  const length = BigInt(period ?? 0) || DEFAULT_PERIOD;
+/**
+ * The cpu.max line: quota and period in microseconds; a quota below 0 is none. What is not given
+ * (or 0) stays as it is, as the two files of v1 let it; a new group has no quota, and a period of
+ * 100 ms. Both are written: `max` alone would leave the period, and a number alone too, but there
+ * is no way to leave the quota (cgroup-v2.rst, cpu.max).
+ */
+export function cpuMaxOf(
+  quota: Integer | undefined,
+  period: Integer | undefined,
+  current: { quota?: bigint; period?: bigint } = {},
+): string {
+  const limit = BigInt(quota ?? 0) || (current.quota ?? 0n);
+  const length = BigInt(period ?? 0) || (current.period ?? DEFAULT_PERIOD);
   return `${limit > 0n ? limit : 'max'} ${length}`;
 }

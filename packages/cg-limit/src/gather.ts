@@ -5,6 +5,7 @@ import type { Spec } from '@ctr-tools/oci';
 import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
+import { currentOf } from './limits/current.ts';
 import type { Options } from './options.ts';
 import {
   checkPath,
@@ -59,9 +60,11 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   }
   const placed = place(hierarchies, view, { path, variable, id, container, join });
   const groups = placed.map((p) => groupFacts(p, view));
+  const there = groups.filter((g) => g.exists);
   return {
     ...base,
     groups,
+    ...(container && there.length > 0 && { current: { ...currentOf(there, view), running: false } }),
     abilities: abilitiesOf(hierarchies, groups, view),
     ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
   };

@@ -57,3 +57,13 @@ test.each([
 ])('cpu.max of quota %s and period %s', (quota, period, expected) =>
   expect(cpuMaxOf(quota, period)).toBe(expected),
 );
+
+test.each([
+  [undefined, 50_000, { quota: 20_000n, period: 100_000n }, '20000 50000'],
+  [undefined, 50_000, { period: 100_000n }, 'max 50000'],
+  [10_000, undefined, { quota: 20_000n, period: 50_000n }, '10000 50000'],
+  [-1, undefined, { quota: 20_000n, period: 50_000n }, 'max 50000'],
+  [10_000, 20_000, { quota: 20_000n, period: 50_000n }, '10000 20000'],
+])('cpu.max of quota %s and period %s over %o', (quota, period, current, expected) =>
+  expect(cpuMaxOf(quota, period, current)).toBe(expected),
+);

@@ -5,8 +5,9 @@ import { compile, step } from '@ctr-tools/plan';
 import { applyRules, type DeviceList, exceptionText, parseDeviceList } from '../devices/rules.ts';
 import { filterStep } from '../devices/steps.ts';
 import { hugePageSizes } from '../gather.ts';
+import { currentOf } from '../limits/current.ts';
 import { settingsOf } from '../limits/index.ts';
-import type { Abilities, Current, Setting } from '../setting.ts';
+import type { Abilities, Setting } from '../setting.ts';
 import { managerOf } from '../systemd/choose.ts';
 import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
@@ -20,7 +21,8 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   const places = changeable(target);
   const view = new View();
   const abilities = abilitiesAt(places, view);
-  const settings = settingsOf(resources, abilities, currentOf(places, view));
+  const current = currentOf(places, view);
+  const settings = settingsOf(resources, abilities, current);
   if (resources.memory?.checkBeforeUpdate) checkUse(places, resources, view);
   const changes = settings.map((s) => changeFor(s, places, view));
   const v1 = places.find((p) => p.version === 1 && p.controllers.includes('devices'));
@@ -32,7 +34,11 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
     if (v1) changes.push(...deviceChanges(list, v1, view));
   }
   changeAll(changes);
-  await tellSystemd(places, [...propertiesOf(settings), ...((list && deviceProperties(list)) ?? [])], host);
+  await tellSystemd(
+    places,
+    [...propertiesOf(settings, current), ...((list && deviceProperties(list)) ?? [])],
+    host,
+  );
   if (!list || v1) return 0;
   const v2 = places.find((p) => p.version === 2);
   if (!v2) throw new Failure('limit devices: the target is in no hierarchy that can');
@@ -66,17 +72,6 @@ function abilitiesAt(places: readonly Place[], view: View): Abilities {
     blkioWeightFile: has('blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight',
     ioWeightFile: has('io.bfq.weight') ? 'io.bfq.weight' : 'io.weight',
   };
-}
-
-function currentOf(places: readonly Place[], view: View): Current {
-  const find = (controller: string, file: string): bigint | undefined => {
-    const place = places.find((p) => p.controllers.includes(controller));
-    const text = place && view.read(`${place.directory}/${file}`)?.split(' ')[0];
-    return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : undefined;
-  };
-  const memory = find('memory', 'memory.limit_in_bytes');
-  const quota = find('cpu', 'cpu.cfs_quota_us') ?? find('cpu', 'cpu.max');
-  return { ...(memory !== undefined && { memory }), ...(quota !== undefined && { quota }) };
 }
 
 function changeFor(
