@@ -1,3 +1,4 @@
+import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources, Spec } from '@ctr-tools/oci';
 import { checkSwap } from './convert.ts';
 import type { Options } from './options.ts';
@@ -28,7 +29,13 @@ export function merge(old: LinuxResources, added: LinuxResources): LinuxResource
     const { limit = 0, swap = 0 } = result.memory;
     if (memory.limit !== undefined || memory.swap !== undefined) checkSwap(BigInt(swap), BigInt(limit));
   }
-  if (cpu) result.cpu = { ...old.cpu, ...cpu };
+  if (cpu) {
+    result.cpu = { ...old.cpu, ...cpu };
+    if (cpu.shares && Number(result.cpu.idle ?? 0) === 1)
+      throw new Failure(
+        `CPU shares of ${cpu.shares} would say nothing: the group is to be idle, and so has no weight; --cpu-idle=0 ends that`,
+      );
+  }
   if (pids) result.pids = pids;
   if (network) {
     result.network = { ...old.network, ...network };

@@ -70,6 +70,32 @@ describe('quota and period on v1, below a group with half of a CPU', () => {
   });
 });
 
+describe('what can be taken off again', () => {
+  test('idle scheduling, before there is a weight again', async (context) => {
+    needs(context, 'root', 'cgroup-v1');
+    if (!existsSync(join(rootOf('cpu'), 'cpu.idle'))) skip(context, 'the kernel has no idle groups');
+    await withHalf(['--cpu-idle'], () => {
+      expect(update('--cpu-shares', '1024').stderr).toContain(
+        'a group that is idle has no weight; --cpu-idle=0 ends that; nothing was changed',
+      );
+      expect(update('--cpu-idle=0', '--cpu-shares', '512')).toMatchObject(fine);
+      expect([read('cpu', 'cpu.idle'), read('cpu', 'cpu.shares')]).toEqual(['0', '512']);
+    });
+  });
+  test('the soft limit, but not by a document that does not set it', async (context) => {
+    needs(context, 'root', 'cgroup-v1');
+    const soft = () => read('memory', 'memory.soft_limit_in_bytes');
+    await withHalf(['--memory-reservation', '16M'], () => {
+      const document = join(tempDir('resources'), 'resources.json');
+      writeFileSync(document, JSON.stringify({ memory: { reservation: 0 }, pids: { limit: 9 } }));
+      expect(update('--resources', document)).toMatchObject(fine);
+      expect([soft(), read('pids', 'pids.max')]).toEqual([String(16 << 20), '9']);
+      expect(update('--memory-reservation', '0')).toMatchObject(fine);
+      expect(Number(soft())).toBeGreaterThan(2 ** 62);
+    });
+  });
+});
+
 test('a throttle of a document stays beside one of a flag', async (context) => {
   needs(context, 'root', 'cgroup-v1', 'file:/dev/loop0', 'file:/dev/loop1');
   const name = 'blkio.throttle.write_bps_device';

@@ -79,6 +79,40 @@ describe('the burst', () => {
   });
 });
 
+describe('idle', () => {
+  test('is written where it changes, before the weight', () => {
+    expect(files({ cpu: { idle: 0, shares: 512 } }, v2Abilities, { ...half, idle: true })).toEqual([
+      'cpu.idle 0',
+      'cpu.weight 20',
+    ]);
+    expect(files({ cpu: { idle: 0 } }, v1Abilities, half)).toEqual([]);
+  });
+  test.each([v1Abilities, v2Abilities])('the hint for a weight says so', (abilities) =>
+    expect(settingsOf({ cpu: { shares: 512 } }, abilities)[0]!.hints!.EINVAL).toContain('--cpu-idle=0'),
+  );
+  test('systemd takes the usual weight again, or the new one', () => {
+    const told = (cpu: LinuxResources['cpu']) =>
+      propertiesOf(settingsOf({ cpu: cpu! }, v2Abilities, { idle: true }));
+    expect(told({ idle: 0 })).toEqual([['CPUWeight', 't', '18446744073709551615']]);
+    expect(told({ idle: 0, shares: 512 })).toEqual([['CPUWeight', 't', '20']]);
+  });
+});
+
+describe('0 takes off what a running group has, and says nothing to a new one', () => {
+  test.each([
+    ['v1 reservation', { memory: { reservation: 0 } }, v1Abilities, ['memory.soft_limit_in_bytes -1']],
+    ['v2 reservation', { memory: { reservation: 0 } }, v2Abilities, ['memory.low 0']],
+    ['realtime', { cpu: { realtimeRuntime: 0 } }, v1Abilities, ['cpu.rt_runtime_us 0']],
+  ])('%s', (_name, resources, abilities, expected) => {
+    expect(files(resources, abilities, half)).toEqual(expected);
+    expect(files(resources, abilities)).toEqual([]);
+  });
+  test('-1 is what runc makes of it', () => {
+    expect(files({ memory: { reservation: -1 } }, v2Abilities)).toEqual(['memory.low max']);
+    expect(files({ memory: { reservation: -1 } })).toEqual(['memory.soft_limit_in_bytes -1']);
+  });
+});
+
 describe('what stands in the files', () => {
   const read = (texts: Record<string, string>) => ({ read: (path: string) => texts[path] });
   test('v1', () =>

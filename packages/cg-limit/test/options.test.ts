@@ -20,6 +20,11 @@ describe('values as people write them', () => {
     [{ 'cpu-quota': '50000', 'cpu-burst': '1ms' }, { cpu: { quota: 50000, burst: 1000 } }],
     [{ 'cpuset-cpus': '0-2,5' }, { cpu: { cpus: '0-2,5' } }],
     [{ 'pids-limit': 'max' }, { pids: { limit: -1 } }],
+    [{ 'memory-reservation': '0' }, { memory: { reservation: 0 } }],
+    [{ 'cpu-rt-runtime': '0' }, { cpu: { realtimeRuntime: 0 } }],
+    [{ 'cpu-idle': '' }, { cpu: { idle: 1 } }],
+    [{ 'cpu-idle': '0', 'cpu-shares': '4' }, { cpu: { idle: 0, shares: 4 } }],
+    [{ 'cpu-idle': 'false' }, { cpu: { idle: 0 } }],
     [
       { 'device-write-bps': '8:0:10MB/s' },
       { blockIO: { throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 10485760 }] } },
@@ -84,6 +89,16 @@ describe('what does not parse', () => {
     [{ cgroup: '//' }, 'the root holds the whole machine'],
     [{ cgroup: 'tasks' }, 'name of a file that every group has'],
     [{ cgroup: '/a/cgroup.procs' }, 'name of a file that every group has'],
+    [{ 'memory-swap': '0' }, '--memory-swap 0 is no limit'],
+    [{ 'memory-reservation': 'max' }, '0 takes it off'],
+    [{ 'kernel-memory-tcp': '0' }, 'max is no limit'],
+    [{ 'cpu-quota': '0' }, 'max is no limit'],
+    [{ 'cpu-period': '0' }, '1ms to 1s'],
+    [{ 'cpu-period': 'max' }, '1ms to 1s'],
+    [{ 'cpu-rt-period': '0' }, 'a length of time'],
+    [{ 'cpu-idle': '', 'cpu-shares': '4' }, 'exclude each other'],
+    [{ 'cpu-idle': '1', 'cpu-weight': '4' }, 'exclude each other'],
+    [{ 'cpu-idle': 'yes' }, '1, or 0 to end it'],
     [{ hugetlb: '64M' }, 'give PAGESIZE:SIZE'],
     [{ 'net-prio': 'lo' }, 'give INTERFACE:N'],
     [{ manager: 'dbus' }, 'files or systemd'],
@@ -146,6 +161,11 @@ describe('over what a spec or a document has', () => {
     expect(() => merge({ memory: { limit: -1 } }, { memory: { swap: 32 << 20 } })).toThrow('not limited');
     expect(merge({ memory }, { memory: { limit: -1 } }).memory).toEqual({ limit: -1 });
   });
+  test('shares would say nothing where it is idle', () => {
+    expect(() => merge({ cpu: { idle: 1 } }, { cpu: { shares: 4 } })).toThrow('--cpu-idle=0');
+    expect(merge({ cpu: { idle: 1 } }, { cpu: { shares: 4, idle: 0 } }).cpu).toEqual({ shares: 4, idle: 0 });
+  });
+
   const document = {
     blockIO: { throttleWriteBpsDevice: [{ major: 254, minor: 0, rate: 1000 }] },
     network: {

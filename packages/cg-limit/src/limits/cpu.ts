@@ -13,6 +13,8 @@ const us = (value: bigint): string => (value < 0n ? 'no limit' : formatDuration(
 const quotaHints = {
   EINVAL: 'the quota is at least 1ms, the period 1ms to 1s, and a group gets no more than the one above it',
 };
+export const weightHint = 'a group that is idle has no weight; --cpu-idle=0 ends that';
+const weightHints = { EINVAL: weightHint };
 
 type Set = (
   file: string,
@@ -36,19 +38,24 @@ export function cpuSettings(cpu: Cpu, version: 1 | 2, current: Current): Setting
   });
   const settings: Setting[] = [];
   // An idle group has no weight of its own (kernel/sched/fair.c, sched_group_set_shares: EINVAL).
-  if (cpu.idle !== undefined) settings.push(set('cpu.idle', BigInt(cpu.idle), 'the idle scheduling'));
+  if (cpu.idle !== undefined && (BigInt(cpu.idle) === 1n) !== current.idle)
+    settings.push(set('cpu.idle', BigInt(cpu.idle), 'the idle scheduling'));
   const shares = given(cpu.shares);
   if (shares !== undefined && BigInt(cpu.idle ?? 0) !== 1n) {
     checkShares(shares);
     settings.push(
       version === 1
-        ? set('cpu.shares', shares, 'the CPU shares')
-        : set('cpu.weight', weightOfShares(shares), 'the CPU weight'),
+        ? set('cpu.shares', shares, 'the CPU shares', String(shares), { hints: weightHints })
+        : set('cpu.weight', weightOfShares(shares), 'the CPU weight', undefined, { hints: weightHints }),
     );
   }
   settings.push(...bandwidth(cpu, version, current, set));
   const rtPeriod = given(cpu.realtimePeriod);
-  const rtRuntime = given(cpu.realtimeRuntime);
+  // A group that runs loses its realtime by 0; a new one has none (sched-rt-group.rst, 2.3).
+  const rtRuntime =
+    current.running && cpu.realtimeRuntime !== undefined
+      ? BigInt(cpu.realtimeRuntime)
+      : given(cpu.realtimeRuntime);
   if (version === 2) {
     if (rtPeriod !== undefined) throw onlyV1('cpu.realtimePeriod');
     if (rtRuntime !== undefined) throw onlyV1('cpu.realtimeRuntime');

@@ -1,6 +1,7 @@
 import { Failure, formatSize } from '@ctr-tools/cli';
 import type { HugepageLimit, LinuxResources, Network, Pids, Rdma } from '@ctr-tools/oci';
 import type { Abilities, Report, Setting } from '../setting.ts';
+import { weightHint } from './cpu.ts';
 import { oomReport } from './memory.ts';
 
 /** pids: cgroup-v1/pids.rst, cgroup-v2.rst "PID". A limit of 0 or less is none, as with `docker run --pids-limit`. */
@@ -173,6 +174,7 @@ const notLimits = new Set([
 
 const invalid: Readonly<Record<string, string>> = {
   'misc.max': 'this machine has no such resource; misc.capacity of the root group lists those there are',
+  'cpu.weight': `it is 1 to 10000, and ${weightHint}`,
 };
 
 const withReport = (report: Report | undefined): { report?: Report } => (report ? { report } : {});

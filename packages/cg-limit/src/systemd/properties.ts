@@ -40,6 +40,9 @@ export function propertiesOf(settings: readonly Setting[], current: Current = {}
       found.push([name, 't', String(value === 'max' || value === '-1' ? INFINITY : BigInt(value))]);
     if (file === 'io.bfq.weight' && /^\d+$/.test(value)) found.push(['IOWeight', 't', ioWeightOfBfq(value)]);
     if (file === 'cpu.idle' && value === '1') found.push(['CPUWeight', 't', '0']);
+    // The weight of one that is idle no more is the usual one, if no other is given.
+    if (file === 'cpu.idle' && value === '0' && !files.has('cpu.weight') && !files.has('cpu.shares'))
+      found.push(['CPUWeight', 't', String(INFINITY)]);
     if (file === 'cpuset.cpus') found.push(['AllowedCPUs', 'ay', bitsOf(value)]);
     if (file === 'cpuset.mems') found.push(['AllowedMemoryNodes', 'ay', bitsOf(value)]);
     if (file === 'cpu.max') found.push(...quota(value));

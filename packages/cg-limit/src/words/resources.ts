@@ -63,6 +63,7 @@ export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxReso
   const network = networkOf(given.one('net-cls'), given.many('net-prio'));
   const rdma = rdmaOf(given.many('rdma'));
   const unified = unifiedOf(given);
+  if (cpu.idle === 1 && unified['cpu.weight'] !== undefined) throw idleAndWeight('cpu-weight');
   return merge(document, {
     ...(full(memory) && { memory }),
     ...(full(cpu) && { cpu }),
@@ -76,14 +77,30 @@ export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxReso
   });
 }
 
+const idleAndWeight = (flag: string): UsageError =>
+  new UsageError(
+    `an idle group has no weight, so --cpu-idle and --${flag} exclude each other; leave one out`,
+  );
+
 function memoryOf(given: Given): Memory {
   const limit = given.size('memory');
   if (limit === 0) throw new UsageError('--memory 0 would hold no process; max is no limit');
+  // To Docker 0 is "not set", which nobody means who gives it.
   const swap = given.size('memory-swap');
+  if (swap === 0)
+    throw new UsageError(
+      '--memory-swap 0 is no limit on memory and swap together; the same as --memory means no swap, max is no limit',
+    );
   const reservation = given.size('memory-reservation');
+  if (reservation === -1)
+    throw new UsageError(
+      '--memory-reservation max would be no soft limit on cgroup v1, but protection of all memory on v2; 0 takes it off on both',
+    );
   const kernelTCP = given.size('kernel-memory-tcp');
+  if (kernelTCP === 0)
+    throw new UsageError('--kernel-memory-tcp 0 would stop every connection; max is no limit');
   const swappiness = given.count('memory-swappiness', 0n, 100n);
-  if (typeof limit === 'number' && typeof swap === 'number' && limit > 0 && swap >= 0 && swap < limit)
+  if (typeof limit === 'number' && typeof swap === 'number' && limit > 0 && swap > 0 && swap < limit)
     throw new UsageError(
       '--memory-swap counts memory and swap together, so it is at least --memory; the same means no swap',
     );
@@ -103,10 +120,15 @@ function cpuOf(given: Given): Cpu {
   const period = given.time('cpu-period');
   if (cpus !== undefined && quota !== undefined)
     throw new UsageError('--cpus and --cpu-quota say the same thing; give one');
+  if (quota === 0) throw new UsageError('--cpu-quota 0 would give no time at all; max is no limit');
+  refuseLength('cpu-period', period, '1ms to 1s, usually 100ms');
   const shares = given.count('cpu-shares', 2n, 262_144n);
   const burst = given.time('cpu-burst');
   const realtimeRuntime = given.time('cpu-rt-runtime');
   const realtimePeriod = given.time('cpu-rt-period');
+  refuseLength('cpu-rt-period', realtimePeriod, 'usually 1s');
+  const idle = idleOf(given);
+  if (idle === 1 && shares !== undefined) throw idleAndWeight('cpu-shares');
   const list = given.one('cpuset-cpus');
   const mems = given.one('cpuset-mems');
   return {
@@ -119,8 +141,22 @@ function cpuOf(given: Given): Cpu {
     ...(realtimePeriod !== undefined && { realtimePeriod }),
     ...(list !== undefined && { cpus: listOf(list, '--cpuset-cpus') }),
     ...(mems !== undefined && { mems: listOf(mems, '--cpuset-mems') }),
-    ...(given.has('cpu-idle') && { idle: 1 }),
+    ...(idle !== undefined && { idle }),
   };
+}
+
+/** A period is a length of time, not a limit: there is neither none nor one of no length. */
+function refuseLength(flag: string, value: Integer | undefined, usual: string): void {
+  if (value === 0 || value === -1) throw new UsageError(`--${flag} is a length of time: ${usual}`);
+}
+
+/** `--cpu-idle`, and `--cpu-idle=0` to end it. */
+function idleOf(given: Given): 0 | 1 | undefined {
+  const text = given.one('cpu-idle');
+  if (text === undefined) return undefined;
+  if (text === '' || text === '1' || text === 'true') return 1;
+  if (text === '0' || text === 'false') return 0;
+  throw new UsageError(`--cpu-idle is "${text}"; it is 1, or 0 to end it`);
 }
 
 /** `1.5` CPUs or `50%` of one as quota and period, as docker run does it: 100 ms periods. */
