@@ -48,6 +48,8 @@ export function checkBlkioWeight(weight: number): void {
  * - memory unlimited and swap not given: both unlimited, as on v1, where memory+swap cannot
  *   stay below memory (runc's ConvertMemorySwapToCgroupV2Value)
  * - both equal: no swap at all
+ * - memory unlimited and swap a number: the sum cannot be held, as v2 counts swap alone. runc
+ *   before 1.2 refuses it too; later ones take the number for swap alone.
  */
 export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined): bigint | undefined {
   const both = BigInt(swap ?? 0);
@@ -55,7 +57,6 @@ export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined)
   if (both === 0n) return memory === -1n ? -1n : undefined;
   if (both === -1n) return -1n;
   if (both < 0n) throw new Failure(`a memory+swap limit of ${both} is no limit; it is bytes, or -1 for none`);
-  if (memory === -1n) return both;
   if (memory === 0n)
     throw new Failure(
       'a limit on memory and swap together needs a memory limit too: cgroup v2 limits swap alone, and only the difference says how much',
@@ -64,8 +65,12 @@ export function swapMaxOf(swap: Integer | undefined, limit: Integer | undefined)
   return both - memory;
 }
 
-/** On both versions memory and swap together cannot be less than memory alone. */
+/** On both versions memory and swap together cannot be less than memory alone (cgroup-v1/memory.rst, 2.4). */
 export function checkSwap(swap: bigint, limit: bigint): void {
+  if (swap > 0n && limit < 0n)
+    throw new Failure(
+      `the limit on memory and swap together (${swap} bytes) includes memory, which is not limited; limit memory as well`,
+    );
   if (swap > 0n && limit > 0n && swap < limit)
     throw new Failure(
       `the limit on memory and swap together (${swap} bytes) is below the memory limit (${limit} bytes); it includes memory, so it has to be at least that`,
@@ -78,9 +83,18 @@ export const orMax = (value: bigint): string => (value < 0n ? 'max' : String(val
 /** Microseconds that a period of the CPU controller has where none is said (sched-bwc.rst). */
 export const DEFAULT_PERIOD = 100_000n;
 
-/** The cpu.max line: quota and period in microseconds; a quota of 0 or less is none. */
-export function cpuMaxOf(quota: Integer | undefined, period: Integer | undefined): string {
-  const limit = BigInt(quota ?? 0);
-  const length = BigInt(period ?? 0) || DEFAULT_PERIOD;
+/**
+ * The cpu.max line: quota and period in microseconds; a quota below 0 is none. What is not given
+ * (or 0) stays as it is, as the two files of v1 let it; a new group has no quota, and a period of
+ * 100 ms. Both are written: `max` alone would leave the period, and a number alone too, but there
+ * is no way to leave the quota (cgroup-v2.rst, cpu.max).
+ */
+export function cpuMaxOf(
+  quota: Integer | undefined,
+  period: Integer | undefined,
+  current: { quota?: bigint; period?: bigint } = {},
+): string {
+  const limit = BigInt(quota ?? 0) || (current.quota ?? 0n);
+  const length = BigInt(period ?? 0) || (current.period ?? DEFAULT_PERIOD);
   return `${limit > 0n ? limit : 'max'} ${length}`;
 }

@@ -1,4 +1,4 @@
-import type { Abilities } from './setting.ts';
+import type { Abilities, Current } from './setting.ts';
 
 /** One mounted hierarchy, and the group in it that is to be made or joined. */
 export interface GroupFacts {
@@ -38,6 +38,8 @@ export interface AncestorFacts {
 export interface Facts {
   groups: readonly GroupFacts[];
   abilities: Abilities;
+  /** What stands in a group that exists already; a container may take an empty one. */
+  current?: Current;
   manager: 'files' | 'systemd';
   /** The unit, where systemd makes the group. */
   unit?: UnitFacts;

@@ -5,8 +5,17 @@ import type { Spec } from '@ctr-tools/oci';
 import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
+import { currentOf } from './limits/current.ts';
 import type { Options } from './options.ts';
-import { checkPath, directoryIn, freeName, isSystemdPath, parentIn, variableFor } from './place.ts';
+import {
+  checkPath,
+  checkVariable,
+  directoryIn,
+  freeName,
+  isSystemdPath,
+  parentIn,
+  variableFor,
+} from './place.ts';
 import type { Abilities } from './setting.ts';
 import { chooseManager, unitFor, unitGroups } from './systemd/choose.ts';
 import { View } from './view.ts';
@@ -18,6 +27,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   const path = options?.cgroup ?? spec.linux?.cgroupsPath;
   const container = host.container !== undefined;
   const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
+  if (variable !== undefined) checkVariable(variable);
   const manager = chooseManager({ path, container: host.container, options, variable, host });
   const id = host.container?.id ?? ownName(host.pid);
   const join = options?.join ?? false;
@@ -50,9 +60,11 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   }
   const placed = place(hierarchies, view, { path, variable, id, container, join });
   const groups = placed.map((p) => groupFacts(p, view));
+  const there = groups.filter((g) => g.exists);
   return {
     ...base,
     groups,
+    ...(container && there.length > 0 && { current: { ...currentOf(there, view), running: false } }),
     abilities: abilitiesOf(hierarchies, groups, view),
     ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
   };
@@ -107,6 +119,10 @@ function groupFacts({ hierarchy: h, directory, ours }: Placed, view: View): Grou
   const missing: string[] = [];
   let nearest = directory;
   while (!view.exists(nearest) && nearest !== h.mountPoint) {
+    if (view.isFile(nearest))
+      throw new Failure(
+        `make the cgroup ${directory}: ${nearest} is a file of the group above; choose another name`,
+      );
     missing.unshift(nearest);
     nearest = dirname(nearest);
   }

@@ -13,7 +13,7 @@ import type { View } from './view.ts';
 
 /** Throws a `Failure` for a path that climbs, is empty, or has bytes that no group's name can have. */
 export function checkPath(path: string, what: string): void {
-  if (path === '' || path === '/')
+  if (/^\/*$/.test(path))
     throw new Failure(`${what} "${path}" names no group of its own; the root holds the whole machine`);
   if (path.includes('\n') || path.includes('\0'))
     throw new Failure(`${what} has a line break in it, which no group's name can have`);
@@ -22,7 +22,21 @@ export function checkPath(path: string, what: string): void {
       throw new Failure(`${what} "${path}" climbs with "${part}"; give the path without it`);
     if (Buffer.byteLength(part) > 255)
       throw new Failure(`${what}: a name is longer than the 255 bytes that a file system takes`);
+    if (files.test(part))
+      throw new Failure(
+        `${what} "${path}" has the name of a file that every group has, ${part}; choose another`,
+      );
   }
+}
+
+/** Files of every group but the root (cgroup-v1/cgroups.rst, 1.6; cgroup-v2.rst, "Core Interface Files"). */
+const files =
+  /^(?:tasks|notify_on_release|cgroup\.(?:procs|threads|type|controllers|subtree_control|events|stat|kill|freeze|pressure|max\.depth|max\.descendants|clone_children))$/;
+
+/** CTR_CGROUP: a path, or one for each hierarchy; the root is one too. Throws a `Failure`, as `checkPath`. */
+export function checkVariable(text: string): void {
+  for (const path of parseApart(text)?.values() ?? [text])
+    if (!/^\/+$/.test(path)) checkPath(path, 'CTR_CGROUP');
 }
 
 /** `slice:prefix:name`, as runtimes word a systemd unit in cgroupsPath (runc's docs/systemd.md). */

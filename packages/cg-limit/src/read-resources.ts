@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
-import { type LinuxResources, readResources as read } from '@ctr-tools/oci';
+import { type LinuxResources, parseJson, readResources as read } from '@ctr-tools/oci';
 
-/** An OCI resources document of a file, or of stdin for `-`. Throws a `Failure`, or what `packages/oci` says of it. */
+/**
+ * An OCI resources document of a file, or of stdin for `-`, without what is 0 and so not set: what
+ * is 0 in options a person has given. Throws a `Failure`, or what `packages/oci` says of it.
+ */
 export function readResources(path: string, host: Host): LinuxResources {
   const name = path === '-' ? 'stdin' : path;
   let bytes: Buffer;
@@ -12,5 +15,32 @@ export function readResources(path: string, host: Host): LinuxResources {
   } catch (error) {
     throw new Failure(`read the limits of ${name}: ${(error as Error).message}`);
   }
-  return read(bytes, name).value;
+  refuseSpec(parseJson(bytes, name), name);
+  return withoutUnset(read(bytes, name).value);
+}
+
+/** A whole config.json has members that resources do not know, which would all be ignored. */
+function refuseSpec(value: unknown, name: string): void {
+  if (typeof value !== 'object' || value === null || !('ociVersion' in value || 'linux' in value)) return;
+  throw new Failure(
+    `read the limits of ${name}: it is a whole spec; give what is in its linux.resources (jq .linux.resources)`,
+  );
+}
+
+/** Members of which 0 says "not set", as Docker writes it for what was not asked. */
+const unset = {
+  memory: ['limit', 'swap', 'reservation', 'kernel', 'kernelTCP'],
+  cpu: ['shares', 'quota', 'period', 'realtimeRuntime', 'realtimePeriod'],
+};
+
+function withoutUnset(resources: LinuxResources): LinuxResources {
+  const isSet = (section: string, name: string, value: unknown): boolean =>
+    !(unset as Record<string, readonly string[]>)[section]?.includes(name) || BigInt(value as number) !== 0n;
+  const kept = Object.entries(resources).flatMap(([section, value]) => {
+    const left = Array.isArray(value)
+      ? value
+      : Object.fromEntries(Object.entries(value).filter(([name, member]) => isSet(section, name, member)));
+    return Object.keys(left).length > 0 ? [[section, left]] : [];
+  });
+  return Object.fromEntries(kept) as LinuxResources;
 }

@@ -42,5 +42,11 @@ export interface Abilities {
 /** Limits as they stand, where a change has to go in an order that depends on them. */
 export interface Current {
   memory?: bigint;
+  /** Microseconds; not there where there is no quota. */
   quota?: bigint;
+  period?: bigint;
+  burst?: bigint;
+  idle?: boolean;
+  /** The group runs already, so that 0 takes a limit off; a new one has none yet. */
+  running?: boolean;
 }

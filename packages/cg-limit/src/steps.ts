@@ -40,7 +40,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   const resources = spec.linux?.resources ?? {};
   const rdt = rdtSteps(spec, facts);
   if (facts.join) return [...enter(existing(facts), mustStay(facts)), ...variable(facts), ...rdt];
-  const settings = settingsOf(resources, facts.abilities);
+  const settings = settingsOf(resources, facts.abilities, facts.current);
   const groups = usedGroups(facts);
   for (const { controller, version, what } of settings)
     if (!groupFor(groups, controller, version)) throw notOurs(what, facts);

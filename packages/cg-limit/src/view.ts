@@ -37,6 +37,11 @@ export class View {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
+  /** Whether something else than a group has this name: a group's files stand beside the groups below it. */
+  isFile(path: string): boolean {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  }
+
   /** Whether a group is made by an earlier link, so that nothing of it can be looked at yet. */
   isFuture(path: string): boolean {
     return this.made.has(path);

@@ -36,13 +36,15 @@ describe('memory+swap to swap', () => {
     ['not given', undefined, 64 * M, undefined],
     ['0 is not given', 0, 64 * M, undefined],
     ['not given beside unlimited memory', undefined, -1, -1n],
-    ['beside unlimited memory', 64 * M, -1, BigInt(64 * M)],
     ['64-bit', (1n << 62n) + 1n, 1n, 1n << 62n],
   ])('%s', (_name, swap, limit, expected) => expect(swapMaxOf(swap, limit)).toBe(expected));
 
   test('below memory', () => expect(() => swapMaxOf(63 * M, 64 * M)).toThrow('below the memory limit'));
   test('without a memory limit', () =>
     expect(() => swapMaxOf(64 * M, undefined)).toThrow('needs a memory limit too'));
+  // v1's kernel refuses it as well, since the sum would be below memory.
+  test('beside unlimited memory', () =>
+    expect(() => swapMaxOf(64 * M, -1)).toThrow('includes memory, which is not limited'));
   test('negative', () => expect(() => swapMaxOf(-2, 64 * M)).toThrow('-1 for none'));
 });
 
@@ -54,4 +56,14 @@ test.each([
   [undefined, 20_000, 'max 20000'],
 ])('cpu.max of quota %s and period %s', (quota, period, expected) =>
   expect(cpuMaxOf(quota, period)).toBe(expected),
+);
+
+test.each([
+  [undefined, 50_000, { quota: 20_000n, period: 100_000n }, '20000 50000'],
+  [undefined, 50_000, { period: 100_000n }, 'max 50000'],
+  [10_000, undefined, { quota: 20_000n, period: 50_000n }, '10000 50000'],
+  [-1, undefined, { quota: 20_000n, period: 50_000n }, 'max 50000'],
+  [10_000, 20_000, { quota: 20_000n, period: 50_000n }, '10000 20000'],
+])('cpu.max of quota %s and period %s over %o', (quota, period, current, expected) =>
+  expect(cpuMaxOf(quota, period, current)).toBe(expected),
 );

@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { tempDir } from '../../../test/support.ts';
 import { amend, merge } from '../src/amend.ts';
 import { options } from '../src/options.ts';
 import { host, parsed } from './fixtures.ts';
@@ -17,6 +20,11 @@ describe('values as people write them', () => {
     [{ 'cpu-quota': '50000', 'cpu-burst': '1ms' }, { cpu: { quota: 50000, burst: 1000 } }],
     [{ 'cpuset-cpus': '0-2,5' }, { cpu: { cpus: '0-2,5' } }],
     [{ 'pids-limit': 'max' }, { pids: { limit: -1 } }],
+    [{ 'memory-reservation': '0' }, { memory: { reservation: 0 } }],
+    [{ 'cpu-rt-runtime': '0' }, { cpu: { realtimeRuntime: 0 } }],
+    [{ 'cpu-idle': '' }, { cpu: { idle: 1 } }],
+    [{ 'cpu-idle': '0', 'cpu-shares': '4' }, { cpu: { idle: 0, shares: 4 } }],
+    [{ 'cpu-idle': 'false' }, { cpu: { idle: 0 } }],
     [
       { 'device-write-bps': '8:0:10MB/s' },
       { blockIO: { throttleWriteBpsDevice: [{ major: 8, minor: 0, rate: 10485760 }] } },
@@ -78,6 +86,21 @@ describe('what does not parse', () => {
     [{ set: 'memory=1' }, 'give FILE=VALUE'],
     [{ cgroup: '/a/../b' }, 'climbs with ".."'],
     [{ cgroup: '/' }, 'the root holds the whole machine'],
+    [{ cgroup: '//' }, 'the root holds the whole machine'],
+    [{ cgroup: 'tasks' }, 'name of a file that every group has'],
+    [{ cgroup: '/a/cgroup.procs' }, 'name of a file that every group has'],
+    [{ 'memory-swap': '0' }, '--memory-swap 0 is no limit'],
+    [{ 'memory-reservation': 'max' }, '0 takes it off'],
+    [{ 'kernel-memory-tcp': '0' }, 'max is no limit'],
+    [{ 'cpu-quota': '0' }, 'max is no limit'],
+    [{ 'cpu-period': '0' }, '1ms to 1s'],
+    [{ 'cpu-period': 'max' }, '1ms to 1s'],
+    [{ 'cpu-rt-period': '0' }, 'a length of time'],
+    [{ 'cpu-idle': '', 'cpu-shares': '4' }, 'exclude each other'],
+    [{ 'cpu-idle': '1', 'cpu-weight': '4' }, 'exclude each other'],
+    [{ 'cpu-idle': 'yes' }, '1, or 0 to end it'],
+    [{ hugetlb: '64M' }, 'give PAGESIZE:SIZE'],
+    [{ 'net-prio': 'lo' }, 'give INTERFACE:N'],
     [{ manager: 'dbus' }, 'files or systemd'],
     [{ join: '', memory: '1M' }, 'enters a group as it is'],
     [{ json: '' }, '--json belongs to --show'],
@@ -129,4 +152,76 @@ describe('amending', () => {
       { major: 8, minor: 0, rate: 3 },
     ]);
   });
+});
+
+describe('over what a spec or a document has', () => {
+  const memory = { limit: 64 << 20, swap: 80 << 20 };
+  test('memory and swap have to fit', () => {
+    expect(() => merge({ memory }, { memory: { swap: 32 << 20 } })).toThrow('below the memory limit');
+    expect(() => merge({ memory: { limit: -1 } }, { memory: { swap: 32 << 20 } })).toThrow('not limited');
+    expect(merge({ memory }, { memory: { limit: -1 } }).memory).toEqual({ limit: -1 });
+  });
+  test('shares would say nothing where it is idle', () => {
+    expect(() => merge({ cpu: { idle: 1 } }, { cpu: { shares: 4 } })).toThrow('--cpu-idle=0');
+    expect(merge({ cpu: { idle: 1 } }, { cpu: { shares: 4, idle: 0 } }).cpu).toEqual({ shares: 4, idle: 0 });
+  });
+
+  const document = {
+    blockIO: { throttleWriteBpsDevice: [{ major: 254, minor: 0, rate: 1000 }] },
+    network: {
+      classID: 7,
+      priorities: [
+        { name: 'lo', priority: 1 },
+        { name: 'eth0', priority: 2 },
+      ],
+    },
+    rdma: { mlx5_0: { hcaHandles: 3 }, mlx5_1: { hcaObjects: 4 } },
+    hugepageLimits: [{ pageSize: '2MB', limit: 1 }],
+    unified: { 'misc.max': 'sev 3', 'io.max': '8:0 rbps=1', 'memory.high': '1' },
+  };
+  const flags = {
+    'device-write-bps': '7:0:2M',
+    'net-prio': 'lo:5',
+    rdma: 'mlx5_0:hca_object=2',
+    hugetlb: '2MB:2M',
+    misc: 'sgx_epc:1',
+    set: ['io.max=8:0 wbps=2', 'memory.high=2'],
+  };
+  const merged = {
+    blockIO: {
+      throttleWriteBpsDevice: [
+        { major: 254, minor: 0, rate: 1000 },
+        { major: 7, minor: 0, rate: 2 << 20 },
+      ],
+    },
+    network: {
+      classID: 7,
+      priorities: [
+        { name: 'eth0', priority: 2 },
+        { name: 'lo', priority: 5 },
+      ],
+    },
+    rdma: { mlx5_0: { hcaHandles: 3, hcaObjects: 2 }, mlx5_1: { hcaObjects: 4 } },
+    hugepageLimits: [{ pageSize: '2MB', limit: 2 << 20 }],
+    unified: { 'misc.max': 'sev 3\nsgx_epc 1', 'io.max': '8:0 rbps=1\n8:0 wbps=2', 'memory.high': '2' },
+  };
+  const given = (content: unknown, more: Record<string, string | readonly string[]> = {}) => {
+    const file = join(tempDir('resources'), 'resources.json');
+    writeFileSync(file, JSON.stringify(content));
+    return resources({ resources: file, ...more });
+  };
+  test('a document keeps what the flags do not name', () => expect(given(document, flags)).toEqual(merged));
+  test('and so does a spec', () => expect(merge(document, resources(flags))).toEqual(merged));
+  test('0 in a document is not set, but for what has no other word', () =>
+    expect(
+      given({
+        memory: { limit: 0, swap: 0, reservation: 0, swappiness: 0 },
+        cpu: { shares: 0, quota: 0, realtimeRuntime: 0 },
+        pids: { limit: 0 },
+      }),
+    ).toEqual({ memory: { swappiness: 0 }, pids: { limit: 0 } }));
+  test.each([{ ociVersion: '1.0.2' }, { linux: { resources: document } }])(
+    'a whole spec is refused',
+    (spec) => expect(() => given(spec)).toThrow('it is a whole spec; give what is in its linux.resources'),
+  );
 });

@@ -47,12 +47,15 @@ function bundle(id: string, limits: LinuxResources): string {
   return directory;
 }
 
+type Values = Record<string, string>;
+
+/** What stands in the files, or that the runtime refuses the limits. */
 function valuesUnder(
   runtime: string,
   id: string,
   limits: LinuxResources,
   names: readonly string[],
-): Record<string, string> {
+): Values | { refused: string } {
   const directory = bundle(id, limits);
   // The container has its stdio for as long as it lives.
   const created = run(
@@ -61,8 +64,8 @@ function valuesUnder(
     { cwd: directory },
   );
   try {
-    expect(created.status, readFileSync(join(directory, 'log'), 'utf8')).toBe(0);
-    const values: Record<string, string> = {};
+    if (created.status !== 0) return { refused: readFileSync(join(directory, 'log'), 'utf8') };
+    const values: Values = {};
     for (const h of hierarchiesOf())
       for (const name of names) {
         try {
@@ -78,10 +81,15 @@ function valuesUnder(
   }
 }
 
+const underRunc = (limits: LinuxResources, names: readonly string[] = files) =>
+  valuesUnder('runc', `ctr-test-runc-${process.pid}`, limits, names);
+const underOurs = (limits: LinuxResources, names: readonly string[] = files) =>
+  valuesUnder(toolPath('ctr-run'), `ctr-test-ours-${process.pid}`, limits, names);
+
 test('runc and ctr-run write the same', (context) => {
   needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
-  const theirs = valuesUnder('runc', `ctr-test-runc-${process.pid}`, resources, files);
-  const ours = valuesUnder(toolPath('ctr-run'), `ctr-test-ours-${process.pid}`, resources, files);
+  const theirs = underRunc(resources) as Values;
+  const ours = underOurs(resources);
   expect(Object.keys(theirs)).toHaveLength(files.length);
   // tun (10:200) went from runc's defaults in 1.2.
   theirs['devices.list'] = theirs['devices.list']!.replace('c 10:200 rwm\n', '');
@@ -115,13 +123,111 @@ function hasBfq(): boolean {
   }
 }
 
-test('runc and ctr-run write the same weight of block I/O', (context) => {
+test.for([0, 10, 300, 1000, 1001])(
+  'runc and ctr-run agree about a block I/O weight of %i',
+  (weight, context) => {
+    needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
+    if (!hasBfq()) skip(context, 'the kernel has no BFQ');
+    agree({ devices: resources.devices!, blockIO: { weight } }, ['blkio.bfq.weight']);
+  },
+);
+
+test('a block I/O weight of 9: BFQ takes it, and so does runc; the spec begins at 10', (context) => {
   needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
   if (!hasBfq()) skip(context, 'the kernel has no BFQ');
-  const limits = { devices: resources.devices!, blockIO: { weight: 300 } };
-  const names = ['blkio.bfq.weight'];
-  const theirs = valuesUnder('runc', `ctr-test-runc-${process.pid}`, limits, names);
-  const ours = valuesUnder(toolPath('ctr-run'), `ctr-test-ours-${process.pid}`, limits, names);
-  expect(theirs).toEqual({ 'blkio.bfq.weight': '300' });
-  expect(ours).toEqual(theirs);
+  const limits = { blockIO: { weight: 9 } };
+  expect(underRunc(limits, ['blkio.bfq.weight'])).toEqual({ 'blkio.bfq.weight': '9' });
+  expect(underOurs(limits)).toHaveProperty('refused');
+});
+
+const M = 1 << 20;
+/** Limits at and beyond the edges of what they can be. */
+const edges: readonly (readonly [string, LinuxResources])[] = [
+  ...[0, 1, 2, 1024, 262_144, 262_145].map((shares) => [`shares ${shares}`, { cpu: { shares } }] as const),
+  ...[-1, 0, 999, 1000, 20_000].map(
+    (quota) => [`quota ${quota} in 50 ms`, { cpu: { quota, period: 50_000 } }] as const,
+  ),
+  ['a quota alone', { cpu: { quota: 20_000 } }],
+  ['a period of 0', { cpu: { quota: 20_000, period: 0 } }],
+  ['a period that is too short', { cpu: { quota: 20_000, period: 999 } }],
+  ['a period that is too long', { cpu: { quota: 20_000, period: 1_000_001 } }],
+  ...[-1, 0, 64 * M, 64 * M - 4096].map(
+    (swap) => [`swap ${swap} beside 64 MiB`, { memory: { limit: 64 * M, swap } }] as const,
+  ),
+  ['swap alone', { memory: { swap: 64 * M } }],
+  ['memory -1', { memory: { limit: -1 } }],
+  ['memory 0', { memory: { limit: 0 } }],
+  ['memory and swap -1', { memory: { limit: -1, swap: -1 } }],
+  ['swap beside memory -1', { memory: { limit: -1, swap: 64 * M } }],
+  ...[-1, 0, 16 * M].map(
+    (reservation) => [`reservation ${reservation}`, { memory: { reservation } }] as const,
+  ),
+  ...[0, 100, 101].map((swappiness) => [`swappiness ${swappiness}`, { memory: { swappiness } }] as const),
+  ['no OOM killer', { memory: { limit: 64 * M, disableOOMKiller: true } }],
+  ...[-1, 0, 1, 4_194_304, 4_194_305].map((limit) => [`pids ${limit}`, { pids: { limit } }] as const),
+  ...['0', '0-1', '', '0,4000', 'x'].map((cpus) => [`CPUs "${cpus}"`, { cpu: { cpus } }] as const),
+  ...['0', '', '4000'].map((mems) => [`nodes "${mems}"`, { cpu: { mems } }] as const),
+  ['unified', { unified: { 'memory.high': '1048576' } }],
+  ['realtime of 0', { cpu: { realtimeRuntime: 0, realtimePeriod: 0 } }],
+  ['a weight on a device without BFQ', { blockIO: { weightDevice: [{ major: 7, minor: 0, weight: 100 }] } }],
+];
+const edgeFiles = [
+  ...files.filter((name) => name !== 'devices.list'),
+  'memory.oom_control',
+  'cpu.rt_runtime_us',
+];
+
+function agree(limits: LinuxResources, names: readonly string[]): void {
+  const theirs = underRunc(limits, names);
+  const ours = underOurs(limits, names);
+  if ('refused' in theirs) expect(ours, theirs.refused).toHaveProperty('refused');
+  else expect(ours).toEqual(theirs);
+}
+
+test.for(edges)('runc and ctr-run agree about %s', { timeout: 20_000 }, ([, limits], context) => {
+  needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
+  agree(limits, edgeFiles);
+});
+
+/** What we do and runc does not, with the files that it leaves as they are. */
+const differences: readonly {
+  what: string;
+  why: string;
+  limits: LinuxResources;
+  ours: Values | 'refused';
+}[] = [
+  {
+    what: 'a burst',
+    why: 'runc has it since 1.2',
+    limits: { cpu: { quota: 20_000, burst: 10_000 } },
+    ours: { 'cpu.cfs_burst_us': '10000' },
+  },
+  {
+    what: 'idle scheduling',
+    why: 'runc has it since 1.2',
+    limits: { cpu: { idle: 1 } },
+    // An idle group has the least weight, whatever it had (WEIGHT_IDLEPRIO in kernel/sched/sched.h).
+    ours: { 'cpu.idle': '1', 'cpu.shares': '3' },
+  },
+  {
+    what: 'kernel memory',
+    why: 'runc ignores it since 1.0.0-rc94; no limit is dropped silently',
+    limits: { memory: { kernel: 64 * M } },
+    ours: 'refused',
+  },
+  {
+    what: 'memory of TCP',
+    why: 'runc ignores it with that of the kernel, but v1 still holds it',
+    limits: { memory: { kernelTCP: 64 * M } },
+    ours: { 'memory.kmem.tcp.limit_in_bytes': String(64 * M) },
+  },
+];
+
+test.for(differences)('$what: $why', { timeout: 20_000 }, ({ limits, ours: wanted }, context) => {
+  needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
+  const names = [...edgeFiles, ...Object.keys(wanted === 'refused' ? {} : wanted)];
+  const [theirs, ours] = [underRunc(limits, names), underOurs(limits, names)];
+  expect(theirs).not.toHaveProperty('refused');
+  if (wanted === 'refused') expect(ours).toHaveProperty('refused');
+  else expect(ours).toEqual({ ...theirs, ...wanted });
 });

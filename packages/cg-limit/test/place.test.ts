@@ -4,7 +4,7 @@ import { slot, step } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import type { Hierarchy } from '../src/layout.ts';
-import { directoryIn, freeName, parentIn, parseApart, variableFor } from '../src/place.ts';
+import { checkVariable, directoryIn, freeName, parentIn, parseApart, variableFor } from '../src/place.ts';
 import { slicePath, unitFor } from '../src/systemd/choose.ts';
 import { View } from '../src/view.ts';
 import { host } from './fixtures.ts';
@@ -110,4 +110,10 @@ describe('units of systemd', () => {
     expect(slicePath('-.slice')).toBe('');
     expect(() => slicePath('a--b.slice')).toThrow('no slice');
   });
+});
+
+test('CTR_CGROUP is a path below the roots, and never climbs', () => {
+  for (const fine of ['/a/b', '/', 'memory=/a/b;*=/']) checkVariable(fine);
+  for (const text of ['/../../x', '/a/../../..', 'memory=/a;*=/../x'])
+    expect(() => checkVariable(text)).toThrow(/^CTR_CGROUP ".*" climbs/);
 });

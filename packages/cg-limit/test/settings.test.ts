@@ -178,3 +178,40 @@ describe('what cannot be expressed is an error', () => {
     expect(() => files(resources as LinuxResources, abilities)).toThrow(words),
   );
 });
+
+describe('how often a limit was hit is counted', () => {
+  const reports = (resources: LinuxResources, abilities = v2Abilities) =>
+    settingsOf(resources, abilities)
+      .filter((s) => s.report)
+      .map((s) => `${s.file}: ${s.report!.file} ${s.report!.key}; ${s.report!.text}`);
+  const hugetlb = { hugepageLimits: [{ pageSize: '2MB', limit: 2 * M }] };
+  const words = 'the limit of 2 MiB in huge pages of 2MB was reached; times refused:';
+  test('huge pages on v2, where one file counts use and reservations', () =>
+    expect(reports(hugetlb)).toEqual([`hugetlb.2MB.max: hugetlb.2MB.events max; ${words}`]));
+  test('huge pages on v1, where each has a file of its own', () =>
+    expect(reports(hugetlb, v1Abilities)).toEqual([
+      `hugetlb.2MB.limit_in_bytes: hugetlb.2MB.failcnt ; ${words}`,
+      `hugetlb.2MB.rsvd.limit_in_bytes: hugetlb.2MB.rsvd.failcnt ; ${words}`,
+    ]));
+  test('no limit on huge pages is not', () =>
+    expect(reports({ hugepageLimits: [{ pageSize: '2MB', limit: (1n << 63n) - 1n }] })).toEqual([]));
+  test('limits by the name of their file, and once where they are given twice', () =>
+    expect(
+      reports({
+        ...hugetlb,
+        unified: { 'hugetlb.2MB.max': '0', 'memory.max': String(M), 'pids.max': '3', 'memory.high': '1' },
+      }),
+    ).toEqual([
+      'hugetlb.2MB.max: hugetlb.2MB.events max; the limit of 0 B in huge pages of 2MB was reached; times refused:',
+      'memory.max: memory.events oom_kill; the memory limit of 1 MiB was exceeded; processes killed for it:',
+      'pids.max: pids.events max; the limit of 3 processes was reached; forks refused:',
+    ]));
+});
+
+test('a device without a scheduler that has weights is no puzzle', () => {
+  const [setting] = settingsOf(
+    { blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 100 }] } },
+    v1Abilities,
+  );
+  expect(setting!.hints!.EOPNOTSUPP).toContain('the scheduler bfq');
+});

@@ -170,6 +170,32 @@ describe('cgroup v2 by files', () => {
     ]);
   });
 
+  test('a change keeps what it does not name, and takes off what it names', async (context) => {
+    needs(context, 'root', 'cgroup-v2');
+    const limits = ['--cpu-quota', '20ms', '--cpu-period', '50ms', '--memory-reservation', '16M'];
+    const started = start(toolPath('cg-limit'), ['--cgroup', path, ...limits, '--', 'sleep', '600']);
+    const held = (name: string) => readFileSync(`/sys/fs/cgroup${path}/${name}`, 'utf8').trim();
+    const update = (...given: string[]) =>
+      expect(cg('--update', path, ...given)).toMatchObject({ status: 0, stderr: '' });
+    const runs = () => existsSync(`/sys/fs/cgroup${path}`) && held('cgroup.procs') !== '';
+    await until('the command runs', runs);
+    update('--cpu-period', '100ms');
+    expect(held('cpu.max')).toBe('20000 100000');
+    update('--cpu-period', '40ms');
+    update('--cpu-quota', '10ms', '--cpu-burst', '8ms');
+    expect([held('cpu.max'), held('cpu.max.burst')]).toEqual(['10000 40000', '8000']);
+    expect(cg('--update', path, '--cpu-quota', '5ms').stderr).toContain('below the burst of 8ms');
+    update('--memory-reservation', '0');
+    expect(held('memory.low')).toBe('0');
+    update('--cpu-idle');
+    const refused = cg('--update', path, '--cpu-weight', '50').stderr;
+    expect(refused).toContain('a group that is idle has no weight; --cpu-idle=0 ends that');
+    update('--cpu-idle=0', '--cpu-weight', '50');
+    expect([held('cpu.idle'), held('cpu.weight')]).toEqual(['0', '50']);
+    expect(cg('--kill', path)).toMatchObject({ status: 0, stderr: '' });
+    await started.ended;
+  });
+
   test('beyond memory.high it is slowed down, and not killed', (context) => {
     needs(context, 'root', 'cgroup-v2');
     // Pages of a file can be taken back, so it is not throttled for long.

@@ -93,6 +93,23 @@ describe('update by each flag', () => {
     }
   });
 
+  test('idle scheduling ends, and a burst goes, by 0', (context) => {
+    needs(context, 'root', 'cgroup-v1', 'file:/sys/fs/cgroup/cpu/cpu.idle');
+    const id = running();
+    try {
+      const { cgroup } = JSON.parse(readFileSync(`/run/ctr-run/${id}/state.json`, 'utf8'));
+      const held = (name: string) => readFileSync(`${cgroup.paths.cpu}/${name}`, 'utf8').trim();
+      const update = (...flags: string[]) =>
+        expect(ctr('update', ...flags, id)).toMatchObject({ status: 0, stderr: '' });
+      update('--cpu-idle', '1', '--cpu-quota', '20000', '--cpu-burst', '8000');
+      expect([held('cpu.idle'), held('cpu.cfs_burst_us')]).toEqual(['1', '8000']);
+      update('--cpu-idle', '0', '--cpu-quota', '5000', '--cpu-burst', '0');
+      expect([held('cpu.idle'), held('cpu.cfs_burst_us')]).toEqual(['0', '0']);
+    } finally {
+      ctr('delete', '--force', id);
+    }
+  });
+
   test('a class of service needs one, and resctrl', (context) => {
     needs(context, 'root');
     const id = running();

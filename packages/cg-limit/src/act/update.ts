@@ -4,8 +4,9 @@ import type { LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, compile, slot, step } from '@ctr-tools/plan';
 import { hugePageSizes } from '../gather.ts';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
+import { currentOf } from '../limits/current.ts';
 import { settingsOf } from '../limits/index.ts';
-import type { Abilities, Current, Setting } from '../setting.ts';
+import type { Abilities, Setting } from '../setting.ts';
 import { managerOf } from '../systemd/choose.ts';
 import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
@@ -20,12 +21,16 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   const places = changeable(target);
   const view = new View();
   const abilities = abilitiesAt(places, view, resources);
-  const settings = settingsOf(resources, abilities, currentOf(places, view));
+  const current = currentOf(places, view);
+  const settings = settingsOf(resources, abilities, current);
   if (resources.memory?.checkBeforeUpdate) checkUse(places, resources, view);
   const changes = settings.map((s) => changeFor(s, places, view));
   const devices = deviceUpdate(resources, places, view);
   changes.push(...devices.changes);
-  const properties = [...propertiesOf(settings), ...((devices.list && deviceProperties(devices.list)) ?? [])];
+  const properties = [
+    ...propertiesOf(settings, current),
+    ...((devices.list && deviceProperties(devices.list)) ?? []),
+  ];
   if (devices.filter) return withFilter(changes, devices.filter, places, properties, host);
   changeAll(changes);
   await tellSystemd(places, properties, host);
@@ -109,17 +114,6 @@ function abilitiesAt(places: readonly Place[], view: View, { pids }: LinuxResour
     blkioWeightFile: has('blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight',
     ioWeightFile: has('io.bfq.weight') ? 'io.bfq.weight' : 'io.weight',
   };
-}
-
-function currentOf(places: readonly Place[], view: View): Current {
-  const find = (controller: string, file: string): bigint | undefined => {
-    const place = places.find((p) => p.controllers.includes(controller));
-    const text = place && view.read(`${place.directory}/${file}`)?.split(' ')[0];
-    return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : undefined;
-  };
-  const memory = find('memory', 'memory.limit_in_bytes');
-  const quota = find('cpu', 'cpu.cfs_quota_us') ?? find('cpu', 'cpu.max');
-  return { ...(memory !== undefined && { memory }), ...(quota !== undefined && { quota }) };
 }
 
 function changeFor(

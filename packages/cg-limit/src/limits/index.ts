@@ -51,8 +51,14 @@ export function settingsOf(
   if (rdma && Object.keys(rdma).length > 0)
     settings.push(...rdmaSettings(rdma, version('rdma', 'an RDMA limit')));
   if (unified) settings.push(...unifiedSettings(unified, abilities));
-  return settings;
+  return settings.map((setting, i) => (saidLater(settings, i) ? silent(setting) : setting));
 }
+
+/** A limit that is given in two ways is counted once, and the later one holds. */
+const saidLater = (settings: readonly Setting[], at: number): boolean =>
+  settings.slice(at + 1).some(({ report }) => report && report.file === settings[at]!.report?.file);
+
+const silent = ({ report: _, ...setting }: Setting): Setting => setting;
 
 /** Whether any member is set: not absent, not an empty list, not 0 (which stands for "not set" in all of them). */
 function hasValue(section: object): boolean {

@@ -44,7 +44,11 @@ function v1(io: BlockIO, { blkioWeightFile }: Abilities): Setting[] {
     says,
     ...(hints && { hints }),
   });
-  const noWeights = { ENOENT: 'this kernel has no scheduler with weights (BFQ); load the module bfq' };
+  const noWeights = {
+    ENOENT: 'this kernel has no scheduler with weights (BFQ); load the module bfq',
+    EOPNOTSUPP:
+      'the device does not use the scheduler bfq, which alone has weights (/sys/block/NAME/queue/scheduler)',
+  };
   const noLeaf = { ENOENT: 'leaf weights went with the CFQ scheduler in Linux 5.0' };
   const settings: Setting[] = [];
   if (io.weight) {

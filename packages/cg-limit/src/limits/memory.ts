@@ -17,10 +17,10 @@ const given = (value: Integer | undefined): bigint | undefined => {
 
 /** memory: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst, "Memory". */
 export function memorySettings(memory: Memory, version: 1 | 2, current: Current): Setting[] {
-  return version === 1 ? v1(memory, current) : v2(memory);
+  return version === 1 ? v1(memory, current) : v2(memory, current);
 }
 
-const oomReport = (version: 1 | 2, limit: bigint): Report => ({
+export const oomReport = (version: 1 | 2, limit: bigint): Report => ({
   file: version === 1 ? 'memory.oom_control' : 'memory.events',
   key: 'oom_kill',
   peak: version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak',
@@ -64,7 +64,7 @@ function v1(memory: Memory, current: Current): Setting[] {
   if (limits.length === 2 && (swap === -1n || (current.memory !== undefined && current.memory < swap!)))
     limits.reverse();
 
-  const reservation = given(memory.reservation);
+  const reservation = reservationOf(memory, current, -1n);
   if (reservation !== undefined)
     limits.push(set('memory.soft_limit_in_bytes', reservation, 'the soft memory limit'));
   refuseKernelLimit(memory);
@@ -94,6 +94,15 @@ function v1(memory: Memory, current: Current): Setting[] {
   return limits;
 }
 
+/**
+ * The reservation, where 0 is not set; in a group that runs it takes off what was set: no soft limit
+ * on v1 (memory.rst, 7.1), and no protection on v2 (cgroup-v2.rst, memory.low). -1 is what other
+ * runtimes make of it: no soft limit, and protection of all memory.
+ */
+function reservationOf({ reservation }: Memory, { running }: Current, off: bigint): bigint | undefined {
+  return running && reservation !== undefined && BigInt(reservation) === 0n ? off : given(reservation);
+}
+
 /** Not to be had: since Linux 5.16 the file takes any value and limits nothing (memory.rst 2.7). */
 function refuseKernelLimit({ kernel }: Memory): void {
   const limit = given(kernel);
@@ -108,7 +117,7 @@ function checkSwappiness(value: number): void {
     throw new Failure(`a swappiness of ${value} is out of range: 0 to 100`);
 }
 
-function v2(memory: Memory): Setting[] {
+function v2(memory: Memory, current: Current): Setting[] {
   const set = (file: string, value: bigint, what: string, rest: Partial<Setting> = {}): Setting => ({
     controller: 'memory',
     version: 2,
@@ -139,7 +148,7 @@ function v2(memory: Memory): Setting[] {
     settings.push(
       set('memory.max', limit, 'the memory limit', { ...(limit > 0n && { report: oomReport(2, limit) }) }),
     );
-  const reservation = given(memory.reservation);
+  const reservation = reservationOf(memory, current, 0n);
   if (reservation !== undefined) settings.push(set('memory.low', reservation, 'the memory protection'));
   return settings;
 }

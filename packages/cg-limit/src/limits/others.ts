@@ -1,6 +1,8 @@
 import { Failure, formatSize } from '@ctr-tools/cli';
 import type { HugepageLimit, LinuxResources, Network, Pids, Rdma } from '@ctr-tools/oci';
-import type { Abilities, Setting } from '../setting.ts';
+import type { Abilities, Report, Setting } from '../setting.ts';
+import { weightHint } from './cpu.ts';
+import { oomReport } from './memory.ts';
 
 /** pids: cgroup-v1/pids.rst, cgroup-v2.rst "PID". A limit of 0 or less is none, as with `docker run --pids-limit`. */
 export function pidsSettings({ limit }: Pids, version: 1 | 2): Setting[] {
@@ -15,18 +17,18 @@ export function pidsSettings({ limit }: Pids, version: 1 | 2): Setting[] {
       what: 'the limit on processes',
       says: value,
       hints: { EINVAL: 'the kernel counts up to 4194304 processes' },
-      ...(value !== 'max' && {
-        report: {
-          file: 'pids.events',
-          key: 'max',
-          peak: 'pids.peak',
-          bytes: false,
-          text: `the limit of ${value} processes was reached; forks refused:`,
-        },
-      }),
+      ...(value !== 'max' && { report: pidsReport(value) }),
     },
   ];
 }
+
+const pidsReport = (limit: string): Report => ({
+  file: 'pids.events',
+  key: 'max',
+  peak: 'pids.peak',
+  bytes: false,
+  text: `the limit of ${limit} processes was reached; forks refused:`,
+});
 
 /**
  * hugetlb: the limit on use (a page fault beyond it is SIGBUS) and that on reservations, which
@@ -44,16 +46,51 @@ export function hugetlbSettings(
       );
     const base = { controller: 'hugetlb', version, value: String(limit), says: formatSize(limit) } as const;
     const suffix = version === 1 ? 'limit_in_bytes' : 'max';
+    const report = (kind: '' | '.rsvd'): { report: Report } | undefined =>
+      BigInt(limit) >= PAGES_MAX
+        ? undefined
+        : { report: hugetlbReport(pageSize, kind, BigInt(limit), version) };
     return [
-      { ...base, file: `hugetlb.${pageSize}.${suffix}`, what: `the limit on huge pages of ${pageSize}` },
+      {
+        ...base,
+        file: `hugetlb.${pageSize}.${suffix}`,
+        what: `the limit on huge pages of ${pageSize}`,
+        ...report(''),
+      },
       {
         ...base,
         file: `hugetlb.${pageSize}.rsvd.${suffix}`,
         what: `the limit on reserved huge pages of ${pageSize}`,
         unless: ['ENOENT'],
+        // On v2 it counts where the other does.
+        ...(version === 1 && report('.rsvd')),
       },
     ];
   });
+}
+
+/** What `max` is in a spec, which has only a number for it: LONG_MAX. */
+const PAGES_MAX = (1n << 63n) - 1n;
+
+/**
+ * v2 counts both kinds in one file (hugetlb_cgroup.c, __hugetlb_cgroup_charge_cgroup), and has no file
+ * for a peak as yet; it would be called as memory.peak is.
+ */
+const hugetlbReport = (page: string, kind: '' | '.rsvd', limit: bigint, version: 1 | 2): Report => ({
+  file: version === 1 ? `hugetlb.${page}${kind}.failcnt` : `hugetlb.${page}.events`,
+  key: version === 1 ? '' : 'max',
+  peak: version === 1 ? `hugetlb.${page}${kind}.max_usage_in_bytes` : `hugetlb.${page}.peak`,
+  bytes: true,
+  text: `the limit of ${formatSize(limit)} in huge pages of ${page} was reached; times refused:`,
+});
+
+/** The report for a file of v2 that was given by its name, as for the limit that means the same. */
+function reportOf(file: string, value: string): Report | undefined {
+  if (!/^\d+$/.test(value)) return undefined;
+  if (file === 'memory.max') return oomReport(2, BigInt(value));
+  if (file === 'pids.max') return pidsReport(value);
+  const [, page] = /^hugetlb\.(\w+)(?:\.rsvd)?\.max$/.exec(file) ?? [];
+  return page === undefined ? undefined : hugetlbReport(page, '', BigInt(value), 2);
 }
 
 /** net_cls.rst and net_prio.rst of cgroup-v1; v2 matches packets by group in nftables or BPF instead. */
@@ -135,6 +172,13 @@ const notLimits = new Set([
   'cgroup.freeze',
 ]);
 
+const invalid: Readonly<Record<string, string>> = {
+  'misc.max': 'this machine has no such resource; misc.capacity of the root group lists those there are',
+  'cpu.weight': `it is 1 to 10000, and ${weightHint}`,
+};
+
+const withReport = (report: Report | undefined): { report?: Report } => (report ? { report } : {});
+
 /** `unified`: any file of v2, each line written by itself, as such files take one setting a write. */
 export function unifiedSettings(
   unified: NonNullable<LinuxResources['unified']>,
@@ -168,11 +212,9 @@ export function unifiedSettings(
             says: line,
             hints: {
               ENOENT: `this kernel has no ${file}`,
-              EINVAL:
-                file === 'misc.max'
-                  ? 'this machine has no such resource; misc.capacity of the root group lists those there are'
-                  : 'it is no value for this file (cgroup-v2.rst)',
+              EINVAL: invalid[file] ?? 'it is no value for this file (cgroup-v2.rst)',
             },
+            ...withReport(reportOf(file, line)),
           }),
         );
     });

@@ -3,8 +3,9 @@
  * not undo at its next reload. All else stands in the files alone, as with runc.
  */
 import { parseNumberList } from '@ctr-tools/sys/proc';
+import { cpuMaxOf } from '../convert.ts';
 import type { DeviceList } from '../devices/rules.ts';
-import type { Setting } from '../setting.ts';
+import type { Current, Setting } from '../setting.ts';
 import type { Value } from './wire.ts';
 
 /** Name, D-Bus signature, value. Numbers of 64 bits are decimal text, so that it all is JSON. */
@@ -26,8 +27,11 @@ const sizes: Record<string, string> = {
   'io.weight': 'IOWeight',
 };
 
-/** Properties for settings; those that systemd has no word for are left out. */
-export function propertiesOf(settings: readonly Setting[]): Property[] {
+/**
+ * Properties for settings; those that systemd has no word for are left out. It knows no quota
+ * without its period, so what was not given is what the group has now.
+ */
+export function propertiesOf(settings: readonly Setting[], current: Current = {}): Property[] {
   const found: Property[] = ioProperties(settings);
   const files = new Map(settings.map((s) => [s.file, s.value]));
   for (const { file, value } of settings) {
@@ -36,13 +40,24 @@ export function propertiesOf(settings: readonly Setting[]): Property[] {
       found.push([name, 't', String(value === 'max' || value === '-1' ? INFINITY : BigInt(value))]);
     if (file === 'io.bfq.weight' && /^\d+$/.test(value)) found.push(['IOWeight', 't', ioWeightOfBfq(value)]);
     if (file === 'cpu.idle' && value === '1') found.push(['CPUWeight', 't', '0']);
+    // The weight of one that is idle no more is the usual one, if no other is given.
+    if (file === 'cpu.idle' && value === '0' && !files.has('cpu.weight') && !files.has('cpu.shares'))
+      found.push(['CPUWeight', 't', String(INFINITY)]);
     if (file === 'cpuset.cpus') found.push(['AllowedCPUs', 'ay', bitsOf(value)]);
     if (file === 'cpuset.mems') found.push(['AllowedMemoryNodes', 'ay', bitsOf(value)]);
     if (file === 'cpu.max') found.push(...quota(value));
   }
-  const v1 = files.get('cpu.cfs_quota_us');
-  if (v1 !== undefined)
-    found.push(...quota(`${v1 === '-1' ? 'max' : v1} ${files.get('cpu.cfs_period_us') ?? 100_000}`));
+  const [v1, period] = [files.get('cpu.cfs_quota_us'), files.get('cpu.cfs_period_us')];
+  if (v1 !== undefined || period !== undefined)
+    found.push(
+      ...quota(
+        cpuMaxOf(
+          v1 === undefined ? undefined : BigInt(v1),
+          period === undefined ? undefined : BigInt(period),
+          current,
+        ),
+      ),
+    );
   return found;
 }
 

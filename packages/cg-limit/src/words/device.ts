@@ -34,9 +34,10 @@ export function blockDevice(text: string, flag: string): { major: number; minor:
   return { major, minor };
 }
 
-/** `DEVICE:VALUE`, parted at the last colon, as devices may have one themselves. */
-export function parted(text: string, flag: string, value: string): [string, string] {
+/** `DEVICE:VALUE`, parted at the last colon, as devices may have one themselves; `thing` is what stands first. */
+export function parted(text: string, flag: string, value: string, thing = 'DEVICE'): [string, string] {
   const at = text.lastIndexOf(':');
-  if (at <= 0 || at === text.length - 1) throw new UsageError(`--${flag} is "${text}"; give DEVICE:${value}`);
+  if (at <= 0 || at === text.length - 1)
+    throw new UsageError(`--${flag} is "${text}"; give ${thing}:${value}`);
   return [text.slice(0, at), text.slice(at + 1)];
 }

@@ -8,7 +8,7 @@ const U32 = 0xffff_ffffn;
 /** `2MB:64M`. */
 export const hugetlbOf = (texts: readonly string[]): HugepageLimit[] =>
   texts.map((text) => {
-    const [page, size] = parted(text, 'hugetlb', 'SIZE');
+    const [page, size] = parted(text, 'hugetlb', 'SIZE', 'PAGESIZE');
     const [, number, unit] = /^(\d+)([KMG])i?B?$/i.exec(page) ?? [];
     if (number === undefined)
       throw new UsageError(`--hugetlb is "${text}"; give the page's size first: 2MB:64M`);
@@ -21,7 +21,7 @@ export function networkOf(classId: string | undefined, priorities: readonly stri
     ...(classId !== undefined && { classID: Number(parseInteger(classId, '--net-cls', 1n, U32)) }),
     ...(priorities.length > 0 && {
       priorities: priorities.map((text) => {
-        const [name, priority] = parted(text, 'net-prio', 'N');
+        const [name, priority] = parted(text, 'net-prio', 'N', 'INTERFACE');
         return { name, priority: Number(parseInteger(priority, '--net-prio', 0n, U32)) };
       }),
     }),

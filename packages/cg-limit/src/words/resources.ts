@@ -1,6 +1,7 @@
 /** Flags → `linux.resources`. */
 import { type Parsed, parseDuration, parseInteger, parseSize, UsageError } from '@ctr-tools/cli';
-import type { BlockIO, Cpu, Integer, LinuxResources, Memory } from '@ctr-tools/oci';
+import type { Cpu, Integer, LinuxResources, Memory } from '@ctr-tools/oci';
+import { merge } from '../amend.ts';
 import { DEFAULT_PERIOD } from '../convert.ts';
 import { deviceRules } from './devices.ts';
 import { ioOf } from './io.ts';
@@ -46,20 +47,24 @@ class Given {
   }
 }
 
-/** Limits of the command line, over those of a document. Throws `UsageError`. */
+/**
+ * Limits of the command line, over those of a document. Throws `UsageError`, or a `Failure` where
+ * the two contradict each other.
+ */
 export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxResources {
   const given = new Given(parsed);
-  const memory = { ...document.memory, ...memoryOf(given) };
-  const cpu = { ...document.cpu, ...cpuOf(given) };
-  const pids = pidsOf(given) ?? document.pids;
-  const blockIO: BlockIO = { ...document.blockIO, ...ioOf(given.one, given.many) };
-  const devices = [...(document.devices ?? []), ...deviceRules(given.many)];
-  const hugepageLimits = [...(document.hugepageLimits ?? []), ...hugetlbOf(given.many('hugetlb'))];
-  const network = { ...document.network, ...networkOf(given.one('net-cls'), given.many('net-prio')) };
-  const rdma = { ...document.rdma, ...rdmaOf(given.many('rdma')) };
-  const unified = { ...document.unified, ...unifiedOf(given) };
   const full = (value: object): boolean => Object.keys(value).length > 0;
-  return {
+  const memory = memoryOf(given);
+  const cpu = cpuOf(given);
+  const pids = pidsOf(given);
+  const blockIO = ioOf(given.one, given.many);
+  const devices = deviceRules(given.many);
+  const hugepageLimits = hugetlbOf(given.many('hugetlb'));
+  const network = networkOf(given.one('net-cls'), given.many('net-prio'));
+  const rdma = rdmaOf(given.many('rdma'));
+  const unified = unifiedOf(given);
+  if (cpu.idle === 1 && unified['cpu.weight'] !== undefined) throw idleAndWeight('cpu-weight');
+  return merge(document, {
     ...(full(memory) && { memory }),
     ...(full(cpu) && { cpu }),
     ...(pids && { pids }),
@@ -69,17 +74,33 @@ export function resourcesOf(parsed: Parsed, document: LinuxResources): LinuxReso
     ...(full(network) && { network }),
     ...(full(rdma) && { rdma }),
     ...(full(unified) && { unified }),
-  };
+  });
 }
+
+const idleAndWeight = (flag: string): UsageError =>
+  new UsageError(
+    `an idle group has no weight, so --cpu-idle and --${flag} exclude each other; leave one out`,
+  );
 
 function memoryOf(given: Given): Memory {
   const limit = given.size('memory');
   if (limit === 0) throw new UsageError('--memory 0 would hold no process; max is no limit');
+  // To Docker 0 is "not set", which nobody means who gives it.
   const swap = given.size('memory-swap');
+  if (swap === 0)
+    throw new UsageError(
+      '--memory-swap 0 is no limit on memory and swap together; the same as --memory means no swap, max is no limit',
+    );
   const reservation = given.size('memory-reservation');
+  if (reservation === -1)
+    throw new UsageError(
+      '--memory-reservation max would be no soft limit on cgroup v1, but protection of all memory on v2; 0 takes it off on both',
+    );
   const kernelTCP = given.size('kernel-memory-tcp');
+  if (kernelTCP === 0)
+    throw new UsageError('--kernel-memory-tcp 0 would stop every connection; max is no limit');
   const swappiness = given.count('memory-swappiness', 0n, 100n);
-  if (typeof limit === 'number' && typeof swap === 'number' && limit > 0 && swap >= 0 && swap < limit)
+  if (typeof limit === 'number' && typeof swap === 'number' && limit > 0 && swap > 0 && swap < limit)
     throw new UsageError(
       '--memory-swap counts memory and swap together, so it is at least --memory; the same means no swap',
     );
@@ -99,10 +120,15 @@ function cpuOf(given: Given): Cpu {
   const period = given.time('cpu-period');
   if (cpus !== undefined && quota !== undefined)
     throw new UsageError('--cpus and --cpu-quota say the same thing; give one');
+  if (quota === 0) throw new UsageError('--cpu-quota 0 would give no time at all; max is no limit');
+  refuseLength('cpu-period', period, '1ms to 1s, usually 100ms');
   const shares = given.count('cpu-shares', 2n, 262_144n);
   const burst = given.time('cpu-burst');
   const realtimeRuntime = given.time('cpu-rt-runtime');
   const realtimePeriod = given.time('cpu-rt-period');
+  refuseLength('cpu-rt-period', realtimePeriod, 'usually 1s');
+  const idle = idleOf(given);
+  if (idle === 1 && shares !== undefined) throw idleAndWeight('cpu-shares');
   const list = given.one('cpuset-cpus');
   const mems = given.one('cpuset-mems');
   return {
@@ -115,8 +141,22 @@ function cpuOf(given: Given): Cpu {
     ...(realtimePeriod !== undefined && { realtimePeriod }),
     ...(list !== undefined && { cpus: listOf(list, '--cpuset-cpus') }),
     ...(mems !== undefined && { mems: listOf(mems, '--cpuset-mems') }),
-    ...(given.has('cpu-idle') && { idle: 1 }),
+    ...(idle !== undefined && { idle }),
   };
+}
+
+/** A period is a length of time, not a limit: there is neither none nor one of no length. */
+function refuseLength(flag: string, value: Integer | undefined, usual: string): void {
+  if (value === 0 || value === -1) throw new UsageError(`--${flag} is a length of time: ${usual}`);
+}
+
+/** `--cpu-idle`, and `--cpu-idle=0` to end it. */
+function idleOf(given: Given): 0 | 1 | undefined {
+  const text = given.one('cpu-idle');
+  if (text === undefined) return undefined;
+  if (text === '' || text === '1' || text === 'true') return 1;
+  if (text === '0' || text === 'false') return 0;
+  throw new UsageError(`--cpu-idle is "${text}"; it is 1, or 0 to end it`);
 }
 
 /** `1.5` CPUs or `50%` of one as quota and period, as docker run does it: 100 ms periods. */

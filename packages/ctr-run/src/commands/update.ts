@@ -65,6 +65,9 @@ function whole(flag: string, text: string): number {
   return Number(unit[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit[2]!.toLowerCase());
 }
 
+/** What runc knows to be set from what is 0: it holds them by pointers (libcontainer's CpuBurst and CPUIdle). */
+const zeroIsSet = new Set(['burst', 'idle']);
+
 /** Engines send every section, and zero for what they do not change (moby, toContainerdResources; runc's update). */
 function withoutEmpty(resources: LinuxResources): LinuxResources {
   const kept = Object.entries(resources).flatMap(([name, section]) => {
@@ -72,7 +75,8 @@ function withoutEmpty(resources: LinuxResources): LinuxResources {
     if (typeof section !== 'object' || section === null) return [];
     if (Array.isArray(section)) return section.length > 0 ? [[name, section]] : [];
     const entries = Object.entries(section).filter(
-      ([, v]) => v !== 0 && v !== '' && v !== null && !(Array.isArray(v) && v.length === 0),
+      ([key, v]) =>
+        (v !== 0 || zeroIsSet.has(key)) && v !== '' && v !== null && !(Array.isArray(v) && v.length === 0),
     );
     return entries.length > 0 ? [[name, Object.fromEntries(entries)]] : [];
   });
