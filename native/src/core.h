@@ -19,6 +19,7 @@ struct failure {
   int32_t error;     /* errno, or E_DETAIL */
   int32_t exit_code; /* of the launcher */
   int32_t signal;    /* end by this signal, without a word; 0: none */
+  int32_t killed;    /* a process was killed by SIGKILL before its command ran */
   char sentence[MAX_SENTENCE];
 };
 
@@ -30,6 +31,15 @@ void report_failure(struct run *run, const struct failure *failure);
 void report_also_to(int fd);
 /* Something that went wrong while taking down; nobody's exit code changes. */
 void report_warning(struct run *run, const char *sentence);
+/* --- end_words.c */
+
+enum end_kind { END_LEFT, END_LIMIT, END_SAID };
+/* To be said when everything is taken down. `early`: instead, where a command was killed before it began; or NULL. */
+void end_words(struct run *run, enum end_kind kind, const char *sentence, const char *early);
+void end_words_say(struct run *run);
+/* The sentence for a command that was killed before it began, which is said then; or NULL. */
+const char *end_words_early(void);
+
 /* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */
 _Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *tool_name;
@@ -198,7 +208,7 @@ bool sealed(struct start *start, int *argc, char ***argv);
 
 /* --- watch_file.c */
 
-#define MAX_WATCHED 4
+#define MAX_WATCHED 8
 /* Fill at most MAX_WATCHED pollfds; how many. */
 int watched_poll(struct pollfd *fds);
 void watched_changed(const struct pollfd *fds);
