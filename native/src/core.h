@@ -203,6 +203,8 @@ void planner_identity(const char *launcher, char *text, size_t size);
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
 void seal(const struct start *start, char **argv);
+/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
+bool wants_seal(const struct plan *plan);
 /* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
@@ -231,11 +233,6 @@ bool kept_globals(struct kept_words *words, int argc, char **argv, int *at);
 const char *kept_root(const struct kept_words *words);
 /* Its size if it is ours and nobody else's to write, else -1. */
 off_t own_size(int fd, mode_t type);
-
-/* --- main.c */
-
-/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
-bool wants_seal(const struct plan *plan);
 
 /* --- again.c */
 

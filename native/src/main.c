@@ -78,19 +78,6 @@ static void decode(void *bytes, size_t length, struct plan *plan) {
   if (plan_decode(bytes, length, plan, &why) < 0) die(125, "the plan cannot be used: %s", why);
 }
 
-bool wants_seal(const struct plan *plan) {
-  for (uint32_t i = 0; i < plan->nsteps; i++)
-    switch (plan->steps[i].op) {
-      case OP_CLONE:
-      case OP_UNSHARE:
-      case OP_SETNS:
-      case OP_PIVOT:
-      case OP_CHANGE_ROOT:
-      case OP_HELPER: return true;
-    }
-  return false;
-}
-
 static _Noreturn void carry_out(struct start *start, void *bytes, size_t length) {
   static struct run run;
   static struct plan plan;
