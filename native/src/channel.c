@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,6 +168,7 @@ int peer_gone(struct run *run, unsigned peer) {
   }
   int status = run->child[peer] ? reap(run->child[peer]) : -1;
   run->child[peer] = 0;
+  run->peer_killed = status >= 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   if (status >= 0 && WIFSIGNALED(status))
     detail(run, "its process was killed by %s", signal_name(WTERMSIG(status)));
   else if (status >= 0)

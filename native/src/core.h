@@ -19,6 +19,7 @@ struct failure {
   int32_t error;     /* errno, or E_DETAIL */
   int32_t exit_code; /* of the launcher */
   int32_t signal;    /* end by this signal, without a word; 0: none */
+  int32_t killed;    /* a process was killed by SIGKILL before its command ran */
   char sentence[MAX_SENTENCE];
 };
 
@@ -30,6 +31,15 @@ void report_failure(struct run *run, const struct failure *failure);
 void report_also_to(int fd);
 /* Something that went wrong while taking down; nobody's exit code changes. */
 void report_warning(struct run *run, const char *sentence);
+/* --- end_words.c */
+
+enum end_kind { END_LEFT, END_LIMIT, END_SAID };
+/* To be said when everything is taken down. `early`: instead, where a command was killed before it began; or NULL. */
+void end_words(struct run *run, enum end_kind kind, const char *sentence, const char *early);
+void end_words_say(struct run *run);
+/* The sentence for a command that was killed before it began, which is said then; or NULL. */
+const char *end_words_early(void);
+
 /* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */
 _Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *tool_name;
@@ -164,6 +174,10 @@ struct start { /* what the launcher knows before there is a plan; survives the s
   char key[KEY_LENGTH + 1]; /* what a plan for this request is kept under, or "-" */
 };
 
+/* Node's, beside the first: a timer of delayed tasks, and a worker (--v8-pool-size). */
+enum { PLANNER_THREADS = 2 };
+/* planner_stuck.c: whether it waits for a thread that it was refused; to be asked a second after the last time. *cpu is 0 at first. */
+bool planner_stuck(pid_t pid, unsigned long long *cpu);
 /* Start the planner of this launcher; fills planner, socket and stdio. */
 void planner_start(struct start *start, int argc, char **argv);
 /* Its plan in memory. Without one, ends as the planner ended. */
@@ -189,12 +203,14 @@ void planner_identity(const char *launcher, char *text, size_t size);
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
 void seal(const struct start *start, char **argv);
+/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
+bool wants_seal(const struct plan *plan);
 /* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
 /* --- watch_file.c */
 
-#define MAX_WATCHED 4
+#define MAX_WATCHED 8
 /* Fill at most MAX_WATCHED pollfds; how many. */
 int watched_poll(struct pollfd *fds);
 void watched_changed(const struct pollfd *fds);
@@ -217,9 +233,6 @@ bool kept_globals(struct kept_words *words, int argc, char **argv, int *at);
 const char *kept_root(const struct kept_words *words);
 /* Its size if it is ours and nobody else's to write, else -1. */
 off_t own_size(int fd, mode_t type);
-
-/* A plan that only sets this process up and becomes the command leaves no launcher to be written to. */
-bool wants_seal(const struct plan *plan);
 
 /* --- again.c */
 

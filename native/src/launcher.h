@@ -94,6 +94,7 @@ struct run {
   bool again;                        /* the plan is from an earlier run: what it was made from may have changed */
   pid_t planner_pid;                 /* 0: reaped */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
+  bool peer_killed;                  /* a process of the plan died of SIGKILL before its command ran */
 };
 
 /*

@@ -1,4 +1,5 @@
 /* Emptying and removing cgroups (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). */
+#include "cgroup_counts.h"
 #include "kernel.h"
 #include "launcher.h"
 
@@ -190,14 +191,14 @@ int op_cgroup_remove(struct run *run, const struct step *step) {
   uint64_t until = now_ns() + (uint64_t)arg_int(run, step, 1) * 1000000;
   /* A process that has just died still counts for a moment, so one EBUSY means little. */
   for (unsigned round = 0;; round++) {
-    long rc = AGAIN(rmdir(path));
+    long rc = group_remove(path);
     if (rc == 0 || rc == -ENOENT) return 0;
     if (rc != -EBUSY && rc != -ENOTEMPTY) return (int)rc;
     long group = AGAIN(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (group >= 0) {
       (void)remove_below((int)group);
       close_fd((int)group);
-      rc = AGAIN(rmdir(path));
+      rc = group_remove(path);
       if (rc == 0 || rc == -ENOENT) return 0;
     }
     if (now_ns() >= until) {

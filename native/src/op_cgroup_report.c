@@ -1,48 +1,15 @@
 /*
- * cgroup_report: the last word after a command that ran into a limit. What the numbers
- * mean stands in the plan; here they are only read and put into the sentence.
+ * limit_report, cgroup_report: the last word after a command that ran into a limit. What the
+ * numbers mean stands in the plan; here they are only read and put into the sentence.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "cgroup_counts.h"
 #include "core.h"
 #include "kernel.h"
 #include "ops.h"
-
-/* A small file's text, NUL behind it; of one that is gone, what it said last. False if nobody knows. */
-static bool slurp(const char *path, char *text, size_t size) {
-  long fd = AGAIN(open(path, O_RDONLY | O_CLOEXEC));
-  if (fd < 0) {
-    const char *last = watched_text(path);
-    return last && *last && snprintf(text, size, "%s", last) > 0;
-  }
-  size_t used = 0;
-  while (used + 1 < size) {
-    long n = AGAIN(read((int)fd, text + used, size - used - 1));
-    if (n <= 0) break;
-    used += (size_t)n;
-  }
-  close((int)fd);
-  text[used] = 0;
-  return used > 0;
-}
-
-/* The number after `key` at the beginning of a line; without a key, at the beginning of the text. */
-static bool number_of(const char *text, const char *key, uint64_t *number) {
-  size_t length = strlen(key);
-  for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-    if (strncmp(line, key, length) != 0) continue;
-    if (length > 0 && line[length] != ' ') continue;
-    char *end;
-    const char *digits = line + length + (length > 0);
-    *number = strtoull(digits, &end, 10);
-    return end != digits;
-  }
-  return false;
-}
 
 /* As `formatSize` of packages/cli: three digits at most. */
 static void spell_bytes(uint64_t bytes, char *text, size_t size) {
@@ -60,19 +27,66 @@ static void spell_bytes(uint64_t bytes, char *text, size_t size) {
   snprintf(text + n, size - (size_t)n, " %s", units[unit]);
 }
 
+/* "; the peak was 20 MiB", or nothing. */
+static void spell_peak(const char *path, bool bytes, char *text, size_t size) {
+  char spelled[48];
+  uint64_t peak;
+  *text = 0;
+  if (!number_in(path, "", &peak)) return;
+  if (bytes) spell_bytes(peak, spelled, sizeof spelled);
+  else snprintf(spelled, sizeof spelled, "%" PRIu64, peak);
+  snprintf(text, size, "; the peak was %s", spelled);
+}
+
 int op_cgroup_report(struct run *run, const struct step *step) {
-  char file[8192], most[64] = "", spelled[48];
-  uint64_t count, peak;
-  if (!slurp(arg_text(run, step, 0), file, sizeof file) ||
-      !number_of(file, arg_text(run, step, 1), &count) || count == 0)
-    return 0;
-  if (slurp(arg_text(run, step, 2), file, sizeof file) && number_of(file, "", &peak)) {
-    if (arg_int(run, step, 3)) spell_bytes(peak, spelled, sizeof spelled);
-    else snprintf(spelled, sizeof spelled, "%" PRIu64, peak);
-    snprintf(most, sizeof most, "; the peak was %s", spelled);
-  }
-  char line[1024];
+  char line[1024], most[64];
+  uint64_t count;
+  if (!number_in(arg_text(run, step, 0), arg_text(run, step, 1), &count) || count == 0) return 0;
+  spell_peak(arg_text(run, step, 2), arg_int(run, step, 3), most, sizeof most);
   snprintf(line, sizeof line, "%s %" PRIu64 "%s", arg_text(run, step, 4), count, most);
-  report_warning(run, line);
+  end_words(run, END_LIMIT, line, NULL);
+  return 0;
+}
+
+/* How often this group's own limit was hit, or 0 if it was not this one's. */
+static uint64_t hits(struct run *run, const struct step *step, bool bytes) {
+  const char *group = arg_text(run, step, 0), *file = arg_text(run, step, 1);
+  const char *local = arg_text(run, step, 3), *local_key = arg_text(run, step, 4);
+  char path[4096], text[8192];
+  uint64_t count = 0, own = 0;
+  unsigned npeaks, nlimits;
+  char **peaks = arg_list(run, step, 5, &npeaks), **limits = arg_list(run, step, 6, &nlimits);
+  bool reached = npeaks == 0;
+  for (unsigned i = 0; i < npeaks && i < nlimits; i++) {
+    /* The second pair (memory and swap together) may not be there, and then decides nothing. */
+    bool there = i == 0 || access(peaks[i], F_OK) == 0;
+    reached = reached || (there && limit_reached(peaks[i], limits[i], bytes));
+  }
+  if (!reached) return 0;
+  snprintf(path, sizeof path, "%s/%s", group, file);
+  (void)number_in(path, arg_text(run, step, 2), &count);
+  if (*local) {
+    snprintf(path, sizeof path, "%s/%s", group, local);
+    if (file_text(path, text, sizeof text)) {
+      if (!number_in(path, local_key, &own) || own == 0) return 0;
+      /* Counted in all groups below too, what happened for their limits with it. */
+      bool same = strcmp(local_key, arg_text(run, step, 2)) == 0;
+      return same || count == 0 ? own : count;
+    }
+  }
+  return count + counts_below(group, file);
+}
+
+int op_limit_report(struct run *run, const struct step *step) {
+  char line[1024], early[1024], most[64] = "";
+  bool bytes = arg_int(run, step, 7);
+  unsigned npeaks;
+  char **peaks = arg_list(run, step, 5, &npeaks);
+  uint64_t count = hits(run, step, bytes);
+  if (count == 0) return 0;
+  if (npeaks > 0) spell_peak(peaks[0], bytes, most, sizeof most);
+  snprintf(line, sizeof line, "%s %" PRIu64 "%s", arg_text(run, step, 8), count, most);
+  snprintf(early, sizeof early, "%s%s", arg_text(run, step, 9), most);
+  end_words(run, END_LIMIT, line, early);
   return 0;
 }

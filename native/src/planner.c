@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,12 +134,33 @@ static void stand_somewhere(void) {
   if ((stat(".", &st) != 0 || st.st_nlink == 0) && chdir("/") != 0) _exit(125);
 }
 
+/*
+ * Node asks for its threads when it starts, and waits for ever for one that it was refused (its platform's
+ * worker) or dies with a stack trace. So before it starts, as many processes as it will have threads are there at
+ * once for a moment: each a vfork(2) of the one before, which waits for it. What may refuse a
+ * thread refuses them too: pids.max of a group, RLIMIT_NPROC, kernel.threads-max.
+ */
+static volatile bool no_room; /* set by the planner's process, which shares our memory until its exec */
+
+static bool room_for(unsigned more) {
+  if (more == 0) return true;
+  int status = 0;
+  pid_t pid = vfork();
+  if (pid == 0) _exit(room_for(more - 1) ? 0 : 1);
+  if (pid < 0) return false;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status == 0;
+}
+
 /* Between vfork and exec: system calls alone. */
 static _Noreturn void planner_child(char **argv, char **env, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
   stand_somewhere();
+  no_room = !room_for(PLANNER_THREADS);
+  if (no_room) _exit(125);
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
@@ -154,6 +176,13 @@ static pid_t spawn(char **argv, char **env, int request, int socket) {
   pid_t parent = getpid(), pid = vfork();
   if (pid == 0) planner_child(argv, env, request, socket, parent);
   return pid;
+}
+
+static _Noreturn void die_of_no_room(void) {
+  die(125,
+      "start the planner: the limit on processes leaves no room for it; it needs %d (pids.max of the groups that this "
+      "process is in, ulimit -u)",
+      PLANNER_THREADS + 1);
 }
 
 void planner_start(struct start *start, int argc, char **argv) {
@@ -172,6 +201,7 @@ void planner_start(struct start *start, int argc, char **argv) {
   int error = errno;
   limits_restore();
   errno = error;
+  if (no_room || (start->planner < 0 && errno == EAGAIN)) die_of_no_room();
   if (start->planner < 0) die(125, "start the planner: %s", strerror(errno));
   close(request);
   close(theirs);
@@ -249,7 +279,10 @@ static _Noreturn void end_as_planner(struct start *start) {
   /* What a person or a closed pipe ended needs no explanation. */
   if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGPIPE || signal == SIGQUIT)
     die_by_signal(signal);
-  die(125, "the planner was killed by %s before it had a plan%s", signal_name(signal), limits_too_low());
+  const char *hint = limits_too_low();
+  if (signal == SIGABRT && !room_for(PLANNER_THREADS + 1)) die_of_no_room();
+  if (signal == SIGABRT && !*hint) hint = "; a limit on processes (pids.max, ulimit -u) may have refused it a thread";
+  die(125, "the planner was killed by %s before it had a plan%s", signal_name(signal), hint);
 }
 
 static bool read_plan(int fd, void *to, size_t length) {
@@ -263,8 +296,23 @@ static bool read_plan(int fd, void *to, size_t length) {
   return true;
 }
 
+/* Until the planner says something, or has ended. */
+static void await_planner(struct start *start) {
+  enum { LOOK_MS = 1000 };
+  struct pollfd p = {.fd = start->socket, .events = POLLIN};
+  unsigned long long cpu = 0;
+  for (int ready; (ready = poll(&p, 1, LOOK_MS)) <= 0;) {
+    if (ready < 0 || !planner_stuck(start->planner, &cpu)) continue;
+    kill(start->planner, SIGKILL);
+    while (waitpid(start->planner, NULL, 0) < 0 && errno == EINTR) {
+    }
+    die_of_no_room();
+  }
+}
+
 void *planner_plan(struct start *start, size_t *length) {
   uint64_t header[PLAN_HEADER / 8];
+  await_planner(start);
   ssize_t n;
   hand_on_to(start->planner);
   while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {

@@ -42,6 +42,7 @@ struct failure *failure_of(struct run *run, uint32_t at, int error) {
   struct failure *f = malloc(sizeof *f);
   if (!f) die(125, "out of memory");
   *f = (struct failure){.step = at, .error = error};
+  f->killed = error == E_DETAIL && run->peer_killed;
   f->exit_code = step->exit_code ? step->exit_code : (int)run->plan->exit_code;
   const char *doing = cell_text(run, step->doing);
   if (!*doing) doing = op_shape(step->op)->name;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -119,6 +120,9 @@ void run_failed(struct run *run, struct failure *failure) {
   end_children(run);
   end_status_fill(run, failure->exit_code);
   undo(run, 1);
+  const char *limit = failure->killed ? end_words_early() : NULL;
+  if (limit) snprintf(failure->sentence, sizeof failure->sentence, "%s", limit);
+  end_words_say(run);
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   bool told = up && !up->bye &&
               channel_send(up, MSG_FAILED, 0, failure,
@@ -133,6 +137,7 @@ void run_end(struct run *run, int code, int signal) {
   planner_dismiss(run);
   end_status_fill(run, signal ? 128 + signal : code);
   undo(run, 2);
+  end_words_say(run);
   for (unsigned p = 0; p < MAX_PROCESSES; p++)
     if (run->to[p] && !run->to[p]->ended) channel_send(run->to[p], MSG_BYE, 0, NULL, 0, -1);
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;

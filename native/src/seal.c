@@ -170,3 +170,16 @@ bool sealed(struct start *s, int *argc, char ***argv) {
   if (s->plan >= 0) s->plan = high_fd(s->plan);
   return true;
 }
+
+bool wants_seal(const struct plan *plan) {
+  for (uint32_t i = 0; i < plan->nsteps; i++)
+    switch (plan->steps[i].op) {
+      case OP_CLONE:
+      case OP_UNSHARE:
+      case OP_SETNS:
+      case OP_PIVOT:
+      case OP_CHANGE_ROOT:
+      case OP_HELPER: return true;
+    }
+  return false;
+}

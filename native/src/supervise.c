@@ -224,6 +224,7 @@ static void watch(struct watch *w) {
   w->signaled = down->signaled;
   if (down->exec || down->bye || w->signaled) return;
   run->detail[0] = 0;
+  run->peer_killed = WIFSIGNALED(w->status) && WTERMSIG(w->status) == SIGKILL;
   detail(run, "the process ended before its command ran (%s %d)",
          WIFSIGNALED(w->status) ? "signal" : "status",
          WIFSIGNALED(w->status) ? WTERMSIG(w->status) : WEXITSTATUS(w->status));

@@ -1,6 +1,7 @@
-import { type AnyStep, type Phase, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, type Phase, step } from '@ctr-tools/plan';
 import type { GroupFacts } from './facts.ts';
 import { groupFor } from './groups.ts';
+import { reportOf } from './reports.ts';
 import type { Setting } from './setting.ts';
 
 const side = 'host';
@@ -11,8 +12,10 @@ export function settingSteps(
   groups: readonly GroupFacts[],
   phase: Phase = 'cgroup',
 ): AnyStep[] {
-  return settings.map(({ controller, version, file, value, what, says, hints, unless, report }) => {
+  return settings.map((setting) => {
+    const { controller, version, file, value, what, says, hints, unless } = setting;
     const { directory } = groupFor(groups, controller, version)!;
+    const report = reportOf(setting, directory);
     return step(
       phase,
       'write',
@@ -22,20 +25,7 @@ export function settingSteps(
         side,
         hints: { ENOENT: `this kernel has no ${file}`, ...hints },
         ...(unless && { unless }),
-        ...(report && {
-          undo: undo(
-            'end',
-            'cgroup_report',
-            {
-              file: `${directory}/${report.file}`,
-              key: report.key,
-              peak: `${directory}/${report.peak}`,
-              bytes: report.bytes,
-              text: report.text,
-            },
-            `read ${report.file} of ${directory}`,
-          ),
-        }),
+        ...(report && { undo: report }),
       },
     );
   });

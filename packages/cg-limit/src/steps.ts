@@ -12,6 +12,7 @@ import type { Facts, GroupFacts } from './facts.ts';
 import { groupFor, usedGroups } from './groups.ts';
 import { settingsOf } from './limits/index.ts';
 import { rdtSteps } from './rdt.ts';
+import { accountSteps, keepStep } from './reports.ts';
 import type { Setting } from './setting.ts';
 import { settingSteps } from './settings-steps.ts';
 import { systemdSteps } from './systemd/steps.ts';
@@ -59,6 +60,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   refuseExisting(groups, facts);
   return [
     ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
+    ...(mustStay(facts) ? accountSteps(settings, groups) : []),
     ...settingSteps(settings, groups),
     ...deviceSteps(deviceList(resources, facts), groups, facts, {
       files: 'cgroup',
@@ -129,19 +131,31 @@ function makeSteps(
         ...(!leaf && { unless: ['EEXIST'] }),
       }),
     );
+    if (leaf && facts.lifetime === 'kept' && !facts.container) made.push(keepStep(directory));
     if (group.inherit) made.push(...inherit(directory, group.inherit));
     if (!leaf) made.push(...enable.below(directory));
   }
   return made;
 }
 
-const removal = (group: GroupFacts, first: boolean, facts: Facts) =>
-  undo(
-    facts.lifetime === 'command' ? 'end' : 'failure',
-    'cgroup_remove',
-    { path: group.directory, timeout: first ? REMOVE_FIRST : REMOVE_OTHERS },
-    `remove the cgroup ${group.directory}`,
-  );
+const removal = (group: GroupFacts, first: boolean, facts: Facts) => {
+  const path = group.directory;
+  const timeout = first ? REMOVE_FIRST : REMOVE_OTHERS;
+  const doing = `remove the cgroup ${path}`;
+  const when = facts.lifetime === 'command' ? 'end' : 'failure';
+  if (!mustStay(facts)) return undo(when, 'cgroup_remove', { path, timeout }, doing);
+  return undo(when, 'cgroup_end', { path, timeout, ...leftWords(facts, path) }, doing);
+};
+
+/** Why a group stays after its command: the same words for all hierarchies, so that they are said once. */
+function leftWords({ variable }: Facts, path: string): { left: string; kept: string } {
+  const name = variable ?? path;
+  const target = /^[\w./-]+$/.test(name) ? name : `'${name}'`;
+  return {
+    left: `the cgroup ${target} stays, for processes are still in it; end them with --kill, and then --remove it`,
+    kept: `the cgroup ${target} stays, for a group in it was made with --keep; cg-limit --remove ${target} removes both`,
+  };
+}
 
 /** A new v1 cpuset is empty, and nothing can enter it (cpusets.rst 1.4); with clone_children it has them already. */
 function inherit(directory: string, { cpus, mems }: { cpus: string; mems: string }): AnyStep[] {

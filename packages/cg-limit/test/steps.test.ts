@@ -22,6 +22,7 @@ describe('a command on v1', () => {
       'mkdir path=/cg/cpuset/web mode=0755',
       'write path=/cg/cpuset/web/cpuset.cpus data=0-1',
       'write path=/cg/cpuset/web/cpuset.mems data=0',
+      'cgroup_mark path=/cg/memory/web name=memory.oom_control value=0   [unless any]',
       'write path=/cg/memory/web/memory.limit_in_bytes data=67108864',
       'write path=/cg/memory/web/tasks data=0',
       'write path=/cg/cpuset/web/tasks data=0',
@@ -36,10 +37,14 @@ describe('a command on v1', () => {
   test('they go at the end, or only after a failure where they are kept', () => {
     const undoings = (lifetime: 'command' | 'kept') =>
       steps(limits, { ...host, lifetime })
-        .filter((s) => s.undo?.op === 'cgroup_remove')
-        .map((s) => s.undo!.when);
-    expect(undoings('command')).toEqual(['end', 'end']);
-    expect(undoings('kept')).toEqual(['failure', 'failure']);
+        .filter((s) => s.op === 'mkdir')
+        .map((s) => `${s.undo!.op} ${s.undo!.when}`);
+    expect(undoings('command')).toEqual(['cgroup_end end', 'cgroup_end end']);
+    expect(undoings('kept')).toEqual(['cgroup_remove failure', 'cgroup_remove failure']);
+    const marked = (lifetime: 'command' | 'kept') =>
+      steps(limits, { ...host, lifetime }).filter((s) => s.op === 'cgroup_mark' && s.args.name === 'keep')
+        .length;
+    expect([marked('command'), marked('kept')]).toEqual([0, 2]);
   });
 });
 

@@ -345,6 +345,31 @@ export const ops = {
   cgroup_prune: op(144, { path: 'text' }),
   /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */
   cgroup_vacate: op(145, { path: 'text', leaf: 'text' }),
+  /**
+   * As `cgroup_report`, of the group whose own limit it was: `reached` says that one of `peaks` came up to its
+   * limit in `limits`. Where the group has a `local` file, the number behind `localKey` there says it as well; else
+   * what groups below had for a limit that was not theirs is counted with it. `early` is the sentence
+   * where the command had not even begun.
+   */
+  limit_report: op(146, {
+    group: 'text',
+    file: 'text',
+    key: 'text',
+    local: 'text',
+    localKey: 'text',
+    peaks: 'list',
+    limits: 'list',
+    bytes: 'int',
+    text: 'text',
+    early: 'text',
+  }),
+  /**
+   * As `cgroup_remove`, at a command's end: groups below that were made to be kept stay, and this one with them.
+   * What stays is no failure but a sentence, said once for all hierarchies: `left` for processes, `kept` for such groups.
+   */
+  cgroup_end: op(147, { path: 'text', timeout: 'int', left: 'text', kept: 'text' }),
+  /** A mark of ours on a group (an extended attribute): `keep`, or the account of a file's counts. */
+  cgroup_mark: op(148, { path: 'text', name: 'text', value: 'text' }),
   hostname: op(150, { name: 'text' }),
   domainname: op(151, { name: 'text' }),
 

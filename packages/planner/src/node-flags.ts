@@ -11,6 +11,9 @@ export const nodeFlags: readonly string[] = [
   '--no-rehash-snapshot',
   // No thread that waits for SIGUSR1 to open a port for a debugger.
   '--disable-sigusr1',
+  // One thread for V8's work beside us and not four, which a start does not use: a planner may have to fit
+  // into a group that may hold few processes. The launcher knows how many there are (native/src/planner.c).
+  '--v8-pool-size=0',
   // The launcher has resolved the planner's path already, for its trust.
   '--preserve-symlinks-main',
 ];

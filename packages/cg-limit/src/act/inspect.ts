@@ -1,6 +1,7 @@
 /** What a group's files say, as data: each limit beside use, peak, pressure and counts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { restLines } from './inspect-rest.ts';
 import { type Place, placeOf, type Target } from './target.ts';
 
 export interface Line {
@@ -186,6 +187,8 @@ function ioLines(target: Target): Line[] {
       .map((l) => [l.split(' ')[0]!, l]),
   );
   const stats = (read(place, 'io.stat') ?? '').split('\n').filter(Boolean);
+  // A device that nothing was read from or written to yet has no line there.
+  for (const device of limits.keys()) if (!stats.some((l) => l.split(' ')[0] === device)) stats.push(device);
   const some = pressure(target, 'io');
   const lines = stats.flatMap((text) => {
     const [device, ...words] = text.split(' ');
@@ -201,10 +204,16 @@ function ioLines(target: Target): Line[] {
     return [
       ...line(`io ${device} read`, 'rate', { limit: cap('rbps'), use: Number(values.rbytes ?? 0) }),
       ...line(`io ${device} write`, 'rate', { limit: cap('wbps'), use: Number(values.wbytes ?? 0) }),
+      ...operations(device!, 'read', cap('riops')),
+      ...operations(device!, 'write', cap('wiops')),
     ];
   });
   return [...lines, ...(some === undefined ? [] : line('io', 'text', { pressure: some }))];
 }
+
+/** A limit on operations a second. */
+const operations = (device: string, word: string, cap: number | 'max'): Line[] =>
+  cap === 'max' ? [] : [{ name: `io ${device} ${word} ops/s`, unit: 'count', limit: cap }];
 
 function blkioLines(place: Place, some: number | undefined): Line[] {
   const used = (read(place, 'blkio.throttle.io_service_bytes') ?? '').split('\n').map((l) => l.split(' '));
@@ -226,6 +235,8 @@ function blkioLines(place: Place, some: number | undefined): Line[] {
       if (use > 0 || cap)
         lines.push(...line(`io ${device} ${word}`, 'rate', { limit: cap ? Number(cap) : 'max', use }));
     }
+    for (const text of (read(place, `blkio.throttle.${word}_iops_device`) ?? '').split('\n').filter(Boolean))
+      lines.push(...operations(text.split(' ')[0]!, word, Number(text.split(' ')[1])));
   }
   return [...lines, ...(some === undefined ? [] : line('io', 'text', { pressure: some }))];
 }
@@ -273,6 +284,7 @@ export function inspect(target: Target, pages: readonly string[]): Report {
       ...pidsLines(target),
       ...ioLines(target),
       ...hugetlbLines(target, pages),
+      ...restLines(target, pages),
     ],
   };
 }

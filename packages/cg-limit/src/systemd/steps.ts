@@ -12,6 +12,7 @@ import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools
 import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts, UnitFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
+import { reportFiles } from '../reports.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
 import { deviceProperties, type Property, propertiesOf } from './properties.ts';
@@ -95,11 +96,13 @@ const sliceOf = ({ lifetime }: Facts): Property[] =>
 
 /** systemd removes a scope with its last process: what a limit did is read while it does it. */
 function watching(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
-  return settings.flatMap(({ controller, version, report }) => {
+  return settings.flatMap((setting) => {
+    const { controller, version, report } = setting;
     const { directory } = groupFor(groups, controller, version)!;
-    if (!report) return [];
-    const args = { file: `${directory}/${report.file}`, peak: `${directory}/${report.peak}` };
-    return [step(phase, 'watch_file', args, `watch ${args.file}`, { side })];
+    return reportFiles(setting).map((name) => {
+      const args = { file: `${directory}/${name}`, peak: `${directory}/${report!.peak}` };
+      return step(phase, 'watch_file', args, `watch ${args.file}`, { side });
+    });
   });
 }
 
