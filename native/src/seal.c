@@ -117,19 +117,6 @@ void seal(const struct start *s, char **argv) {
            "temporary files that is not mounted noexec", strerror(error));
 }
 
-bool wants_seal(const struct plan *plan) {
-  for (uint32_t i = 0; i < plan->nsteps; i++)
-    switch (plan->steps[i].op) {
-      case OP_CLONE:
-      case OP_UNSHARE:
-      case OP_SETNS:
-      case OP_PIVOT:
-      case OP_CHANGE_ROOT:
-      case OP_HELPER: return true;
-    }
-  return false;
-}
-
 /* What runs is that copy, and nobody can write to it. */
 static bool is_sealed(void) {
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
