@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findCommand } from './child.ts';
+import { findCommand, tied } from './child.ts';
 import type { Counts } from './results.ts';
 import { top } from './tree.ts';
 
@@ -31,7 +31,8 @@ export function vmStage(time: number): Stage {
   rmSync(counts, { force: true });
   const limit = `${Math.max(1, Math.floor(time / 1000))}`;
   const words = ['--via', 'qemu', '--limit', limit, '--test-limit', limit, '--counts', counts];
-  spawnSync(process.execPath, [join(top, 'test-vm/run.ts'), ...words], {
+  // It ends its machines on TERM, which it gets when we die before it.
+  spawnSync(...tied(process.execPath, [join(top, 'test-vm/run.ts'), ...words], 'TERM'), {
     cwd: top,
     stdio: ['ignore', 'inherit', 'inherit'],
     // It ends by itself in time, but for a box that is still being made.
@@ -57,9 +58,8 @@ export function vagrantStage(time: number): Stage {
     return skipped(`vagrant up: of the time for all checks ${minutes} minutes are left; run ./check vagrant`);
   }
   const { stdout, status, error } = spawnSync(
-    join(top, 'test-vm/vagrant-up.sh'),
     // So that what follows has time to say what held.
-    [`${Math.floor(time / 1000) - 120}`],
+    ...tied(join(top, 'test-vm/vagrant-up.sh'), [`${Math.floor(time / 1000) - 120}`], 'TERM'),
     { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', timeout: time },
   );
   process.stdout.write(stdout);
