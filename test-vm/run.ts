@@ -52,7 +52,7 @@ try {
     boot,
     values['kernel-args'],
   );
-  const { runs, errors } = await runSuite({
+  const { results, runs, errors } = await runSuite({
     via,
     boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
     users: user ? [user] : users,
@@ -80,6 +80,7 @@ try {
   process.stdout.write(`${renderReport(all, missing).join('\n')}\n`);
   const counts = sumUp(runs, missing);
   for (const error of errors) say(error.message);
+  say(`logs and reports: ${results}`);
   counts.failed += errors.length;
   if (values.counts) writeFileSync(values.counts, JSON.stringify(counts));
   process.exitCode = errors.length > 0 ? EXIT_MACHINE : counts.failed > 0 ? 1 : 0;

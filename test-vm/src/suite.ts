@@ -1,5 +1,5 @@
 /** A run of the whole suite: machines booted, tests run in them as root and as anybody, results brought out. */
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SLOWER } from '../../test/support.ts';
 import { makeBox } from './box.ts';
@@ -10,11 +10,12 @@ import { VmError } from './errors.ts';
 import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
+import { makeResults } from './place.ts';
 import { choosePlanner, makeStandalone } from './planner.ts';
 import { type Accel, type Boot, chooseAccel, emulator } from './qemu.ts';
 import { mergeParts, parseRun, type Run } from './results.ts';
 import { readTimes } from './times.ts';
-import { bringIn, quote, TREE, top } from './tree.ts';
+import { bringIn, quote, TREE } from './tree.ts';
 import { upByVagrant } from './vagrant.ts';
 
 export type Via = 'qemu' | 'vagrant';
@@ -35,9 +36,6 @@ export interface SuiteOptions {
   say: (text: string) => void;
 }
 
-/** Where results are brought out to. */
-export const results = join(top, '.cache/vm');
-
 /**
  * By how much tests' time limits grow: no test is to fail because the machine is emulated, on
  * a host that does something else beside.
@@ -49,6 +47,8 @@ const TEST_TIMEOUT = 60_000;
 
 /** What was run, and what kept the rest from being run. */
 export interface Outcome {
+  /** The directory that logs and reports were brought out to. */
+  results: string;
   runs: Run[];
   errors: VmError[];
 }
@@ -57,8 +57,7 @@ export interface Outcome {
 export async function runSuite(options: SuiteOptions): Promise<Outcome> {
   const { via, boots, users, kernelArgs, say } = options;
   if (via === 'qemu') need(emulator, 'qemu-img', 'ssh', 'ssh-keygen', 'tar');
-  rmSync(results, { recursive: true, force: true });
-  mkdirSync(results, { recursive: true });
+  const results = makeResults();
   const cache = makeDir(cacheDir());
   const box = await makeBox(definition(), { cache, say });
   const accel = await chooseAccel(box, cache, say);
@@ -79,7 +78,7 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
     files: testFiles(),
     times: readTimes().jobs,
   });
-  const outcome: Outcome = { runs: [], errors: [] };
+  const outcome: Outcome = { results, runs: [], errors: [] };
   await Promise.all(
     lanes.map(async (lane) => {
       for (const stay of lane) {
@@ -103,7 +102,7 @@ async function runIn(
   stay: Stay,
   accel: Accel,
   options: SuiteOptions,
-  { runs, errors }: Outcome,
+  { results, runs, errors }: Outcome,
 ): Promise<void> {
   const stop = atEnd(() => machine.stop());
   try {
@@ -111,7 +110,7 @@ async function runIn(
     options.say(`${stay.boot}: the tree is in`);
     for (const job of stay.jobs) {
       try {
-        runs.push(await runJob(machine, stay.boot, job, accel, options));
+        runs.push(await runJob(machine, stay.boot, job, accel, options, results));
       } catch (error) {
         if (!(error instanceof VmError)) throw error;
         errors.push(error);
@@ -129,6 +128,7 @@ async function runJob(
   { user, planner, part, files }: Job,
   accel: Accel,
   options: SuiteOptions,
+  results: string,
 ): Promise<Run> {
   const name = `${boot} ${user}`;
   const label = `${boot}-${user}${part ? `-${part}` : ''}`;
