@@ -59,6 +59,9 @@ else
     inside 'grep -q trixie /etc/os-release && test -e /sys/fs/cgroup/cgroup.controllers && test -d /run/systemd/system'
   holds 'the project is in it, and its tools are at hand' inside 'bash -lc "cd ~/ctr-tools && test -e package.json && ctr-run --version"'
   holds 'they work there' inside 'sudo -n ~/ctr-tools/dist/bin/ns-enter --new uts,pid -- sh -c "test \$\$ = 1"'
+  holds 'the tests run in the machine that is up' env CTR_VM_RESULTS="$CTR_VAGRANT_DIR/results" \
+    timeout 400 node_modules/.bin/node test-vm/run.ts --via vagrant --user root -- test/names.host.test.ts
+  holds 'and as root the tools still work there' inside 'sudo -n ~/ctr-tools/dist/bin/ctr-run --version'
   holds 'vagrant status says that it runs' sh -c 'vagrant status --machine-readable | grep -q ",state,running$"'
 fi
 holds 'vagrant destroy' timeout 120 vagrant destroy -f
