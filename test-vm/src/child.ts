@@ -27,7 +27,6 @@ export function findCommand(name: string, path = process.env.PATH ?? ''): string
 /** The packages of Debian in which lies what we call. */
 const packageOf: Record<string, string> = {
   'qemu-system-x86_64': 'qemu-system-x86',
-  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-img': 'qemu-utils',
   mmdebstrap: 'mmdebstrap',
   ssh: 'openssh-client',
