@@ -1,6 +1,6 @@
 /**
- * SELinux for real: a machine that was booted with `security=selinux selinux=1` and has no policy
- * of its own gets the few lines of one here. No stage boots such a machine by itself.
+ * SELinux for real: a machine that was booted with `security=selinux selinux=1`, as test-vm's boot
+ * `selinux` is, and has no policy of its own gets the few lines of one here.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
