@@ -114,11 +114,16 @@ describe('several runs', () => {
     ['two', 'skipped', 'no v2'],
     ['three', 'skipped', 'no SELinux'],
   );
-  const vm = run('vm', ['one', 'skipped', 'no v1'], ['two', 'passed'], ['three', 'skipped', 'no SELinux']);
+  const vm = run(
+    'unified',
+    ['one', 'skipped', 'no v1'],
+    ['two', 'passed'],
+    ['three', 'skipped', 'no SELinux'],
+  );
 
   test('what is skipped in all of them is run nowhere', () => {
     expect(nowhere([host, vm])).toEqual([
-      { test: 'f: three', reasons: ['host: no SELinux', 'vm: no SELinux'] },
+      { test: 'f: three', reasons: ['host: no SELinux', 'unified: no SELinux'] },
     ]);
   });
 
@@ -126,16 +131,32 @@ describe('several runs', () => {
     expect(nowhere([run('host', ['x', 'skipped']), run('vm', ['x', 'failed', 'why'])])).toEqual([]);
   });
 
+  test('stand in one order, whichever ended first, and in no table where there are none', () => {
+    const names = ['selinux root', 'hybrid root', 'unified vagrant', 'host', 'unified root'];
+    const [header] = renderReport(
+      names.map((name) => run(name)),
+      [],
+    );
+    expect(header!.trim().split(/ {2,}/)).toEqual([
+      'host',
+      'unified root',
+      'unified vagrant',
+      'hybrid root',
+      'selinux root',
+    ]);
+    expect(renderReport([], [])).toEqual([]);
+  });
+
   test('stand side by side', () => {
     const missing = nowhere([host, vm]);
-    const text = renderReport([host, { ...vm, seconds: 61.4 }], missing);
+    const text = renderReport([{ ...vm, seconds: 61.4 }, host], missing);
     expect(text.slice(0, 6)).toEqual([
-      '         host  vm',
-      'tests       3   3',
-      'passed      1   1',
-      'failed      0   0',
-      'skipped     2   2',
-      'seconds        61',
+      '         host  unified',
+      'tests       3        3',
+      'passed      1        1',
+      'failed      0        0',
+      'skipped     2        2',
+      'seconds             61',
     ]);
     expect(text).toContain('host: 1 skipped: no v2');
     expect(text).toContain('RUN NOWHERE f: three');
