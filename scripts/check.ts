@@ -89,7 +89,13 @@ const stages: Record<string, () => Count> = {
  * milliseconds.
  */
 const MINUTE = 60_000;
-const ALL = Number(process.env.CTR_CHECK_MINUTES ?? 80) * MINUTE;
+const ALL = Number(process.env.CTR_CHECK_MINUTES || 80) * MINUTE;
+if (!(ALL > 0 && Number.isFinite(ALL))) {
+  process.stderr.write(
+    `check: CTR_CHECK_MINUTES is "${process.env.CTR_CHECK_MINUTES}"; it must be a number of minutes\n`,
+  );
+  process.exit(2);
+}
 const MACHINE_TESTS = 45 * MINUTE;
 const begun = Date.now();
 const left = (): number => begun + ALL - Date.now();

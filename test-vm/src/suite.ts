@@ -6,13 +6,13 @@ import { makeBox } from './box.ts';
 import { cacheDir, makeDir } from './cache.ts';
 import { atEnd, need } from './child.ts';
 import { definition } from './definition.ts';
-import { VmError } from './errors.ts';
+import { LateError, VmError } from './errors.ts';
 import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
 import { makeResults } from './place.ts';
 import { choosePlanner, makeStandalone } from './planner.ts';
-import { type Accel, type Boot, chooseAccel, emulator } from './qemu.ts';
+import { type Accel, type Boot, chooseAccel, emulator, forcedAccel } from './qemu.ts';
 import { mergeParts, parseRun, type Run } from './results.ts';
 import { readTimes } from './times.ts';
 import { bringIn, quote, TREE } from './tree.ts';
@@ -56,6 +56,7 @@ export interface Outcome {
 /** Run everything: lanes beside each other, in each its machines one after the other. */
 export async function runSuite(options: SuiteOptions): Promise<Outcome> {
   const { via, boots, users, kernelArgs, say } = options;
+  forcedAccel();
   if (via === 'qemu') need(emulator, 'qemu-img', 'ssh', 'ssh-keygen', 'tar');
   const results = makeResults();
   const cache = makeDir(cacheDir());
@@ -108,17 +109,34 @@ async function runIn(
   try {
     await bringIn(machine);
     options.say(`${stay.boot}: the tree is in`);
-    for (const job of stay.jobs) {
-      try {
-        runs.push(await runJob(machine, stay.boot, job, accel, options, results));
-      } catch (error) {
-        if (!(error instanceof VmError)) throw error;
-        errors.push(error);
-      }
-    }
+    const done = await inTurn(stay, (job) => runJob(machine, stay.boot, job, accel, options, results));
+    runs.push(...done.runs);
+    errors.push(...done.errors);
   } finally {
     await stop();
   }
+}
+
+/** The jobs of a machine one after the other, but none beside one that went on over its time. */
+export async function inTurn(
+  { boot, jobs }: Stay,
+  run: (job: Job) => Promise<Run>,
+): Promise<Pick<Outcome, 'runs' | 'errors'>> {
+  const runs: Run[] = [];
+  const errors: VmError[] = [];
+  for (const [n, job] of jobs.entries()) {
+    try {
+      runs.push(await run(job));
+    } catch (error) {
+      if (!(error instanceof VmError)) throw error;
+      errors.push(error);
+      if (!(error instanceof LateError)) continue;
+      const rest = jobs.slice(n + 1).map(({ user }) => `${boot} ${user}`);
+      if (rest.length > 0) errors.push(new VmError(`${rest.join(', ')}: not begun, for its machine hangs`));
+      break;
+    }
+  }
+  return { runs, errors };
 }
 
 /** Run the tests of one job and bring out what they reported. */
@@ -161,11 +179,13 @@ async function runJob(
   }
   const report = brought.get('vitest.json')!;
   if (report === '') {
-    const why =
-      seconds * 1000 >= time
-        ? `did not end within ${(time / 1000).toFixed(0)} s`
-        : `ended with ${status} and left no report`;
-    throw new VmError(`the tests of ${label} ${why}; the end of the machine's console:\n${machine.tail()}`);
+    const late = seconds * 1000 >= time;
+    const why = late
+      ? `did not end within ${(time / 1000).toFixed(0)} s`
+      : `ended with ${status} and left no report`;
+    throw new (late ? LateError : VmError)(
+      `the tests of ${label} ${why}; the end of the machine's console:\n${machine.tail()}`,
+    );
   }
   return { ...parseRun(name, report, brought.get('skips.jsonl')!, TREE, status ?? 1), seconds };
 }

@@ -249,6 +249,8 @@ describe('a box', () => {
     [['test-vm/run.ts', '--via', 'magic'], 'must be one of vagrant, qemu'],
     [['test-vm/run.ts', '--boot-limit', 'soon'], 'number of seconds'],
     [['test-vm/run.ts', '--bogus'], '--bogus'],
+    [['test-vm/run.ts', '--test-limit', '2147484'], 'at most 2147483 seconds'],
+    [['test-vm/run.ts', '--counts', '/nonexistent/x'], '--counts /nonexistent/x: ENOENT'],
     [['test-vm/box.ts', '--bogus'], '--bogus'],
   ])('%j is refused in one line', (args, words) => {
     const ended = node(args, tempDir('vm'));
