@@ -55,7 +55,9 @@ export function took(ms: number): string {
 }
 
 /** Until `vagrant up` has made a machine without KVM on two quiet cores, and some more. In ms. */
-const VAGRANT = 6 * 60_000;
+const VAGRANT = 8 * 60_000;
+/** Of that, for what is tried in it once it is up, tests among it. In seconds. */
+const AFTERWARDS = 240;
 
 /** `vagrant up` on the real box, where Vagrant can be had, in this many milliseconds. */
 export function vagrantStage(time: number): Stage {
@@ -76,7 +78,7 @@ export function vagrantStage(time: number): Stage {
     return skipped('vagrant up: vagrant-libvirt is not installed (test-vm/vagrant-packages)');
   const { stdout, status, error } = spawnSync(
     // So that what follows has time to say what held.
-    ...tied(join(top, 'test-vm/vagrant-up.sh'), [`${Math.floor(time / 1000) - 120}`], 'TERM'),
+    ...tied(join(top, 'test-vm/vagrant-up.sh'), [`${Math.floor(time / 1000) - AFTERWARDS}`], 'TERM'),
     { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', timeout: time },
   );
   process.stdout.write(stdout);
