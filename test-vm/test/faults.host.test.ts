@@ -226,16 +226,13 @@ describe('a box', () => {
   test('interrupted while it is made: nothing goes on, nothing is left', async (context) => {
     needs(context, 'root', 'command:mmdebstrap', 'command:qemu-img');
     const cache = tempDir('vm');
-    // A mirror that takes connections and never answers.
-    const mirror = createServer(() => {});
-    await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve));
-    const { port } = mirror.address() as { port: number };
+    const mirror = await silentMirror();
     try {
       const { child, ended } = start(process.execPath, ['test-vm/box.ts'], {
         cwd: top,
-        env: env(cache, { CTR_VM_MIRROR: `http://127.0.0.1:${port}/debian` }),
+        env: env(cache, { CTR_VM_MIRROR: mirror.url }),
       });
-      await until('apt waits for the mirror', () => connections(mirror) > 0, 30_000);
+      await until('apt waits for the mirror', () => mirror.taken() > 0, 30_000);
       child.kill('SIGINT');
       expect(await ended).toMatchObject({ signal: 'SIGINT' });
       await until('nothing runs', () => running(cache).length === 0);
@@ -244,6 +241,30 @@ describe('a box', () => {
       mirror.close();
     }
   });
+
+  test.for(['SIGTERM', 'SIGKILL'] as const)(
+    'is not gone on with after %s of vagrant-up.sh',
+    async (signal, context) => {
+      needs(context, 'root', 'command:mmdebstrap', 'command:qemu-img');
+      const cache = tempDir('vm');
+      const mirror = await silentMirror();
+      try {
+        const { child, ended } = start(join(top, 'test-vm/vagrant-up.sh'), [], {
+          cwd: top,
+          env: env(cache, { CTR_VM_MIRROR: mirror.url, TMPDIR: cache }),
+        });
+        await until('apt waits for the mirror', () => mirror.taken() > 0, 30_000);
+        child.kill(signal);
+        expect(await ended).toMatchObject(signal === 'SIGTERM' ? { status: 143 } : { signal });
+        await until('nothing runs', () => running(cache).length === 0);
+        await until('nothing half made is left', () => readdirSync(join(cache, 'boxes')).length === 0);
+        if (signal === 'SIGTERM')
+          expect(readdirSync(cache).filter((name) => name.startsWith('ctr-vagrant'))).toEqual([]);
+      } finally {
+        mirror.close();
+      }
+    },
+  );
 
   test.each([
     [['test-vm/run.ts', '--via', 'magic'], 'must be one of vagrant, qemu'],
@@ -260,10 +281,13 @@ describe('a box', () => {
   });
 });
 
-let open = 0;
-function connections(server: ReturnType<typeof createServer>): number {
-  server.getConnections((_, count) => {
-    open = count;
+/** A mirror that takes connections and never answers, and how many it has taken. */
+async function silentMirror() {
+  let taken = 0;
+  const server = createServer(() => {
+    taken++;
   });
-  return open;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  return { url: `http://127.0.0.1:${port}/debian`, taken: () => taken, close: () => server.close() };
 }
