@@ -5,9 +5,11 @@
  * generated files and the build.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SKIPS } from '../test/skips.ts';
+import { tied } from '../test-vm/src/child.ts';
+import { count as countOf, readRun } from '../test-vm/src/results.ts';
 import { vagrantStage, vmStage } from '../test-vm/src/stage.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -24,9 +26,9 @@ interface Count {
 
 const none = (): Count => ({ passed: 0, failed: 0, skipped: 0, reasons: [] });
 
-/** Run a program with our own output; whether it ended well. */
+/** Run a program with our own output; whether it ended well. It gets TERM when we die before it. */
 function ran(file: string, args: readonly string[], env: Record<string, string> = {}): boolean {
-  const { status, error } = spawnSync(file, args, {
+  const { status, error } = spawnSync(...tied(file, args, 'TERM'), {
     cwd: top,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
@@ -37,11 +39,6 @@ function ran(file: string, args: readonly string[], env: Record<string, string> 
 
 const one = (fine: boolean): Count => ({ ...none(), [fine ? 'passed' : 'failed']: 1 });
 
-interface Assertion {
-  fullName: string;
-  status: 'passed' | 'failed' | 'skipped' | 'pending' | 'todo' | 'disabled';
-}
-
 /** A project of vitest, counted from its JSON report. */
 function vitest(project: string): Count {
   const report = join(cache, `${project}.json`);
@@ -51,41 +48,17 @@ function vitest(project: string): Count {
   const fine = ran(tool('vitest'), ['run', '--project', project, '--passWithNoTests', ...reporters], {
     [SKIPS]: skips,
   });
-  const count = none();
-  if (!existsSync(report)) return { ...count, failed: 1 };
-  const known = new Map<string, string>();
-  for (const line of existsSync(skips) ? readFileSync(skips, 'utf8').split('\n').filter(Boolean) : []) {
-    const { test, reason } = JSON.parse(line) as { test: string; reason: string };
-    known.set(test.replaceAll(' > ', ' '), reason);
-  }
-  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
-    testResults: { name: string; status: string; assertionResults: Assertion[] }[];
-  };
-  for (const { name, status, assertionResults } of testResults) {
-    // A file that could not even be loaded has no tests to count.
-    if (status === 'failed' && !assertionResults.some((a) => a.status === 'failed')) count.failed++;
-    for (const { fullName, status } of assertionResults) {
-      if (status === 'passed') count.passed++;
-      else if (status === 'failed') count.failed++;
-      else {
-        count.skipped++;
-        count.reasons.push(`${name.replace(`${top}/`, '')}: ${fullName}: ${reasonOf(fullName, known)}`);
-      }
-    }
-  }
-  // Something left over, or an error outside of any test.
-  if (!fine && count.failed === 0) count.failed++;
-  return count;
-}
-
-function reasonOf(fullName: string, known: ReadonlyMap<string, string>): string {
-  for (const [test, reason] of known) if (test.endsWith(fullName)) return reason;
-  return 'skipped where it is declared';
+  const run = readRun(project, report, skips, top, fine ? 0 : 1);
+  if (!run) return one(false);
+  const reasons = run.tests.flatMap(({ status, file, name, reason }) =>
+    status === 'skipped' ? [`${file}: ${name}: ${reason}`] : [],
+  );
+  return { ...countOf(run), reasons };
 }
 
 /** `make test` says a line for each of its programs: `plan: ok`, `fuzz: 100000 rounds …`. */
 function native(): Count {
-  const { status, stdout } = spawnSync('make', ['-s', '-C', join(top, 'native'), 'test'], {
+  const { status, stdout } = spawnSync(...tied('make', ['-s', '-C', join(top, 'native'), 'test'], 'TERM'), {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
     maxBuffer: 64 << 20,
@@ -116,7 +89,13 @@ const stages: Record<string, () => Count> = {
  * milliseconds.
  */
 const MINUTE = 60_000;
-const ALL = Number(process.env.CTR_CHECK_MINUTES ?? 80) * MINUTE;
+const ALL = Number(process.env.CTR_CHECK_MINUTES || 80) * MINUTE;
+if (!(ALL > 0 && Number.isFinite(ALL))) {
+  process.stderr.write(
+    `check: CTR_CHECK_MINUTES is "${process.env.CTR_CHECK_MINUTES}"; it must be a number of minutes\n`,
+  );
+  process.exit(2);
+}
 const MACHINE_TESTS = 45 * MINUTE;
 const begun = Date.now();
 const left = (): number => begun + ALL - Date.now();

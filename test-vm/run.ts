@@ -3,11 +3,13 @@
  * own, as root and as anybody. Exits 0 where every test passed, 1 where one failed or was
  * run neither here nor there, 125 where a machine could not be had.
  */
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endAll, endOnSignals } from './src/child.ts';
 import { EXIT_MACHINE, report, VmError } from './src/errors.ts';
 import { hostRun } from './src/host.ts';
+import { hostLacks, whyNotJudged } from './src/judge.ts';
 import type { User } from './src/machine.ts';
 import { type Boot, boots } from './src/qemu.ts';
 import { renderReport } from './src/report.ts';
@@ -19,7 +21,8 @@ import { vagrantLacks } from './src/vagrant.ts';
 const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
 
   --via vagrant|qemu      how machines are run; Vagrant where it works if not given
-  --boot unified|hybrid   only this boot: cgroup v2 alone, or v1 beside it
+  --boot unified|hybrid|selinux
+                          only this boot: cgroup v2 alone, v1 beside it, or SELinux
   --user root|vagrant     only as this user
   --kernel-args WORDS     more words for the kernel of the machine
   --boot-limit SECONDS    until a machine must answer (900)
@@ -30,6 +33,8 @@ const help = `Usage: pnpm test:vm [OPTION]... [-- ARGUMENT FOR VITEST]...
   --help
 `;
 
+/** The most seconds that a limit may have. */
+const LONGEST = 2_147_483;
 const users: readonly User[] = ['root', 'vagrant'];
 const say = (text: string): void => void process.stderr.write(`test:vm: ${text}\n`);
 
@@ -42,6 +47,7 @@ try {
   }
   const boot = oneOf('--boot', boots, values.boot);
   const user = oneOf('--user', users, values.user);
+  if (values.counts !== undefined) mustBeWritable('--counts', values.counts);
   const limits = {
     bootLimit: seconds('--boot-limit', values['boot-limit'], 900),
     testLimit: seconds('--test-limit', values['test-limit'], 1080),
@@ -52,7 +58,7 @@ try {
     boot,
     values['kernel-args'],
   );
-  const { runs, errors } = await runSuite({
+  const { results, runs, errors } = await runSuite({
     via,
     boots: boot ? [boot] : via === 'vagrant' ? ['unified'] : boots,
     users: user ? [user] : users,
@@ -61,25 +67,32 @@ try {
     ...limits,
     say,
   });
-  const host = hostRun();
+  const stale = hostLacks();
+  const host = stale === undefined ? hostRun() : undefined;
   const all = host ? [host, ...runs] : runs;
-  // Only a whole run can say that a test is run nowhere.
-  const whole =
-    host !== undefined &&
-    positionals.length === 0 &&
-    !boot &&
-    !user &&
-    via === 'qemu' &&
-    errors.length === 0 &&
-    runs.every((run) => run.trouble.length === 0);
+  const chosen = [
+    ...(boot ? [`--boot ${boot}`] : []),
+    ...(user ? [`--user ${user}`] : []),
+    ...(values['kernel-args'] === undefined ? [] : ['--kernel-args']),
+    ...positionals,
+  ];
+  const judging = { via, chosen, runs, errors };
+  const notWhole = whyNotJudged({ ...judging, hostLacks: undefined });
   if (values.remember) {
-    if (!whole) say('--remember: not a whole run without trouble, so no times are kept');
+    if (notWhole !== undefined) say(`--remember: no times are kept: ${notWhole}`);
     else remember(runs);
   }
-  const missing = whole ? nowhere(all) : [];
-  process.stdout.write(`${renderReport(all, missing).join('\n')}\n`);
+  const notJudged = whyNotJudged({ ...judging, hostLacks: stale });
+  const missing = notJudged === undefined ? nowhere(all) : [];
+  process.stdout.write(
+    renderReport(runs.length > 0 ? all : [], missing)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+  if (notJudged !== undefined) say(`whether a test is run nowhere was not judged: ${notJudged}`);
   const counts = sumUp(runs, missing);
   for (const error of errors) say(error.message);
+  say(`logs and reports: ${results}`);
   counts.failed += errors.length;
   if (values.counts) writeFileSync(values.counts, JSON.stringify(counts));
   process.exitCode = errors.length > 0 ? EXIT_MACHINE : counts.failed > 0 ? 1 : 0;
@@ -95,15 +108,20 @@ function chooseVia(asked: Via | undefined, boot: Boot | undefined, kernelArgs: s
     if (lacks) throw new VmError(`--via vagrant: ${lacks}`);
     if (kernelArgs !== undefined)
       throw new VmError('--kernel-args: the Vagrantfile has its own; use --via qemu');
-    if (boot === 'hybrid')
-      throw new VmError('--boot hybrid is another kernel than the Vagrantfile names; use --via qemu');
+    if (boot !== undefined && boot !== 'unified')
+      throw new VmError(`--boot ${boot} is another one than the Vagrantfile's; use --via qemu`);
     return 'vagrant';
   }
-  if (lacks || boot === 'hybrid' || kernelArgs !== undefined) {
-    say(`by QEMU: ${lacks ?? (boot === 'hybrid' ? 'the hybrid boot' : 'words for its kernel')}`);
+  const other = boot !== undefined && boot !== 'unified';
+  if (lacks || other || kernelArgs !== undefined) {
+    say(`by QEMU: ${lacks ?? (other ? `the boot ${boot}` : 'words for its kernel')}`);
     return 'qemu';
   }
-  say('by Vagrant');
+  say("by Vagrant: only the boot unified, which is the Vagrantfile's");
+  if (boot === undefined)
+    say(
+      `not run: ${boots.filter((name) => name !== 'unified').join(', ')}, and whether a test is run nowhere is not judged; for these: --via qemu`,
+    );
   return 'vagrant';
 }
 
@@ -118,9 +136,22 @@ function oneOf<T extends string>(
   return found;
 }
 
+function mustBeWritable(flag: string, path: string): void {
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+  } catch (error) {
+    throw new VmError(`${flag} ${path}: ${(error as Error).message}`);
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new VmError(`${flag} ${path}: it is a directory`);
+}
+
 function seconds(flag: string, given: string | undefined, otherwise: number): number {
   const number = given === undefined ? otherwise : Number(given);
   if (!(number > 0)) throw new VmError(`${flag} ${given}: it must be a number of seconds`);
+  // A timer of Node's with more milliseconds than 31 bits hold is over at once.
+  if (given !== undefined && number > LONGEST)
+    throw new VmError(`${flag} ${given}: it must be at most ${LONGEST} seconds`);
   return number * 1000;
 }
 

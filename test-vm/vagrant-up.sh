@@ -9,14 +9,26 @@ cd "$(dirname "$0")/.."
 if [ "${CTR_VAGRANT_DIR-}" = '' ]; then
   CTR_VAGRANT_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/ctr-vagrant-XXXXXX")
   export CTR_VAGRANT_DIR CTR_LIBVIRT_STATE="$CTR_VAGRANT_DIR"
-  trap 'rm -rf "$CTR_VAGRANT_DIR"' EXIT
+  # What was killed a moment ago may still write.
+  trap 'rm -rf "$CTR_VAGRANT_DIR" 2>/dev/null || { sleep 2; rm -rf "$CTR_VAGRANT_DIR"; }' EXIT
   # The box is made outside: in there is no network.
-  node_modules/.bin/node test-vm/box.ts --json >"$CTR_VAGRANT_DIR/box.json" || { echo 'not ok a box'; exit 1; }
-  test-vm/libvirt.sh test-vm/vagrant-up.sh "$limit" &
+  # A shell sees to a signal once what it waits for is over, so what runs is in the background; and
+  # it ends with us, should we be killed without a word.
+  inside=
+  trap 'end 130' INT
+  trap 'end 143' TERM HUP
+  end() { # STATUS
+    [ -z "$inside" ] || { kill "-$with" "$inside"; wait "$inside"; }
+    exit "$1"
+  }
+  with=TERM
+  setpriv --pdeathsig=TERM -- node_modules/.bin/node test-vm/box.ts --json >"$CTR_VAGRANT_DIR/box.json" &
   inside=$!
+  wait $inside || { echo 'not ok a box'; exit 1; }
   # unshare(1) lets no other signal end it; with it goes its PID namespace, and all that is in it.
-  trap 'kill -KILL $inside; wait $inside; exit 130' INT
-  trap 'kill -KILL $inside; wait $inside; exit 143' TERM HUP
+  with=KILL
+  setpriv --pdeathsig=KILL -- test-vm/libvirt.sh test-vm/vagrant-up.sh "$limit" &
+  inside=$!
   wait $inside
   exit $?
 fi
@@ -47,6 +59,9 @@ else
     inside 'grep -q trixie /etc/os-release && test -e /sys/fs/cgroup/cgroup.controllers && test -d /run/systemd/system'
   holds 'the project is in it, and its tools are at hand' inside 'bash -lc "cd ~/ctr-tools && test -e package.json && ctr-run --version"'
   holds 'they work there' inside 'sudo -n ~/ctr-tools/dist/bin/ns-enter --new uts,pid -- sh -c "test \$\$ = 1"'
+  holds 'the tests run in the machine that is up' env CTR_VM_RESULTS="$CTR_VAGRANT_DIR/results" \
+    timeout 400 node_modules/.bin/node test-vm/run.ts --via vagrant --user root -- test/names.host.test.ts
+  holds 'and as root the tools still work there' inside 'sudo -n ~/ctr-tools/dist/bin/ctr-run --version'
   holds 'vagrant status says that it runs' sh -c 'vagrant status --machine-readable | grep -q ",state,running$"'
 fi
 holds 'vagrant destroy' timeout 120 vagrant destroy -f

@@ -217,6 +217,6 @@ export function needs(context: TestContext, ...wanted: readonly Condition[]): vo
 
 /** Skip the running test for a reason of its own. */
 export function skip(context: TestContext, reason: string): never {
-  recordSkip(context.task.fullTestName ?? context.task.name, reason);
+  recordSkip(context.task, reason);
   return context.skip(reason);
 }

@@ -312,9 +312,9 @@ static void await_planner(struct start *start) {
 
 void *planner_plan(struct start *start, size_t *length) {
   uint64_t header[PLAN_HEADER / 8];
-  await_planner(start);
   ssize_t n;
   hand_on_to(start->planner);
+  await_planner(start);
   while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {
   }
   if (n <= 0) end_as_planner(start);

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, type TestContext, test } from 'vitest';
 import type { AnyStep } from '../../packages/plan/src/index.ts';
-import { slower } from '../../test/support.ts';
+import { skip, slower } from '../../test/support.ts';
 import { here, op, sh } from './ops.ts';
 
 /** Where each hierarchy is mounted: v2 and v1's, by controller. */
@@ -18,6 +18,17 @@ const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
 const v2 = mounts.find((m) => m.type === 'cgroup2')?.at;
 const v1 = (controller: string): string | undefined =>
   mounts.find((m) => m.type === 'cgroup' && m.options.includes(controller))?.at;
+
+/** Skip the test where one of these is mounted nowhere: `v2`, or a controller of v1. */
+function needsMounted(context: TestContext, ...wanted: readonly string[]): void {
+  for (const name of wanted) {
+    if (name === 'v2' ? !v2 : !v1(name))
+      skip(
+        context,
+        name === 'v2' ? 'no cgroup v2 is mounted' : `no ${name} hierarchy of cgroup v1 is mounted`,
+      );
+  }
+}
 
 const made: string[] = [];
 function group(root: string): string {
@@ -56,7 +67,8 @@ afterEach(async () => {
 
 const kill = (path: string) => here([op('cgroup_kill', { path })]);
 
-test.skipIf(!v2)('v2: cgroup.kill empties a group and those below', async () => {
+test('v2: cgroup.kill empties a group and those below', async (context) => {
+  needsMounted(context, 'v2');
   const path = group(v2!);
   mkdirSync(join(path, 'below'));
   enter([path], 'sleep 1000 & sleep 1000');
@@ -97,7 +109,8 @@ const crowd = slower > 1 ? 12 : 60;
 
 const over = (child: ChildProcess): Promise<void> => until(() => child.exitCode !== null);
 
-test.skipIf(!v1('freezer') || !v1('pids'))('v1: the freezer stops a fork bomb', async () => {
+test('v1: the freezer stops a fork bomb', async (context) => {
+  needsMounted(context, 'freezer', 'pids');
   const [freezer, pids] = [group(v1('freezer')!), group(v1('pids')!)];
   writeFileSync(join(pids, 'pids.max'), `${crowd}`);
   mkdirSync(join(freezer, 'below'));
@@ -112,23 +125,22 @@ test.skipIf(!v1('freezer') || !v1('pids'))('v1: the freezer stops a fork bomb', 
   expect(readFileSync(join(freezer, 'freezer.state'), 'utf8')).toBe('THAWED\n');
 });
 
-test.skipIf(!v1('pids'))(
-  'v1: without a freezer pids.max stops a fork bomb, and is as before afterwards',
-  async () => {
-    const pids = group(v1('pids')!);
-    writeFileSync(join(pids, 'pids.max'), `${crowd}`);
-    const reaper = explode(pids);
-    await until(() => procs(pids).length > crowd / 3);
-    const { status, stderr } = kill(pids);
-    expect(stderr).toBe('');
-    expect(status).toBe(0);
-    expect(procs(pids)).toEqual([]);
-    await over(reaper);
-    expect(readFileSync(join(pids, 'pids.max'), 'utf8')).toBe(`${crowd}\n`);
-  },
-);
+test('v1: without a freezer pids.max stops a fork bomb, and is as before afterwards', async (context) => {
+  needsMounted(context, 'pids');
+  const pids = group(v1('pids')!);
+  writeFileSync(join(pids, 'pids.max'), `${crowd}`);
+  const reaper = explode(pids);
+  await until(() => procs(pids).length > crowd / 3);
+  const { status, stderr } = kill(pids);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(procs(pids)).toEqual([]);
+  await over(reaper);
+  expect(readFileSync(join(pids, 'pids.max'), 'utf8')).toBe(`${crowd}\n`);
+});
 
-test.skipIf(!v1('freezer'))('v1: frozen processes die as well', async () => {
+test('v1: frozen processes die as well', async (context) => {
+  needsMounted(context, 'freezer');
   const freezer = group(v1('freezer')!);
   enter([freezer], 'sleep 1000');
   await until(() => procs(freezer).length > 0);
@@ -137,12 +149,14 @@ test.skipIf(!v1('freezer'))('v1: frozen processes die as well', async () => {
   expect(procs(freezer)).toEqual([]);
 });
 
-for (const [kind, root] of [
-  ['v1 with a freezer', v1('freezer')],
-  ['v1 without', v1('pids')],
-  ['v2', v2],
+for (const [kind, name] of [
+  ['v1 with a freezer', 'freezer'],
+  ['v1 without', 'pids'],
+  ['v2', 'v2'],
 ] as const)
-  test.skipIf(!root)(`who is in the group itself stays, and nothing stays frozen: ${kind}`, async () => {
+  test(`who is in the group itself stays, and nothing stays frozen: ${kind}`, async (context) => {
+    needsMounted(context, name);
+    const root = name === 'v2' ? v2 : v1(name);
     const path = group(root!);
     mkdirSync(join(path, 'below'));
     enter([path], 'sleep 1000');
@@ -204,7 +218,8 @@ const deny = (minor: number): Buffer =>
     insn(0x95, 0, 0, 0),
   ]);
 
-test.skipIf(!v2)('device_filter attaches a program, and replaces it', () => {
+test('device_filter attaches a program, and replaces it', (context) => {
+  needsMounted(context, 'v2');
   const path = group(v2!);
   const tried = (minor: number): string =>
     here([
@@ -217,28 +232,27 @@ test.skipIf(!v2)('device_filter attaches a program, and replaces it', () => {
   expect(tried(7)).toBe('null zero ');
 });
 
-test.skipIf(!v2)(
-  'device_filter_too attaches one beside it, each once, and the next device_filter takes them all',
-  () => {
-    const path = group(v2!);
-    const too = (minor: number) => op('device_filter_too', { path, program: deny(minor) });
-    // The kernel attaches 64 at most (BPF_CGROUP_MAX_PROGS).
-    const often = Array.from({ length: 70 }, () => too(7));
-    const tried = (...steps: AnyStep[]) =>
-      here([
-        ...steps,
-        op('write', { path: join(path, 'cgroup.procs'), data: '0' }),
-        sh('for d in null zero full; do head -c 0 /dev/$d 2>/dev/null && printf "$d "; done; true'),
-      ]);
-    expect(tried(op('device_filter', { path, program: deny(5) }), ...often)).toMatchObject({
-      status: 0,
-      stdout: 'null ',
-    });
-    expect(tried(op('device_filter', { path, program: deny(8) })).stdout).toBe('null zero full ');
-  },
-);
+test('device_filter_too attaches one beside it, each once, and the next device_filter takes them all', (context) => {
+  needsMounted(context, 'v2');
+  const path = group(v2!);
+  const too = (minor: number) => op('device_filter_too', { path, program: deny(minor) });
+  // The kernel attaches 64 at most (BPF_CGROUP_MAX_PROGS).
+  const often = Array.from({ length: 70 }, () => too(7));
+  const tried = (...steps: AnyStep[]) =>
+    here([
+      ...steps,
+      op('write', { path: join(path, 'cgroup.procs'), data: '0' }),
+      sh('for d in null zero full; do head -c 0 /dev/$d 2>/dev/null && printf "$d "; done; true'),
+    ]);
+  expect(tried(op('device_filter', { path, program: deny(5) }), ...often)).toMatchObject({
+    status: 0,
+    stdout: 'null ',
+  });
+  expect(tried(op('device_filter', { path, program: deny(8) })).stdout).toBe('null zero full ');
+});
 
-test.skipIf(!v2)('a program that the verifier refuses says why', () => {
+test('a program that the verifier refuses says why', (context) => {
+  needsMounted(context, 'v2');
   const path = group(v2!);
   const { status, stderr } = here([op('device_filter', { path, program: insn(0x95, 0, 0, 0) })]);
   expect(status).toBe(125);

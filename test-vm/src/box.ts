@@ -119,7 +119,7 @@ async function build(definition: Definition, cache: string, say: (text: string) 
 }
 
 async function fill(definition: Definition, work: string, say: (text: string) => void): Promise<void> {
-  const { epoch, uuid, diskBytes, suite, mirror, arch } = definition;
+  const { epoch, uuid, diskBytes, suite, mirror } = definition;
   const archive = join(work, 'root.tar');
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch), TMPDIR: work };
 
@@ -139,7 +139,7 @@ async function fill(definition: Definition, work: string, say: (text: string) =>
   say('the disk image');
   const tools = join(work, 'tools');
   mkdirSync(tools);
-  const triplet = arch === 'amd64' ? 'x86_64-linux-gnu' : 'aarch64-linux-gnu';
+  const triplet = 'x86_64-linux-gnu';
   const wanted = [
     './usr/sbin/mke2fs',
     './boot/*',
@@ -149,17 +149,15 @@ async function fill(definition: Definition, work: string, say: (text: string) =>
   ];
   await must('unpacking the kernels', 'tar', [
     ...['-xf', archive, '-C', tools, '--no-same-owner', '--wildcards', '--no-wildcards-match-slash'],
-    ...wanted.filter((path) => arch === 'amd64' || !path.includes('lib64')),
+    ...wanted,
     './var/lib/dpkg/status',
   ]);
-  const loader = readdirSync(join(tools, 'usr', arch === 'amd64' ? 'lib64' : 'lib')).find((name) =>
-    name.startsWith('ld-'),
-  );
+  const loader = readdirSync(join(tools, 'usr/lib64')).find((name) => name.startsWith('ld-'));
   if (!loader) throw new VmError('the root file system has no dynamic loader, by which its mke2fs is run');
   const raw = join(work, 'root.img');
   await must(
     'making the disk image',
-    join(tools, 'usr', arch === 'amd64' ? 'lib64' : 'lib', loader),
+    join(tools, 'usr/lib64', loader),
     [
       ...['--library-path', join(tools, 'usr/lib', triplet), join(tools, 'usr/sbin/mke2fs')],
       ...['-q', '-F', '-t', 'ext4', '-L', 'ctr-tools', '-U', uuid, '-m', '0', '-d', archive],

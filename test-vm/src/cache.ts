@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { makeDirectories } from '../../packages/cli/src/directories.ts';
-import { need } from './child.ts';
+import { need, tied } from './child.ts';
 import { VmError } from './errors.ts';
 
 /** CTR_VM_CACHE, or /var/cache/ctr-tools for root, or the user's cache directory (XDG Base Directory). */
@@ -55,18 +55,18 @@ export function needSpace(path: string, mebibytes: number, what: string): void {
 
 /**
  * Take the lock of a file, waiting for who has it. It is flock(1) that holds it, and it ends
- * when its stdin does: so the lock is free when this process is gone, however it went.
+ * when its stdin does, or with this process, however that goes: while it still waits it reads
+ * nothing, and would wait on for a lock that nobody wants.
  * `wait: false` gives undefined where somebody else has it.
  */
 export async function lock(
   path: string,
   options: { wait?: boolean; waiting?: () => void } = {},
 ): Promise<(() => void) | undefined> {
-  need('flock');
+  need('flock', 'setpriv');
   const hold = async (args: string[]): Promise<(() => void) | undefined> => {
     const child = spawn(
-      'flock',
-      [...args, '--no-fork', path, 'sh', '-c', 'echo locked; exec cat >/dev/null'],
+      ...tied('flock', [...args, '--no-fork', path, 'sh', '-c', 'echo locked; exec cat >/dev/null']),
       {
         stdio: ['pipe', 'pipe', 'inherit'],
         // Its own group: Ctrl-C at the terminal must not free the lock before we are done.

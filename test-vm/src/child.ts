@@ -27,7 +27,6 @@ export function findCommand(name: string, path = process.env.PATH ?? ''): string
 /** The packages of Debian in which lies what we call. */
 const packageOf: Record<string, string> = {
   'qemu-system-x86_64': 'qemu-system-x86',
-  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-img': 'qemu-utils',
   mmdebstrap: 'mmdebstrap',
   ssh: 'openssh-client',
@@ -57,6 +56,13 @@ export interface Ended {
 
 const running = new Set<ChildProcess>();
 
+/** A command that gets this signal when the thread that starts it dies, however it dies. */
+export const tied = (
+  file: string,
+  args: readonly string[],
+  signal: 'TERM' | 'KILL' = 'KILL',
+): [string, string[]] => ['setpriv', [`--pdeathsig=${signal}`, '--', file, ...args]];
+
 /** Start a program that gets `deathSignal` when this process dies, however it dies. */
 export function start(
   file: string,
@@ -65,7 +71,7 @@ export function start(
 ): ChildProcess {
   const { deathSignal = 'KILL', ...rest } = options;
   need('setpriv', file);
-  const child = spawn('setpriv', [`--pdeathsig=${deathSignal}`, '--', file, ...args], rest);
+  const child = spawn(...tied(file, args, deathSignal), rest);
   running.add(child);
   child.once('exit', () => running.delete(child));
   child.once('error', () => running.delete(child));
@@ -161,12 +167,19 @@ export async function endAll(): Promise<void> {
   }
 }
 
-/** On Ctrl-C, hang-up and termination: end what runs, then die of the same signal. */
+/**
+ * On Ctrl-C, hang-up and termination: end what runs, then die of the same signal. The signal of a
+ * parent's death comes once for each of its threads, so more of them change nothing.
+ */
 export function endOnSignals(): void {
+  let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (ending) return;
+      ending = true;
       process.stderr.write(`\ninterrupted by ${signal}; ending what was started\n`);
       endAll().finally(() => {
+        process.removeAllListeners(signal);
         process.kill(process.pid, signal);
       });
     });

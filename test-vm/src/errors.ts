@@ -3,6 +3,9 @@ export class VmError extends Error {
   override name = 'VmError';
 }
 
+/** Something that went on when its time was over. */
+export class LateError extends VmError {}
+
 /** Exit code of the scripts where the machine, not a test, failed. */
 export const EXIT_MACHINE = 125;
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Run, readRun } from './results.ts';
 import { top } from './tree.ts';
 
-export function hostRun(): Run | undefined {
-  const cache = join(top, '.cache/check');
-  return readRun('host', join(cache, 'host.json'), join(cache, 'host-skips.jsonl'), top);
-}
+const cache = join(top, '.cache/check');
+export const hostReport = join(cache, 'host.json');
+
+export const hostRun = (): Run | undefined =>
+  readRun('host', hostReport, join(cache, 'host-skips.jsonl'), top);

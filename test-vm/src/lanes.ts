@@ -39,6 +39,9 @@ const hierarchies = [
   'test/machine.vm',
 ];
 
+/** What the boot with SELinux is for; it has no policy but that of these tests. */
+const selinux = ['aa-confine/test/selinux.vm'];
+
 /** Until a machine answers and has the tree, and vitest has begun. In seconds. */
 const BOOT = 80;
 
@@ -66,11 +69,16 @@ export function planLanes({ boots, users, chosen, one, files, times }: Wanted): 
   const root = users.includes('root');
   const unified = boots.includes('unified');
   const hybrid = boots.includes('hybrid');
+  // A choice of files has nothing to do there, unless somebody asks for it.
+  const labelled = boots.includes('selinux') && root && (!chosen || boots.length === 1);
   // A choice of files is short, and each boot of a machine takes a minute.
   const cut = unified && root && !one && !chosen;
   const time = (boot: Boot): number =>
     users.reduce((sum, user) => sum + (times[`${boot} ${user}`] ?? 0), 0) + BOOT;
-  const [ones, twos] = cutInTwo(files, [time('unified'), BOOT + (hybrid ? time('hybrid') : 0)]);
+  const [ones, twos] = cutInTwo(files, [
+    time('unified') + (labelled ? time('selinux') : 0),
+    BOOT + (hybrid ? time('hybrid') : 0),
+  ]);
   const first: Stay[] = [];
   const second: Stay[] = [];
   const jobs = [
@@ -78,6 +86,7 @@ export function planLanes({ boots, users, chosen, one, files, times }: Wanted): 
     ...(users.includes('vagrant') ? [job('vagrant', anybody)] : []),
   ];
   if (unified) first.push({ boot: 'unified', jobs });
+  if (labelled) first.push({ boot: 'selinux', jobs: [job('root', selinux)] });
   if (cut) second.push({ boot: 'unified', jobs: [job('root', twos, '2of2')] });
   if (hybrid) {
     second.push({

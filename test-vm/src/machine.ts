@@ -61,10 +61,27 @@ export interface BootOptions {
 
 /** Boot a machine of its own, and wait until it answers. */
 export async function bootMachine(options: BootOptions): Promise<Machine> {
-  const { box, boot, accel, cache, limit, kernelArgs, say } = options;
   need('ssh', 'ssh-keygen', 'qemu-img');
-  const dir = runDir(cache);
+  const dir = runDir(options.cache);
   const forget = atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  try {
+    const { stop, ...machine } = await bootIn(dir, options);
+    return {
+      ...machine,
+      stop: async () => {
+        await stop();
+        await forget();
+      },
+    };
+  } catch (error) {
+    // Whatever it was, be it before QEMU began: nothing of the machine stays.
+    await forget();
+    throw error;
+  }
+}
+
+async function bootIn(dir: string, options: BootOptions): Promise<Machine> {
+  const { box, boot, accel, limit, kernelArgs, say } = options;
   needSpace(dir, 2000, 'the disk of a machine');
   const overlay = join(dir, 'overlay.qcow2');
   const consoleLog = join(dir, 'console.log');
@@ -114,16 +131,12 @@ export async function bootMachine(options: BootOptions): Promise<Machine> {
       return {
         ...machineAt(login, `${boot} (${accel})`),
         tail,
-        stop: async () => {
-          await stopLater();
-          await forget();
-        },
+        stop: stopLater,
       };
     }
     await stopLater();
     if (/Could not set up host forwarding rule/.test(trouble) && tries < 5) continue;
     const last = tail();
-    await forget();
     const why =
       gone && answered === 'gone'
         ? `${gone}${trouble ? `: ${trouble.trim()}` : ''}`

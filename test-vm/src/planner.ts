@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildStandalone } from '../../scripts/standalone.ts';
+import { VmError } from './errors.ts';
 import type { Machine } from './machine.ts';
 import { apart, quote, STANDALONE, TREE, top } from './tree.ts';
 
@@ -18,10 +19,15 @@ export async function makeStandalone(): Promise<void> {
   };
   const place = join(apart, STANDALONE);
   const fresh = `${apart}/planner-${process.pid}`;
-  mkdirSync(dirname(place), { recursive: true });
   try {
+    mkdirSync(dirname(place), { recursive: true });
     await buildStandalone(fresh, version);
     renameSync(fresh, place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    throw new VmError(
+      `making the standalone planner: ${(error as Error).message}; is ${apart} somebody else's?`,
+    );
   } finally {
     for (const left of [fresh, `${fresh}.parts`]) rmSync(left, { recursive: true, force: true });
   }

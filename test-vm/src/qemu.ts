@@ -4,18 +4,22 @@ import { join } from 'node:path';
 import type { Box } from './box.ts';
 import { need, start } from './child.ts';
 import type { Kernel } from './definition.ts';
+import { VmError } from './errors.ts';
 
-/** The two boots of one image. */
-export const boots = ['unified', 'hybrid'] as const;
+/** The boots of one image. */
+export const boots = ['unified', 'hybrid', 'selinux'] as const;
 export type Boot = (typeof boots)[number];
 
-/** Cgroup v2 alone under the release's own kernel; v1 beside v2 under the older, which has all of v1. */
-export const kernelOf: Record<Boot, Kernel> = { unified: '6.12', hybrid: '6.1' };
+/**
+ * Cgroup v2 alone under the release's own kernel, with AppArmor or with SELinux, of which a boot has
+ * one; v1 beside v2 under the older, which has all of v1.
+ */
+export const kernelOf: Record<Boot, Kernel> = { unified: '6.12', hybrid: '6.1', selinux: '6.12' };
 
 export type Accel = 'kvm' | 'tcg';
 
-export const emulator = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
-const console = process.arch === 'arm64' ? 'ttyAMA0' : 'ttyS0';
+export const emulator = 'qemu-system-x86_64';
+const console = 'ttyS0';
 
 /**
  * What a boot's kernel is told. systemd 256 and 257 mount v1 hierarchies only where both
@@ -36,6 +40,7 @@ export function commandLine(boot: Boot, extra = ''): string {
     // accounting too since 5.8; named so that a changed default does not silence tests.
     words.push('cgroup_enable=memory', 'swapaccount=1');
   }
+  if (boot === 'selinux') words.push('security=selinux', 'selinux=1');
   if (extra) words.push(extra);
   return words.join(' ');
 }
@@ -64,7 +69,7 @@ export interface MachineOptions {
  * vectors, fifth page table level and virtualization of `max`, which programs and kernel would
  * take up and which cost more than they save here.
  */
-const plain = process.arch === 'arm64' ? 'max' : 'Nehalem';
+const plain = 'Nehalem';
 
 /**
  * A comma in a value of QEMU's options is written twice (qemu(1), on -drive's file).
@@ -94,7 +99,7 @@ export function qemuArgs(options: MachineOptions): string[] {
   const credential = Buffer.from(`${lines.join('\n')}\n`).toString('base64');
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-monitor', 'none'],
-    ...['-machine', process.arch === 'arm64' ? 'virt' : 'q35', '-m', `${memory}`, '-smp', `${cpus}`],
+    ...['-machine', 'q35', '-m', `${memory}`, '-smp', `${cpus}`],
     ...(accel === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', plain]),
     ...['-kernel', kernel, '-initrd', initrd, '-append', commandLine(boot, options.kernelArgs)],
     // Nothing of an overlay is worth a flush: it is thrown away.
@@ -115,14 +120,21 @@ export function startQemu(options: MachineOptions) {
 /** ms that a kernel under KVM gets until it has begun to run its first program. */
 const KVM_LIMIT = 15_000;
 
+/** What the person wants, if anything. */
+export function forcedAccel(forced = process.env.CTR_VM_ACCEL || undefined): Accel | undefined {
+  if (forced !== undefined && forced !== 'kvm' && forced !== 'tcg')
+    throw new VmError(`CTR_VM_ACCEL is "${forced}"; it must be kvm or tcg`);
+  return forced;
+}
+
 /**
  * KVM where it boots this kernel, emulation otherwise: /dev/kvm may be there, answer all
  * questions, and still never get a guest past its first instructions. The answer holds until
  * the host's next boot.
  */
 export async function chooseAccel(box: Box, cache: string, say: (text: string) => void): Promise<Accel> {
-  const forced = process.env.CTR_VM_ACCEL;
-  if (forced === 'kvm' || forced === 'tcg') return forced;
+  const forced = forcedAccel();
+  if (forced) return forced;
   const answer = join(cache, 'accel');
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   if (existsSync(answer)) {
@@ -157,16 +169,7 @@ async function bootsUnderKvm(box: Box, say: (text: string) => void): Promise<boo
         '-cpu',
         'host',
       ],
-      ...[
-        '-machine',
-        process.arch === 'arm64' ? 'virt' : 'q35',
-        '-m',
-        '512',
-        '-smp',
-        '2',
-        '-serial',
-        'stdio',
-      ],
+      ...['-machine', 'q35', '-m', '512', '-smp', '2', '-serial', 'stdio'],
       ...['-kernel', kernel, '-initrd', initrd, '-append', `console=${console} panic=-1`],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },

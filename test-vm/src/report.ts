@@ -1,12 +1,14 @@
 /** The runs side by side, as text. */
+import { boots } from './qemu.ts';
 import { count, type Nowhere, type Run, type Test } from './results.ts';
 
 /**
  * Lines of the report: a table with a column a run, the skips by reason, the failures, and
  * what of these was run nowhere.
  */
-export function renderReport(runs: readonly Run[], missing: readonly Nowhere[]): string[] {
-  const lines = [...table(runs), ''];
+export function renderReport(unordered: readonly Run[], missing: readonly Nowhere[]): string[] {
+  const runs = unordered.toSorted((a, b) => column(a) - column(b) || (a.name < b.name ? -1 : 1));
+  const lines = runs.length > 0 ? [...table(runs), ''] : [];
   for (const run of runs) {
     for (const [reason, tests] of byReason(run.tests)) {
       lines.push(`${run.name}: ${tests.length} skipped: ${reason}`);
@@ -24,6 +26,9 @@ export function renderReport(runs: readonly Run[], missing: readonly Nowhere[]):
   }
   return lines;
 }
+
+/** The host first, then the boots in their order: runs end in another each time. */
+const column = ({ name }: Run): number => ['host', ...boots].findIndex((word) => name.startsWith(word));
 
 function table(runs: readonly Run[]): string[] {
   const rows = [

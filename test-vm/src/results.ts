@@ -1,5 +1,6 @@
 /** What vitest reported, here or there, and what follows from several reports together. */
 import { existsSync, readFileSync } from 'node:fs';
+import type { Skip } from '../../test/skips.ts';
 import { whyNowhere } from './impossible.ts';
 
 export type Status = 'passed' | 'failed' | 'skipped';
@@ -38,15 +39,17 @@ interface Report {
   }[];
 }
 
-/** Reasons of skips, by test: `{"test":"file > suite > test","reason":"…"}` a line. */
+/** Reasons of skips, by file and test; what test/skips.ts wrote, a line each. */
 export function parseSkips(text: string): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const line of text.split('\n').filter(Boolean)) {
-    const { test, reason } = JSON.parse(line) as { test: string; reason: string };
-    reasons.set(test.replaceAll(' > ', ' '), reason);
+    const { file, test, reason } = JSON.parse(line) as Skip;
+    reasons.set(skipKey(file, test), reason);
   }
   return reasons;
 }
+
+const skipKey = (file: string, test: string): string => `${file}\0${test}`;
 
 /**
  * A run from vitest's JSON report. `top` is the directory that was tested, which file names
@@ -67,7 +70,8 @@ export function parseRun(name: string, report: string, skips: string, top: strin
       const test: Test = { file, name: fullName, status: statusOf(status) };
       if (duration != null) test.ms = duration;
       if (test.status === 'failed') test.reason = firstLine(failureMessages?.[0]);
-      if (test.status === 'skipped') test.reason = reasonOf(fullName, reasons);
+      if (test.status === 'skipped')
+        test.reason = reasons.get(skipKey(result.name, fullName)) ?? 'skipped where it is declared';
       tests.push(test);
     }
   }
@@ -89,20 +93,21 @@ const firstLine = (text = ''): string => text.split('\n')[0]!.trim();
 const statusOf = (status: string): Status =>
   status === 'passed' || status === 'failed' ? status : 'skipped';
 
-function reasonOf(fullName: string, reasons: ReadonlyMap<string, string>): string {
-  for (const [test, reason] of reasons) if (test.endsWith(fullName)) return reason;
-  return 'skipped where it is declared';
-}
-
 /** A run's report where its files lie, or undefined where it has not been run. */
-export function readRun(name: string, report: string, skips: string, top: string): Run | undefined {
+export function readRun(
+  name: string,
+  report: string,
+  skips: string,
+  top: string,
+  status = 0,
+): Run | undefined {
   if (!existsSync(report)) return undefined;
   return parseRun(
     name,
     readFileSync(report, 'utf8'),
     existsSync(skips) ? readFileSync(skips, 'utf8') : '',
     top,
-    0,
+    status,
   );
 }
 

@@ -1,20 +1,21 @@
 /** A run of the whole suite: machines booted, tests run in them as root and as anybody, results brought out. */
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SLOWER } from '../../test/support.ts';
 import { makeBox } from './box.ts';
 import { cacheDir, makeDir } from './cache.ts';
 import { atEnd, need } from './child.ts';
 import { definition } from './definition.ts';
-import { VmError } from './errors.ts';
+import { LateError, VmError } from './errors.ts';
 import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
+import { makeResults } from './place.ts';
 import { choosePlanner, makeStandalone } from './planner.ts';
-import { type Accel, type Boot, chooseAccel, emulator } from './qemu.ts';
+import { type Accel, type Boot, chooseAccel, emulator, forcedAccel } from './qemu.ts';
 import { mergeParts, parseRun, type Run } from './results.ts';
 import { readTimes } from './times.ts';
-import { bringIn, quote, TREE, top } from './tree.ts';
+import { bringIn, quote, TREE } from './tree.ts';
 import { upByVagrant } from './vagrant.ts';
 
 export type Via = 'qemu' | 'vagrant';
@@ -35,9 +36,6 @@ export interface SuiteOptions {
   say: (text: string) => void;
 }
 
-/** Where results are brought out to. */
-export const results = join(top, '.cache/vm');
-
 /**
  * By how much tests' time limits grow: no test is to fail because the machine is emulated, on
  * a host that does something else beside.
@@ -49,6 +47,8 @@ const TEST_TIMEOUT = 60_000;
 
 /** What was run, and what kept the rest from being run. */
 export interface Outcome {
+  /** The directory that logs and reports were brought out to. */
+  results: string;
   runs: Run[];
   errors: VmError[];
 }
@@ -56,9 +56,9 @@ export interface Outcome {
 /** Run everything: lanes beside each other, in each its machines one after the other. */
 export async function runSuite(options: SuiteOptions): Promise<Outcome> {
   const { via, boots, users, kernelArgs, say } = options;
+  forcedAccel();
   if (via === 'qemu') need(emulator, 'qemu-img', 'ssh', 'ssh-keygen', 'tar');
-  rmSync(results, { recursive: true, force: true });
-  mkdirSync(results, { recursive: true });
+  const results = makeResults();
   const cache = makeDir(cacheDir());
   const box = await makeBox(definition(), { cache, say });
   const accel = await chooseAccel(box, cache, say);
@@ -79,7 +79,7 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
     files: testFiles(),
     times: readTimes().jobs,
   });
-  const outcome: Outcome = { runs: [], errors: [] };
+  const outcome: Outcome = { results, runs: [], errors: [] };
   await Promise.all(
     lanes.map(async (lane) => {
       for (const stay of lane) {
@@ -103,23 +103,40 @@ async function runIn(
   stay: Stay,
   accel: Accel,
   options: SuiteOptions,
-  { runs, errors }: Outcome,
+  { results, runs, errors }: Outcome,
 ): Promise<void> {
   const stop = atEnd(() => machine.stop());
   try {
     await bringIn(machine);
     options.say(`${stay.boot}: the tree is in`);
-    for (const job of stay.jobs) {
-      try {
-        runs.push(await runJob(machine, stay.boot, job, accel, options));
-      } catch (error) {
-        if (!(error instanceof VmError)) throw error;
-        errors.push(error);
-      }
-    }
+    const done = await inTurn(stay, (job) => runJob(machine, stay.boot, job, accel, options, results));
+    runs.push(...done.runs);
+    errors.push(...done.errors);
   } finally {
     await stop();
   }
+}
+
+/** The jobs of a machine one after the other, but none beside one that went on over its time. */
+export async function inTurn(
+  { boot, jobs }: Stay,
+  run: (job: Job) => Promise<Run>,
+): Promise<Pick<Outcome, 'runs' | 'errors'>> {
+  const runs: Run[] = [];
+  const errors: VmError[] = [];
+  for (const [n, job] of jobs.entries()) {
+    try {
+      runs.push(await run(job));
+    } catch (error) {
+      if (!(error instanceof VmError)) throw error;
+      errors.push(error);
+      if (!(error instanceof LateError)) continue;
+      const rest = jobs.slice(n + 1).map(({ user }) => `${boot} ${user}`);
+      if (rest.length > 0) errors.push(new VmError(`${rest.join(', ')}: not begun, for its machine hangs`));
+      break;
+    }
+  }
+  return { runs, errors };
 }
 
 /** Run the tests of one job and bring out what they reported. */
@@ -129,6 +146,7 @@ async function runJob(
   { user, planner, part, files }: Job,
   accel: Accel,
   options: SuiteOptions,
+  results: string,
 ): Promise<Run> {
   const name = `${boot} ${user}`;
   const label = `${boot}-${user}${part ? `-${part}` : ''}`;
@@ -161,11 +179,13 @@ async function runJob(
   }
   const report = brought.get('vitest.json')!;
   if (report === '') {
-    const why =
-      seconds * 1000 >= time
-        ? `did not end within ${(time / 1000).toFixed(0)} s`
-        : `ended with ${status} and left no report`;
-    throw new VmError(`the tests of ${label} ${why}; the end of the machine's console:\n${machine.tail()}`);
+    const late = seconds * 1000 >= time;
+    const why = late
+      ? `did not end within ${(time / 1000).toFixed(0)} s`
+      : `ended with ${status} and left no report`;
+    throw new (late ? LateError : VmError)(
+      `the tests of ${label} ${why}; the end of the machine's console:\n${machine.tail()}`,
+    );
   }
   return { ...parseRun(name, report, brought.get('skips.jsonl')!, TREE, status ?? 1), seconds };
 }

@@ -57,8 +57,7 @@ export async function bringIn(machine: Machine): Promise<void> {
     if (!existsSync(join(top, path))) throw new VmError(`there is no ${path} to test; run: scripts/setup.sh`);
   }
   const [tree, mark] = [quote(TREE), dependencyMark()];
-  const clear = `[ ! -d ${tree} ] || find ${tree} -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -rf {} +`;
-  await unpack(machine, 'the tree', `${clear}; ${unpacker} ${tree}`, treeArgs());
+  await unpack(machine, 'the tree', `${clearLine(TREE)}; ${unpacker} ${tree}`, treeArgs());
   const { stdout } = await machine.shell(
     'root',
     `cat ${tree}.mark 2>/dev/null; [ ! -b ${DISK} ] || echo disk`,
@@ -71,6 +70,12 @@ export async function bringIn(machine: Machine): Promise<void> {
   }
   if (!known.includes(mark)) await unpack(machine, 'the dependencies', line, dependencyArgs());
   await unpack(machine, 'the planner', `${unpacker} ${tree} ${mark}`, ['-c', ...plannerArgs]);
+}
+
+/** A line of shell by which all of a tree goes but its dependencies. In Vagrant's machine the tree is a link. */
+export function clearLine(tree: string): string {
+  const dir = quote(`${tree}/`);
+  return `[ ! -d ${dir} ] || find ${dir} -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -rf {} +`;
 }
 
 const unpacker = `sh -c ${quote(readFileSync(join(top, 'test-vm/guest/unpack.sh'), 'utf8'))} unpack`;

@@ -1,5 +1,5 @@
 /** The same box by Vagrant's libvirt provider. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Box } from './box.ts';
 import { lock } from './cache.ts';
@@ -22,6 +22,12 @@ export interface Description {
   exclude: string[];
 }
 
+/** By its image: Vagrant keeps what it has under a name, also when a box was made anew from newer packages. */
+export function boxName({ dir, hash }: Pick<Box, 'dir' | 'hash'>): string {
+  const { image } = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as { image: string };
+  return `ctr-tools-${hash}-${image.slice(0, 12)}`;
+}
+
 /** The box packed as Vagrant takes it, and how its machine is started. */
 export async function describeForVagrant(
   box: Box,
@@ -30,7 +36,7 @@ export async function describeForVagrant(
 ): Promise<Description> {
   const accel = await chooseAccel(box, cache, say);
   return {
-    name: `ctr-tools-${box.hash}`,
+    name: boxName(box),
     url: `file://${await pack(box, cache, say)}`,
     ...box.kernel(kernelOf.unified),
     cmdLine: commandLine('unified'),
@@ -68,11 +74,13 @@ async function pack(box: Box, cache: string, say: (text: string) => void): Promi
   }
 }
 
+/** Whether Vagrant has its plugin for libvirt. */
+export const hasProvider = (): boolean => /vagrant-libvirt/.test(ask('vagrant', ['plugin', 'list']) ?? '');
+
 /** Why Vagrant cannot be used here, or undefined where it can. */
 export function vagrantLacks(): string | undefined {
-  if (!findCommand('vagrant')) return 'Vagrant is not installed (apt-get install vagrant vagrant-libvirt)';
-  if (!/vagrant-libvirt/.test(ask('vagrant', ['plugin', 'list']) ?? ''))
-    return 'vagrant-libvirt is not installed';
+  if (!findCommand('vagrant')) return 'Vagrant is not installed (test-vm/vagrant-packages)';
+  if (!hasProvider()) return 'vagrant-libvirt is not installed (test-vm/vagrant-packages)';
   if (ask('virsh', ['-c', 'qemu:///system', 'version']) === undefined)
     return 'libvirtd does not answer at qemu:///system';
   return undefined;

@@ -1,8 +1,18 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { until } from '../../test/support.ts';
 import { findBox } from '../src/box.ts';
 import { cacheDir, lock, makeDir, needSpace, runDir } from '../src/cache.ts';
 import { definition, hashOf } from '../src/definition.ts';
@@ -61,6 +71,32 @@ test('a lock has one holder, and is free again', async () => {
   (await second)!();
   expect(waited).toBe(true);
 });
+
+test('who is interrupted while it waits for a lock leaves nobody waiting', async () => {
+  const path = join(dir, 'waited-for');
+  const free = await lock(path);
+  const script = `import { lock } from '${join(import.meta.dirname, '../src/cache.ts')}';
+    await lock('${path}', { waiting: () => console.log('waiting') });`;
+  const waiter = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(waiter.stdout, 'data');
+  await until('flock waits', () => holding(path).length === 2);
+  waiter.kill('SIGINT');
+  await once(waiter, 'exit');
+  await until('only the holder is left', () => holding(path).length === 1);
+  free!();
+});
+
+/** The processes that wait for a lock or hold it: each has its file open. */
+const holding = (path: string): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path);
+    } catch {
+      return false;
+    }
+  });
 
 test('directories of runs that are gone are removed, those of runs that go on are not', () => {
   const gone = spawnSync('true').pid;

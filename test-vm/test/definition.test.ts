@@ -23,11 +23,14 @@ describe('the name of a box', () => {
     ['another release', { suite: 'forky' }],
     ['another script', { files: { ...base.files, 'guest/setup.sh': 'z' } }],
     ['another date', { epoch: base.epoch + 1 }],
-    ['another architecture', { arch: 'arm64' as const }],
     ['a larger disk', { diskBytes: base.diskBytes * 2 }],
   ])('is another with %s', (_, change) => {
     expect(hashOf({ ...base, ...change })).not.toBe(hashOf(base));
   });
+});
+
+test('there is one for x86-64 only, and another processor is told so', () => {
+  expect(() => definition({}, 'arm64')).toThrow('the box is for x86-64 only, and this is arm64');
 });
 
 test('the box has what tests use on any machine', () => {

@@ -2,7 +2,16 @@
  * What goes wrong around a machine: each fault is made for real and must be told in words, in
  * time, with nothing left running and nothing half made in the cache.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -15,6 +24,7 @@ const env = (cache: string, more: Record<string, string> = {}): Record<string, s
   HOME: cache,
   CTR_VM_CACHE: cache,
   CTR_VM_ACCEL: 'tcg',
+  CTR_VM_RESULTS: join(cache, 'results'),
   ...more,
 });
 const node = (args: readonly string[], cache: string, more?: Record<string, string>) =>
@@ -82,6 +92,27 @@ describe.skipIf(process.arch !== 'x64')('a machine', () => {
     expect([running(cache), runsOf(cache)]).toEqual([[], []]);
   });
 
+  test('whose disk cannot be made is said, and leaves nothing', (context) => {
+    needs(context, 'command:qemu-system-x86_64', 'command:qemu-img', 'command:ssh-keygen');
+    const cache = stuckCache();
+    rmSync(join(cache, 'boxes', hashOf(definition({})), 'box.img'));
+    const ended = node(suite, cache);
+    expect(ended.status).toBe(125);
+    expect(ended.stderr).toMatch(/making the overlay: qemu-img exited 1:\n.*box\.img/);
+    expect(runsOf(cache)).toEqual([]);
+  });
+
+  test('is not begun where there is no room for its disk', (context) => {
+    needs(context, 'root', 'command:qemu-system-x86_64', 'command:qemu-img', 'command:ssh-keygen');
+    const cache = stuckCache();
+    const line = `mkdir ${cache}/run && mount -t tmpfs -o size=16m small ${cache}/run && ${process.execPath} ${suite.join(' ')}; ls -A ${cache}/run`;
+    const ended = run('unshare', ['-m', 'sh', '-c', line], { cwd: top, env: env(cache), timeout: 50_000 });
+    expect(ended.stderr).toMatch(
+      /the disk of a machine needs 2000 MiB in .*, where 1[0-6] MiB are free; make room or set CTR_VM_CACHE\n/,
+    );
+    expect(ended.stdout.trimEnd().split('\n').at(-1)).not.toMatch(/^\d+-/);
+  });
+
   test.for(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'is gone after %s of the run',
     async (signal, context) => {
@@ -109,13 +140,32 @@ describe.skipIf(process.arch !== 'x64')('a machine', () => {
     expect(runsOf(cache)).toEqual([]);
   });
 
-  test('two runs at once have a machine each', async (context) => {
+  test.for(['SIGTERM', 'SIGKILL'] as const)('is gone after %s of ./check', async (signal, context) => {
+    needs(context, 'command:qemu-system-x86_64', 'command:mmdebstrap', 'command:ssh');
+    const cache = stuckCache();
+    const { child, ended } = start(process.execPath, ['scripts/check.ts', 'vm'], {
+      cwd: top,
+      env: env(cache),
+    });
+    await until('two machines run', () => running(cache).filter(isQemu).length === 2, 60_000);
+    child.kill(signal);
+    expect(await ended).toMatchObject({ signal });
+    await until('nothing runs', () => running(cache).length === 0);
+    expect(runsOf(cache)).toEqual([]);
+  });
+
+  test('two runs at once have a machine each and results of their own', async (context) => {
     needs(context, 'command:qemu-system-x86_64');
     const cache = stuckCache();
     // Ended by us, so that on a slow host the first is not over before the second begins.
     const runs = [0, 1].map(() => start(process.execPath, suite, { cwd: top, env: env(cache) }));
     await until('two machines run', () => running(cache).filter(isQemu).length === 2, 60_000);
     expect(runsOf(cache)).toHaveLength(2);
+    const results = readdirSync(join(cache, 'results')).filter((name) => name !== 'latest');
+    expect(results.map((name) => Number(name.split('-')[1])).sort()).toEqual(
+      runs.map(({ child }) => child.pid).sort(),
+    );
+    expect(results).toContain(readlinkSync(join(cache, 'results/latest')));
     for (const { child } of runs) child.kill('SIGTERM');
     for (const { ended } of runs) expect(await ended).toMatchObject({ signal: 'SIGTERM' });
     expect([running(cache), runsOf(cache)]).toEqual([[], []]);
@@ -176,16 +226,13 @@ describe('a box', () => {
   test('interrupted while it is made: nothing goes on, nothing is left', async (context) => {
     needs(context, 'root', 'command:mmdebstrap', 'command:qemu-img');
     const cache = tempDir('vm');
-    // A mirror that takes connections and never answers.
-    const mirror = createServer(() => {});
-    await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve));
-    const { port } = mirror.address() as { port: number };
+    const mirror = await silentMirror();
     try {
       const { child, ended } = start(process.execPath, ['test-vm/box.ts'], {
         cwd: top,
-        env: env(cache, { CTR_VM_MIRROR: `http://127.0.0.1:${port}/debian` }),
+        env: env(cache, { CTR_VM_MIRROR: mirror.url }),
       });
-      await until('apt waits for the mirror', () => connections(mirror) > 0, 30_000);
+      await until('apt waits for the mirror', () => mirror.taken() > 0, 30_000);
       child.kill('SIGINT');
       expect(await ended).toMatchObject({ signal: 'SIGINT' });
       await until('nothing runs', () => running(cache).length === 0);
@@ -195,10 +242,36 @@ describe('a box', () => {
     }
   });
 
+  test.for(['SIGTERM', 'SIGKILL'] as const)(
+    'is not gone on with after %s of vagrant-up.sh',
+    async (signal, context) => {
+      needs(context, 'root', 'command:mmdebstrap', 'command:qemu-img');
+      const cache = tempDir('vm');
+      const mirror = await silentMirror();
+      try {
+        const { child, ended } = start(join(top, 'test-vm/vagrant-up.sh'), [], {
+          cwd: top,
+          env: env(cache, { CTR_VM_MIRROR: mirror.url, TMPDIR: cache }),
+        });
+        await until('apt waits for the mirror', () => mirror.taken() > 0, 30_000);
+        child.kill(signal);
+        expect(await ended).toMatchObject(signal === 'SIGTERM' ? { status: 143 } : { signal });
+        await until('nothing runs', () => running(cache).length === 0);
+        await until('nothing half made is left', () => readdirSync(join(cache, 'boxes')).length === 0);
+        if (signal === 'SIGTERM')
+          expect(readdirSync(cache).filter((name) => name.startsWith('ctr-vagrant'))).toEqual([]);
+      } finally {
+        mirror.close();
+      }
+    },
+  );
+
   test.each([
     [['test-vm/run.ts', '--via', 'magic'], 'must be one of vagrant, qemu'],
     [['test-vm/run.ts', '--boot-limit', 'soon'], 'number of seconds'],
     [['test-vm/run.ts', '--bogus'], '--bogus'],
+    [['test-vm/run.ts', '--test-limit', '2147484'], 'at most 2147483 seconds'],
+    [['test-vm/run.ts', '--counts', '/nonexistent/x'], '--counts /nonexistent/x: ENOENT'],
     [['test-vm/box.ts', '--bogus'], '--bogus'],
   ])('%j is refused in one line', (args, words) => {
     const ended = node(args, tempDir('vm'));
@@ -208,10 +281,13 @@ describe('a box', () => {
   });
 });
 
-let open = 0;
-function connections(server: ReturnType<typeof createServer>): number {
-  server.getConnections((_, count) => {
-    open = count;
+/** A mirror that takes connections and never answers, and how many it has taken. */
+async function silentMirror() {
+  let taken = 0;
+  const server = createServer(() => {
+    taken++;
   });
-  return open;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  return { url: `http://127.0.0.1:${port}/debian`, taken: () => taken, close: () => server.close() };
 }

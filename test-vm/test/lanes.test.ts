@@ -44,6 +44,19 @@ describe('what is run where', () => {
     expect([weigh(first!), weigh(second!)]).toEqual([170_000, 90_000]);
   });
 
+  test('the boot with SELinux runs its own file on the first lane, and no choice of files unless asked', () => {
+    const three = { ...all, boots: ['unified', 'hybrid', 'selinux'] as const };
+    const [first] = planLanes(three);
+    expect(first!.map(({ boot, jobs }) => [boot, jobs.map(({ user }) => user)])).toEqual([
+      ['unified', ['root', 'vagrant']],
+      ['selinux', ['root']],
+    ]);
+    expect(first![1]!.jobs[0]!.files).toEqual(['aa-confine/test/selinux.vm']);
+    const bootsOf = (lanes: ReturnType<typeof planLanes>) => lanes.flat().map(({ boot }) => boot);
+    expect(bootsOf(planLanes({ ...three, chosen: true }))).toEqual(['unified', 'hybrid']);
+    expect(bootsOf(planLanes({ ...all, boots: ['selinux'], chosen: true }))).toEqual(['selinux']);
+  });
+
   test('one machine does all by itself', () => {
     expect(planLanes({ ...all, boots: ['unified'], one: true })).toEqual([
       [

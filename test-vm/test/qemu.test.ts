@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { lastLines, sshArgs } from '../src/machine.ts';
-import { commandLine, type MachineOptions, qemuArgs } from '../src/qemu.ts';
+import { commandLine, forcedAccel, type MachineOptions, qemuArgs } from '../src/qemu.ts';
 import { parseSshConfig } from '../src/vagrant.ts';
 
 const options: MachineOptions = {
@@ -25,6 +25,13 @@ describe('the arguments of QEMU', () => {
     expect(wordAfter(hybrid, '-kernel')).toBe('/box/vmlinuz-6.1');
     expect(wordAfter(hybrid, '-initrd')).toBe('/box/initrd-6.1');
     expect(wordAfter(hybrid, '-append')).toContain('SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1');
+  });
+
+  test('a boot with SELinux has no AppArmor', () => {
+    expect(wordAfter(qemuArgs({ ...options, boot: 'selinux' }), '-append')).toContain(
+      'security=selinux selinux=1',
+    );
+    expect(wordAfter(qemuArgs(options), '-append')).not.toContain('selinux');
   });
 
   test('commas in paths are no separators', () => {
@@ -59,6 +66,11 @@ describe('the arguments of QEMU', () => {
     expect(drives[1]).toBe('file=/x/tree.tar,format=raw,if=virtio,readonly=on');
     expect(drives[0]).toContain('overlay');
   });
+});
+
+test('what CTR_VM_ACCEL does not know is refused', () => {
+  expect([forcedAccel('kvm'), forcedAccel('tcg'), forcedAccel(undefined)]).toEqual(['kvm', 'tcg', undefined]);
+  expect(() => forcedAccel('KVM')).toThrow('CTR_VM_ACCEL is "KVM"; it must be kvm or tcg');
 });
 
 test('more words for the kernel come last', () => {

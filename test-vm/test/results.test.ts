@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { fullName } from '../../test/skips.ts';
 import { renderReport } from '../src/report.ts';
 import { count, nowhere, parseRun, type Run, sumUp } from '../src/results.ts';
 
@@ -22,7 +23,10 @@ const reportOf = (
     ],
   });
 
-const skips = '{"test":"packages/a/test/a.host.test.ts > suite > two","reason":"no AppArmor"}\n';
+/** As test/skips.ts writes it. */
+const skipsOf = (...lines: [file: string, test: string, reason: string][]): string =>
+  lines.map(([file, test, reason]) => `${JSON.stringify({ file, test, reason })}\n`).join('');
+const skips = skipsOf(['/top/packages/a/test/a.host.test.ts', 'suite two', 'no AppArmor']);
 
 describe('a run', () => {
   test('has its tests by file, with why they were skipped or failed', () => {
@@ -46,6 +50,40 @@ describe('a run', () => {
     ]);
     expect(run.tests[0]!.file).toBe('packages/a/test/a.host.test.ts');
     expect(count(run)).toEqual({ passed: 1, failed: 1, skipped: 2 });
+  });
+
+  test('has the reason of each skip for that test alone', () => {
+    const [a, b] = ['/top/a.test.ts', '/top/b.test.ts'];
+    const known = skipsOf([a, 'a limit', 'no v1'], [b, 'a limit', 'no v2'], [a, 'suite a limit', 'no root']);
+    const reasons = (file: string): (string | undefined)[] =>
+      parseRun(
+        'host',
+        reportOf(
+          [
+            ['a limit', 'skipped'],
+            ['suite a limit', 'skipped'],
+            ['limit', 'skipped'],
+          ],
+          file,
+        ),
+        known,
+        '/top',
+        0,
+      ).tests.map(({ reason }) => reason);
+    const none = 'skipped where it is declared';
+    expect([reasons(a), reasons(b)]).toEqual([
+      ['no v1', 'no root', none],
+      ['no v2', none, none],
+    ]);
+  });
+
+  describe('is named as vitest names it', () => {
+    describe('in > a suite', () => {
+      test('with > a mark', ({ task }) => {
+        expect(fullName(task)).toBe('a run is named as vitest names it in > a suite with > a mark');
+        expect(task.file.filepath).toBe(import.meta.filename);
+      });
+    });
   });
 
   test('that fails without a failed test is trouble all the same', () => {
@@ -76,11 +114,16 @@ describe('several runs', () => {
     ['two', 'skipped', 'no v2'],
     ['three', 'skipped', 'no SELinux'],
   );
-  const vm = run('vm', ['one', 'skipped', 'no v1'], ['two', 'passed'], ['three', 'skipped', 'no SELinux']);
+  const vm = run(
+    'unified',
+    ['one', 'skipped', 'no v1'],
+    ['two', 'passed'],
+    ['three', 'skipped', 'no SELinux'],
+  );
 
   test('what is skipped in all of them is run nowhere', () => {
     expect(nowhere([host, vm])).toEqual([
-      { test: 'f: three', reasons: ['host: no SELinux', 'vm: no SELinux'] },
+      { test: 'f: three', reasons: ['host: no SELinux', 'unified: no SELinux'] },
     ]);
   });
 
@@ -88,16 +131,32 @@ describe('several runs', () => {
     expect(nowhere([run('host', ['x', 'skipped']), run('vm', ['x', 'failed', 'why'])])).toEqual([]);
   });
 
+  test('stand in one order, whichever ended first, and in no table where there are none', () => {
+    const names = ['selinux root', 'hybrid root', 'unified vagrant', 'host', 'unified root'];
+    const [header] = renderReport(
+      names.map((name) => run(name)),
+      [],
+    );
+    expect(header!.trim().split(/ {2,}/)).toEqual([
+      'host',
+      'unified root',
+      'unified vagrant',
+      'hybrid root',
+      'selinux root',
+    ]);
+    expect(renderReport([], [])).toEqual([]);
+  });
+
   test('stand side by side', () => {
     const missing = nowhere([host, vm]);
-    const text = renderReport([host, { ...vm, seconds: 61.4 }], missing);
+    const text = renderReport([{ ...vm, seconds: 61.4 }, host], missing);
     expect(text.slice(0, 6)).toEqual([
-      '         host  vm',
-      'tests       3   3',
-      'passed      1   1',
-      'failed      0   0',
-      'skipped     2   2',
-      'seconds        61',
+      '         host  unified',
+      'tests       3        3',
+      'passed      1        1',
+      'failed      0        0',
+      'skipped     2        2',
+      'seconds             61',
     ]);
     expect(text).toContain('host: 1 skipped: no v2');
     expect(text).toContain('RUN NOWHERE f: three');

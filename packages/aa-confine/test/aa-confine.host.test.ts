@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { needs, toolPath } from '../../../test/support.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { needs, skip, toolPath } from '../../../test/support.ts';
 
 const tool = toolPath('aa-confine');
 const run = (...argv: string[]) => spawnSync(tool, argv, { encoding: 'utf8' });
@@ -9,7 +9,11 @@ const run = (...argv: string[]) => spawnSync(tool, argv, { encoding: 'utf8' });
 const parameter = '/sys/module/apparmor/parameters/enabled';
 const enabled = existsSync(parameter) && readFileSync(parameter, 'utf8').trim() === 'Y';
 
-describe.skipIf(enabled)('on a kernel without AppArmor', () => {
+describe('on a kernel without AppArmor', () => {
+  beforeEach((context) => {
+    if (enabled) skip(context, 'the kernel has AppArmor');
+  });
+
   it.each([['--profile', 'default', '--', 'true'], ['--load'], ['--list'], ['--unload']])(
     '%s %s is refused with a clear word',
     (...argv) => {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultSpec } from '@ctr-tools/oci';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isBefore, needs, skip, toolPath } from '../../../test/support.ts';
 
 const tool = toolPath('aa-confine');
@@ -30,13 +30,18 @@ const sh = (script: string) => under('sh', '-c', script);
 const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : '');
 const enabled = read('/sys/module/apparmor/parameters/enabled') === 'Y';
 
-describe.skipIf(!enabled)('under our default profile (needs AppArmor)', () => {
+describe('under our default profile', () => {
   let dir: string;
+  beforeEach((context) => {
+    if (!enabled) skip(context, 'AppArmor is not enabled in this kernel');
+  });
   beforeAll(() => {
+    if (!enabled) return;
     dir = mkdtempSync(join(tmpdir(), 'ctr-test-aa-'));
     expect(run('--load', '--name', name)).toEqual({ status: 0, stdout: '', stderr: '' });
   });
   afterAll(() => {
+    if (!enabled) return;
     run(`--unload=${name}`);
     rmSync(dir, { recursive: true });
   });

@@ -1,13 +1,13 @@
 /**
- * SELinux for real: a machine that was booted with `security=selinux selinux=1` and has no policy
- * of its own gets the few lines of one here. No stage boots such a machine by itself.
+ * SELinux for real: a machine that was booted with `security=selinux selinux=1`, as test-vm's boot
+ * `selinux` is, and has no policy of its own gets the few lines of one here.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultSpec } from '@ctr-tools/oci';
-import { describe, expect, test } from 'vitest';
-import { hasCommand, lacking, tempDir, toolPath } from '../../../test/support.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { lacking, needs, skip, tempDir, toolPath } from '../../../test/support.ts';
 
 const tool = toolPath('aa-confine');
 
@@ -51,7 +51,10 @@ function run(file: string, ...argv: string[]) {
 
 const reason = missing();
 
-describe.skipIf(reason)(`under SELinux${reason ? ` (skipped: ${reason})` : ''}`, () => {
+describe('under SELinux', () => {
+  beforeEach((context) => {
+    if (reason) skip(context, reason);
+  });
   const dir = reason ? '' : tempDir('selinux');
   const [cil, binary] = [join(dir, 'policy.cil'), join(dir, 'policy')];
   if (!reason) {
@@ -85,7 +88,7 @@ describe.skipIf(reason)(`under SELinux${reason ? ` (skipped: ${reason})` : ''}`,
     'a container and its mounts have their labels under %s',
     (runtime, context) => {
       const file = runtime === 'ctr-run' ? toolPath('ctr-run') : runtime;
-      if (runtime !== 'ctr-run' && !hasCommand(runtime)) context.skip(`${runtime} is not installed`);
+      if (runtime !== 'ctr-run') needs(context, `command:${runtime}`);
       const bundle = join(dir, runtime);
       for (const path of ['bin', 'proc', 'dev', 'sys'])
         mkdirSync(join(bundle, 'rootfs', path), { recursive: true });
