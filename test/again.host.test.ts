@@ -66,9 +66,9 @@ describe.skipIf(!isRoot)('a second call', () => {
     ['caps-drop --user 1000:1000 --groups none --no-new-privs'],
     ['seccomp-load default --'],
     ['aa-confine --profile unconfined'],
-    ['cg-limit --pids-limit 30'],
+    ['cg-limit --manager files --pids-limit 30'],
     [
-      'cg-limit --pids-limit 30 -- ns-enter --new uts --hostname in -- caps-drop --all -- seccomp-load default --',
+      'cg-limit --manager files --pids-limit 30 -- ns-enter --new uts --hostname in -- caps-drop --all -- seccomp-load default --',
     ],
   ])('needs no planner and does the same: %s', (words) => {
     const line = `${words} ${look}`;
@@ -80,7 +80,7 @@ describe.skipIf(!isRoot)('a second call', () => {
 
   test('has the group of its own PID, several at once', async (context) => {
     needs(context, 'root');
-    const line = `cg-limit --pids-limit 30 -- sh -c 'echo "$CTR_CGROUP"; cat'`;
+    const line = `cg-limit --manager files --pids-limit 30 -- sh -c 'echo "$CTR_CGROUP"; cat'`;
     expect(sh(line).status).toBe(0);
     renameSync(node, `${node}.away`);
     const both = [1, 2].map(() => {
@@ -98,7 +98,7 @@ describe.skipIf(!isRoot)('a second call', () => {
   }, 60_000);
 
   test('says what the first would, of the limit too', () => {
-    const line = `cg-limit --pids-limit 3 -- sh -c 'for i in 1 2 3 4 5; do sleep 0.1 & done; wait' 2>&1`;
+    const line = `cg-limit --manager files --pids-limit 3 -- sh -c 'for i in 1 2 3 4 5; do sleep 0.1 & done; wait' 2>&1`;
     const limit = 'the limit of 3 processes was reached';
     expect(sh(line).stdout).toContain(limit);
     expect(alone(line).stdout).toContain(limit);
