@@ -2,60 +2,33 @@
  * Plans of the tools used again. The tools of these tests lie in a directory of their own, from which
  * Node can be taken away: what runs without it has used a plan again.
  */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  symlinkSync,
-} from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { searchable } from '../packages/ctr-run/test/bundles.ts';
-import { tools as names } from '../scripts/tools.ts';
-import { dist } from './dist.ts';
+import { layApart, noPlanner, plansIn } from './apart.ts';
 import { isRoot, needs, type RunOptions, run, start, tempDir, toolEnv, until } from './support.ts';
 
-let tools: string;
-let node: string;
+let apart: ReturnType<typeof layApart>;
 let root: string;
 
 beforeAll(() => {
-  tools = tempDir('tools');
-  for (const part of ['bin', 'lib']) mkdirSync(join(tools, part));
-  for (const name of [...names, 'ctr-launcher'])
-    copyFileSync(join(dist, 'bin', name), join(tools, 'bin', name));
-  node = join(tools, 'lib/node');
-  symlinkSync(join(dist, 'lib/planner.cjs'), join(tools, 'lib/planner.cjs'));
-  symlinkSync(readlinkSync(join(dist, 'lib/node')), node);
+  apart = layApart();
 });
 
 beforeEach(() => {
   root = tempDir('states');
 });
 
-afterEach(() => {
-  if (existsSync(`${node}.away`)) renameSync(`${node}.away`, node);
-});
+afterEach(() => apart.give());
 
-const plans = () => (existsSync(`${root}/.plans`) ? readdirSync(`${root}/.plans`) : []);
+const plans = () => plansIn(root);
 const env = (extra: Record<string, string> = {}) =>
-  toolEnv({ CTR_STATE_ROOT: root, PATH: `${tools}/bin:/usr/sbin:/usr/bin:/sbin:/bin`, ...extra });
+  toolEnv({ CTR_STATE_ROOT: root, PATH: `${apart.directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin`, ...extra });
 const sh = (line: string, options: RunOptions = {}) =>
   run('/bin/sh', ['-c', `exec ${line}`], { env: env(), ...options });
 
-function alone(line: string, options: RunOptions = {}) {
-  renameSync(node, `${node}.away`);
-  try {
-    return sh(line, options);
-  } finally {
-    renameSync(`${node}.away`, node);
-  }
-}
-
-const noPlanner = { status: 125, stdout: '', stderr: expect.stringContaining('no Node for the planner') };
+const alone = (line: string, options: RunOptions = {}) => apart.without(() => sh(line, options));
 const look = `sh -c 'grep -E "^(Cap|Seccomp:|NoNewPrivs|Uid|Groups)" /proc/self/status; hostname; sed "s/ctr-limit-[0-9]*/GROUP/" /proc/self/cgroup; umask; echo out; echo err >&2; exit 5'`;
 
 describe.skipIf(!isRoot)('a second call', () => {
@@ -82,7 +55,7 @@ describe.skipIf(!isRoot)('a second call', () => {
     needs(context, 'root');
     const line = `cg-limit --manager files --pids-limit 30 -- sh -c 'echo "$CTR_CGROUP"; cat'`;
     expect(sh(line).status).toBe(0);
-    renameSync(node, `${node}.away`);
+    apart.take();
     const both = [1, 2].map(() => {
       const one = start('/bin/sh', ['-c', `exec ${line}`], { env: env() });
       return { one, name: () => /ctr-limit-\d+/.exec(one.output().stdout)?.[0] };
@@ -110,7 +83,7 @@ describe.skipIf(!isRoot)('a second call', () => {
 
   test('of an ordinary user, in a directory of theirs', (context) => {
     needs(context, 'command:setpriv');
-    for (const directory of [tools, root]) searchable(directory);
+    for (const directory of [apart.directory, root]) searchable(directory);
     run('chown', ['1000:1000', root]);
     const line = `setpriv --reuid 1000 --regid 1000 --clear-groups ns-enter --new user,uts --map-root-user --hostname mine -- sh -c 'id -u; hostname'`;
     const user = { env: { PATH: env().PATH!, XDG_RUNTIME_DIR: root } };

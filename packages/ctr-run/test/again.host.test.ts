@@ -9,11 +9,9 @@ import {
   chownSync,
   copyFileSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -22,6 +20,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { layApart, noPlanner, plansIn } from '../../../test/apart.ts';
 import { dist } from '../../../test/dist.ts';
 import {
   isRoot,
@@ -37,44 +36,29 @@ import {
 import { typed } from '../../../test/terminal.ts';
 import { makeBundle, testId, tracesOf } from './bundles.ts';
 
-let tools: string;
+let apart: ReturnType<typeof layApart>;
 let tool: string;
-let node: string;
 let root: string;
 
 beforeAll(() => {
-  tools = tempDir('tools');
-  for (const part of ['bin', 'lib']) mkdirSync(join(tools, part));
-  tool = join(tools, 'bin/ctr-run');
-  node = join(tools, 'lib/node');
-  copyFileSync(join(dist, 'bin/ctr-run'), tool);
-  symlinkSync(join(dist, 'lib/planner.cjs'), join(tools, 'lib/planner.cjs'));
-  symlinkSync(readlinkSync(join(dist, 'lib/node')), node);
+  apart = layApart();
+  tool = apart.tool('ctr-run');
 });
 
 beforeEach(() => {
   root = tempDir('states');
 });
 
-afterEach(() => {
-  if (existsSync(`${node}.away`)) renameSync(`${node}.away`, node);
-});
+afterEach(() => apart.give());
 
-const plans = () => (existsSync(`${root}/.plans`) ? readdirSync(`${root}/.plans`) : []);
+const plans = () => plansIn(root);
 const ctr = (words: readonly string[], options: RunOptions = {}) =>
   run(tool, ['--root', root, 'run', ...words], options);
 
 /** The same with Node taken away. */
-function alone(words: readonly string[], options: RunOptions = {}) {
-  renameSync(node, `${node}.away`);
-  try {
-    return ctr(words, options);
-  } finally {
-    renameSync(`${node}.away`, node);
-  }
-}
+const alone = (words: readonly string[], options: RunOptions = {}) =>
+  apart.without(() => ctr(words, options));
 
-const noPlanner = { status: 125, stdout: '', stderr: expect.stringContaining('no Node for the planner') };
 const sh = (script: string) => ['/bin/sh', '-c', script];
 
 /** A bundle that ran once, and the words that ran it. */
@@ -127,12 +111,12 @@ describe.skipIf(!isRoot)('a second run', () => {
 
   test('is stopped by signals and taken down as a first one', async () => {
     const { bundle, words, id } = ranOnce('trap "exit 3" TERM; [ -t 0 ]; echo up; read x || true; sleep 0.1');
-    renameSync(node, `${node}.away`);
+    apart.take();
     const running = start(tool, ['--root', root, 'run', ...words], { env: toolEnv() });
     await until('it is up', () => running.output().stdout === 'up\n');
     running.child.kill('SIGKILL');
     expect(await running.ended).toMatchObject({ signal: 'SIGKILL' });
-    renameSync(`${node}.away`, node);
+    apart.give();
     await until('it is known to have stopped', () =>
       run(tool, ['--root', root, 'state', id]).stdout.includes('"status": "stopped"'),
     );
@@ -165,7 +149,7 @@ describe.skipIf(!isRoot)('the planner is asked where anything is otherwise', () 
     expect(alone(words, { cwd: '/' })).toMatchObject(noPlanner);
     expect(alone(words, { fds: [openSync('/dev/null', 'r')] })).toMatchObject(noPlanner);
     const line = `umask 027; exec "${tool}" --root "${root}" run ${words.join(' ')}`;
-    renameSync(node, `${node}.away`);
+    apart.take();
     expect(run('/bin/sh', ['-c', line])).toMatchObject(noPlanner);
     // What a shell counts with decides nothing.
     expect(ctr(words, { env: toolEnv({ SHLVL: '9', OLDPWD: '/x', PWD: '/y', _: 'z' }) })).toMatchObject({
@@ -205,7 +189,7 @@ describe.skipIf(!isRoot)('the planner is asked where anything is otherwise', () 
     needs(context, 'command:capsh', 'command:choom');
     const { words } = same();
     const call = [tool, '--root', root, 'run', ...words];
-    renameSync(node, `${node}.away`);
+    apart.take();
     const under = (...before: string[]) => run(before[0]!, [...before.slice(1), ...call]);
     expect(under('env')).toMatchObject({ status: 0 });
     expect(under('choom', '-n', '77', '--')).toMatchObject(noPlanner);
@@ -216,7 +200,7 @@ describe.skipIf(!isRoot)('the planner is asked where anything is otherwise', () 
   test('the launcher or the planner', () => {
     const { words } = same();
     expect(alone(words)).toMatchObject({ status: 0 });
-    const planner = join(tools, 'lib/planner.cjs');
+    const { planner } = apart;
     rmSync(planner);
     copyFileSync(join(dist, 'lib/planner.cjs'), planner);
     expect(alone(words)).toMatchObject(noPlanner);
@@ -319,7 +303,7 @@ print('/dev/pts/0' in out, '33 99' in out)`);
     const seen = 'True True\nDONE\n';
     expect(once()).toBe(seen);
     expect(plans()).toHaveLength(1);
-    renameSync(node, `${node}.away`);
+    apart.take();
     expect(once()).toBe(seen);
   });
 });

@@ -3,26 +3,17 @@
  * differs from what the kernel gives a new group. Files by Documentation/admin-guide/cgroup-v1/*.rst and cgroup-v2.rst.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { formatDuration } from '@ctr-tools/cli';
 import type { Line } from './inspect.ts';
+import { readIn, V1_UNLIMITED } from './read-file.ts';
 import { type Place, placeOf, type Target } from './target.ts';
 
 type Read = (file: string) => string | undefined;
 
 const reader =
   (place: Place | undefined): Read =>
-  (file) => {
-    if (!place) return undefined;
-    try {
-      return readFileSync(join(place.directory, file), 'utf8').trim();
-    } catch {
-      return undefined;
-    }
-  };
-
-/** v1 says "no limit" as the largest number of whole pages. */
-const V1_UNLIMITED = 2 ** 62;
+  (file) =>
+    readIn(place, file);
 
 const line = (name: string, unit: Line['unit'], limit: number | string): Line => ({ name, unit, limit });
 

@@ -1,7 +1,6 @@
 /** What a group's files say, as data: each limit beside use, peak, pressure and counts. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { restLines } from './inspect-rest.ts';
+import { readIn, V1_UNLIMITED } from './read-file.ts';
 import { type Place, placeOf, type Target } from './target.ts';
 
 export interface Line {
@@ -26,25 +25,13 @@ export interface Report {
   lines: Line[];
 }
 
-const read = (place: Place | undefined, file: string): string | undefined => {
-  if (!place) return undefined;
-  try {
-    return readFileSync(join(place.directory, file), 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-};
-
-/** v1 says "no limit" as the largest number of whole pages. */
-const V1_UNLIMITED = 2 ** 62;
-
 function number(place: Place | undefined, file: string): number | undefined {
-  const text = read(place, file);
+  const text = readIn(place, file);
   return text !== undefined && /^\d+/.test(text) ? Number(text.split(' ')[0]) : undefined;
 }
 
 function limit(place: Place | undefined, file: string): number | 'max' | undefined {
-  const text = read(place, file);
+  const text = readIn(place, file);
   if (text === undefined) return undefined;
   return text === 'max' || text === '-1' || Number(text) >= V1_UNLIMITED ? 'max' : Number(text);
 }
@@ -52,7 +39,7 @@ function limit(place: Place | undefined, file: string): number | 'max' | undefin
 /** `name value` lines. */
 function table(place: Place | undefined, file: string): Record<string, number> {
   return Object.fromEntries(
-    (read(place, file) ?? '')
+    (readIn(place, file) ?? '')
       .split('\n')
       .map((line) => line.split(' '))
       .filter((words) => words.length === 2)
@@ -61,7 +48,7 @@ function table(place: Place | undefined, file: string): Record<string, number> {
 }
 
 function pressure(target: Target, what: string): number | undefined {
-  const found = /^some avg10=([\d.]+)/.exec(read(placeOf(target, 'unified'), `${what}.pressure`) ?? '');
+  const found = /^some avg10=([\d.]+)/.exec(readIn(placeOf(target, 'unified'), `${what}.pressure`) ?? '');
   return found ? Number(found[1]) / 100 : undefined;
 }
 
@@ -129,11 +116,11 @@ function cpuLines(target: Target): Line[] {
   if (place?.version === 1) {
     const q = number(place, 'cpu.cfs_quota_us');
     quota =
-      read(place, 'cpu.cfs_quota_us') === '-1'
+      readIn(place, 'cpu.cfs_quota_us') === '-1'
         ? 'max'
         : q && q / (number(place, 'cpu.cfs_period_us') ?? 100_000);
   } else {
-    const [q, period] = (read(place, 'cpu.max') ?? '').split(' ');
+    const [q, period] = (readIn(place, 'cpu.max') ?? '').split(' ');
     quota = q === 'max' ? 'max' : q ? Number(q) / Number(period) : undefined;
   }
   const accounted = number(placeOf(target, 'cpuacct'), 'cpuacct.usage');
@@ -159,7 +146,7 @@ function cpuLines(target: Target): Line[] {
       : line(place?.version === 1 ? 'cpu shares' : 'cpu weight', 'count', { limit: weight })),
     ...['cpus', 'mems'].flatMap((what) => {
       const set = placeOf(target, 'cpuset');
-      const value = read(set, `cpuset.${what}`) || read(set, `cpuset.${what}.effective`);
+      const value = readIn(set, `cpuset.${what}`) || readIn(set, `cpuset.${what}.effective`);
       return value ? line(what, 'text', { limit: value }) : [];
     }),
   ];
@@ -181,12 +168,12 @@ function ioLines(target: Target): Line[] {
   if (v1) return blkioLines(v1, pressure(target, 'io'));
   const place = placeOf(target, 'io');
   const limits = new Map(
-    (read(place, 'io.max') ?? '')
+    (readIn(place, 'io.max') ?? '')
       .split('\n')
       .filter(Boolean)
       .map((l) => [l.split(' ')[0]!, l]),
   );
-  const stats = (read(place, 'io.stat') ?? '').split('\n').filter(Boolean);
+  const stats = (readIn(place, 'io.stat') ?? '').split('\n').filter(Boolean);
   // A device that nothing was read from or written to yet has no line there.
   for (const device of limits.keys()) if (!stats.some((l) => l.split(' ')[0] === device)) stats.push(device);
   const some = pressure(target, 'io');
@@ -216,14 +203,14 @@ const operations = (device: string, word: string, cap: number | 'max'): Line[] =
   cap === 'max' ? [] : [{ name: `io ${device} ${word} ops/s`, unit: 'count', limit: cap }];
 
 function blkioLines(place: Place, some: number | undefined): Line[] {
-  const used = (read(place, 'blkio.throttle.io_service_bytes') ?? '').split('\n').map((l) => l.split(' '));
+  const used = (readIn(place, 'blkio.throttle.io_service_bytes') ?? '').split('\n').map((l) => l.split(' '));
   const lines: Line[] = [];
   for (const [word, kind] of [
     ['read', 'Read'],
     ['write', 'Write'],
   ] as const) {
     const caps = new Map(
-      (read(place, `blkio.throttle.${word}_bps_device`) ?? '')
+      (readIn(place, `blkio.throttle.${word}_bps_device`) ?? '')
         .split('\n')
         .filter(Boolean)
         .map((l) => l.split(' ') as [string, string]),
@@ -235,7 +222,9 @@ function blkioLines(place: Place, some: number | undefined): Line[] {
       if (use > 0 || cap)
         lines.push(...line(`io ${device} ${word}`, 'rate', { limit: cap ? Number(cap) : 'max', use }));
     }
-    for (const text of (read(place, `blkio.throttle.${word}_iops_device`) ?? '').split('\n').filter(Boolean))
+    for (const text of (readIn(place, `blkio.throttle.${word}_iops_device`) ?? '')
+      .split('\n')
+      .filter(Boolean))
       lines.push(...operations(text.split(' ')[0]!, word, Number(text.split(' ')[1])));
   }
   return [...lines, ...(some === undefined ? [] : line('io', 'text', { pressure: some }))];
@@ -258,14 +247,15 @@ function hugetlbLines(target: Target, pages: readonly string[]): Line[] {
 function frozen(target: Target): boolean {
   const v2 = placeOf(target, 'unified');
   return (
-    read(placeOf(target, 'freezer'), 'freezer.state') === 'FROZEN' || table(v2, 'cgroup.events').frozen === 1
+    readIn(placeOf(target, 'freezer'), 'freezer.state') === 'FROZEN' ||
+    table(v2, 'cgroup.events').frozen === 1
   );
 }
 
 /** PIDs in a target's groups themselves. */
 export function processesOf(target: Target): Set<number> {
   return new Set(
-    target.places.flatMap((p) => (read(p, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number)),
+    target.places.flatMap((p) => (readIn(p, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number)),
   );
 }
 
