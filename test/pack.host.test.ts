@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { tools } from '../scripts/tools.ts';
-import { findCommand, lacking, run, tempDir, top } from './support.ts';
+import { findCommand, lacking, run, tempDir, toolEnv, top } from './support.ts';
 
 const pnpm = findCommand('pnpm') ?? join(top, '.cache/boot/node_modules/.bin/pnpm');
 const reason = lacking('root', 'command:npm', `file:${pnpm}`);
@@ -107,7 +107,10 @@ describe.skipIf(reason)(`packed and installed${reason ? ` (skipped: ${reason})` 
       JSON.stringify({ private: true, dependencies: entries(false), optionalDependencies: entries(true) }),
     );
     const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-    const npm = run(findCommand('npm')!, args, { cwd: dirs.project, timeout: 300_000 });
+    // Where the registry's certificate is this machine's own, Node is told of it so.
+    const { NODE_EXTRA_CA_CERTS: own } = process.env;
+    const env = toolEnv(own ? { NODE_EXTRA_CA_CERTS: own } : {});
+    const npm = run(findCommand('npm')!, args, { cwd: dirs.project, timeout: 300_000, env });
     expect(npm, npm.stderr).toMatchObject({ status: 0 });
     makeForeign();
   }, 600_000);
