@@ -52,7 +52,9 @@ function cgroups(run: Run): string[] {
   const found: string[] = [];
   const roots = lines('/proc/self/mountinfo')
     .filter((line) => / - cgroup2? /.test(line))
-    .map((line) => line.split(' ')[4]!);
+    .map((line) => line.split(' ')[4]!)
+    // What peers make as plain directories, where a hierarchy is known but mounted nowhere.
+    .concat('/sys/fs/cgroup');
   const walk = (path: string, depth: number): void => {
     for (const name of subdirectories(path)) {
       const group = join(path, name);
