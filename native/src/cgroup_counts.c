@@ -37,20 +37,13 @@ enum { LARGEST_KILLING_PAGES = 8 };
 enum { PATH_ROOM = 4096 };
 
 bool file_text(const char *path, char *text, size_t size) {
-  long fd = AGAIN(open(path, O_RDONLY | O_CLOEXEC));
-  if (fd < 0) {
+  ssize_t n = read_beginning(path, text, size - 1);
+  if (n < 0) {
     const char *last = watched_text(path);
     return last && *last && snprintf(text, size, "%s", last) > 0;
   }
-  size_t used = 0;
-  while (used + 1 < size) {
-    long n = AGAIN(read((int)fd, text + used, size - used - 1));
-    if (n <= 0) break;
-    used += (size_t)n;
-  }
-  close_fd((int)fd);
-  text[used] = 0;
-  return used > 0;
+  text[n] = 0;
+  return n > 0;
 }
 
 bool number_in(const char *path, const char *key, uint64_t *number) {

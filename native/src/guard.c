@@ -6,7 +6,6 @@
  * only defaults are replaced, so the command never sees any of this.
  */
 #include <signal.h>
-#include <string.h>
 
 #include "core.h"
 #include "ops.h"
@@ -14,6 +13,7 @@
 bool sigchld_was_ignored;
 
 static const int deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2};
+enum { DEADLY = sizeof deadly / sizeof *deadly };
 static volatile sig_atomic_t caught, caught_code;
 static bool guarding;
 
@@ -32,18 +32,7 @@ void guard_begin(struct run *run) {
              (plan->steps[i].undo_when || plan->steps[i].op == OP_SUPERVISE);
   if (!needed) return;
   guarding = true;
-  /* musl unblocks 33 and 34 with the first handler, for threads that there are none of. */
-  sigset_t mask;
-  signal_mask(SIG_BLOCK, NULL, &mask);
-  for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
-    struct sigaction old, new;
-    if (sigaction(deadly[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
-    memset(&new, 0, sizeof new);
-    new.sa_sigaction = mark;
-    new.sa_flags = SA_SIGINFO; /* no SA_RESTART: what waits is to stop waiting */
-    sigaction(deadly[i], &new, NULL);
-  }
-  signal_mask(SIG_SETMASK, &mask, NULL);
+  signals_handle(deadly, DEADLY, mark, 0); /* no SA_RESTART: what waits is to stop waiting */
 }
 
 int guard_caught(void) { return caught; }
@@ -58,13 +47,6 @@ int guard_take(int *code) {
 void guard_forget(void) {
   if (!guarding) return;
   guarding = false;
-  for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
-    struct sigaction old;
-    if (sigaction(deadly[i], NULL, &old) != 0 || !(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != mark)
-      continue;
-    memset(&old, 0, sizeof old);
-    old.sa_handler = SIG_DFL;
-    sigaction(deadly[i], &old, NULL);
-  }
+  signals_handle_no_more(deadly, DEADLY, mark);
   caught = 0;
 }

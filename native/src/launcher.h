@@ -165,6 +165,11 @@ int signal_mask(int how, const sigset_t *set, sigset_t *old);
 void every_signal(sigset_t *set);
 /* SIG_DFL for all of them. */
 void signals_to_default(void);
+typedef void signal_handler(int signal, siginfo_t *info, void *context);
+/* Handle those of the signals whose disposition is the default, with SA_SIGINFO and `flags`; who ignores one goes on so. */
+void signals_handle(const int *signals, unsigned count, signal_handler *handler, int flags);
+/* The default again for those that this handler has. */
+void signals_handle_no_more(const int *signals, unsigned count, signal_handler *handler);
 
 /* --- small things, sys.c */
 
@@ -177,6 +182,8 @@ uint64_t now_ns(void);
 int start_time_of(int64_t pid, int64_t *ticks);
 /* The same, and its state (field 3). */
 int life_of(int64_t pid, int64_t *ticks, char *state);
+/* At most `room` bytes from the beginning of a file, which a FIFO or a terminal does not make wait; how many, or -errno. */
+ssize_t read_beginning(const char *path, char *bytes, size_t room);
 ssize_t write_all(int fd, const void *data, size_t length); /* 0 or -errno */
 const char *errno_name(int error);                          /* "ENOENT" */
 

@@ -27,10 +27,7 @@ int op_alive(struct run *run, const struct step *step) {
 int op_file_has(struct run *run, const struct step *step) {
   const char *line = arg_text(run, step, 1);
   char text[4096];
-  long fd = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (fd < 0) return (int)fd;
-  long n = AGAIN(read((int)fd, text, sizeof text - 1));
-  close_fd((int)fd);
+  ssize_t n = read_beginning(arg_text(run, step, 0), text, sizeof text - 1);
   if (n < 0) return (int)n;
   text[n] = '\0';
   for (char *rest = text, *at; (at = strsep(&rest, "\n"));)

@@ -178,14 +178,10 @@ int op_lock(struct run *run, const struct step *step) {
 }
 
 int op_read_file(struct run *run, const struct step *step) {
-  long fd = AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (fd < 0) return (int)fd;
   static char text[MAX_SLOT_TEXT + 1];
-  size_t length = 0;
-  long n;
-  while ((n = AGAIN(read((int)fd, text + length, sizeof text - length))) > 0) length += (size_t)n;
-  close_fd((int)fd);
+  ssize_t n = read_beginning(arg_text(run, step, 0), text, sizeof text);
   if (n < 0) return (int)n;
+  size_t length = (size_t)n;
   if (length > MAX_SLOT_TEXT) return -EFBIG;
   if (length > 0 && text[length - 1] == '\n') length--;
   if (memchr(text, '\0', length)) return -EILSEQ;

@@ -7,7 +7,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,27 +33,15 @@ static bool is(const struct question *q, const char *found, size_t length) {
 
 static bool is_text(const struct question *q, const char *found) { return is(q, found, strlen(found)); }
 
-/* At most `room` bytes of a file; how many, or -errno. */
-static ssize_t content(const char *path, char *bytes, size_t room) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) return -errno;
-  size_t length = 0;
-  ssize_t n = 0;
-  while (length < room && (n = read(fd, bytes + length, room - length)) > 0) length += (size_t)n;
-  int error = n < 0 ? errno : 0;
-  close(fd);
-  return error ? -error : (ssize_t)length;
-}
-
 static bool same_content(const struct question *q) {
   char *bytes = arena(q->length + 1);
-  ssize_t n = content(q->path, bytes, q->length + 1);
+  ssize_t n = read_beginning(q->path, bytes, q->length + 1);
   return n >= 0 && is(q, bytes, (size_t)n);
 }
 
 static bool same_failure(const struct question *q) {
   char byte;
-  ssize_t n = content(q->path, &byte, 1);
+  ssize_t n = read_beginning(q->path, &byte, 1);
   return n < 0 && is_text(q, errno_name((int)-n));
 }
 
@@ -69,7 +56,7 @@ static bool same_start(const struct question *q) {
 
 static bool same_population(const struct question *q) {
   char byte;
-  ssize_t n = content(q->path, &byte, 1);
+  ssize_t n = read_beginning(q->path, &byte, 1);
   return n >= 0 && is_text(q, n ? "1" : "0");
 }
 
@@ -98,7 +85,7 @@ static const char *next_lasting(const char **at, const char *end, size_t *length
 static bool same_status(const struct question *q) {
   enum { ROOM = 8192 };
   char *bytes = arena(ROOM + 1);
-  ssize_t n = content(q->path, bytes, ROOM);
+  ssize_t n = read_beginning(q->path, bytes, ROOM);
   if (n < 0 || n == ROOM) return false;
   bytes[n] = 0;
   const char *now = bytes, *then = q->answer;

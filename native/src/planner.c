@@ -221,6 +221,7 @@ void stdio_restore(const struct start *start) {
  * and dies at once with this process (PDEATHSIG); so they are handed on, and we end as it ends.
  */
 static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+enum { HANDED_ON = sizeof handed_on / sizeof *handed_on };
 static volatile sig_atomic_t told, working;
 
 static void hand_on(int signal, siginfo_t *info, void *context) {
@@ -233,31 +234,13 @@ static void hand_on(int signal, siginfo_t *info, void *context) {
 }
 
 static void hand_on_to(pid_t planner) {
-  sigset_t mask;
   working = planner;
-  /* musl unblocks 33 and 34 with the first handler, for threads that there are none of. */
-  signal_mask(SIG_BLOCK, NULL, &mask);
-  for (unsigned i = 0; i < sizeof handed_on / sizeof *handed_on; i++) {
-    struct sigaction old, new;
-    if (sigaction(handed_on[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
-    memset(&new, 0, sizeof new);
-    new.sa_sigaction = hand_on;
-    new.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigaction(handed_on[i], &new, NULL);
-  }
-  signal_mask(SIG_SETMASK, &mask, NULL);
+  signals_handle(handed_on, HANDED_ON, hand_on, SA_RESTART);
 }
 
 /* The plan is there. One who was told to end before that has nothing to take down yet. */
 static void hand_on_no_more(void) {
-  for (unsigned i = 0; i < sizeof handed_on / sizeof *handed_on; i++) {
-    struct sigaction old;
-    if (sigaction(handed_on[i], NULL, &old) != 0 || !(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != hand_on)
-      continue;
-    memset(&old, 0, sizeof old);
-    old.sa_handler = SIG_DFL;
-    sigaction(handed_on[i], &old, NULL);
-  }
+  signals_handle_no_more(handed_on, HANDED_ON, hand_on);
   working = 0;
   if (told) die_by_signal(told);
 }

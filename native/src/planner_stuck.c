@@ -4,7 +4,6 @@
  * thinks, or that watches for hours: it has fewer threads than every Node that has begun, it sleeps, and
  * it has used no CPU since we looked last.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,10 +20,7 @@ struct look {
 static bool look_at(pid_t pid, struct look *look) {
   char path[64], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
+  ssize_t n = read_beginning(path, text, sizeof text - 1);
   if (n <= 0) return false;
   text[n] = 0;
   const char *rest = strrchr(text, ')');

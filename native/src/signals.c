@@ -28,3 +28,29 @@ void signals_to_default(void) {
   for (int signal = 1; signal <= 64; signal++)
     syscall(SYS_rt_sigaction, signal, zero, NULL, KERNEL_SET);
 }
+
+void signals_handle(const int *signals, unsigned count, signal_handler *handler, int flags) {
+  /* musl unblocks 33 and 34 with the first handler, for threads that there are none of. */
+  sigset_t mask;
+  signal_mask(SIG_BLOCK, NULL, &mask);
+  for (unsigned i = 0; i < count; i++) {
+    struct sigaction old, new;
+    if (sigaction(signals[i], NULL, &old) != 0 || old.sa_handler != SIG_DFL) continue;
+    memset(&new, 0, sizeof new);
+    new.sa_sigaction = handler;
+    new.sa_flags = SA_SIGINFO | flags;
+    sigaction(signals[i], &new, NULL);
+  }
+  signal_mask(SIG_SETMASK, &mask, NULL);
+}
+
+void signals_handle_no_more(const int *signals, unsigned count, signal_handler *handler) {
+  for (unsigned i = 0; i < count; i++) {
+    struct sigaction old;
+    if (sigaction(signals[i], NULL, &old) != 0 || !(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handler)
+      continue;
+    memset(&old, 0, sizeof old);
+    old.sa_handler = SIG_DFL;
+    sigaction(signals[i], &old, NULL);
+  }
+}

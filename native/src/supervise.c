@@ -64,10 +64,7 @@ static const char *after(const char *text, const char *key) {
 static bool drops(struct watch *w, int signal) {
   char path[40], text[4096];
   snprintf(path, sizeof path, "/proc/%d/status", w->pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
+  ssize_t n = read_beginning(path, text, sizeof text - 1);
   if (n <= 0) return false;
   text[n] = 0;
   const char *ids = after(text, "\nNSpid:");

@@ -96,15 +96,25 @@ const char *signal_name(int signal) {
   return number;
 }
 
+ssize_t read_beginning(const char *path, char *bytes, size_t room) {
+  int fd;
+  do fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0) return -errno;
+  size_t length = 0;
+  ssize_t n = 0;
+  while (length < room && ((n = read(fd, bytes + length, room - length)) > 0 || (n < 0 && errno == EINTR)))
+    if (n > 0) length += (size_t)n;
+  int error = n < 0 ? errno : 0;
+  close(fd);
+  return error ? -error : (ssize_t)length;
+}
+
 int life_of(int64_t pid, int64_t *ticks, char *state) {
   char path[40], text[1024];
   snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? -ESRCH : -errno;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  int error = errno;
-  close(fd);
-  if (n < 0) return -error;
+  ssize_t n = read_beginning(path, text, sizeof text - 1);
+  if (n < 0) return n == -ENOENT ? -ESRCH : (int)n;
   text[n] = 0;
   /* The name in field 2 may hold anything, a parenthesis too; field 3 follows the last one. */
   char *at = strrchr(text, ')');
