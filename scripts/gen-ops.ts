@@ -1,15 +1,17 @@
 /**
  * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
  * `packages/plan`, `native/src/gen/node_flags.h` from the planner's `node-flags.ts`,
- * `native/src/gen/state_root.h` from `state-root.ts` and `native/src/gen/seen.h` from `observe.ts` in `packages/cli`.
+ * `native/src/gen/state_root.h` from `state-root.ts` and `native/src/gen/seen.h` from `observe.ts` in `packages/cli`,
+ * `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { accounts } from '../packages/cg-limit/src/reports.ts';
 import { SEEN } from '../packages/cli/src/observe.ts';
 import { STATE_ROOT, STATE_ROOT_VARIABLE } from '../packages/cli/src/state-root.ts';
 import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
-import { nodeFlags } from '../packages/planner/src/node-flags.ts';
+import { nodeFlags, plannerThreads } from '../packages/planner/src/node-flags.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
@@ -24,7 +26,7 @@ export function opsHeader(): string {
 
 function nodeFlagsHeader(): string {
   const words = nodeFlags.map((flag) => `${JSON.stringify(flag)},`).join(' ');
-  return `/* Made by scripts/gen-ops.ts from packages/planner/src/node-flags.ts. Do not edit. */\n#define NODE_FLAGS ${words}\n`;
+  return `/* Made by scripts/gen-ops.ts from packages/planner/src/node-flags.ts. Do not edit. */\n#define NODE_FLAGS ${words}\n#define PLANNER_THREADS ${plannerThreads}\n`;
 }
 
 function stateRootHeader(): string {
@@ -39,12 +41,23 @@ function seenHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/cli/src/observe.ts. Do not edit. */\nenum seen_kind {\n${lines.join('')}};\n`;
 }
 
+function accountsHeader(): string {
+  const text = (value: string | undefined): string => (value === undefined ? 'NULL' : JSON.stringify(value));
+  const rows = accounts.map(({ file, key, bytes, pairs }) => {
+    const [first, second] = pairs as readonly (readonly [string, string])[];
+    const both = (at: 0 | 1): string => `{${text(first?.[at])}, ${text(second?.[at])}}`;
+    return `  {${text(file)}, ${text(key)}, ${both(0)}, ${both(1)}, ${bytes}}`;
+  });
+  return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/reports.ts. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
+}
+
 const directory = join(import.meta.dirname, '../native/src/gen');
 const headers = {
   'ops.h': opsHeader,
   'node_flags.h': nodeFlagsHeader,
   'state_root.h': stateRootHeader,
   'seen.h': seenHeader,
+  'accounts.h': accountsHeader,
 };
 if (import.meta.main) {
   mkdirSync(directory, { recursive: true });

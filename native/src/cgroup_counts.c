@@ -16,21 +16,14 @@
 #include <sys/xattr.h>
 
 #include "core.h"
+#include "gen/accounts.h"
 #include "kernel.h"
-
-enum { COUNTINGS = 2 };
 
 static const struct counting {
   const char *file, *key, *peak[2], *limit[2];
   bool bytes;
-} countings[COUNTINGS] = {
-    {"memory.oom_control",
-     "oom_kill",
-     {"memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"},
-     {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"},
-     true},
-    {"pids.events", "max", {"pids.peak", NULL}, {"pids.max", NULL}, false},
-};
+} countings[] = ACCOUNTS;
+enum { COUNTINGS = sizeof countings / sizeof *countings };
 
 /* An allocation of more than 2^3 pages (PAGE_ALLOC_COSTLY_ORDER) kills nobody: mem_cgroup_oom, mm/memcontrol.c. */
 enum { LARGEST_KILLING_PAGES = 8 };

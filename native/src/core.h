@@ -174,8 +174,6 @@ struct start { /* what the launcher knows before there is a plan; survives the s
   char key[KEY_LENGTH + 1]; /* what a plan for this request is kept under, or "-" */
 };
 
-/* Node's, beside the first: a timer of delayed tasks, and a worker (--v8-pool-size). */
-enum { PLANNER_THREADS = 2 };
 /* planner_stuck.c: whether it waits for a thread that it was refused; to be asked a second after the last time. *cpu is 0 at first. */
 bool planner_stuck(pid_t pid, unsigned long long *cpu);
 /* Start the planner of this launcher; fills planner, socket and stdio. */

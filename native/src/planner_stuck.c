@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "gen/node_flags.h"
 
 struct look {
   char state;

@@ -17,6 +17,23 @@ interface Whose {
 }
 
 /**
+ * What is counted in the victim's group, whosever limit it was, and so has an account. The launcher has
+ * them from here (scripts/gen-ops.ts): it hands the counts of a group that it removes up.
+ */
+export const accounts = [
+  {
+    file: 'memory.oom_control',
+    key: 'oom_kill',
+    bytes: true,
+    pairs: [
+      ['memory.max_usage_in_bytes', 'memory.limit_in_bytes'],
+      ['memory.memsw.max_usage_in_bytes', 'memory.memsw.limit_in_bytes'],
+    ],
+  },
+  { file: 'pids.events', key: 'max', bytes: false, pairs: [['pids.peak', 'pids.max']] },
+] as const;
+
+/**
  * - v1 memory.oom_control counts where the process was that was killed (cgroup-v1/memory.rst 10).
  *   Use has two limits, with and without swap, and may come up to either.
  * - memory.events counts in all groups above too; memory.events.local has an `oom` where the
@@ -25,19 +42,13 @@ interface Whose {
  *   that it counts in all groups above the limit, and pids.events.local for the group's own (cgroup-v2.rst, PID).
  */
 const whose: Readonly<Record<string, Whose>> = {
-  'memory.oom_control': {
-    pairs: [
-      ['memory.max_usage_in_bytes', 'memory.limit_in_bytes'],
-      ['memory.memsw.max_usage_in_bytes', 'memory.memsw.limit_in_bytes'],
-    ],
-    account: true,
-  },
+  ...Object.fromEntries(accounts.map(({ file, pairs }) => [file, { pairs, account: true }])),
   'memory.events': {
     pairs: [['memory.peak', 'memory.max']],
     local: ['memory.events.local', 'oom'],
     account: false,
   },
-  'pids.events': { pairs: [['pids.peak', 'pids.max']], local: ['pids.events.local', 'max'], account: true },
+  'pids.events': { pairs: accounts[1].pairs, local: ['pids.events.local', 'max'], account: true },
 };
 
 /** The report of a limit's step, for the end. */

@@ -17,3 +17,6 @@ export const nodeFlags: readonly string[] = [
   // The launcher has resolved the planner's path already, for its trust.
   '--preserve-symlinks-main',
 ];
+
+/** Threads that such a Node has beside the first before it can do anything: a timer of delayed tasks, and one worker all the same. */
+export const plannerThreads = 2;
