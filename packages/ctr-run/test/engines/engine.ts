@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Ended, run, tempDir, toolEnv, toolPath } from '../../../../test/support.ts';
+import { type Ended, run, slower, tempDir, toolEnv, toolPath } from '../../../../test/support.ts';
 import { busyboxRoot } from '../bundles.ts';
 
 export const imageName = 'localhost/ctr-test:1';
@@ -143,12 +143,19 @@ export function removeParent(parent: string): void {
   for (const top of hierarchies()) {
     const path = join(top, parent);
     if (!existsSync(path)) continue;
-    for (const group of [...below(path), path]) {
-      try {
-        rmdirSync(group);
-      } catch {
-        // Whoever is in it is found by the check for leftovers.
-      }
+    for (const group of [...below(path), path]) removeGroup(group);
+  }
+}
+
+/** conmon outlives its container for a moment, in a group beside it. Who stays is found by the check for leftovers. */
+function removeGroup(group: string): void {
+  for (let tries = 0; tries < 100 * slower; tries++) {
+    try {
+      rmdirSync(group);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     }
   }
 }
