@@ -22,6 +22,7 @@ export const vm = {
     'test-vm/**',
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
+    'packages/ctr-run/test/again.host.test.ts',
     'test/pack.host.test.ts',
     'test/standalone.host.test.ts',
     'packages/seccomp-load/test/libseccomp.host.test.ts',

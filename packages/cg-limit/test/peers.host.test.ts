@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFile
 import { join } from 'node:path';
 import type { LinuxResources } from '@ctr-tools/oci';
 import { afterAll, expect, test } from 'vitest';
-import { findCommand, needs, run, skip, tempDir, toolPath } from '../../../test/support.ts';
+import { findCommand, needs, run, skip, slower, tempDir, toolPath } from '../../../test/support.ts';
 import { hierarchiesOf } from '../src/layout.ts';
 
 const resources: LinuxResources = {
@@ -184,7 +184,10 @@ function agree(limits: LinuxResources, names: readonly string[]): void {
   else expect(ours).toEqual(theirs);
 }
 
-test.for(edges)('runc and ctr-run agree about %s', { timeout: 20_000 }, ([, limits], context) => {
+/** Where starts are slow a few: the host has compared them all. */
+const compared = edges.filter((_, at) => slower === 1 || at % 8 === 0);
+
+test.for(compared)('runc and ctr-run agree about %s', { timeout: 20_000 }, ([, limits], context) => {
   needs(context, 'root', 'command:runc', 'command:busybox', 'cgroup-v1');
   agree(limits, edgeFiles);
 });
