@@ -250,8 +250,18 @@ void limits_of_planner(void);
 /* A hint for a planner that was killed, or "". */
 const char *limits_too_low(void);
 
+/* --- holder.c: a process that does nothing, by which something stays */
+
+/* What it does first, with what `holder` was given: 0 or -errno. */
+typedef int holder_prepare(const void *with);
+/* Its PID once it is prepared, or -errno. It minds SIGKILL alone, and dies with this process. */
+long holder(holder_prepare *prepare, const void *with);
+void holder_end(long pid);
+
 /* --- sys.c */
 
+/* close(2) for this descriptor and all above it. System calls alone. */
+void close_from(int first);
 /* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */
 int high_fd(int fd);
 /*

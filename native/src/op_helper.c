@@ -16,9 +16,6 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 
 enum { KEPT = 600, LINES = 5 }; /* the end of a helper's output that its failure shows: bytes, lines */
 
@@ -44,8 +41,7 @@ static _Noreturn void child(struct run *run, const struct step *step, const char
   /* Nothing of the caller's: a helper has its three. The pipe for our words is the one above. */
   if (!error && dup2(complain, 3) == 3) {
     fcntl(3, F_SETFD, FD_CLOEXEC);
-    if (syscall(SYS_close_range, 4, ~0u, 0) < 0)
-      for (int fd = 4; fd < 1024; fd++) close(fd);
+    close_from(4);
     error = -exec_command(run, file, argv, env);
     (void)write_all(3, &error, sizeof error);
     (void)write_all(3, run->detail, sizeof run->detail);

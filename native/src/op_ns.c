@@ -126,42 +126,31 @@ long fork_joined(struct run *run, uint64_t flags, int cgroup, int *pidfd, fork_f
 
 /* --- a holder of a new user namespace */
 
-/* Not to return. The holder may be dumped: else /proc/PID/uid_map would belong to root alone (proc(5)). */
-static _Noreturn void hold(int64_t uid, int64_t gid, int tell) {
-  int error = 0;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (gid >= 0 && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0)) error = errno;
-  if (!error && uid >= 0 && syscall(SYS_setresuid, uid, uid, uid) < 0) error = errno;
-  if (!error && unshare(CLONE_NEWUSER) < 0) error = errno;
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of IDs cleared it */
+struct owner {
+  int64_t uid, gid; /* or -1 */
+};
+
+/* The holder may be dumped: else /proc/PID/uid_map would belong to root alone (proc(5)). */
+static int become_owner(const void *with) {
+  const struct owner *o = with;
+  if (o->gid >= 0 && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, o->gid, o->gid, o->gid) < 0))
+    return -errno;
+  if (o->uid >= 0 && syscall(SYS_setresuid, o->uid, o->uid, o->uid) < 0) return -errno;
+  if (unshare(CLONE_NEWUSER) < 0) return -errno;
   prctl(PR_SET_DUMPABLE, 1);
-  (void)write_all(tell, &error, sizeof error);
-  if (error) _exit(0);
-  for (;;) pause();
+  return 0;
 }
 
 int op_user_namespace(struct run *run, const struct step *step) {
-  int64_t uid = arg_int(run, step, 0), gid = arg_int(run, step, 1);
-  int ends[2], error = EPROTO;
-  if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
-  long pid = KERNEL(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-  if (pid == 0) hold(uid, gid, ends[1]);
-  close(ends[1]);
-  if (pid < 0) error = (int)-pid;
-  else if (AGAIN(read(ends[0], &error, sizeof error)) != (long)sizeof error) error = EPROTO;
-  close(ends[0]);
-  int fd = -1;
-  if (!error) {
-    char path[40];
-    snprintf(path, sizeof path, "/proc/%ld/ns/user", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) error = errno;
-  }
-  if (error) {
-    if (pid > 0) {
-      kill((pid_t)pid, SIGKILL);
-      (void)AGAIN(waitpid((pid_t)pid, NULL, __WALL));
-    }
+  const struct owner owner = {arg_int(run, step, 0), arg_int(run, step, 1)};
+  long pid = holder(become_owner, &owner);
+  if (pid < 0) return (int)pid;
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%ld/ns/user", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    int error = errno;
+    holder_end(pid);
     return -error;
   }
   out_int(run, step, 2, pid);

