@@ -39,10 +39,8 @@ bool file_text(const char *path, char *text, size_t size) {
   return n > 0;
 }
 
-bool number_in(const char *path, const char *key, uint64_t *number) {
-  char text[8192];
+bool number_of(const char *text, const char *key, uint64_t *number) {
   size_t length = strlen(key);
-  if (!file_text(path, text, sizeof text)) return false;
   for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
     if (strncmp(line, key, length) != 0) continue;
     if (length > 0 && line[length] != ' ') continue;
@@ -52,6 +50,11 @@ bool number_in(const char *path, const char *key, uint64_t *number) {
     return end != digits;
   }
   return false;
+}
+
+bool number_in(const char *path, const char *key, uint64_t *number) {
+  char text[8192];
+  return file_text(path, text, sizeof text) && number_of(text, key, number);
 }
 
 bool limit_reached(const char *peak, const char *limit, bool bytes) {

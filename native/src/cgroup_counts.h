@@ -8,7 +8,9 @@
 
 /* A small file's text, NUL behind it; of one that is gone, what was watched last. False if nobody knows. */
 bool file_text(const char *path, char *text, size_t size);
-/* The number after `key` at the beginning of a line of a file; without a key, at the beginning of the file. */
+/* The number after `key` at the beginning of a line of the text; without a key, at the beginning of the text. */
+bool number_of(const char *text, const char *key, uint64_t *number);
+/* The same of a file's text. */
 bool number_in(const char *path, const char *key, uint64_t *number);
 
 /*

@@ -137,12 +137,16 @@ enum { LOOK_MS = 200 };
  * our look and poll does not interrupt it, so we look again now and then.
  */
 static int wait_for(struct channel *channel) {
-  struct pollfd p = {.fd = channel->fd, .events = POLLIN};
+  struct pollfd fds[1 + MAX_WATCHED] = {{.fd = channel->fd, .events = POLLIN}};
   for (;;) {
     if (guard_caught()) return -EINTR;
-    int ready = poll(&p, 1, LOOK_MS);
-    if (ready > 0) return 0;
+    int ready = poll(fds, (nfds_t)(1 + watched_poll(fds + 1)), watched_timeout(LOOK_MS));
     if (ready < 0 && errno != EINTR) return -errno;
+    if (ready < 0) continue;
+    /* A limit may end it before its command runs; its descriptors close before it has left its group (do_exit). */
+    if (fds[0].revents & POLLHUP) watched_look();
+    watched_changed(fds + 1);
+    if (fds[0].revents) return 0;
   }
 }
 

@@ -65,10 +65,13 @@ static uint64_t hits(struct run *run, const struct step *step, bool bytes) {
   if (!reached) return 0;
   snprintf(path, sizeof path, "%s/%s", group, file);
   (void)number_in(path, arg_text(run, step, 2), &count);
+  count += watched_missed(path, arg_text(run, step, 2));
   if (*local) {
     snprintf(path, sizeof path, "%s/%s", group, local);
     if (file_text(path, text, sizeof text)) {
-      if (!number_in(path, local_key, &own) || own == 0) return 0;
+      (void)number_of(text, local_key, &own);
+      own += watched_missed(path, local_key);
+      if (own == 0) return 0;
       /* Counted in all groups below too, what happened for their limits with it. */
       bool same = strcmp(local_key, arg_text(run, step, 2)) == 0;
       return same || count == 0 ? own : count;

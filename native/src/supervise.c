@@ -198,7 +198,7 @@ static void look(struct watch *w) {
     fds[2] = (struct pollfd){.fd = run->to[run->parent]->fd, .events = POLLIN};
   int relayed = terminal_poll(&w->terminal, fds + 3);
   struct pollfd *files = fds + 3 + relayed;
-  if (poll(fds, (nfds_t)(3 + relayed + watched_poll(files)), -1) < 0) return;
+  if (poll(fds, (nfds_t)(3 + relayed + watched_poll(files)), watched_timeout(-1)) < 0) return;
   watched_changed(files);
   struct signalfd_siginfo info;
   if (fds[0].revents)

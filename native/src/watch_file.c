@@ -1,11 +1,13 @@
 /*
  * watch_file: the counters of a group that may be gone before its last words are said: systemd
  * removes a scope's as soon as it is empty. Files like memory.events wake who polls them
- * (cgroup-v2.rst, "a file modified event"); what they say then is kept.
+ * (cgroup-v2.rst, "a file modified event"); what they say then is kept. What came after our last look
+ * is still to be had from the group above, where everything below is counted as well.
  */
 #include <poll.h>
 #include <string.h>
 
+#include "cgroup_counts.h"
 #include "core.h"
 #include "kernel.h"
 #include "ops.h"
@@ -13,23 +15,47 @@
 enum { ROOM = 4096 };
 
 static struct watched {
-  const char *path, *peak; /* of the group; peak is only read when path changes */
+  const char *path, *peak, *limit, *above; /* the others are only read with path */
   int fd;
-  char text[ROOM], peak_text[256];
+  uint64_t looked_ns;
+  char text[ROOM], peak_text[64], limit_text[64], above_text[ROOM];
 } *watched[MAX_WATCHED];
 static unsigned count;
 
-static void read_again(int fd, char *text, size_t size) {
+/*
+ * The kernel tells changes of one file 10 ms apart (CGROUP_FILE_NOTIFY_MIN_INTV, kernel/cgroup/cgroup.c), and
+ * what follows the first at once, as the kill does when there is no memory left, would be told when the
+ * group is gone. So after a change we look again by ourselves, every millisecond until the next is told.
+ */
+enum { LOOKS = 10 };
+static unsigned looks; /* that are still to come */
+
+/* False where the group is gone: what was kept stays. */
+static bool read_again(int fd, char *text, size_t size) {
   long n = AGAIN(pread(fd, text, size - 1, 0));
-  if (n > 0) text[n] = 0; /* the group is gone: what was kept stays */
+  if (n > 0) text[n] = 0;
+  return n > 0;
+}
+
+static void read_path(const char *path, char *text, size_t size) {
+  ssize_t n = read_beginning(path, text, size - 1);
+  if (n > 0) text[n] = 0;
 }
 
 static void look_again(struct watched *w) {
-  read_again(w->fd, w->text, sizeof w->text);
-  long fd = AGAIN(open(w->peak, O_RDONLY | O_CLOEXEC));
-  if (fd < 0) return;
-  read_again((int)fd, w->peak_text, sizeof w->peak_text);
-  close_fd((int)fd);
+  char above[ROOM] = "", then[ROOM];
+  read_path(w->above, above, sizeof above);
+  for (unsigned tries = 0; tries < 3; tries++) {
+    if (!read_again(w->fd, w->text, sizeof w->text)) return;
+    read_path(w->peak, w->peak_text, sizeof w->peak_text);
+    read_path(w->limit, w->limit_text, sizeof w->limit_text);
+    /* Of one moment: nothing happened between the two. */
+    strcpy(then, above);
+    read_path(w->above, above, sizeof above);
+    if (strcmp(then, above) == 0) break;
+  }
+  strcpy(w->above_text, above);
+  w->looked_ns = now_ns();
 }
 
 /* Without the file nothing is told at the end, which is no failure. */
@@ -39,7 +65,10 @@ int op_watch_file(struct run *run, const struct step *step) {
   int fd = high_fd((int)AGAIN(open(path, O_RDONLY | O_CLOEXEC)));
   if (fd < 0) return 0;
   struct watched *w = arena(sizeof *w);
-  *w = (struct watched){.path = path, .peak = arg_text(run, step, 1), .fd = fd};
+  *w = (struct watched){.path = path, .fd = fd};
+  w->peak = arg_text(run, step, 1);
+  w->limit = arg_text(run, step, 2);
+  w->above = arg_text(run, step, 3);
   watched[count++] = w;
   look_again(w);
   return 0;
@@ -50,9 +79,18 @@ int watched_poll(struct pollfd *fds) {
   return (int)count;
 }
 
+int watched_timeout(int ms) { return looks > 0 ? 1 : ms; }
+
+void watched_look(void) {
+  for (unsigned i = 0; i < count; i++)
+    if (watched[i]->fd >= 0) look_again(watched[i]);
+}
+
 void watched_changed(const struct pollfd *fds) {
+  bool changed = false;
   for (unsigned i = 0; i < count; i++) {
     if (!fds[i].revents || watched[i]->fd < 0) continue;
+    changed = true;
     look_again(watched[i]);
     /* A group that is gone would wake us for ever. */
     struct pollfd again = {.fd = watched[i]->fd, .events = POLLPRI};
@@ -61,12 +99,31 @@ void watched_changed(const struct pollfd *fds) {
       watched[i]->fd = -1;
     }
   }
+  if (!changed && looks > 0) watched_look();
+  if (changed) looks = LOOKS;
+  else if (looks > 0) looks--;
 }
 
 const char *watched_text(const char *path) {
   for (unsigned i = 0; i < count; i++) {
     if (strcmp(path, watched[i]->path) == 0) return watched[i]->text;
     if (strcmp(path, watched[i]->peak) == 0) return watched[i]->peak_text;
+    if (strcmp(path, watched[i]->limit) == 0) return watched[i]->limit_text;
   }
   return NULL;
+}
+
+/* Others count above as well: what happened there since is taken for this group's only for so long. */
+#define SOON_NS 500000000ULL
+
+uint64_t watched_missed(const char *path, const char *key) {
+  for (unsigned i = 0; i < count; i++) {
+    struct watched *w = watched[i];
+    uint64_t now, then;
+    if (strcmp(path, w->path) != 0) continue;
+    if (now_ns() - w->looked_ns > SOON_NS || faccessat(AT_FDCWD, path, F_OK, 0) == 0) return 0;
+    if (!number_in(w->above, key, &now)) return 0;
+    return number_of(w->above_text, key, &then) && now > then ? now - then : 0;
+  }
+  return 0;
 }

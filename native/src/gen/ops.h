@@ -136,7 +136,7 @@
   X(TOLD, told, 169, "ooo") \
   X(ALIVE, alive, 170, "iii") \
   X(FILE_HAS, file_has, 171, "tt") \
-  X(WATCH_FILE, watch_file, 172, "tt") \
+  X(WATCH_FILE, watch_file, 172, "tttt") \
   X(CGROUP_HOLD, cgroup_hold, 177, "lo") \
   X(NOW, now, 173, "o") \
   X(SEEN, seen, 174, "b") \

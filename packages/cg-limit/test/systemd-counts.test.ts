@@ -57,8 +57,8 @@ test('it is let go after all counts are read, and of a slice it is in the scope'
 test('v2: the files are watched, and nobody stays', () => {
   const directory = '/cg/system.slice/web.scope';
   expect(counting([v2Group({ ...made, above: [], directory })])).toEqual([
-    `watch_file file=${directory}/memory.events peak=${directory}/memory.peak`,
-    `watch_file file=${directory}/memory.events.local peak=${directory}/memory.peak`,
+    `watch_file file=${directory}/memory.events peak=${directory}/memory.peak limit=${directory}/memory.max above=/cg/system.slice/memory.events`,
+    `watch_file file=${directory}/memory.events.local peak=${directory}/memory.peak limit=${directory}/memory.max above=/cg/system.slice/memory.events`,
   ]);
 });
 

@@ -411,8 +411,11 @@ export const ops = {
   alive: op(170, { pid: 'int', ticks: 'int', alive: 'int' }),
   /** ENOENT unless one of the file's lines (of its first 4095 bytes) is this one. */
   file_has: op(171, { path: 'text', line: 'text' }),
-  /** Keep what `file` says whenever the kernel says that it changed, and what `peak` says then, for `cgroup_report` of a group that is gone. */
-  watch_file: op(172, { file: 'text', peak: 'text' }),
+  /**
+   * Keep what `file` says whenever the kernel says that it changed, and what `peak` and `limit` say then, for the
+   * report of a group that is gone. What came after that is taken from `above`, which counts all groups below with its own.
+   */
+  watch_file: op(172, { file: 'text', peak: 'text', limit: 'text', above: 'text' }),
   /**
    * A process in these groups that does nothing, so that they are not empty until it is killed, and whoever
    * removes them then waits. It minds SIGKILL alone, and dies with this process.

@@ -2,6 +2,7 @@
  * What a limit did, told at the end although systemd removes a unit's groups with the last process in
  * them. It learns of that by the hierarchy in which it tracks processes: v2, or `name=systemd`.
  */
+import { dirname } from 'node:path';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import type { Facts, GroupFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
@@ -55,14 +56,20 @@ function holding(groups: readonly GroupFacts[], scope: string | undefined, phase
   ];
 }
 
-/** v2, whose files wake who waits for a change: what they say is read when they say it. */
+/** v2, whose files wake who waits for a change: what they say is read when they change, and the rest in the group above. */
 function watching(settings: readonly Setting[], groups: readonly GroupFacts[], phase: Phase): AnyStep[] {
   return settings.flatMap((setting) => {
-    const { controller, version, report } = setting;
+    const { controller, version, report, file: limit } = setting;
     if (version === 1) return [];
     const { directory } = groupFor(groups, controller, version)!;
     return reportFiles(setting).map((name) => {
-      const args = { file: `${directory}/${name}`, peak: `${directory}/${report!.peak}` };
+      const args = {
+        file: `${directory}/${name}`,
+        peak: `${directory}/${report!.peak}`,
+        limit: `${directory}/${limit}`,
+        // Its counts are those of all groups below, also where `name` is about the group alone.
+        above: `${dirname(directory)}/${report!.file}`,
+      };
       return step(phase, 'watch_file', args, `watch ${args.file}`, { side });
     });
   });
