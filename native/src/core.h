@@ -261,7 +261,7 @@ const char *limits_too_low(void);
 
 /* What it does first, with what `holder` was given: 0 or -errno. */
 typedef int holder_prepare(const void *with);
-/* Its PID once it is prepared, or -errno. It minds SIGKILL alone, and dies with this process. */
+/* Its PID once it is prepared, or -errno. It minds SIGKILL and SIGTERM alone, and dies with this process. */
 long holder(holder_prepare *prepare, const void *with);
 void holder_end(long pid);
 

@@ -15,8 +15,13 @@ static _Noreturn void hold(holder_prepare *prepare, const void *with, int tell) 
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int error = -prepare(with);
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of IDs cleared it */
-  /* No signal that is meant for others around it ends or stops it; SIGKILL does. */
+  /*
+   * No signal that a terminal sends to all around it ends or stops it. SIGTERM does: who stops a unit waits
+   * for all in it, and its starter may have been stopped itself.
+   */
+  signals_to_default();
   every_signal(&all);
+  sigdelset(&all, SIGTERM);
   signal_mask(SIG_SETMASK, &all, NULL);
   (void)write_all(tell, &error, sizeof error);
   if (error) _exit(0);

@@ -1,7 +1,7 @@
 /*
  * expect: proof that a PID read from a file still means the process it meant,
  * by a second fact (its start time) read after the process is held by a pidfd. alive and
- * file_has ask what a kept plan depends on.
+ * file_has ask what a kept plan depends on; file_says whether the kernel did what it was told.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,4 +33,15 @@ int op_file_has(struct run *run, const struct step *step) {
   for (char *rest = text, *at; (at = strsep(&rest, "\n"));)
     if (strcmp(at, line) == 0) return 0;
   return -ENOENT;
+}
+
+int op_file_says(struct run *run, const struct step *step) {
+  char text[512];
+  ssize_t n = read_beginning(arg_text(run, step, 0), text, sizeof text - 1);
+  if (n < 0) return (int)n;
+  text[n] = '\0';
+  text[strcspn(text, "\n")] = '\0';
+  if (strcmp(text, arg_text(run, step, 1)) == 0) return 0;
+  detail(run, "the kernel says \"%s\"", text);
+  return -E_DETAIL;
 }

@@ -206,3 +206,13 @@ function spawnClosed(path: string): void {
   const { status } = inside([], '--mount', `"${launcher}" --plan "${path}" <&- >&- 2>&-; exit`);
   expect(status).toBe(0);
 }
+
+test('file_says fails with what the file says instead', () => {
+  const path = at('partition');
+  writeFileSync(path, 'root\nmore\n');
+  expect(here([op('file_says', { path, text: 'root' }), sh('echo on')]).stdout).toBe('on\n');
+  writeFileSync(path, 'root invalid (no CPUs)\n');
+  const ended = here([op('file_says', { path, text: 'root' }), sh('echo on')]);
+  expect(ended).toMatchObject({ status: 125, stdout: '' });
+  expect(ended.stderr).toContain('the kernel says "root invalid (no CPUs)"');
+});

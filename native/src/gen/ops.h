@@ -138,6 +138,7 @@
   X(FILE_HAS, file_has, 171, "tt") \
   X(WATCH_FILE, watch_file, 172, "tttt") \
   X(CGROUP_HOLD, cgroup_hold, 177, "lo") \
+  X(FILE_SAYS, file_says, 178, "tt") \
   X(NOW, now, 173, "o") \
   X(SEEN, seen, 174, "b") \
   X(ABSENT, absent, 176, "t") \

@@ -15,6 +15,10 @@ import type { View } from './view.ts';
 export function checkPath(path: string, what: string): void {
   if (/^\/*$/.test(path))
     throw new Failure(`${what} "${path}" names no group of its own; the root holds the whole machine`);
+  if (/^[^/]*:[^/]*:/.test(path) && !isSystemdPath(path))
+    throw new Failure(
+      `${what} "${path}" names no unit of systemd's; those are slice:prefix:name, and a name has no slash`,
+    );
   if (path.includes('\n') || path.includes('\0'))
     throw new Failure(`${what} has a line break in it, which no group's name can have`);
   for (const part of path.split('/')) {

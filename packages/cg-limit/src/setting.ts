@@ -13,6 +13,8 @@ export interface Setting {
   hints?: Record<string, string>;
   /** An answer of the kernel that is no failure, because then there is nothing to be set. */
   unless?: readonly string[];
+  /** The kernel takes what it cannot hold as well, and only says so in the file (cgroup-v2.rst, cpuset.cpus.partition). */
+  saysInvalid?: boolean;
   /** How often the limit was hit, for the last line when a command has ended because of it. */
   report?: Report;
 }

@@ -12,21 +12,20 @@ export function settingSteps(
   groups: readonly GroupFacts[],
   phase: Phase = 'cgroup',
 ): AnyStep[] {
-  return settings.map((setting) => {
-    const { controller, version, file, value, what, says, hints, unless } = setting;
+  return settings.flatMap((setting) => {
+    const { controller, version, file, value, what, says, hints, unless, saysInvalid } = setting;
     const { directory } = groupFor(groups, controller, version)!;
     const report = reportOf(setting, directory);
-    return step(
-      phase,
-      'write',
-      { path: `${directory}/${file}`, data: value },
-      `set ${what} of ${directory} to ${says}`,
-      {
+    const path = `${directory}/${file}`;
+    const doing = `set ${what} of ${directory} to ${says}`;
+    return [
+      step(phase, 'write', { path, data: value }, doing, {
         side,
         hints: { ENOENT: `this kernel has no ${file}`, ...hints },
         ...(unless && { unless }),
         ...(report && { undo: report }),
-      },
-    );
+      }),
+      ...(saysInvalid ? [step(phase, 'file_says', { path, text: value }, doing, { side })] : []),
+    ];
   });
 }

@@ -139,3 +139,14 @@ describe('what stands in the files', () => {
       ),
     ).toEqual({ running: true, quota: 20_000n, period: 50_000n, burst: 0n }));
 });
+
+test('memory and swap together, on v2 with the memory limit that stands', () => {
+  const both = { memory: { swap: 96 << 20 } };
+  expect(files(both, v2Abilities, { running: true, memory: 64n << 20n })).toEqual([
+    `memory.swap.max ${32 << 20}`,
+  ]);
+  expect(() => files(both, v2Abilities, { running: true })).toThrow('needs a memory limit too');
+  expect(() => files(both, v2Abilities, { running: true, memory: 128n << 20n })).toThrow(
+    'below the memory limit',
+  );
+});

@@ -4,7 +4,15 @@ import { slot, step } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import type { Hierarchy } from '../src/layout.ts';
-import { checkVariable, directoryIn, freeName, parentIn, parseApart, variableFor } from '../src/place.ts';
+import {
+  checkPath,
+  checkVariable,
+  directoryIn,
+  freeName,
+  parentIn,
+  parseApart,
+  variableFor,
+} from '../src/place.ts';
 import { slicePath, unitFor } from '../src/systemd/choose.ts';
 import { View } from '../src/view.ts';
 import { host } from './fixtures.ts';
@@ -116,4 +124,8 @@ test('CTR_CGROUP is a path below the roots, and never climbs', () => {
   for (const fine of ['/a/b', '/', 'memory=/a/b;*=/']) checkVariable(fine);
   for (const text of ['/../../x', '/a/../../..', 'memory=/a;*=/../x'])
     expect(() => checkVariable(text)).toThrow(/^CTR_CGROUP ".*" climbs/);
+});
+
+test.for(['system.slice:x:', 'system.slice::a/b', '::', 'a::/b'])('no unit of systemd’s is %s', (path) => {
+  expect(() => checkPath(path, '--cgroup')).toThrow('slice:prefix:name');
 });

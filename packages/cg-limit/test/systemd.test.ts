@@ -313,7 +313,12 @@ test('a list of devices as properties, where systemd has words for it', () => {
       ],
     ],
   ]);
-  expect(deviceProperties({ allow: true, exceptions: [] })).toBeUndefined();
+  expect(deviceProperties({ allow: true, exceptions: [] })).toEqual([
+    ['DevicePolicy', 's', 'auto'],
+    ['DeviceAllow', 'a(ss)', []],
+  ]);
+  const [denied] = exceptions;
+  expect(deviceProperties({ allow: true, exceptions: [denied] })).toBeUndefined();
   expect(
     deviceProperties({ allow: false, exceptions: [{ type: 'c', major: -1, minor: 3, access: 'r' }] }),
   ).toBeUndefined();

@@ -128,6 +128,61 @@ describe('where systemd runs, it makes the group', () => {
     run('systemctl', ['stop', 'ctrtest.slice']);
   });
 
+  test('a change of a unit is exact, keeps what it does not name, and is refused where processes would be killed', async (context) => {
+    needs(context, 'root', 'systemd', 'cgroup-v2', 'command:python3');
+    const eat = 'a = bytearray(50 << 20); print("eaten", flush=True); import time; time.sleep(600)';
+    const limits = [
+      '--memory',
+      '100M',
+      '--memory-swap',
+      '100M',
+      '--cpus',
+      '0.333',
+      '--device',
+      '/dev/kmsg:r',
+    ];
+    const started = start(toolPath('cg-limit'), [
+      ...['--cgroup', `system.slice::${name}`, ...limits, '--', 'python3', '-c', eat],
+    ]);
+    await until('the command runs', () => started.output().stdout.includes('eaten'), 60_000);
+    const refused = cg('--update', directory, '--memory', '20M');
+    expect(refused).toMatchObject({ status: 125, stdout: '' });
+    expect(refused.stderr).toContain('cannot be given back, so processes would be killed');
+    expect(file('memory.max')).toBe(String(100 << 20));
+    expect(cg('--update', directory, '--cpu-weight', '40')).toMatchObject({ status: 0, stderr: '' });
+    expect(file('cpu.max')).toBe('33300 100000');
+    expect(cg('--update', directory, '--cpu-quota', '21ms', '--cpu-period', '500ms')).toMatchObject({
+      status: 0,
+    });
+    expect(file('cpu.max')).toBe('21000 500000');
+    expect(cg('--update', directory, '--memory-swap', '120M')).toMatchObject({ status: 0, stderr: '' });
+    expect(file('memory.swap.max')).toBe(String(20 << 20));
+    expect(cg('--update', directory, '--device', 'all')).toMatchObject({ status: 0, stderr: '' });
+    expect([property('DevicePolicy'), property('DeviceAllow')]).toEqual(['auto', '']);
+    expect(run('systemctl', ['stop', scope]).status).toBe(0);
+    await started.ended;
+  });
+
+  test('inside a limit a unit can be named as well; what is no partition, and no unit, is an error', (context) => {
+    needs(context, 'root', 'systemd', 'cgroup-v2');
+    const inner = `cg-limit --cgroup system.slice::${name} --memory 64M -- cat /proc/self/cgroup`;
+    expect(cg('--memory', '256M', '--', 'sh', '-c', inner)).toMatchObject({
+      status: 0,
+      stdout: `0::/system.slice/${scope}\n`,
+      stderr: '',
+    });
+    const partition = cg('--cpuset-cpus', '0', '--cpuset-partition', 'root', '--', 'true');
+    expect(partition).toMatchObject({ status: 125, stdout: '' });
+    expect(partition.stderr).toMatch(/the kernel says "root invalid \(.*\)"/);
+    for (const wrong of ['cpu.max=abc', 'cpu.max=50000 0', 'cpuset.cpus=nonsense', 'io.max=254:0 rbps']) {
+      const ended = cg('--set', wrong, '--', 'true');
+      expect(ended, wrong).toMatchObject({ status: 125, stdout: '' });
+      expect(ended.stderr, wrong).toMatch(/^cg-limit: set [^\n]*: [^\n]*\n$/);
+    }
+    expect(cg('--cpuset-cpus', '5-2', '--', 'true').stderr).toContain('"5-2" is no number or range');
+    expect(cg('--cgroup', 'system.slice:x:', '--', 'true').stderr).toContain('slice:prefix:name');
+  });
+
   test('without a name too; a limit inside a limit makes a child group, past the rule against inner processes', (context) => {
     needs(context, 'root', 'systemd', 'cgroup-v2');
     const inner = 'cg-limit --memory 64M -- sh -c "cat /proc/self/cgroup"; cat /proc/self/cgroup';

@@ -418,9 +418,12 @@ export const ops = {
   watch_file: op(172, { file: 'text', peak: 'text', limit: 'text', above: 'text' }),
   /**
    * A process in these groups that does nothing, so that they are not empty until it is killed, and whoever
-   * removes them then waits. It minds SIGKILL alone, and dies with this process.
+   * removes them then waits. It minds SIGKILL and SIGTERM alone, and dies with this process.
    */
   cgroup_hold: op(177, { groups: 'list', pid: 'out' }),
+
+  /** Fail with what a file's first line is, unless it is this text: a value that the kernel took and did not put in force. */
+  file_says: op(178, { path: 'text', text: 'text' }),
 
   // --- plans used again -----------------------------------------------------------------------------
   /** The time, RFC 3339 in UTC with milliseconds. */

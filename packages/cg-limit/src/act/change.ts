@@ -14,6 +14,7 @@ export interface Change extends Write {
   doing: string;
   hints?: Record<string, string>;
   unless?: readonly string[];
+  saysInvalid?: boolean;
   /** What puts the file back; absent: what it held before. */
   before?: string;
   /** What takes it back where that is another file's to do, in order. */
@@ -30,7 +31,9 @@ export function changeAll(changes: readonly Change[]): void {
   const done: (readonly Write[])[] = [];
   for (const change of changes) {
     const back = undoing(change);
-    const code = write(change);
+    const code = write(change) ?? (change.saysInvalid ? refusedIn(change) : undefined);
+    // It stands in the file all the same.
+    if (code !== undefined && change.saysInvalid) for (const one of back) write(one);
     if (code === undefined) {
       done.unshift(back);
       continue;
@@ -99,6 +102,12 @@ function write({ path, value }: Write): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'EIO';
   }
+}
+
+/** What the file says instead of what was written. */
+function refusedIn({ path, value }: Write): string | undefined {
+  const says = held(path);
+  return says === value ? undefined : says;
 }
 
 function spelled(code: string): string {

@@ -252,10 +252,16 @@ function frozen(target: Target): boolean {
   );
 }
 
-/** PIDs in a target's groups themselves. */
+/**
+ * PIDs in a target's groups themselves. A process that is only where systemd tracks a unit's
+ * (`systemd/counts.ts`) is there for us, and not one of its.
+ */
 export function processesOf(target: Target): Set<number> {
+  const limiting = target.places.filter((p) => ['memory', 'pids'].some((c) => p.controllers.includes(c)));
   return new Set(
-    target.places.flatMap((p) => (readIn(p, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number)),
+    (limiting.length > 0 ? limiting : target.places).flatMap((p) =>
+      (readIn(p, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number),
+    ),
   );
 }
 

@@ -6,13 +6,14 @@ import { hugePageSizes } from '../gather.ts';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
 import { currentOf } from '../limits/current.ts';
 import { settingsOf } from '../limits/index.ts';
-import type { Abilities, Setting } from '../setting.ts';
-import { managerOf } from '../systemd/choose.ts';
-import { deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
+import type { Abilities, Current, Setting } from '../setting.ts';
+import { anyDevice, deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
 import { type Change, changeAll, changeSteps, changingNothing } from './change.ts';
 import { changeable, type Place, type Target, unitOf } from './target.ts';
+import { refuseForeign, type Told, tellSystemd } from './tell-systemd.ts';
 import { type DeviceUpdate, fileUpdate, filterUpdate } from './update-devices.ts';
+import { checkUse } from './use.ts';
 
 /** Change limits, all or none. */
 export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
@@ -23,18 +24,26 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   const abilities = abilitiesAt(places, view, resources);
   const current = currentOf(places, view);
   const settings = settingsOf(resources, abilities, current);
-  if (resources.memory?.checkBeforeUpdate) checkUse(places, resources, view);
+  const unit = unitOf(places);
+  if (unit !== undefined) refuseForeign(unit, places, host);
+  checkUse(places, resources, view);
   const changes = settings.map((s) => changeFor(s, places, view));
   const devices = deviceUpdate(resources, places, view);
+  const told = { unit, properties: propertiesFor(settings, current, devices), limits: changes.slice() };
   changes.push(...devices.changes);
-  const properties = [
-    ...propertiesOf(settings, current),
-    ...((devices.list && deviceProperties(devices.list)) ?? []),
-  ];
-  if (devices.filter) return withFilter(changes, devices.filter, places, properties, host);
+  if (devices.filter) return withFilter(changes, devices.filter, places, told, host);
   changeAll(changes);
-  await tellSystemd(places, properties, host);
+  await tellSystemd(places, told, host);
   return 0;
+}
+
+function propertiesFor(
+  settings: readonly Setting[],
+  current: Current,
+  { list, filter }: DeviceUpdate,
+): Property[] {
+  const devices = list && (deviceProperties(list) ?? (filter && anyDevice));
+  return [...propertiesOf(settings, current), ...(devices ?? [])];
 }
 
 function deviceUpdate({ devices }: LinuxResources, places: readonly Place[], view: View): DeviceUpdate {
@@ -55,42 +64,24 @@ function withFilter(
   changes: readonly Change[],
   filter: AnyStep,
   places: readonly Place[],
-  properties: readonly Property[],
+  told: Told,
   host: Host,
 ): Outcome {
   const side = 'host';
   const topic = 'cg-limit/update';
-  const told = step('cgroup', 'ask', { topic, payload: '', reply: slot('told') }, 'tell systemd', { side });
-  const asks = unitOf(places) !== undefined && properties.length > 0;
-  const steps = [...changeSteps(changes), changingNothing(filter), ...(asks ? [told] : [])];
+  const tell = step('cgroup', 'ask', { topic, payload: '', reply: slot('told') }, 'tell systemd', { side });
+  const asks = told.unit !== undefined && told.properties.length > 0;
+  const steps = [...changeSteps(changes), changingNothing(filter), ...(asks ? [tell] : [])];
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side });
   const plan = compile([[...steps, end]], { tool: 'cg-limit', exit: 125 });
   if (!asks) return plan;
   const answer = async (): Promise<string> => {
     const refused = (unit: string): string =>
       `systemd does not take the limits for ${unit}, so all but those of devices were put back`;
-    await tellSystemd(places, properties, host, refused);
+    await tellSystemd(places, told, host, refused);
     return '';
   };
   return { plan, answer };
-}
-
-/** systemd writes its own idea of a unit's limits again when it reloads, so it is told the new ones. */
-async function tellSystemd(
-  places: readonly Place[],
-  properties: readonly Property[],
-  host: Host,
-  refused = (unit: string): string =>
-    `the limits are set, but systemd does not take them for ${unit} and may undo them`,
-): Promise<void> {
-  const unit = unitOf(places);
-  if (unit === undefined || properties.length === 0) return;
-  const { setProperties } = await import('../systemd/answer.ts');
-  try {
-    await setProperties({ socket: managerOf(host).socket, name: unit, properties });
-  } catch (error) {
-    throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
-  }
 }
 
 /** What can be changed at these places, and, so that `changeFor` can say what the target lacks, what others here could have. */
@@ -117,7 +108,7 @@ function abilitiesAt(places: readonly Place[], view: View, { pids }: LinuxResour
 }
 
 function changeFor(
-  { controller, version, file, value, what, says, hints, unless }: Setting,
+  { controller, version, file, value, what, says, hints, unless, saysInvalid }: Setting,
   places: readonly Place[],
   view: View,
 ): Change {
@@ -140,6 +131,7 @@ function changeFor(
     doing: `set ${what} of ${place.directory} to ${says}`,
     hints: { ENOENT: `this kernel has no ${file}`, EACCES: 'it is not ours to write; run as root', ...hints },
     ...(unless && { unless }),
+    ...(saysInvalid && { saysInvalid }),
     ...(before !== undefined && { before }),
   };
 }
@@ -153,15 +145,4 @@ function keyed(file: string, value: string, held: string | undefined): string | 
   if (line !== undefined) return line;
   if (file === 'io.max') return `${key} rbps=max wbps=max riops=max wiops=max`;
   return file === 'misc.max' ? `${key} max` : `${key} 0`;
-}
-
-/** `memory.checkBeforeUpdate`: v1's kernel refuses by itself; on v2 the OOM killer would come (config-linux.md, Memory). */
-function checkUse(places: readonly Place[], { memory }: LinuxResources, view: View): void {
-  const place = places.find((p) => p.version === 2 && p.controllers.includes('memory'));
-  const use = place && view.read(`${place.directory}/memory.current`);
-  if (use === undefined || memory?.limit === undefined || BigInt(memory.limit) <= 0n) return;
-  if (BigInt(use) > BigInt(memory.limit))
-    throw new Failure(
-      `set the memory limit of ${place!.directory} to ${memory.limit} bytes: ${use} bytes are in use; nothing was changed`,
-    );
 }

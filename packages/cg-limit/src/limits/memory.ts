@@ -134,7 +134,11 @@ function v2(memory: Memory, current: Current): Setting[] {
   if (memory.useHierarchy === false)
     throw new Failure('memory.useHierarchy false: cgroup v2 always accounts hierarchically');
   const limit = given(memory.limit);
-  const swap = swapMaxOf(memory.swap, memory.limit);
+  // What is not given stands: the kernel has the sum's other part.
+  const swap = swapMaxOf(
+    memory.swap,
+    limit ?? (given(memory.swap) === undefined ? undefined : current.memory),
+  );
   const settings: Setting[] = [];
   if (swap !== undefined)
     settings.push(

@@ -215,6 +215,7 @@ export function unifiedSettings(
               EINVAL: invalid[file] ?? 'it is no value for this file (cgroup-v2.rst)',
             },
             ...withReport(reportOf(file, line)),
+            ...(file === 'cpuset.cpus.partition' && { saysInvalid: true }),
           }),
         );
     });

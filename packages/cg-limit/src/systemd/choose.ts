@@ -19,7 +19,7 @@ interface Choice {
 /**
  * - A container of ctr-run: as it was asked (`--systemd-cgroup`), because an engine knows best.
  * - `--manager`: as it says. `slice:prefix:name`: systemd.
- * - A path, `--join`, or a group inside a group (CTR_CGROUP): files; systemd delegates below its scopes.
+ * - Any other path, `--join`, or a group inside a group (CTR_CGROUP): files; systemd delegates below its scopes.
  * - Else systemd where it runs as PID 1 (sd_booted(3)), we may ask it and our PIDs mean the same to it; else files.
  *
  * Throws a `Failure` where systemd is asked for by name, but would take our PIDs for other processes.
@@ -27,8 +27,8 @@ interface Choice {
 export function chooseManager({ path, container, options, variable, host }: Choice): 'files' | 'systemd' {
   if (container) return container.systemdCgroup ? bySystemd(host) : 'files';
   if (options?.manager) return options.manager === 'systemd' ? bySystemd(host) : 'files';
-  if (options?.join || variable !== undefined) return 'files';
-  if (path !== undefined) return isSystemdPath(path) ? bySystemd(host) : 'files';
+  if (path !== undefined && isSystemdPath(path)) return bySystemd(host);
+  if (path !== undefined || options?.join || variable !== undefined) return 'files';
   if (options === undefined || !existsSync('/run/systemd/system') || !sharesPids(host)) return 'files';
   return existsSync(managerOf(host).socket) ? 'systemd' : 'files';
 }

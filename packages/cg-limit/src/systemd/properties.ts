@@ -3,7 +3,7 @@
  * not undo at its next reload. All else stands in the files alone, as with runc.
  */
 import { parseNumberList } from '@ctr-tools/sys/proc';
-import { cpuMaxOf } from '../convert.ts';
+import { cpuMaxOf, DEFAULT_PERIOD } from '../convert.ts';
 import type { DeviceList } from '../devices/rules.ts';
 import type { Current, Setting } from '../setting.ts';
 import type { Value } from './wire.ts';
@@ -20,7 +20,8 @@ const sizes: Record<string, string> = {
   'memory.low': 'MemoryLow',
   'memory.min': 'MemoryMin',
   'memory.swap.max': 'MemorySwapMax',
-  'memory.limit_in_bytes': 'MemoryLimit',
+  // MemoryLimit is only heard where no other property of memory is set (systemd.resource-control(5) before 258).
+  'memory.limit_in_bytes': 'MemoryMax',
   'pids.max': 'TasksMax',
   'cpu.weight': 'CPUWeight',
   'cpu.shares': 'CPUShares',
@@ -38,14 +39,18 @@ export function propertiesOf(settings: readonly Setting[], current: Current = {}
     const name = sizes[file];
     if (name !== undefined && /^(?:\d+|max|-1)$/.test(value))
       found.push([name, 't', String(value === 'max' || value === '-1' ? INFINITY : BigInt(value))]);
+    // CPUShares, too, is only heard without a CPUWeight.
+    if (file === 'cpu.shares') found.push(['CPUWeight', 't', String(INFINITY)]);
+    const [, weight] = (file === 'io.weight' && /^default (\d+)$/.exec(value)) || [];
+    if (weight !== undefined) found.push(['IOWeight', 't', weight]);
     if (file === 'io.bfq.weight' && /^\d+$/.test(value)) found.push(['IOWeight', 't', ioWeightOfBfq(value)]);
     if (file === 'cpu.idle' && value === '1') found.push(['CPUWeight', 't', '0']);
     // The weight of one that is idle no more is the usual one, if no other is given.
     if (file === 'cpu.idle' && value === '0' && !files.has('cpu.weight') && !files.has('cpu.shares'))
       found.push(['CPUWeight', 't', String(INFINITY)]);
-    if (file === 'cpuset.cpus') found.push(['AllowedCPUs', 'ay', bitsOf(value)]);
-    if (file === 'cpuset.mems') found.push(['AllowedMemoryNodes', 'ay', bitsOf(value)]);
-    if (file === 'cpu.max') found.push(...quota(value));
+    if (file === 'cpuset.cpus') found.push(...numbers('AllowedCPUs', value));
+    if (file === 'cpuset.mems') found.push(...numbers('AllowedMemoryNodes', value));
+    if (file === 'cpu.max') found.push(...quota(value, current));
   }
   const [v1, period] = [files.get('cpu.cfs_quota_us'), files.get('cpu.cfs_period_us')];
   if (v1 !== undefined || period !== undefined)
@@ -56,17 +61,20 @@ export function propertiesOf(settings: readonly Setting[], current: Current = {}
           period === undefined ? undefined : BigInt(period),
           current,
         ),
+        current,
       ),
     );
   return found;
 }
 
 /** systemd counts CPU time in whole percents a second; rounded up, so that the file below can hold what was asked. */
-function quota(value: string): Property[] {
-  const [limit, period = '100000'] = value.split(' ');
+function quota(value: string, { period: standing }: Current): Property[] {
+  const [, limit, period = String(standing ?? DEFAULT_PERIOD)] =
+    /^(max|\d+)(?: ([1-9]\d*))?$/.exec(value) ?? [];
+  if (limit === undefined) return [];
   const properties: Property[] = [['CPUQuotaPeriodUSec', 't', period]];
   if (limit === 'max') return [...properties, ['CPUQuotaPerSecUSec', 't', String(INFINITY)]];
-  const perSecond = (BigInt(limit!) * 1_000_000n) / BigInt(period);
+  const perSecond = (BigInt(limit) * 1_000_000n) / BigInt(period);
   return [...properties, ['CPUQuotaPerSecUSec', 't', String(((perSecond + 9999n) / 10_000n) * 10_000n)]];
 }
 
@@ -90,8 +98,8 @@ const throttleProperties: Readonly<Record<string, string>> = {
 /** Limits for devices: for each kind an array of path and number; 0 on v1 and `max` on v2 are none. */
 function ioProperties(settings: readonly Setting[]): Property[] {
   const found = new Map<string, [string, string][]>();
-  const add = (name: string | undefined, device: string, value: string): void => {
-    if (name === undefined) return;
+  const add = (name: string | undefined, device: string, value = ''): void => {
+    if (name === undefined || !/^(?:max|\d+)$/.test(value)) return;
     const number = value === 'max' || value === '0' ? String(INFINITY) : value;
     found.set(name, [...(found.get(name) ?? []), [`/dev/block/${device}`, number]]);
   };
@@ -99,21 +107,28 @@ function ioProperties(settings: readonly Setting[]): Property[] {
     const [device, ...rest] = value.split(' ');
     if (!/^\d+:\d+$/.test(device!)) continue;
     const kind = throttles[file];
-    if (kind !== undefined) add(throttleProperties[kind], device!, rest[0]!);
+    if (kind !== undefined) add(throttleProperties[kind], device!, rest[0]);
     if (file === 'io.max')
       for (const [key, number] of rest.map((word) => word.split('=')))
-        add(throttleProperties[key!], device!, number!);
-    if (file === 'io.weight') add('IODeviceWeight', device!, rest[0]!);
+        add(throttleProperties[key!], device!, number);
+    if (file === 'io.weight') add('IODeviceWeight', device!, rest[0]);
   }
   return [...found].map(([name, list]): Property => [name, 'a(st)', list]);
 }
 
+/** systemd limits no devices of the unit, whatever it was told before. */
+export const anyDevice: readonly Property[] = [
+  ['DevicePolicy', 's', 'auto'],
+  ['DeviceAllow', 'a(ss)', []],
+];
+
 /**
  * A list of devices as properties (systemd.resource-control(5), DeviceAllow): systemd, too,
  * holds the unit to it. undefined where it has no words for the list: one that allows by
- * default, and one with a minor number of every driver.
+ * default with exceptions, and one with a minor number of every driver.
  */
-export function deviceProperties({ allow, exceptions }: DeviceList): Property[] | undefined {
+export function deviceProperties({ allow, exceptions }: DeviceList): readonly Property[] | undefined {
+  if (allow && exceptions.length === 0) return anyDevice;
   if (allow || exceptions.some((e) => e.major === -1 && e.minor !== -1)) return undefined;
   const entries = exceptions.map(({ type, major, minor, access }) => {
     const kind = type === 'c' ? 'char' : 'block';
@@ -129,9 +144,16 @@ export function deviceProperties({ allow, exceptions }: DeviceList): Property[] 
   ];
 }
 
-/** A list of numbers as bits, the lowest first. */
-function bitsOf(list: string): number[] {
-  const numbers = parseNumberList(list);
+/** A list of numbers as bits, the lowest first. What is none is for the kernel to take or refuse (`all`). */
+function numbers(name: string, list: string): Property[] {
+  try {
+    return [[name, 'ay', bitsOf(parseNumberList(list))]];
+  } catch {
+    return [];
+  }
+}
+
+function bitsOf(numbers: readonly number[]): number[] {
   const bytes = new Array<number>(Math.floor(Math.max(...numbers) / 8) + 1).fill(0);
   for (const n of numbers) bytes[n >> 3]! |= 1 << (n & 7);
   return bytes;

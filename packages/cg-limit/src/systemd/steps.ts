@@ -110,7 +110,8 @@ function enabling(settings: readonly Setting[], groups: readonly GroupFacts[]): 
         'write',
         { path: `${directory}/cgroup.subtree_control`, data: `+${controller}` },
         `enable ${controller} in ${directory}`,
-        { side },
+        // Above what is a user's own it can only be enabled already; where it is not, the limit's file is not there.
+        { side, unless: ['EACCES', 'EROFS'] },
       ),
     ),
   );

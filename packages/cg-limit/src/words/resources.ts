@@ -1,6 +1,7 @@
 /** Flags → `linux.resources`. */
 import { type Parsed, parseDuration, parseInteger, parseSize, UsageError } from '@ctr-tools/cli';
 import type { Cpu, Integer, LinuxResources, Memory } from '@ctr-tools/oci';
+import { parseNumberList } from '@ctr-tools/sys/proc';
 import { merge } from '../amend.ts';
 import { DEFAULT_PERIOD } from '../convert.ts';
 import { deviceRules } from './devices.ts';
@@ -177,6 +178,11 @@ function quotaOf(text: string, period: Integer | undefined): Cpu {
 function listOf(text: string, flag: string): string {
   if (!/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/.test(text))
     throw new UsageError(`${flag} is "${text}"; give numbers and ranges: 0-2,5`);
+  try {
+    parseNumberList(text);
+  } catch (error) {
+    throw new UsageError(`${flag} is "${text}": ${(error as Error).message}`);
+  }
   return text;
 }
 
