@@ -80,16 +80,33 @@ static uint64_t hits(struct run *run, const struct step *step, bool bytes) {
   return count + counts_below(group, file);
 }
 
+/* The sentence with the limit that stands now in place of the one that the plan set, which somebody may have changed. */
+static void name_limit(char *sentence, size_t size, const char *text, const char *says, const char *file, bool bytes) {
+  char spelled[48];
+  uint64_t limit;
+  const char *at = *says ? strstr(text, says) : NULL;
+  if (!at || !number_in(file, "", &limit)) {
+    snprintf(sentence, size, "%s", text);
+    return;
+  }
+  if (bytes) spell_bytes(limit, spelled, sizeof spelled);
+  else snprintf(spelled, sizeof spelled, "%" PRIu64, limit);
+  snprintf(sentence, size, "%.*s%s%s", (int)(at - text), text, spelled, at + strlen(says));
+}
+
 int op_limit_report(struct run *run, const struct step *step) {
-  char line[1024], early[1024], most[64] = "";
+  char text[900], line[1024], early[1024], most[64] = "";
   bool bytes = arg_int(run, step, 7);
-  unsigned npeaks;
-  char **peaks = arg_list(run, step, 5, &npeaks);
+  unsigned npeaks, nlimits;
+  char **peaks = arg_list(run, step, 5, &npeaks), **limits = arg_list(run, step, 6, &nlimits);
+  const char *limit = nlimits > 0 ? limits[0] : "", *says = arg_text(run, step, 10);
   uint64_t count = hits(run, step, bytes);
   if (count == 0) return 0;
   if (npeaks > 0) spell_peak(peaks[0], bytes, most, sizeof most);
-  snprintf(line, sizeof line, "%s %" PRIu64 "%s", arg_text(run, step, 8), count, most);
-  snprintf(early, sizeof early, "%s%s", arg_text(run, step, 9), most);
+  name_limit(text, sizeof text, arg_text(run, step, 8), says, limit, bytes);
+  snprintf(line, sizeof line, "%s %" PRIu64 "%s", text, count, most);
+  name_limit(text, sizeof text, arg_text(run, step, 9), says, limit, bytes);
+  snprintf(early, sizeof early, "%s%s", text, most);
   end_words(run, END_LIMIT, line, early);
   return 0;
 }

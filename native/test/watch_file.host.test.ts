@@ -40,8 +40,9 @@ function said(line: string, more: Partial<typeof files> = {}): string {
     peaks: [`${group}/memory.peak`],
     limits: [`${group}/memory.max`],
     bytes: 1,
-    text: 'killed:',
+    text: 'killed of 99 MiB:',
     early: 'too low',
+    says: '99 MiB',
   };
   const limit = { path: `${group}/memory.max`, data: '20971520' };
   const reported = step('cgroup', 'write', limit, 'limit', {
@@ -63,14 +64,14 @@ function said(line: string, more: Partial<typeof files> = {}): string {
 const killed = `printf 'max 10\\noom 8\\noom_kill 7\\n' > $ABOVE/memory.events`;
 
 test('what came after the last look is taken from the group above', () => {
-  expect(said(`rm -r $GROUP; ${killed}`)).toBe('test: killed: 2; the peak was 20 MiB\n');
+  expect(said(`rm -r $GROUP; ${killed}`)).toBe('test: killed of 20 MiB: 2; the peak was 20 MiB\n');
 });
 
 test('what the last look saw is told as well', () => {
   const seen = 'max 3\noom 1\noom_kill 1\n';
   const both = { 'above/web/memory.events': seen, 'above/web/memory.events.local': seen };
-  expect(said('rm -r $GROUP', both)).toBe('test: killed: 1; the peak was 20 MiB\n');
-  expect(said(`rm -r $GROUP; ${killed}`, both)).toBe('test: killed: 3; the peak was 20 MiB\n');
+  expect(said('rm -r $GROUP', both)).toBe('test: killed of 20 MiB: 1; the peak was 20 MiB\n');
+  expect(said(`rm -r $GROUP; ${killed}`, both)).toBe('test: killed of 20 MiB: 3; the peak was 20 MiB\n');
 });
 
 test('others that are counted above are not: while the group is there, without a peak at the limit, or long after', () => {

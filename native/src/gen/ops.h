@@ -120,7 +120,7 @@
   X(CGROUP_REPORT, cgroup_report, 143, "tttit") \
   X(CGROUP_PRUNE, cgroup_prune, 144, "t") \
   X(CGROUP_VACATE, cgroup_vacate, 145, "tt") \
-  X(LIMIT_REPORT, limit_report, 146, "tttttllitt") \
+  X(LIMIT_REPORT, limit_report, 146, "tttttllittt") \
   X(CGROUP_END, cgroup_end, 147, "titt") \
   X(CGROUP_MARK, cgroup_mark, 148, "ttt") \
   X(HOSTNAME, hostname, 150, "t") \

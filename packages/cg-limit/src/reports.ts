@@ -69,6 +69,7 @@ export function reportOf({ report, what, says }: Setting, directory: string): An
       bytes: report.bytes,
       text: report.text,
       early: `${what} of ${says} is too low for the command even to begin`,
+      says,
     },
     `read ${report.file} of ${directory}`,
   );

@@ -30,6 +30,20 @@ test('memory: an allocation beyond the limit is killed, and the last line says s
   });
 });
 
+test('the limit that is named is the one that stands by then', (context) => {
+  needs(context, 'root');
+  const ended = cg(
+    ...['--memory', '200M', '--memory-swap', '200M', '--', 'sh', '-c'],
+    'cg-limit --update $$ --memory 20M --memory-swap 20M; head -c 40M /dev/zero | tail > /dev/null; exit $?',
+  );
+  expect(ended).toMatchObject({
+    status: 137,
+    stderr: expect.stringMatching(
+      /^cg-limit: the memory limit of 20 MiB was exceeded; processes killed for it: 1; the peak was [\d.]+ MiB$/m,
+    ),
+  });
+});
+
 test('pids: a fork is refused', (context) => {
   needs(context, 'root');
   const ended = cg('--pids-limit', '3', '--', 'sh', '-c', 'sleep 1 & sleep 1 & sleep 1 & wait');

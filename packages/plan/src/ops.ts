@@ -349,7 +349,8 @@ export const ops = {
    * As `cgroup_report`, of the group whose own limit it was: `reached` says that one of `peaks` came up to its
    * limit in `limits`. Where the group has a `local` file, the number behind `localKey` there says it as well; else
    * what groups below had for a limit that was not theirs is counted with it. `early` is the sentence
-   * where the command had not even begun.
+   * where the command had not even begun. Both name the limit as `says`, and another that stands in the first of
+   * `limits` by then is named instead.
    */
   limit_report: op(146, {
     group: 'text',
@@ -362,6 +363,7 @@ export const ops = {
     bytes: 'int',
     text: 'text',
     early: 'text',
+    says: 'text',
   }),
   /**
    * As `cgroup_remove`, at a command's end: groups below that were made to be kept stay, and this one with them.
