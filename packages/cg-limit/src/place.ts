@@ -3,7 +3,8 @@
  *
  * - `/a/b`   from the root of each hierarchy, as it is mounted here
  * - `a/b`    below the group in which the caller is (on v2 beside it, unless that is the root:
- *            a group with processes cannot have controlled groups below it; runc does the same)
+ *            a group with processes cannot have controlled groups below it; runc does the same; and
+ *            unless only the own one is delegated to the caller, whose processes then make room)
  * - `memory=/a/b;*=/c`  apart for each, as CTR_CGROUP says it where the caller's groups differ
  */
 import { dirname, join, relative } from 'node:path';
@@ -95,6 +96,10 @@ export function parentIn(
   // Only the root of the hierarchy has no cgroup.events (cgroup-v2.rst); a namespace's root has it.
   const isRoot = !view.isFuture(own) && view.read(`${own}/cgroup.events`) === undefined;
   if (h.version === 1 || isRoot || own === h.mountPoint) return { directory: own, ours: false };
+  const delegated = ['', '/cgroup.procs', '/cgroup.subtree_control'].every((file) =>
+    view.writable(own + file),
+  );
+  if (!view.writable(dirname(own)) && delegated) return { directory: own, ours: true };
   return { directory: dirname(own), ours: false };
 }
 

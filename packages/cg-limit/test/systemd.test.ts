@@ -194,6 +194,24 @@ describe('making a scope', () => {
     await startScope(request(socket));
     expect(members).toEqual(['StartTransientUnit', 'ResetFailedUnit', 'StartTransientUnit']);
   });
+  test('a systemd before 253 has no OOM policy for a scope, which then goes without', async () => {
+    const told: unknown[] = [];
+    const socket = await systemd((m, send) => {
+      const names = JSON.stringify((m.body[2] as [string][]).map(([name]) => name));
+      told.push(names);
+      if (names.includes('OOMPolicy')) {
+        const body = ['Cannot set property OOMPolicy, or unknown property.'];
+        const errorName = 'org.freedesktop.DBus.Error.PropertyReadOnly';
+        send({ type: MESSAGE.ERROR, replySerial: m.serial, errorName, signature: 's', body });
+        return;
+      }
+      send({ type: MESSAGE.RETURN, replySerial: m.serial, signature: 'o', body: ['/job/3'] });
+      send(removed('/job/3', 'done'));
+    });
+    const { properties, ...rest } = request(socket);
+    await startScope({ ...rest, properties: [...properties, ['OOMPolicy', 's', 'kill']] });
+    expect(told).toEqual(['["MemoryMax","OOMPolicy","PIDs"]', '["MemoryMax","PIDs"]']);
+  });
   test('a job that fails, a refusal and a missing systemd are said', async () => {
     const failing = await systemd((m, send) => {
       send({ type: MESSAGE.RETURN, replySerial: m.serial, signature: 'o', body: ['/job/1'] });

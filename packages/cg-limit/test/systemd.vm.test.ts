@@ -72,6 +72,12 @@ describe('where systemd runs, it makes the group', () => {
   test('a scope that ended by the OOM killer leaves its name free', (context) => {
     needs(context, 'root', 'systemd', 'cgroup-v2');
     const named = ['--cgroup', `system.slice::${name}`];
+    const policy = 'sed s,.*/,, /proc/self/cgroup | xargs systemctl show --value -p OOMPolicy';
+    expect(cg('--oom-group', '--', 'sh', '-c', policy)).toMatchObject({
+      status: 0,
+      stdout: 'kill\n',
+      stderr: '',
+    });
     const alone = ['--memory', '20M', '--memory-swap', '20M', '--oom-group', '--', 'sh', '-c'];
     const killed = cg(
       ...named,
@@ -273,6 +279,15 @@ describe('cgroup v2 by files', () => {
     expect(refused('--cpu-rt-runtime', '5ms')).toContain('cannot be expressed in cgroup v2');
     expect(existsSync(`/sys/fs/cgroup${path}`)).toBe(false);
   });
+});
+
+test('in a service that is delegated to its user, the group goes below its own', (context) => {
+  needs(context, 'root', 'systemd', 'cgroup-v2', 'file:/home/vagrant');
+  const service = ['--pipe', '--wait', '--quiet', '--collect', '-p', 'Delegate=yes', '-p', 'User=vagrant'];
+  const line = `PATH=${bin}:$PATH; cg-limit --manager files --memory 20M --pids-limit 9 -- sh -c 'cat /proc/self/cgroup; head -c 40M /dev/zero | tail > /dev/null; exit $?'; cat /proc/self/cgroup`;
+  const ended = run('systemd-run', [...service, '/bin/sh', '-c', line], { timeout: 120_000 });
+  expect(ended.stdout).toMatch(/^0::(\/system\.slice\/run-[^/]*\.service)\/ctr-limit-\d+\n0::\1\/own\n$/);
+  expect(ended.stderr).toContain('the memory limit of 20 MiB was exceeded');
 });
 
 describe("a user's own systemd", () => {

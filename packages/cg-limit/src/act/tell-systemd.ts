@@ -1,7 +1,7 @@
 /** The half of `--update` that systemd has to know of. */
 import { Failure, type Host } from '@ctr-tools/cli';
 import { managerOf } from '../systemd/choose.ts';
-import type { Property } from '../systemd/properties.ts';
+import { OOM_POLICY, type Property } from '../systemd/properties.ts';
 import { View } from '../view.ts';
 import { type Change, changeAll } from './change.ts';
 import type { Place } from './target.ts';
@@ -25,11 +25,12 @@ export async function tellSystemd(
   refused = (unit: string): string =>
     `the limits are set, but systemd does not take them for ${unit} and may undo them`,
 ): Promise<void> {
-  if (unit === undefined || properties.length === 0) return;
+  const changing = properties.filter(([name]) => name !== OOM_POLICY);
+  if (unit === undefined || changing.length === 0) return;
   const { setProperties } = await import('../systemd/answer.ts');
   const stood = standing(places);
   try {
-    await setProperties({ socket: managerOf(host).socket, name: unit, properties });
+    await setProperties({ socket: managerOf(host).socket, name: unit, properties: changing });
   } catch (error) {
     throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
   }

@@ -1,7 +1,7 @@
 /** The planner's half of making a unit: it asks systemd while the launcher waits. */
 import { Failure } from '@ctr-tools/cli';
 import { Refusal, Systemd } from './connection.ts';
-import { type Property, wireProperty } from './properties.ts';
+import { OOM_POLICY, type Property, wireProperty } from './properties.ts';
 
 /** What the launcher's question says. */
 export interface ScopeRequest {
@@ -18,20 +18,28 @@ export async function startScope(request: ScopeRequest): Promise<string> {
   const { name, pid, slice } = request;
   const systemd = await Systemd.connect(request.socket);
   try {
-    const properties = [...request.properties, ['PIDs', 'au', [pid]] as Property].map(wireProperty);
-    // What else is made in the same transaction: the scope needs its slice, which so is never unneeded.
-    const others = slice ? [[slice.name, slice.properties.map(wireProperty)]] : [];
-    const start = async () =>
-      systemd.call('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', properties, others]);
-    let job: string;
-    try {
-      [job] = (await start()) as [string];
-    } catch (error) {
-      if (!(error instanceof Refusal) || !error.errorName.endsWith('.UnitExists')) throw error;
-      // One that failed before may still be known; systemd forgets it when told to.
-      await systemd.call('ResetFailedUnit', 's', [name]).catch(() => undefined);
-      [job] = (await start()) as [string];
-    }
+    let known = (_: Property): boolean => true;
+    const start = async () => {
+      const scope = [...request.properties, ['PIDs', 'au', [pid]] as Property]
+        .filter(known)
+        .map(wireProperty);
+      // What else is made in the same transaction: the scope needs its slice, which so is never unneeded.
+      const others = slice ? [[slice.name, slice.properties.filter(known).map(wireProperty)]] : [];
+      return systemd.call('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', scope, others]);
+    };
+    /** What can be done about a refusal, for another try. */
+    const mended = async (error: unknown): Promise<unknown> => {
+      if (error instanceof Refusal && error.errorName.endsWith('.UnitExists')) {
+        // One that failed before may still be known; systemd forgets it when told to.
+        await systemd.call('ResetFailedUnit', 's', [name]).catch(() => undefined);
+      } else if (error instanceof Refusal && error.message.includes(OOM_POLICY)) {
+        known = ([property]) => property !== OOM_POLICY;
+      } else {
+        throw error;
+      }
+      return start();
+    };
+    const [job] = (await start().catch(mended).catch(mended)) as [string];
     const result = await systemd.job(job);
     if (result !== 'done') throw new Failure(`systemd's job for ${name} ended as ${result}`);
     return name;

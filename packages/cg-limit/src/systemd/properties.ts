@@ -11,6 +11,9 @@ import type { Value } from './wire.ts';
 /** Name, D-Bus signature, value. Numbers of 64 bits are decimal text, so that it all is JSON. */
 export type Property = readonly [name: string, signature: string, value: unknown];
 
+/** Of scopes since systemd 253, and only while they are made; slices have none. It writes memory.oom.group by it. */
+export const OOM_POLICY = 'OOMPolicy';
+
 /** UINT64_MAX, which is systemd's infinity. */
 const INFINITY = (1n << 64n) - 1n;
 
@@ -45,6 +48,8 @@ export function propertiesOf(settings: readonly Setting[], current: Current = {}
     if (weight !== undefined) found.push(['IOWeight', 't', weight]);
     if (file === 'io.bfq.weight' && /^\d+$/.test(value)) found.push(['IOWeight', 't', ioWeightOfBfq(value)]);
     if (file === 'cpu.idle' && value === '1') found.push(['CPUWeight', 't', '0']);
+    if (file === 'memory.oom.group' && /^[01]$/.test(value))
+      found.push([OOM_POLICY, 's', value === '1' ? 'kill' : 'continue']);
     // The weight of one that is idle no more is the usual one, if no other is given.
     if (file === 'cpu.idle' && value === '0' && !files.has('cpu.weight') && !files.has('cpu.shares'))
       found.push(['CPUWeight', 't', String(INFINITY)]);
