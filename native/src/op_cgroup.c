@@ -4,6 +4,7 @@
 #include "launcher.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,9 @@ static int each_group(int group, int (*visit)(int group)) {
   return n < 0 ? n : sum + n;
 }
 
+/* Somebody whom we may not kill was met. */
+static bool refused;
+
 /* SIGKILL to all of one group; how many there were. */
 static int kill_here(int group) {
   long fd = AGAIN(openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
@@ -74,6 +78,7 @@ static int kill_here(int group) {
   while (fscanf(list, "%d", &pid) == 1) {
     if (pid <= 0 || pid == getpid()) continue;
     if (kill(pid, SIGKILL) == 0) count++;
+    else if (errno == EPERM) refused = true;
   }
   fclose(list);
   return count;
@@ -131,12 +136,13 @@ static int kill_by_list(int group, bool with_us, uint64_t until) {
   int left = 1;
   for (unsigned round = 0; left > 0 && now_ns() < until; round++) {
     if (!with_us) freeze(group);
+    refused = false;
     left = each_group(group, kill_here);
     if (!with_us) thaw(group);
     if (left > 0) rest(round < 10 ? 1 : 10);
   }
   if (limited) (void)put(group, "pids.max", pids_max);
-  return left > 0 ? -EBUSY : left;
+  return refused ? -EPERM : left > 0 ? -EBUSY : left;
 }
 
 int op_cgroup_kill(struct run *run, const struct step *step) {

@@ -9,6 +9,8 @@ export interface GroupFacts {
   /** Absolute path of the group's directory. */
   directory: string;
   exists: boolean;
+  /** The group that the process comes from. */
+  home?: string;
   /** Whether processes are in it already. */
   populated: boolean;
   /** Directories to be made, the topmost first; the last is `directory` itself. */

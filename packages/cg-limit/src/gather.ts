@@ -88,7 +88,7 @@ function place(hierarchies: readonly Hierarchy[], view: View, wanted: Wanted): P
   const { path, variable, id, container, join: joining } = wanted;
   if (path !== undefined && isSystemdPath(path))
     throw new Failure(
-      `"${path}" is a unit of systemd's (slice:prefix:name); making it needs --systemd-cgroup, else give a path`,
+      `"${path}" is a unit of systemd's (slice:prefix:name); making it needs ${container ? '--systemd-cgroup' : '--manager systemd'}, else give a path`,
     );
   const named = path ?? (joining ? variable : undefined);
   if (path !== undefined) checkPath(path, container ? 'linux.cgroupsPath' : '--cgroup');
@@ -126,6 +126,10 @@ function groupFacts({ hierarchy: h, directory, ours }: Placed, view: View): Grou
     missing.unshift(nearest);
     nearest = dirname(nearest);
   }
+  if ((h.version === 2 || h.controllers.includes('freezer')) && view.frozen(nearest, h.version))
+    throw new Failure(
+      `enter the cgroup ${directory}: ${nearest} is frozen, and so would be who enters; cg-limit --thaw ${nearest} ends that`,
+    );
   const above = h.version === 2 ? ancestors(h, exists ? dirname(directory) : nearest, ours, view) : [];
   return {
     version: h.version,
@@ -133,6 +137,7 @@ function groupFacts({ hierarchy: h, directory, ours }: Placed, view: View): Grou
     mountPoint: h.mountPoint,
     directory,
     exists,
+    home: view.joinedBelow(h.mountPoint) ?? h.directory,
     populated: exists && view.populated(directory),
     missing,
     writable: view.writable(nearest),

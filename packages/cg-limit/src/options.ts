@@ -35,6 +35,9 @@ export function options(parsed: Parsed, host: Host): Options {
     parsed.flags.has(name),
   );
   if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
+  const making = ['cgroup', 'keep', 'join', 'manager'].find((name) => parsed.flags.has(name));
+  if (act !== undefined && making !== undefined)
+    throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
   if (act === undefined && parsed.operands.length > 0)
     throw new UsageError(`"${parsed.operands[0]}" stands where nothing is expected`);
   return {

@@ -44,7 +44,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   const settings = settingsOf(resources, facts.abilities, facts.current);
   const groups = usedGroups(facts);
   for (const { controller, version, what } of settings)
-    if (!groupFor(groups, controller, version)) throw notOurs(what, facts);
+    if (!groupFor(groups, controller, version)) throw notOurs(controller, version, what, facts);
   if (facts.manager === 'systemd') {
     const cloned = facts.container || mustStay(facts);
     // Those of v1 that systemd leaves alone.
@@ -78,8 +78,8 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
  */
 const devicePhase = ({ container }: Facts): Phase => (container ? 'network' : 'cgroup');
 
-function notOurs(what: string, facts: Facts): Failure {
-  const { directory } = facts.groups[0] ?? { directory: 'the cgroup' };
+function notOurs(controller: string, version: 1 | 2, what: string, facts: Facts): Failure {
+  const { directory } = groupFor(facts.groups, controller, version) ?? { directory: 'the cgroup' };
   return new Failure(
     `set ${what}: ${directory} cannot be made by this user; run as root, or have a group delegated (systemd-run --user --scope -p Delegate=yes)`,
   );
@@ -177,13 +177,15 @@ function inherit(directory: string, { cpus, mems }: { cpus: string; mems: string
  * (CLONE_INTO_CGROUP, clone(2)), else it moves itself.
  */
 export function enter(
-  groups: readonly Pick<GroupFacts, 'version' | 'directory'>[],
+  groups: readonly Pick<GroupFacts, 'version' | 'directory' | 'home'>[],
   cloned: boolean,
 ): AnyStep[] {
-  return groups.flatMap(({ version, directory }) => {
+  return groups.flatMap(({ version, directory, home }) => {
     const doing = `enter the cgroup ${directory}`;
-    if (version === 1) return [joinBy(`${directory}/tasks`, doing)];
-    if (!cloned) return [joinBy(`${directory}/cgroup.procs`, doing)];
+    // Who is in a group that it made cannot remove it again.
+    const back = cloned ? undefined : home;
+    if (version === 1) return [joinBy(`${directory}/tasks`, doing, back && `${back}/tasks`)];
+    if (!cloned) return [joinBy(`${directory}/cgroup.procs`, doing, back && `${back}/cgroup.procs`)];
     const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC;
     const fd = slot('cgroup');
     return [
@@ -194,8 +196,11 @@ export function enter(
   });
 }
 
-const joinBy = (path: string, doing: string): AnyStep =>
+const joinBy = (path: string, doing: string, back: string | undefined): AnyStep =>
   step('cgroup-join', 'write', { path, data: '0' }, doing, {
+    ...(back !== undefined && {
+      undo: undo('failure', 'write', { path: back, data: '0' }, `go back to ${back}`),
+    }),
     hints: {
       EACCES:
         'moving a process needs the right to write the group that holds both places (cgroups(7), Delegation)',

@@ -192,7 +192,7 @@ test('bad input is refused before anything is made', (context) => {
   if (v1) expect(refused('--set', 'memory.high=1G')).toContain('memory.high is a file of cgroup v2');
   expect(refused('--set', 'memory=1G')).toContain('give FILE=VALUE with a file of a v2 group');
   expect(refused('--set', 'nonsense.max=1G')).toContain('needs the nonsense controller of cgroup v2');
-  expect(refused('--hugetlb', '3MB:1M')).toContain('no huge pages of 3MB');
+  expect(refused('--hugetlb', '3MB:3M')).toContain('no huge pages of 3MB');
   expect(refused('--cgroup', '../up')).toContain('climbs');
   expect(refused('--cgroup', 'x'.repeat(300))).toContain('255 bytes');
 });

@@ -100,7 +100,9 @@ function write({ path, value }: Write): string | undefined {
     writeFileSync(path, value, { flag: 'r+' });
     return undefined;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+    const { code = 'EIO' } = error as NodeJS.ErrnoException;
+    // One number on Linux, which Node calls by its other name.
+    return code === 'ENOTSUP' ? 'EOPNOTSUPP' : code;
   }
 }
 
@@ -111,6 +113,7 @@ function refusedIn({ path, value }: Write): string | undefined {
 }
 
 function spelled(code: string): string {
+  if (code === 'EOPNOTSUPP') return 'operation not supported';
   for (const [name, words] of getSystemErrorMap().values()) if (name === code) return words;
   return code;
 }

@@ -1,7 +1,9 @@
 /** `--kill` and `--remove`: the launcher's work, planned here. */
+import { dirname } from 'node:path';
 import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import { type AnyStep, compile, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
+import { View } from '../view.ts';
 import { changeable, type Target, unitOf } from './target.ts';
 import { busyIn, refuseFromInside } from './within.ts';
 
@@ -46,6 +48,12 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
       `remove ${target.name}: ${busy.processes} process${busy.processes === 1 ? ' is' : 'es are'} in it${below}; --kill ends them, or wait for their end`,
     );
   }
+  const view = new View();
+  const kept = places.find(({ directory }) => !view.writable(dirname(directory)));
+  if (kept)
+    throw new Failure(
+      `remove ${target.name}: ${kept.directory} is not ours to remove; run as root; nothing was removed`,
+    );
   const unit = unitOf(places);
   if (unit !== undefined) {
     const { stopUnit } = await import('../systemd/answer.ts');

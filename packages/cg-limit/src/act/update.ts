@@ -14,6 +14,7 @@ import { changeable, type Place, type Target, unitOf } from './target.ts';
 import { refuseForeign, type Told, tellSystemd } from './tell-systemd.ts';
 import { type DeviceUpdate, fileUpdate, filterUpdate } from './update-devices.ts';
 import { checkUse } from './use.ts';
+import { withDeviceWeights } from './weights.ts';
 
 /** Change limits, all or none. */
 export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
@@ -27,7 +28,7 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   const unit = unitOf(places);
   if (unit !== undefined) refuseForeign(unit, places, host);
   checkUse(places, resources, view);
-  const changes = settings.map((s) => changeFor(s, places, view));
+  const changes = settings.flatMap((s) => withDeviceWeights(changeFor(s, places, view), view));
   const devices = deviceUpdate(resources, places, view);
   const told = { unit, properties: propertiesFor(settings, current, devices), limits: changes.slice() };
   changes.push(...devices.changes);

@@ -49,6 +49,15 @@ function nowText(line: Line, now: number | undefined): string {
   return line.unit === 'rate' ? formatRate(now) : spell(line.unit, now, false);
 }
 
+/** As many of the lines as a terminal of so many rows shows without scrolling, and how many more there are. */
+export function fitted(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  // The cursor stands in a row of its own. A terminal that does not say how large it is has no rows.
+  if (rows < 4 || lines.length < rows) return text;
+  const shown = rows - 2;
+  return `${lines.slice(0, shown).join('\n')}\n… ${lines.length - shown} more\n`;
+}
+
 /** What ends a watch from outside: Ctrl-C, Ctrl-\, `kill`, a terminal that is closed. */
 const deadly = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -106,7 +115,8 @@ export async function watch(target: Target, pages: readonly string[], host: Host
       });
       const count = `${report.processes} process${report.processes === 1 ? '' : 'es'}`;
       const head = `${report.group}: ${count}${report.frozen ? ', frozen' : ''}\n`;
-      out(terminal ? `\x1b[H\x1b[J${head}${table}` : `${head}${table}`);
+      const text = `${head}${table}`;
+      out(terminal ? `\x1b[H\x1b[J${fitted(text, host.rows)}` : text);
       if (!terminal) return 0;
       before = report;
     }

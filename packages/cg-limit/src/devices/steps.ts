@@ -50,6 +50,11 @@ export function deviceSteps(
   const v2 = groups.find((g) => g.version === 2);
   if (!v2) {
     if (facts.rootless && facts.container) return [];
+    const closed = groupFor(facts.groups, 'devices', 1) ?? facts.groups.find((g) => g.version === 2);
+    if (closed)
+      throw new Failure(
+        `limit devices: ${closed.directory} cannot be made by this user; run as root, or have a group delegated`,
+      );
     throw new Failure(
       'limit devices: there is no devices controller of cgroup v1 here, and no cgroup v2 to attach a filter to',
     );

@@ -84,7 +84,11 @@ function v1(io: BlockIO, { blkioWeightFile }: Abilities): Setting[] {
       );
   }
   for (const [name, file, key, what] of throttles)
-    for (const { major, minor, rate } of io[name] ?? [])
+    for (const { major, minor, rate } of io[name] ?? []) {
+      if (key.endsWith('iops') && BigInt(rate) > V1_OPERATIONS)
+        throw new Failure(
+          `${what} on ${major}:${minor}: ${rate} is more than the ${V1_OPERATIONS} that cgroup v1 can hold`,
+        );
       settings.push(
         set(
           file,
@@ -94,6 +98,7 @@ function v1(io: BlockIO, { blkioWeightFile }: Abilities): Setting[] {
           noDevice,
         ),
       );
+    }
   return settings;
 }
 
@@ -146,6 +151,9 @@ function v2(io: BlockIO, { ioWeightFile }: Abilities): Setting[] {
     }
   return settings;
 }
+
+/** v1 keeps operations in 32 bits and drops the rest without a word (tg_set_conf_uint, block/blk-throttle.c). */
+const V1_OPERATIONS = 0xffff_ffffn;
 
 /** A throttle for a device is one line; two for the same device are a mistake in the spec. */
 export function checkThrottles(io: BlockIO): void {

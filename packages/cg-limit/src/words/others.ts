@@ -13,6 +13,8 @@ export const hugetlbOf = (texts: readonly string[]): HugepageLimit[] =>
     if (number === undefined)
       throw new UsageError(`--hugetlb is "${text}"; give the page's size first: 2MB:64M`);
     const limit = size === 'max' ? (1n << 63n) - 1n : parseSize(size, '--hugetlb');
+    if (limit > 0n && limit < parseSize(page, '--hugetlb'))
+      throw new UsageError(`--hugetlb is "${text}"; that is less than one page, which is none at all (0)`);
     return { pageSize: `${number}${unit!.toUpperCase()}B`, limit: integer(limit) };
   });
 
