@@ -48,6 +48,8 @@ export interface Current {
   quota?: bigint;
   period?: bigint;
   burst?: bigint;
+  /** v1's period of realtime, in microseconds. */
+  rtPeriod?: bigint;
   idle?: boolean;
   /** The group runs already, so that 0 takes a limit off; a new one has none yet. */
   running?: boolean;

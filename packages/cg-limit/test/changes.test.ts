@@ -150,3 +150,11 @@ test('memory and swap together, on v2 with the memory limit that stands', () => 
     'below the memory limit',
   );
 });
+
+test('realtime: a period that gets shorter comes after the limit, else before it', () => {
+  const realtime = { cpu: { realtimeRuntime: 1000, realtimePeriod: 10_000 } };
+  const both = ['cpu.rt_period_us 10000', 'cpu.rt_runtime_us 1000'];
+  expect(files(realtime)).toEqual(both);
+  expect(files(realtime, v1Abilities, { running: true, rtPeriod: 5_000n })).toEqual(both);
+  expect(files(realtime, v1Abilities, { running: true, rtPeriod: 500_000n })).toEqual(both.toReversed());
+});

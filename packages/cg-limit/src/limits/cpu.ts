@@ -65,13 +65,17 @@ export function cpuSettings(cpu: Cpu, version: 1 | 2, current: Current): Setting
     ENOENT: 'this kernel was built without CONFIG_RT_GROUP_SCHED',
     EINVAL: 'the groups above have less realtime left to give (cpu.rt_runtime_us of each)',
   };
-  if (rtPeriod !== undefined)
-    settings.push(set('cpu.rt_period_us', rtPeriod, 'the realtime period', us(rtPeriod), { hints: rtHints }));
-  if (rtRuntime !== undefined)
-    settings.push(
-      set('cpu.rt_runtime_us', rtRuntime, 'the realtime limit', us(rtRuntime), { hints: rtHints }),
-    );
-  return settings;
+  const realtime = [
+    ...(rtPeriod === undefined
+      ? []
+      : [set('cpu.rt_period_us', rtPeriod, 'the realtime period', us(rtPeriod), { hints: rtHints })]),
+    ...(rtRuntime === undefined
+      ? []
+      : [set('cpu.rt_runtime_us', rtRuntime, 'the realtime limit', us(rtRuntime), { hints: rtHints })]),
+  ];
+  // Between the two the share is no more than the old one or the new one (__rt_schedulable, kernel/sched/rt.c).
+  const shorter = rtPeriod !== undefined && current.rtPeriod !== undefined && rtPeriod < current.rtPeriod;
+  return [...settings, ...(shorter ? realtime.toReversed() : realtime)];
 }
 
 /**

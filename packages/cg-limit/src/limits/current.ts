@@ -22,6 +22,7 @@ export function currentOf(groups: readonly Group[], view: Pick<View, 'read'>): C
     memory: number(words('memory', { 1: 'memory.limit_in_bytes', 2: 'memory.max' })[0]),
     quota: number(words('cpu', { 1: 'cpu.cfs_quota_us', 2: 'cpu.max' })[0]),
     period: number(words('cpu', { 1: 'cpu.cfs_period_us', 2: 'cpu.max' }).at(-1)),
+    rtPeriod: number(words('cpu', { 1: 'cpu.rt_period_us', 2: 'cpu.rt_period_us' })[0]),
     burst: number(words('cpu', { 1: 'cpu.cfs_burst_us', 2: 'cpu.max.burst' })[0]),
   };
   const [idle] = words('cpu', { 1: 'cpu.idle', 2: 'cpu.idle' });
