@@ -12,3 +12,7 @@ export const hierarchiesOf = (pid: number | 'self' = 'self'): readonly Hierarchy
 /** Names of what a v1 hierarchy carries, `name=systemd` like a controller. */
 export const carriedBy = (h: Hierarchy): string[] =>
   h.name === undefined ? [...h.controllers] : [...h.controllers, `name=${h.name}`];
+
+/** Whether a process in such a group counts for limits on how many there are and on their memory. */
+export const countsProcesses = (controllers: readonly string[]): boolean =>
+  controllers.includes('memory') || controllers.includes('pids');

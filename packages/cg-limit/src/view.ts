@@ -82,7 +82,7 @@ export class View {
   /** Whether who enters the group is frozen at once, by it or by one above (freezer-subsystem.rst; cgroup-v2.rst, cgroup.events). */
   frozen(path: string, version: 1 | 2): boolean {
     if (this.made.has(path)) return false;
-    if (version === 1) return /^FR/.test(this.read(`${path}/freezer.state`) ?? '');
+    if (version === 1) return /^FR(?:OZEN|EEZING)$/.test(this.read(`${path}/freezer.state`) ?? '');
     return /^frozen 1$/m.test(this.read(`${path}/cgroup.events`) ?? '');
   }
 

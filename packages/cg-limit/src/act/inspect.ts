@@ -1,4 +1,6 @@
 /** What a group's files say, as data: each limit beside use, peak, pressure and counts. */
+import { countsProcesses } from '../layout.ts';
+import { View } from '../view.ts';
 import { restLines } from './inspect-rest.ts';
 import { readIn, V1_UNLIMITED } from './read-file.ts';
 import { type Place, placeOf, type Target } from './target.ts';
@@ -244,12 +246,9 @@ function hugetlbLines(target: Target, pages: readonly string[]): Line[] {
   );
 }
 
-function frozen(target: Target): boolean {
-  const v2 = placeOf(target, 'unified');
-  return (
-    readIn(placeOf(target, 'freezer'), 'freezer.state') === 'FROZEN' ||
-    table(v2, 'cgroup.events').frozen === 1
-  );
+function frozen({ places }: Target): boolean {
+  const view = new View();
+  return places.some(({ directory, version }) => view.frozen(directory, version));
 }
 
 /**
@@ -257,7 +256,7 @@ function frozen(target: Target): boolean {
  * (`systemd/counts.ts`) is there for us, and not one of its.
  */
 export function processesOf(target: Target): Set<number> {
-  const limiting = target.places.filter((p) => ['memory', 'pids'].some((c) => p.controllers.includes(c)));
+  const limiting = target.places.filter((p) => countsProcesses(p.controllers));
   return new Set(
     (limiting.length > 0 ? limiting : target.places).flatMap((p) =>
       (readIn(p, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number),

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import type { Facts, GroupFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';
+import { countsProcesses } from '../layout.ts';
 import { accountSteps, reportFiles } from '../reports.ts';
 import type { Setting } from '../setting.ts';
 
@@ -36,7 +37,7 @@ function holding(groups: readonly GroupFacts[], scope: string | undefined, phase
     .filter(({ bySystemd, version, controllers }) =>
       version === 1
         ? bySystemd && controllers.includes('name=systemd')
-        : bySystemd && !['memory', 'pids'].some((limited) => controllers.includes(limited)),
+        : bySystemd && !countsProcesses(controllers),
     )
     .map(({ directory }) => (scope === undefined ? directory : `${directory}/${scope}`));
   if (tracked.length === 0) return [];
