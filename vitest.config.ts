@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * The four layers of tests. A file's ending says which it belongs to, so that a
+ * The three layers of tests. A file's ending says which it belongs to, so that a
  * test stands beside what it tests and still runs only where it can:
  *
  * - `*.test.ts` unit: needs nothing
@@ -22,9 +22,7 @@ export const vm = {
     'test-vm/**',
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
-    'packages/ctr-run/test/again.host.test.ts',
     'test/pack.host.test.ts',
-    'test/standalone.host.test.ts',
     'packages/seccomp-load/test/libseccomp.host.test.ts',
   ],
 };

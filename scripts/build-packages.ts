@@ -48,7 +48,7 @@ function fillPlatform(): void {
     chmodSync(join(platform, file), 0o755);
   }
   for (const name of readdirSync(join(dist, 'lib')))
-    if (/^[^.].*\.(cjs|chunk|node)$/.test(name)) cpSync(join(dist, 'lib', name), join(platform, 'lib', name));
+    if (/^[^.].*\.(cjs|node)$/.test(name)) cpSync(join(dist, 'lib', name), join(platform, 'lib', name));
   cpSync(join(dist, 'share'), join(platform, 'share'), { recursive: true });
 }
 

@@ -1,17 +1,12 @@
 /**
  * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
- * `packages/plan`, `native/src/gen/node_flags.h` from the planner's `node-flags.ts`,
- * `native/src/gen/state_root.h` from `state-root.ts` and `native/src/gen/seen.h` from `observe.ts` in `packages/cli`,
- * `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
+ * `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
-import { SEEN } from '../packages/cli/src/observe.ts';
-import { STATE_ROOT, STATE_ROOT_VARIABLE } from '../packages/cli/src/state-root.ts';
 import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
-import { nodeFlags, plannerThreads } from '../packages/planner/src/node-flags.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
@@ -22,23 +17,6 @@ export function opsHeader(): string {
     return `  X(${name.toUpperCase()}, ${name}, ${shape.code}, "${kinds}")`;
   });
   return `/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */\n#ifndef CTR_GEN_OPS_H\n#define CTR_GEN_OPS_H\n\n#define OPS(X) \\\n${rows.join(' \\\n')}\n\n#endif\n`;
-}
-
-function nodeFlagsHeader(): string {
-  const words = nodeFlags.map((flag) => `${JSON.stringify(flag)},`).join(' ');
-  return `/* Made by scripts/gen-ops.ts from packages/planner/src/node-flags.ts. Do not edit. */\n#define NODE_FLAGS ${words}\n#define PLANNER_THREADS ${plannerThreads}\n`;
-}
-
-function stateRootHeader(): string {
-  const lines = Object.entries({ STATE_ROOT, STATE_ROOT_VARIABLE }).map(
-    ([name, value]) => `#define ${name} ${JSON.stringify(value)}\n`,
-  );
-  return `/* Made by scripts/gen-ops.ts from packages/cli/src/state-root.ts. Do not edit. */\n${lines.join('')}`;
-}
-
-function seenHeader(): string {
-  const lines = Object.entries(SEEN).map(([name, value]) => `  SEEN_${name} = ${value},\n`);
-  return `/* Made by scripts/gen-ops.ts from packages/cli/src/observe.ts. Do not edit. */\nenum seen_kind {\n${lines.join('')}};\n`;
 }
 
 function accountsHeader(): string {
@@ -54,9 +32,6 @@ function accountsHeader(): string {
 const directory = join(import.meta.dirname, '../native/src/gen');
 const headers = {
   'ops.h': opsHeader,
-  'node_flags.h': nodeFlagsHeader,
-  'state_root.h': stateRootHeader,
-  'seen.h': seenHeader,
   'accounts.h': accountsHeader,
 };
 if (import.meta.main) {

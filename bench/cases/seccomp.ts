@@ -1,16 +1,13 @@
 /**
- * What a filter costs, and what compiling it costs.
+ * What a filter costs.
  *
  *     node bench/cases/seccomp.ts [ROUNDS]        after a build, as root
- *
- * Compiling: in a fresh process with the planner's own chunks and V8's code of them, as a start
- * has it: the part of the time that `linux.seccomp` of a container's spec adds to a plan.
  *
  * Calls: loops under filters of one and the same profile, ours: compiled by us; by libseccomp
  * with and without its binary tree; and as runc loads it, read back from a container of runc.
  * In turn, by processor time, so that a busy machine matters less.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -22,85 +19,19 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
-import { defaultSpec, type LinuxSeccomp, parseJson } from '../../packages/oci/src/index.ts';
+import { defaultSpec } from '../../packages/oci/src/index.ts';
 import { compile } from '../../packages/seccomp-load/src/compiler.ts';
 import { defaultProfile } from '../../packages/seccomp-load/src/default-profile.ts';
 import { normalize } from '../../packages/seccomp-load/src/profile/normalize.ts';
 import { select } from '../../packages/seccomp-load/src/profile/select.ts';
-import { validate } from '../../packages/seccomp-load/src/profile/validate.ts';
 import { build, cleanUp, compileWithLibseccomp } from '../../packages/seccomp-load/test/libseccomp.ts';
 import { seccompFilters } from '../../packages/sys/src/index.ts';
 
 const rounds = Number(process.argv[2] ?? 12);
-const top = join(import.meta.dirname, '../..');
-const lib = join(top, 'dist/lib');
 const host = { abi: 'x86_64', caps: new Set<string>(), kernel: '6.18' } as const;
 const own = select(defaultProfile(), host);
 
 const at = mkdtempSync(join(tmpdir(), 'ctr-bench-seccomp-'));
-
-/** Best, median and 90 of 100, in milliseconds. */
-function spread(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const part = (share: number): string => sorted[Math.floor(sorted.length * share)]!.toFixed(2);
-  return `best ${part(0)}, median ${part(0.5)}, 90 % ${part(0.9)}`;
-}
-
-/** A container's filter from the spec to the program, in a planner that has just started. */
-function compiling(): void {
-  const entry = join(at, 'entry.ts');
-  writeFileSync(
-    entry,
-    `import { readFileSync } from 'node:fs';
-import { chunkLoader } from '${top}/packages/planner/src/chunks.ts';
-// The kernel brings a thread's times up to date when it sleeps.
-const cell = new Int32Array(new SharedArrayBuffer(4));
-const cpu = (): number => {
-  Atomics.wait(cell, 0, 0, 1);
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-};
-const load = chunkLoader('${lib}');
-load('./planner.chunk');
-const spec = JSON.parse(readFileSync(process.argv[2]!, 'utf8'));
-const times: [number, number][] = [];
-const timed = <T>(run: () => T): T => {
-  const [c, w] = [cpu(), performance.now()];
-  const result = run();
-  const wall = performance.now() - w;
-  times.push([wall, cpu() - c]);
-  return result;
-};
-const part = timed(() => load('./seccomp-load-container.own.chunk')) as any;
-const host = { pid: process.pid, cwd: '/', earlier: [], container: { state: () => '' } };
-const facts = timed(() => part.gather(undefined, spec, host));
-timed(() => part.steps(spec, facts));
-console.log(JSON.stringify(times));`,
-  );
-  const outfile = join(at, 'entry.cjs');
-  buildSync({ entryPoints: [entry], bundle: true, platform: 'node', format: 'cjs', outfile });
-  const podman = '/usr/share/containers/seccomp.json';
-  const profiles: Record<string, LinuxSeccomp> = { 'our default profile': own };
-  if (existsSync(podman))
-    profiles["podman's profile"] = select(validate(parseJson(readFileSync(podman), podman), podman)!, host);
-  for (const [name, seccomp] of Object.entries(profiles)) {
-    const file = join(at, 'config.json');
-    writeFileSync(
-      file,
-      JSON.stringify({ ociVersion: '1.2.0', process: { noNewPrivileges: true }, linux: { seccomp } }),
-    );
-    const runs = Array.from({ length: rounds * 4 }, () => {
-      const text = execFileSync(join(lib, 'node'), [outfile, file], { encoding: 'utf8' });
-      return JSON.parse(text) as [number, number][];
-    });
-    console.log(`${name}, milliseconds of ${runs.length} planners`);
-    for (const [i, part] of ['load the code', 'look at the machine', 'compile'].entries()) {
-      console.log(`  ${part.padEnd(20)} wall       ${spread(runs.map((run) => run[i]![0]))}`);
-      console.log(`  ${''.padEnd(20)} processor  ${spread(runs.map((run) => run[i]![1]))}`);
-    }
-  }
-}
 
 /** Calls of one round, of which the harness makes twenty: short ones, that something may be left alone. */
 const loops: Record<string, number> = {
@@ -181,7 +112,6 @@ async function calls(): Promise<void> {
 }
 
 try {
-  compiling();
   await calls();
 } finally {
   cleanUp();

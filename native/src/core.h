@@ -1,4 +1,4 @@
-/* What the files of the launcher's core share among themselves; operations use launcher.h alone. */
+/* What the files of the launcher's core share among themselves. */
 #ifndef CTR_CORE_H
 #define CTR_CORE_H
 
@@ -110,8 +110,6 @@ struct channel *channel_of(struct run *run, const struct step *step, unsigned n,
 void run_begin(struct run *run, const struct plan *plan);
 /* One step; 0, 1 for a failure that is passed over, or what its operation says. */
 int run_step(struct run *run, uint32_t at);
-/* The guards that a kept plan begins with, in order; they are then behind the run. */
-bool guards_hold(struct run *run);
 /* Carry out the plan as process `run->process`, with this log or NULL. Does not return. */
 _Noreturn void run_plan(struct run *run, const char *log, enum log_format format);
 /* The end of a process of the plan: undo what is marked for the end; then exit with `code`, or by `signal`. */
@@ -163,19 +161,14 @@ void terminal_end(struct terminal *terminal);
 
 /* --- planner.c, request.c, trust.c, seal.c */
 
-#define KEY_LENGTH 64 /* a SHA-256 in hexadecimal digits */
-
 struct start { /* what the launcher knows before there is a plan; survives the sealing */
   uint64_t started_ns;
   pid_t planner; /* 0: none */
   int socket;    /* to the planner, or -1 */
   int plan;      /* a stored plan, or -1 */
   int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
-  char key[KEY_LENGTH + 1]; /* what a plan for this request is kept under, or "-" */
 };
 
-/* planner_stuck.c: whether it waits for a thread that it was refused; to be asked a second after the last time. *cpu is 0 at first. */
-bool planner_stuck(pid_t pid, unsigned long long *cpu);
 /* Start the planner of this launcher; fills planner, socket and stdio. */
 void planner_start(struct start *start, int argc, char **argv);
 /* Its plan in memory. Without one, ends as the planner ended. */
@@ -188,15 +181,8 @@ void planner_dismiss(struct run *run);
 void stdio_restore(const struct start *start);
 /* A memfd holding the request, at its beginning. */
 int request_make(int argc, char **argv, const char *launcher);
-/*
- * The request less what is another's each time (PIDs, and variables that a shell counts with), with
- * `made_by` before it: who makes the same one is answered with the same plan.
- */
-char *request_key(int argc, char **argv, const char *launcher, const char *made_by, size_t *length);
 /* The launcher's own file, resolved, and its owner. Ends where that cannot be known. */
 char *own_path(uid_t *owner);
-/* What tells this launcher's file and its planner from others, into `text`. */
-void planner_identity(const char *launcher, char *text, size_t size);
 /* 0, or -EPERM with the component that is not to be trusted in *culprit. `path` is resolved. */
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
@@ -221,30 +207,6 @@ void watched_look(void);
 const char *watched_text(const char *path);
 /* What a watched file that is gone would have said more than that behind `key`, by the file of the group above. */
 uint64_t watched_missed(const char *path, const char *key);
-
-/* --- kept.c */
-
-/* Carry out what is kept for these words. Comes back where nothing is. */
-void kept_try(int argc, char **argv);
-/* Flags before the subcommand, as engines give them; *at is then its place. False: one that is not for us. */
-struct kept_words {
-  const char *root, *log; /* or NULL */
-  unsigned log_format;
-  const char *act, *id;
-  int64_t number; /* the signal */
-};
-bool kept_globals(struct kept_words *words, int argc, char **argv, int *at);
-/* The state root by these words, or NULL where only the planner knows it. */
-const char *kept_root(const struct kept_words *words);
-/* Its size if it is ours and nobody else's to write, else -1. */
-off_t own_size(int fd, mode_t type);
-
-/* --- again.c */
-
-/* Carry out the plan of an earlier call, if there is one for this request; `runtime`: of ctr-run. Comes back where not. */
-void again_try(struct start *start, bool runtime, int argc, char **argv, char **whole);
-/* The same in a sealed copy, for which it was found. */
-_Noreturn void again_run(struct start *start);
 
 /* --- limits.c: the caller's limits, where the launcher's own business would fall under them */
 

@@ -35,7 +35,7 @@ struct step { /* 40 bytes, as encoded */
   uint16_t exit_code; /* 0: the plan's own */
   uint32_t unless;    /* cells of errnos that are no failure; -1: every one */
   uint16_t nunless;
-  uint16_t guard;  /* of a kept plan: where it fails, the plan is not for this moment */
+  uint16_t unused;
   uint32_t line; /* cell of the explained step, for --debug; 0 if none */
 };
 
@@ -48,7 +48,7 @@ struct plan {
   const struct step *steps;
   const struct cell *cells;
   const char *data;
-  uint32_t tool, exit_code, log, log_format, fault_step, fault_mode, flags, origin;
+  uint32_t tool, exit_code, log, log_format, fault_step, fault_mode, flags;
 };
 
 /* Check `total` bytes at `base` and make them a plan. 0, or -EINVAL with the reason in *why. */
@@ -90,8 +90,6 @@ struct run {
   struct failure *relayed;           /* another process's failure, for E_RELAYED */
   int log;                           /* the log file, open from the start, or -1 */
   int log_format;
-  uint32_t guarded;                  /* steps that were carried out as guards */
-  bool again;                        /* the plan is from an earlier run: what it was made from may have changed */
   pid_t planner_pid;                 /* 0: reaped */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
   bool peer_killed;                  /* a process of the plan died of SIGKILL before its command ran */

@@ -35,14 +35,6 @@ static const char *base(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-/* By its own name, or by a link's that leads to its file: an engine may know it as `runc`. */
-static bool is_tool(const char *name) {
-  static char path[PATH_MAX];
-  if (strcmp(tool_name, name) == 0) return true;
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  return n > 0 && strcmp(base(path), name) == 0;
-}
-
 /* A stored plan as a file that can be read again after sealing. */
 static int open_plan(const char *path) {
   int fd = strcmp(path, "-") == 0 ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
@@ -130,7 +122,7 @@ static _Noreturn void usage(void) {
 }
 
 int main(int argc, char **argv) {
-  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}, .key = "-"};
+  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}};
   if (argc < 1) usage();
   bool copy = sealed(&start, &argc, &argv);
   char **whole = argv;
@@ -150,13 +142,6 @@ int main(int argc, char **argv) {
     argc--;
     tool_name = base(argv[0]);
   }
-  if (copy) {
-    hold_stdio();
-    if (start.plan >= 0) again_run(&start);
-  } else {
-    bool runtime = is_tool("ctr-run");
-    if (runtime) kept_try(argc - 1, argv + 1);
-    again_try(&start, runtime, argc - 1, argv + 1, whole);
-  }
+  if (copy) hold_stdio();
   with_planner(&start, argc, argv, copy);
 }

@@ -1,5 +1,5 @@
 /*
- * limit_report, cgroup_report: the last word after a command that ran into a limit. What the
+ * limit_report: the last word after a command that ran into a limit. What the
  * numbers mean stands in the plan; here they are only read and put into the sentence.
  */
 #include <inttypes.h>
@@ -36,16 +36,6 @@ static void spell_peak(const char *path, bool bytes, char *text, size_t size) {
   if (bytes) spell_bytes(peak, spelled, sizeof spelled);
   else snprintf(spelled, sizeof spelled, "%" PRIu64, peak);
   snprintf(text, size, "; the peak was %s", spelled);
-}
-
-int op_cgroup_report(struct run *run, const struct step *step) {
-  char line[1024], most[64];
-  uint64_t count;
-  if (!number_in(arg_text(run, step, 0), arg_text(run, step, 1), &count) || count == 0) return 0;
-  spell_peak(arg_text(run, step, 2), arg_int(run, step, 3), most, sizeof most);
-  snprintf(line, sizeof line, "%s %" PRIu64 "%s", arg_text(run, step, 4), count, most);
-  end_words(run, END_LIMIT, line, NULL);
-  return 0;
 }
 
 /* How often this group's own limit was hit, or 0 if it was not this one's. */

@@ -1,7 +1,6 @@
 /*
  * expect: proof that a PID read from a file still means the process it meant,
- * by a second fact (its start time) read after the process is held by a pidfd. alive and
- * file_has ask what a kept plan depends on; file_says whether the kernel did what it was told.
+ * by a second fact (its start time) read after the process is held by a pidfd. file_says tells whether the kernel did what it was told.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,26 +12,6 @@ int op_expect(struct run *run, const struct step *step) {
   const char *found = arg_text(run, step, 0);
   const char *wanted = arg_text(run, step, 1);
   return strcmp(found, wanted) == 0 ? 0 : -ESRCH;
-}
-
-int op_alive(struct run *run, const struct step *step) {
-  int64_t ticks;
-  char state;
-  int rc = life_of(arg_int(run, step, 0), &ticks, &state);
-  if (rc != 0 && rc != -ESRCH) return rc;
-  bool alive = rc == 0 && state != 'Z' && state != 'X' && ticks == arg_int(run, step, 1);
-  return alive == (arg_int(run, step, 2) != 0) ? 0 : -ESRCH;
-}
-
-int op_file_has(struct run *run, const struct step *step) {
-  const char *line = arg_text(run, step, 1);
-  char text[4096];
-  ssize_t n = read_beginning(arg_text(run, step, 0), text, sizeof text - 1);
-  if (n < 0) return (int)n;
-  text[n] = '\0';
-  for (char *rest = text, *at; (at = strsep(&rest, "\n"));)
-    if (strcmp(at, line) == 0) return 0;
-  return -ENOENT;
 }
 
 int op_file_says(struct run *run, const struct step *step) {

@@ -134,18 +134,10 @@ int op_write_file(struct run *run, const struct step *step) {
   return rc;
 }
 
-int op_symlink(struct run *run, const struct step *step) {
-  return (int)AGAIN(symlink(arg_text(run, step, 0), arg_text(run, step, 1)));
-}
-
 int op_chown(struct run *run, const struct step *step) {
   uid_t uid = (uid_t)arg_int(run, step, 1);
   gid_t gid = (gid_t)arg_int(run, step, 2);
   return (int)AGAIN(chown(arg_text(run, step, 0), uid, gid));
-}
-
-int op_chmod(struct run *run, const struct step *step) {
-  return (int)AGAIN(chmod(arg_text(run, step, 0), (mode_t)arg_int(run, step, 1)));
 }
 
 int op_rename(struct run *run, const struct step *step) {

@@ -58,17 +58,6 @@ int op_elapsed(struct run *run, const struct step *step) {
   return out_text(run, step, 0, text, (size_t)n);
 }
 
-int op_now(struct run *run, const struct step *step) {
-  struct timespec now;
-  struct tm utc;
-  char text[64];
-  clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &utc);
-  size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  n += (size_t)snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
-  return out_text(run, step, 0, text, n);
-}
-
 int op_start_time(struct run *run, const struct step *step) {
   int64_t ticks;
   int result = start_time_of(arg_int(run, step, 0), &ticks);

@@ -48,11 +48,6 @@ int op_mempolicy(struct run *run, const struct step *step) {
   return (int)KERNEL(SYS_set_mempolicy, (int)arg_int(run, step, 0), nodes ? mask : NULL, maxnode);
 }
 
-/* The absolute nice value (setpriority(2)), not a difference. */
-int op_nice(struct run *run, const struct step *step) {
-  return (int)AGAIN(setpriority(PRIO_PROCESS, 0, (int)arg_int(run, step, 0)));
-}
-
 /*
  * A session keyring of its own, so that the caller's keys are not the command's. Its user may
  * search it, as a user namespace inside could not use it otherwise (runc, keys.ModKeyringPerm).

@@ -116,7 +116,7 @@ static const char *step_wrong(const struct plan *p, const struct step *s) {
   const struct op_shape *shape = op_shape(s->op);
   if (!shape) return "an operation that this launcher does not know: it is older than the planner";
   if (s->process >= p->nprocesses) return "a step of a process that does not exist";
-  if (s->undoing > 1 || s->undo_when > 2 || s->guard > 1) return "a step with unknown marks";
+  if (s->undoing > 1 || s->undo_when > 2 || s->unused) return "a step with unknown marks";
   if (s->op == OP_ASK && s->process != 0) return "a question by another process than the launcher";
   if (s->undoing && (s->undo_when != 0 || !can_undo(s->op))) return "an undoing that cannot be one";
   if (s->undo_when != 0) {
@@ -154,7 +154,6 @@ static const char *tables_wrong(struct plan *p, const unsigned char *base, size_
       .fault_step = field(base, 14),
       .fault_mode = field(base, 15),
       .flags = field(base, 16),
-      .origin = field(base, 17),
   };
   if (p->nslots > MAX_SLOTS) return "with too many slots";
   if (p->nprocesses < 1 || p->nprocesses > MAX_PROCESSES) return "with too many processes";
@@ -171,7 +170,7 @@ static const char *tables_wrong(struct plan *p, const unsigned char *base, size_
   if (p->cells[0].kind != CELL_NIL) return "without the empty cell";
   if (p->exit_code > 255 || p->log_format > 2 || p->fault_mode > 2 || (p->flags & ~3u) != 0)
     return "with unknown flags";
-  if (!fixed_text_fits(p, p->tool) || !fixed_text_fits(p, p->log) || !fixed_text_fits(p, p->origin))
+  if (!fixed_text_fits(p, p->tool) || !fixed_text_fits(p, p->log))
     return "with words outside itself";
   return NULL;
 }

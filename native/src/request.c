@@ -112,29 +112,6 @@ static void put_all(struct buffer *b, const char *launcher, int argc, char **arg
   put_directory(b);
 }
 
-/* A shell changes these from line to line, and no plan is decided by them. */
-static bool is_passing(const char *variable) {
-  static const char *const passing[] = {"_=", "SHLVL=", "OLDPWD=", "PWD="};
-  for (unsigned i = 0; i < sizeof passing / sizeof *passing; i++)
-    if (strncmp(variable, passing[i], strlen(passing[i])) == 0) return true;
-  return false;
-}
-
-char *request_key(int argc, char **argv, const char *launcher, const char *made_by, size_t *length) {
-  struct buffer b = {0};
-  int count = 0, kept = 0;
-  while (environ[count]) count++;
-  char **env = arena((size_t)(count + 1) * sizeof *env);
-  for (int i = 0; i < count; i++)
-    if (!is_passing(environ[i])) env[kept++] = environ[i];
-  put_field(&b, made_by);
-  put_field(&b, tool_name);
-  put_process(&b, 0, 0);
-  put_all(&b, launcher, argc, argv, env, kept);
-  *length = b.length;
-  return b.bytes;
-}
-
 int request_make(int argc, char **argv, const char *launcher) {
   struct buffer b = {0};
   put_field(&b, "CTRREQ2");

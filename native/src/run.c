@@ -44,15 +44,6 @@ int run_step(struct run *run, uint32_t at) {
   return result;
 }
 
-bool guards_hold(struct run *run) {
-  const struct plan *plan = run->plan;
-  for (uint32_t i = 0; i < plan->nsteps && plan->steps[i].guard; i++) {
-    if (run_step(run, i) != 0) return false;
-    run->guarded = i + 1;
-  }
-  return true;
-}
-
 static void warn_of(struct run *run, uint32_t at, int error) {
   struct failure *f = failure_of(run, at, error);
   report_warning(run, f->sentence);
@@ -210,7 +201,7 @@ void run_plan(struct run *run, const char *log, enum log_format format) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (log) open_log(run, log, format);
   guard_begin(run);
-  for (uint32_t at = run->guarded; at < plan->nsteps; at++) {
+  for (uint32_t at = 0; at < plan->nsteps; at++) {
     const struct step *step = &plan->steps[at];
     if (step->undoing || step->process != run->process) continue;
     if (planner_must_be_gone(run, at)) planner_dismiss(run);

@@ -94,8 +94,8 @@ void seal(const struct start *s, char **argv) {
   size_t count = 0;
   while (argv[count]) count++;
   char state[256], **told = arena((count + 3) * sizeof *told);
-  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %s", (unsigned long long)s->started_ns, (int)s->planner,
-           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored, s->key);
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d", (unsigned long long)s->started_ns, (int)s->planner,
+           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored);
   told[0] = MARK;
   told[1] = state;
   memcpy(told + 2, argv, (count + 1) * sizeof *told);
@@ -143,8 +143,8 @@ bool sealed(struct start *s, int *argc, char ***argv) {
   if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
   unsigned long long started;
   int ignored;
-  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %64s", &started, &s->planner, &s->socket, &s->plan,
-             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, s->key) != 9)
+  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d", &started, &s->planner, &s->socket, &s->plan,
+             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored) != 8)
     die(125, "this copy of the launcher was started by somebody else");
   s->started_ns = started;
   sigchld_was_ignored = ignored;

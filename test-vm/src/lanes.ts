@@ -6,13 +6,11 @@
 import { anybody } from '../../test/anybody.ts';
 import { cutInTwo, type TestFile } from './files.ts';
 import type { User } from './machine.ts';
-import type { Planner } from './planner.ts';
 import type { Boot } from './qemu.ts';
 import type { Times } from './times.ts';
 
 export interface Job {
   user: User;
-  planner: Planner;
   /** Which part of a list that is cut in two: `1of2`. */
   part?: string;
   /** Paths of the test files to be run, or parts of them; all where there is none. */
@@ -62,7 +60,6 @@ export interface Wanted {
 export function planLanes({ boots, users, chosen, one, files, times }: Wanted): Stay[][] {
   const job = (user: User, only: readonly string[], part?: string): Job => ({
     user,
-    planner: user === 'root' ? 'standalone' : 'node',
     files: chosen ? [] : only,
     ...(part ? { part } : {}),
   });

@@ -11,7 +11,6 @@ import { testFiles } from './files.ts';
 import { type Job, planLanes, type Stay } from './lanes.ts';
 import { bootMachine, type Machine, type User } from './machine.ts';
 import { makeResults } from './place.ts';
-import { choosePlanner, makeStandalone } from './planner.ts';
 import { type Accel, type Boot, chooseAccel, emulator, forcedAccel } from './qemu.ts';
 import { mergeParts, parseRun, type Run } from './results.ts';
 import { readTimes } from './times.ts';
@@ -62,7 +61,6 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome> {
   const cache = makeDir(cacheDir());
   const box = await makeBox(definition(), { cache, say });
   const accel = await chooseAccel(box, cache, say);
-  await makeStandalone();
   const boot = async (boot: Boot): Promise<Machine> => {
     const limit = within(options, options.bootLimit);
     if (limit <= 0) throw new VmError(`${boot}: not begun, for the time that was given is over`);
@@ -143,7 +141,7 @@ export async function inTurn(
 async function runJob(
   machine: Machine,
   boot: Boot,
-  { user, planner, part, files }: Job,
+  { user, part, files }: Job,
   accel: Accel,
   options: SuiteOptions,
   results: string,
@@ -158,7 +156,6 @@ async function runJob(
   const began = Date.now();
   const time = within(options, options.testLimit);
   if (time <= 0) throw new VmError(`${label}: not begun, for the time that was given is over`);
-  await choosePlanner(machine, planner);
   options.say(`${label}: running the tests`);
   const log = createWriteStream(join(results, `${label}.log`));
   const { status } = await machine.shell(user, words.map(quote).join(' '), {

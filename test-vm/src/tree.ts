@@ -9,19 +9,15 @@ import type { Machine } from './machine.ts';
 export const top = join(import.meta.dirname, '../..');
 /** Where it lies in the machine: where it lies here, so that links and reports hold there as here. */
 export const TREE = top;
-/** The standalone planner's place in a tree. The launcher takes it where it may be executed (docs/architecture.md). */
-export const STANDALONE = 'dist/lib/planner';
-/** The top of where it is made: not in the tree itself, for the tests of this host take what they find there. */
-export const apart = join(top, '.cache/standalone');
 /** The block device whose bytes are the archive of the dependencies, where the machine has it. */
 const DISK = '/dev/vdb';
 
 /** Packages of the build alone, which are half of node_modules. */
-const unneeded = ['@biomejs+cli-*', '@oven+bun-*', 'bun@*', '@typescript+*', 'typescript@*', '@changesets+*'];
+const unneeded = ['@biomejs+cli-*', '@typescript+*', 'typescript@*', '@changesets+*'];
 
-/** tar(1)'s arguments for all that tests read but the dependencies and the standalone planner. */
+/** tar(1)'s arguments for all that tests read but the dependencies. */
 export function treeArgs(): string[] {
-  const without = ['.git', '.cache', '.vitest', '.vagrant', 'node_modules', STANDALONE];
+  const without = ['.git', '.cache', '.vitest', '.vagrant', 'node_modules'];
   return ['-c', '-C', top, '--anchored', ...without.map((name) => `--exclude=./${name}`), '.'];
 }
 
@@ -44,11 +40,9 @@ function dependencyMark(): string {
     .digest('hex');
 }
 
-const plannerArgs = ['-C', apart, STANDALONE];
-
-/** Write the archive of the dependencies and the planner, for a disk: through SSH they would take a minute. */
+/** Write the archive of the dependencies, for a disk: through SSH they would take a minute. */
 export async function archiveDependencies(file: string): Promise<void> {
-  await must('packing the dependencies', 'tar', ['-f', file, ...dependencyArgs(), ...plannerArgs]);
+  await must('packing the dependencies', 'tar', ['-f', file, ...dependencyArgs()]);
 }
 
 /** Bring the tree in; the dependencies only where they are not the same as last time. */
@@ -69,7 +63,6 @@ export async function bringIn(machine: Machine): Promise<void> {
     return;
   }
   if (!known.includes(mark)) await unpack(machine, 'the dependencies', line, dependencyArgs());
-  await unpack(machine, 'the planner', `${unpacker} ${tree} ${mark}`, ['-c', ...plannerArgs]);
 }
 
 /** A line of shell by which all of a tree goes but its dependencies. In Vagrant's machine the tree is a link. */

@@ -7,7 +7,7 @@ const files = [
   { path: 'packages/cg-limit/test/limits.host.test.ts', weight: 40_000 },
   { path: 'packages/ns-enter/test/show.host.test.ts', weight: 10_000 },
   { path: 'native/test/op_file.host.test.ts', weight: 100_000 },
-  { path: 'test/kept.host.test.ts', weight: 50_000 },
+  { path: 'test/chains.host.test.ts', weight: 50_000 },
   { path: 'test/machine.vm.test.ts', weight: 60_000 },
 ];
 const all = {
@@ -62,10 +62,7 @@ describe('what is run where', () => {
       [
         {
           boot: 'unified',
-          jobs: [
-            { user: 'root', planner: 'standalone', files: [] },
-            expect.objectContaining({ user: 'vagrant' }),
-          ],
+          jobs: [{ user: 'root', files: [] }, expect.objectContaining({ user: 'vagrant' })],
         },
       ],
     ]);
@@ -74,8 +71,8 @@ describe('what is run where', () => {
   test('chosen files are run whole, everywhere that was asked for', () => {
     const lanes = planLanes({ ...all, users: ['root'], chosen: true });
     expect(lanes).toEqual([
-      [{ boot: 'unified', jobs: [{ user: 'root', planner: 'standalone', files: [] }] }],
-      [{ boot: 'hybrid', jobs: [{ user: 'root', planner: 'standalone', files: [] }] }],
+      [{ boot: 'unified', jobs: [{ user: 'root', files: [] }] }],
+      [{ boot: 'hybrid', jobs: [{ user: 'root', files: [] }] }],
     ]);
   });
 });

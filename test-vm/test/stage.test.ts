@@ -55,7 +55,7 @@ describe('the time for all checks', () => {
 });
 
 describe('jobs of one machine', () => {
-  const job = (user: Job['user']): Job => ({ user, planner: 'node', files: [] });
+  const job = (user: Job['user']): Job => ({ user, files: [] });
   const stay = { boot: 'hybrid' as const, jobs: [job('root'), job('vagrant')] };
   const outcomeOf = async (error: Error) => {
     const { runs, errors } = await inTurn(stay, async ({ user }) => {

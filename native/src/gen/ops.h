@@ -39,9 +39,7 @@
   X(RMDIR, rmdir, 35, "t") \
   X(UNLINK, unlink, 36, "t") \
   X(WRITE_FILE, write_file, 37, "tbi") \
-  X(SYMLINK, symlink, 38, "tt") \
   X(CHOWN, chown, 39, "tii") \
-  X(CHMOD, chmod, 40, "ti") \
   X(RENAME, rename, 41, "tt") \
   X(REMOVE_TREE, remove_tree, 42, "t") \
   X(CLOSE, close, 43, "i") \
@@ -103,7 +101,6 @@
   X(SETENV, setenv, 113, "tt") \
   X(UNSETENV, unsetenv, 114, "t") \
   X(ENVIRON, environ, 115, "l") \
-  X(NICE, nice, 116, "i") \
   X(OWN_STDIO, own_stdio, 117, "ii") \
   X(SETENV_DEFAULT, setenv_default, 118, "tt") \
   X(PRLIMIT, prlimit, 119, "iiii") \
@@ -117,7 +114,6 @@
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
   X(DEVICE_FILTER, device_filter, 142, "tb") \
   X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb") \
-  X(CGROUP_REPORT, cgroup_report, 143, "tttit") \
   X(CGROUP_PRUNE, cgroup_prune, 144, "t") \
   X(CGROUP_VACATE, cgroup_vacate, 145, "tt") \
   X(LIMIT_REPORT, limit_report, 146, "tttttllittt") \
@@ -133,16 +129,9 @@
   X(NS_GET, ns_get, 165, "iio") \
   X(SOCKET_NETNS, socket_netns, 166, "iio") \
   X(SAME_PROCESS, same_process, 168, "ii") \
-  X(TOLD, told, 169, "ooo") \
-  X(ALIVE, alive, 170, "iii") \
-  X(FILE_HAS, file_has, 171, "tt") \
   X(WATCH_FILE, watch_file, 172, "tttt") \
   X(CGROUP_HOLD, cgroup_hold, 177, "lo") \
   X(FILE_SAYS, file_says, 178, "tt") \
-  X(NOW, now, 173, "o") \
-  X(SEEN, seen, 174, "b") \
-  X(ABSENT, absent, 176, "t") \
-  X(KEEP_PLAN, keep_plan, 175, "t") \
   X(LAYERS, layers, 180, "illlnlliio") \
   X(COPY_ATTR, copy_attr, 181, "tt") \
   X(LOCK_SHARED, lock_shared, 182, "i") \

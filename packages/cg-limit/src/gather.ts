@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Failure, type Host, ownName } from '@ctr-tools/cli';
+import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
@@ -29,7 +29,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
   if (variable !== undefined) checkVariable(variable);
   const manager = chooseManager({ path, container: host.container, options, variable, host });
-  const id = host.container?.id ?? ownName(host.pid);
+  const id = host.container?.id ?? `ctr-limit-${host.pid}`;
   const join = options?.join ?? false;
   const base = {
     manager,

@@ -4,7 +4,6 @@
  */
 import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { listed, observed, SEEN } from '@ctr-tools/cli';
 import { type AnyStep, isSlot, type Text } from '@ctr-tools/plan';
 
 export class View {
@@ -88,11 +87,11 @@ export class View {
 
   /** Names of the files of some group below `mountPoint` that is not its root: many files exist only there. */
   sample(mountPoint: string): string[] {
-    return observed(SEEN.GROUP_FILES, mountPoint, () => listed(filesOfAGroup(mountPoint))).split('\0');
+    return filesOfAGroup(mountPoint);
   }
 }
 
-/** Which group it is comes and goes; what files it has is the kernel's. */
+/** The files of the first group below `mountPoint`, or its own where it has none. */
 function filesOfAGroup(mountPoint: string): string[] {
   try {
     const names = (of: string, directories: boolean): string[] =>

@@ -10,13 +10,11 @@ import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Manner, Plan, Slot, Text } from '@ctr-tools/plan';
 import { compile, decodeBytes, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { CLONE } from '@ctr-tools/sys/constants';
-import { chainAgain } from './again.ts';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
 import { isFailure } from './errors.ts';
 import { type Host, withOwn } from './host.ts';
 import { flagsOf, namespaceOps } from './namespace-steps.ts';
-import { defaultStateRoot } from './state-root.ts';
 import type { Parsed, Siblings, Tool } from './tool.ts';
 
 /** What a tool amends when it applies: a spec that says nothing. */
@@ -63,9 +61,7 @@ export async function applyChain(
     debug ||= next.parsed.flags.has('debug');
     link = next;
   }
-  // With --debug the planner is to explain itself.
-  const all = debug ? links : chainAgain(defaultStateRoot(host), links, host.pid);
-  return compile(all, { ...manner, tool: tool.name, exit: TOOL_FAILED, ...(debug && { debug }) });
+  return compile(links, { ...manner, tool: tool.name, exit: TOOL_FAILED, ...(debug && { debug }) });
 }
 
 /** One tool's own steps, with a parent that stays where it needs one. */

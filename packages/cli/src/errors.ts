@@ -20,9 +20,6 @@ export class UsageError extends Failure {
 /** Errors that are a person's to read: ours, and those of the rooms below that cannot import them. */
 const forPeople = new Set(['Failure', 'UsageError', 'JsonError', 'SpecError', 'NulByteError', 'SysError']);
 
-/**
- * Whether this is worth one line and no stack trace. By name, not by class: each chunk of
- * the planner has its own copy of the class.
- */
+/** Whether this is worth one line and no stack trace. */
 export const isFailure = (error: unknown): error is Failure =>
   error instanceof Error && forPeople.has(error.name);

@@ -13,8 +13,7 @@ export interface Host {
   /** The caller's whole environment; names and values as byte strings. */
   env: ReadonlyMap<string, string>;
   /**
-   * The launcher: the process that becomes the command. *Self* is this PID, never the planner's. A plan
-   * that has it in it is for once (`giveUp`); what a plan used again is to say of it is a slot.
+   * The launcher: the process that becomes the command. *Self* is this PID, never the planner's.
    */
   pid: number;
   ppid: number;

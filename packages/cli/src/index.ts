@@ -1,4 +1,3 @@
-export * from './again.ts';
 export * from './argv.ts';
 export * from './chain.ts';
 export * from './directories.ts';
@@ -6,9 +5,7 @@ export * from './errors.ts';
 export * from './host.ts';
 export * from './main.ts';
 export * from './namespace-steps.ts';
-export * from './observe.ts';
 export * from './output.ts';
-export * from './own-name.ts';
 export * from './progress.ts';
 export * from './request.ts';
 export * from './state-root.ts';

@@ -1,9 +1,8 @@
 import { inUserNamespace } from '@ctr-tools/sys/proc';
 import type { Host } from './host.ts';
 
-/** For root; the launcher has both from here (scripts/gen-ops.ts). */
+/** Where containers of root are. */
 export const STATE_ROOT = '/run/ctr-run';
-export const STATE_ROOT_VARIABLE = 'CTR_STATE_ROOT';
 
 /**
  * Where ctr-run keeps its containers unless told otherwise (`--root`): `CTR_STATE_ROOT`, else
@@ -12,7 +11,7 @@ export const STATE_ROOT_VARIABLE = 'CTR_STATE_ROOT';
  * root: then it is a machine in a container (runc's shouldHonorXDGRuntimeDir).
  */
 export function defaultStateRoot({ env, euid }: Pick<Host, 'env' | 'euid'>): string | undefined {
-  const named = env.get(STATE_ROOT_VARIABLE);
+  const named = env.get('CTR_STATE_ROOT');
   if (named) return named;
   const runtime = env.get('XDG_RUNTIME_DIR');
   const own = runtime ? `${runtime}/ctr-run` : undefined;

@@ -5,7 +5,6 @@ import { applyChain } from './chain.ts';
 import { actsOf, grammarOf, probablyMeant } from './common.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
-import { observe } from './observe.ts';
 import { out } from './output.ts';
 import type { Outcome, Parsed, Siblings, Tool } from './tool.ts';
 import { shellLine } from './words.ts';
@@ -51,7 +50,6 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
       throw new UsageError(`no command after "--"; ${probablyMeant(tool, host, host.argv.slice(0, -1))}`);
     if (amending)
       throw new UsageError('--amend reads a spec on stdin and takes no command; give one of the two');
-    if (!parsed.flags.has('plan')) observe(host.pid);
     const full = withDefaults(parsed, tool.flags, host.env);
     return applyChain(tool, full, host, siblings, { debug: parsed.flags.has('debug') });
   }

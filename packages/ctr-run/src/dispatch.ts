@@ -3,7 +3,6 @@ import {
   type Host,
   isFailure,
   type Outcome,
-  observe,
   out,
   parseArgv,
   UsageError,
@@ -28,7 +27,6 @@ export async function dispatch(host: Host): Promise<Outcome> {
     const { helpOf } = await import('./help.ts');
     return helpOf(name === 'help' || name === 'h' ? words[0] : name, host);
   }
-  if (name === 'run') observe(host.pid);
   const subcommand = subcommands.find((s) => s.name === name);
   if (!subcommand) throw unknown(name);
   // go-runc's Restore writes this one with a single dash, which Go's flags take.

@@ -1,10 +1,10 @@
-import { type Flag, type Host, type Parsed, STATE_ROOT_VARIABLE, UsageError } from '@ctr-tools/cli';
+import { type Flag, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
 import type { Manner } from '@ctr-tools/plan';
 import { stateRoot } from './state/root.ts';
 
 /** Flags before the subcommand, as runc has them (runc(8)). */
 export const globalFlags: readonly Flag[] = [
-  { name: 'root', value: 'DIR', help: 'directory for the state of containers', env: STATE_ROOT_VARIABLE },
+  { name: 'root', value: 'DIR', help: 'directory for the state of containers', env: 'CTR_STATE_ROOT' },
   { name: 'log', value: 'FILE', help: 'write errors to this file as well' },
   { name: 'log-format', value: 'FORMAT', help: 'text (default) or json, for --log' },
   { name: 'debug', help: 'on a failure, show the plan with a mark at the step that failed' },

@@ -13,7 +13,6 @@ export interface PlannedStep {
   words: Words;
   undo?: AnyUndo;
   unless?: readonly string[];
-  guard?: boolean;
 }
 
 /** How the launcher speaks and ends when a step fails. */
@@ -35,8 +34,6 @@ export interface Plan {
   /** How many processes: 1 and one for each `clone`. */
   processes: number;
   manner: Manner;
-  /** What the plan was made from, so that it can be known to be stale. */
-  origin?: string;
 }
 
 /** In `process` arguments of a tool's steps: the process on the other side. */
@@ -59,7 +56,7 @@ const betweenProcesses = new Set<OpName>([
  *
  * Throws an `Error` for a slot that is used before any step fills it: a fault of ours.
  */
-export function compile(links: readonly (readonly AnyStep[])[], manner: Manner, origin?: string): Plan {
+export function compile(links: readonly (readonly AnyStep[])[], manner: Manner): Plan {
   const steps: PlannedStep[] = [];
   let processes = 1;
   let current = 0;
@@ -91,11 +88,11 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner, 
     }
   }
   resolveSlots(steps);
-  return { steps, processes, manner, ...(origin !== undefined && { origin }) };
+  return { steps, processes, manner };
 }
 
 function planned(step: AnyStep, process: number, resolved: Record<string, number>): PlannedStep {
-  const { op, args, words, undo, unless, guard } = step;
+  const { op, args, words, undo, unless } = step;
   return {
     op,
     args: { ...args, ...resolved },
@@ -103,7 +100,6 @@ function planned(step: AnyStep, process: number, resolved: Record<string, number
     words,
     ...(undo && { undo }),
     ...(unless && { unless }),
-    ...(guard && { guard }),
   };
 }
 

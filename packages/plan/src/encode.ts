@@ -7,7 +7,7 @@ import type { AnyUndo, Int, Slot, Template, Text, Words } from './step.ts';
 import { isSlot } from './step.ts';
 
 /**
- * The encoding of a plan, version 1, little-endian. `native/src/plan.h` is its other half.
+ * The encoding of a plan, version 1, little-endian. `native/src/plan.c` is its other half.
  *
  * - header, 96 bytes
  * - steps, 40 bytes each; undoings are steps of their own behind the others, marked
@@ -233,7 +233,6 @@ interface Row {
   when: number;
   undo: number;
   unless: readonly string[];
-  guard: boolean;
   line?: string;
 }
 
@@ -249,7 +248,6 @@ function rowsOf(plan: Plan): Row[] {
     when: s.undo ? whens[s.undo.when] : 0,
     undo: 0,
     unless: s.unless ?? [],
-    guard: s.guard === true,
     ...(plan.manner.debug && { line: explainStep(s) }),
   }));
   for (const [i, s] of plan.steps.entries()) {
@@ -271,7 +269,6 @@ function undoRow(step: PlannedStep, u: AnyUndo): Row {
     when: 0,
     undo: 0,
     unless: [],
-    guard: false,
   };
 }
 
@@ -302,13 +299,11 @@ export function encode(plan: Plan): Buffer {
     halves[half + 13] = row.words.exit ?? 0;
     words[word + 7] = e.ints(row.unless.map(errnoNumber));
     halves[half + 16] = row.unless.length;
-    halves[half + 17] = row.guard ? 1 : 0;
     words[word + 9] = e.textCell(row.line);
   }
   const { manner } = plan;
   const tool = e.textCell(manner.tool);
   const log = e.textCell(manner.log?.path);
-  const origin = e.textCell(plan.origin);
   const cells = e.cellBytes();
   const data = e.dataBytes();
   const stay = plan.steps.some((s) => s.op === 'ask') ? PLAN_STAY : 0;
@@ -330,7 +325,6 @@ export function encode(plan: Plan): Buffer {
     manner.fault ? manner.fault.step + 1 : 0,
     manner.fault ? (manner.fault.mode === 'die' ? 2 : 1) : 0,
     stay | (manner.debug ? PLAN_DEBUG : 0),
-    origin,
   ];
   const header = new Uint8Array(HEADER);
   for (let i = 0; i < MAGIC.length; i++) header[i] = MAGIC.charCodeAt(i);

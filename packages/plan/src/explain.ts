@@ -104,8 +104,7 @@ export function explainStep(step: PlannedStep): string {
     ? `   [undo at ${step.undo.when}: ${explainCall(step.undo.op, step.undo.args as never)}]`
     : '';
   const unless = step.unless?.length ? `   [unless ${step.unless.join(' ')}]` : '';
-  const guard = step.guard ? '   [guard]' : '';
-  return `${explainCall(step.op, step.args)}${guard}${unless}${undo}`;
+  return `${explainCall(step.op, step.args)}${unless}${undo}`;
 }
 
 /** The whole plan as text for people: number, process, operation, one a line. */

@@ -3,7 +3,6 @@ export * from './compile.ts';
 export * from './encode.ts';
 export * from './explain.ts';
 export * from './json-template.ts';
-export * from './kept.ts';
 export * from './ops.ts';
 export * from './phases.ts';
 export * from './step.ts';

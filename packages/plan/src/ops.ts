@@ -127,9 +127,7 @@ export const ops = {
   unlink: op(36, { path: 'text' }),
   /** Write a whole file beside itself and rename it into place. */
   write_file: op(37, { path: 'text', data: 'blob', mode: 'int' }, { mode: 'oct' }),
-  symlink: op(38, { target: 'text', path: 'text' }),
   chown: op(39, { path: 'text', uid: 'int', gid: 'int' }),
-  chmod: op(40, { path: 'text', mode: 'int' }, { mode: 'oct' }),
   rename: op(41, { from: 'text', to: 'text' }),
   /** rm -r by descriptors: follows no link and crosses no mount. ENOENT is no failure. */
   remove_tree: op(42, { path: 'text' }),
@@ -305,7 +303,6 @@ export const ops = {
   unsetenv: op(114, { name: 'text' }),
   /** Replace the environment: NAME=VALUE each. */
   environ: op(115, { env: 'list' }),
-  nice: op(116, { value: 'int' }),
   /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
   /** setenv unless the environment has it. */
@@ -335,18 +332,13 @@ export const ops = {
   device_filter: op(142, { path: 'text', program: 'blob' }),
   /** As `device_filter`, but beside what we attached before: both must allow. One that is attached already is not attached twice. */
   device_filter_too: op(149, { path: 'text', program: 'blob' }),
-  /**
-   * When a command has ended: say on stderr how often a limit was hit, if it was: the number
-   * behind `key` in `file` (no key: the file is the number), and the number in `peak`, which
-   * is `bytes` or a count. Files that are not there are no failure.
-   */
-  cgroup_report: op(143, { file: 'text', key: 'text', peak: 'text', bytes: 'int', text: 'text' }),
   /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
   cgroup_prune: op(144, { path: 'text' }),
   /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */
   cgroup_vacate: op(145, { path: 'text', leaf: 'text' }),
   /**
-   * As `cgroup_report`, of the group whose own limit it was: `reached` says that one of `peaks` came up to its
+   * When a command has ended: say on stderr how often a limit of this group was hit, if it was: the number behind
+   * `key` in `file` (no key: the file is the number). Files that are not there are no failure. `reached` says that one of `peaks` came up to its
    * limit in `limits`. Where the group has a `local` file, the number behind `localKey` there says it as well; else
    * what groups below had for a limit that was not theirs is counted with it. `early` is the sentence
    * where the command had not even begun. Both name the limit as `says`, and another that stands in the first of
@@ -406,13 +398,7 @@ export const ops = {
    */
   same_process: op(168, { pid: 'int', ticks: 'int' }),
 
-  // --- plans kept beside a container's state, groups that others remove ---------------------------------------------------
-  /** What is told to a kept plan: the container's process and its start time, and the signal among the words. */
-  told: op(169, { pid: 'out', ticks: 'out', number: 'out' }),
-  /** ESRCH unless the process that started at `ticks` is there and no zombie; with `alive` 0, unless it is not. */
-  alive: op(170, { pid: 'int', ticks: 'int', alive: 'int' }),
-  /** ENOENT unless one of the file's lines (of its first 4095 bytes) is this one. */
-  file_has: op(171, { path: 'text', line: 'text' }),
+  // --- groups that others remove -----------------------------------------------------------------
   /**
    * Keep what `file` says whenever the kernel says that it changed, and what `peak` and `limit` say then, for the
    * report of a group that is gone. What came after that is taken from `above`, which counts all groups below with its own.
@@ -426,19 +412,6 @@ export const ops = {
 
   /** Fail with what a file's first line is, unless it is this text: a value that the kernel took and did not put in force. */
   file_says: op(178, { path: 'text', text: 'text' }),
-
-  // --- plans used again -----------------------------------------------------------------------------
-  /** The time, RFC 3339 in UTC with milliseconds. */
-  now: op(173, { text: 'out' }),
-  /**
-   * A guard: ESTALE where the machine answers the questions that the planner asked otherwise than
-   * it did (packages/cli/src/observe.ts has both). In a plan that comes from the planner nothing.
-   */
-  seen: op(174, { answers: 'blob' }),
-  /** A guard: EEXIST where there is something at the path. */
-  absent: op(176, { path: 'text' }),
-  /** Keep this plan in the directory, for the next who says the same words in the same place (`native/src/again.c`). */
-  keep_plan: op(175, { directory: 'text' }),
 
   // --- layers of images ---------------------------------------------------------------------
   /**

@@ -108,8 +108,6 @@ export interface AnyStep {
   undo?: AnyUndo;
   /** Failures with these errno names are passed over (`any`: every one). */
   unless?: readonly string[];
-  /** Of a kept plan (`kept.ts`): where this fails, the plan is not for this moment. Guards come first. */
-  guard?: boolean;
 }
 
 export interface AnyUndo {
@@ -126,7 +124,6 @@ interface Rest {
   unless?: readonly string[];
   hints?: Record<string, string>;
   exit?: number;
-  guard?: boolean;
 }
 
 /**
@@ -140,7 +137,7 @@ export function step<O extends OpName>(
   doing: Text,
   rest: Rest = {},
 ): AnyStep {
-  const { side = 'container', undo, unless, hints, exit, guard } = rest;
+  const { side = 'container', undo, unless, hints, exit } = rest;
   const words: Words = { doing, ...(hints && { hints }), ...(exit !== undefined && { exit }) };
   return {
     op,
@@ -150,7 +147,6 @@ export function step<O extends OpName>(
     words,
     ...(undo && { undo }),
     ...(unless && { unless }),
-    ...(guard && { guard }),
   };
 }
 

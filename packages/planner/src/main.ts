@@ -1,6 +1,6 @@
 /**
- * The planner: the launcher of every tool starts this program, which loads the one tool
- * that was called and what its command line needs, and nothing else.
+ * The planner: the launcher of every tool starts this program, which does what the one tool does
+ * that was called.
  */
 import {
   type Command,
@@ -33,14 +33,11 @@ export function calledAs({ tool, launcher }: Pick<Host, 'tool' | 'launcher'>): s
   return !Object.hasOwn(tools, tool) && Object.hasOwn(tools, file) ? file : tool;
 }
 
-/**
- * Read the request, do what it asks, and hand over the plan if there is one; the exit code.
- * The descriptors are others than the launcher's only when the build warms the code cache.
- */
-export async function main(request?: number): Promise<number> {
+/** Read the request, do what it asks, and hand over the plan if there is one; the exit code. */
+export async function main(): Promise<number> {
   let host: Host;
   try {
-    host = readRequest(request);
+    host = readRequest();
     host.tool = calledAs(host);
   } catch (error) {
     return report(error, { tool: 'ctr-planner', argv: [] });

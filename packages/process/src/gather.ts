@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Failure, giveUp, type Host } from '@ctr-tools/cli';
+import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { RLIM_INFINITY, rlimitNames } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
@@ -62,8 +62,6 @@ export function gatherProcess(spec: Spec, host: Host, situation: ProcessSituatio
  * --preserve-fds` counts. Each must be open.
  */
 export function preservedDescriptors(host: Host, extra: number): { preserveFds: number; listenFds: number } {
-  // The next with these variables has another PID.
-  if (host.env.has('LISTEN_PID')) giveUp();
   const ours = host.env.get('LISTEN_PID') === String(host.pid);
   const announced = host.env.get('LISTEN_FDS') ?? '';
   const listenFds = ours && /^\d+$/.test(announced) ? Number(announced) : 0;

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
-import { againSteps, type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
+import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
 import { invalidId, type Spec } from '@ctr-tools/oci';
-import { type AnyStep, compile, type Plan } from '@ctr-tools/plan';
+import { compile, type Plan } from '@ctr-tools/plan';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
@@ -12,7 +12,6 @@ import { type Call, has, one } from '../subcommand.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
-import { createdAt } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
 /**
@@ -60,7 +59,7 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
     context,
     course,
     root: globals.root,
-    created: createdAt(course),
+    created: new Date().toISOString(),
     owner: host.euid,
     keep: has(call, 'keep'),
     remove: [],
@@ -106,13 +105,7 @@ export async function containerPlan(made: Making, host: Host, globals: Globals, 
   const facts = await gatherContainer(made, host);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
   const steps = containerSteps(made, facts);
-  return compile([[...usedAgain(made, steps, globals), ...steps]], mannerOf(globals, exit));
-}
-
-/** Who stays with a container of a bundle may run it again; with --debug the planner is to explain itself. */
-function usedAgain(made: Making, steps: readonly AnyStep[], { debug, fault, root }: Globals): AnyStep[] {
-  if (made.course !== 'foreground' || made.specOnStdin || debug || fault) return [];
-  return againSteps(root, steps, 'running');
+  return compile([steps], mannerOf(globals, exit));
 }
 
 /**

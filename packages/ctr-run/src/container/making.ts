@@ -1,7 +1,6 @@
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import type { ContainerContext } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
-import type { Template } from '@ctr-tools/plan';
 
 /** How far a container is taken, and who stays with it. */
 export type Course =
@@ -20,7 +19,7 @@ export interface Making {
   /** The state root. */
   root: string;
   /** RFC 3339; text that the launcher fills in, where the plan may be used again. */
-  created: string | Template;
+  created: string;
   owner: number;
   /** Absolute path of the root file system, where the host has it at a path. */
   rootfs?: string;

@@ -7,7 +7,6 @@ import {
   points,
   slot,
   step,
-  type Template,
   template,
   undo,
 } from '@ctr-tools/plan';
@@ -15,8 +14,7 @@ import { O } from '@ctr-tools/sys/constants';
 import type { LastingRecord } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
-import { keptFor } from './kept.ts';
-import { type Course, type Making, stateDirectory } from './making.ts';
+import { type Making, stateDirectory } from './making.ts';
 import { childPid } from './state-json.ts';
 
 const startFd = slot('state.start');
@@ -29,14 +27,6 @@ export const lifetime = (making: Pick<Making, 'course' | 'keep'>): 'failure' | '
 
 /** The launcher itself, by which others see whether a container is still being made. */
 const maker = { pid: slot('maker.pid'), startTime: slot('maker.start') };
-const created = slot('created');
-
-/**
- * When a container was made, as its state says. Who stays with one may use the plan again, and so
- * asks the clock then; the others' plans have plans in them, in which nothing is filled in.
- */
-export const createdAt = (course: Course): string | Template =>
-  course === 'foreground' ? template`${created}` : new Date().toISOString();
 
 /** What is known of a container before its process is born. */
 function recordOf(making: Making): LastingRecord {
@@ -100,7 +90,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
       undo: undo(lifetime(making), 'remove_tree', { path: directory }, `remove ${directory}`),
       hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
     }),
-    ...learnMaker(making),
+    ...learnMaker(),
     writeState(making, 'creating', false, 'state'),
     // Nobody reads it before the container is ready, so it is written while the container makes itself.
     step(
@@ -123,15 +113,13 @@ export function takeName(making: Making, configText: string): AnyStep[] {
   return steps;
 }
 
-/** What the first state says of who makes the container, and when. */
-function learnMaker(making: Making): AnyStep[] {
+/** What the first state says of who makes the container. */
+function learnMaker(): AnyStep[] {
   const side = 'host';
   const { pid, startTime: ticks } = maker;
-  const clock = step('state', 'now', { text: created }, 'ask the clock', { side });
   return [
     step('state', 'self_pid', { pid }, 'note the own PID', { side }),
     step('state', 'start_time', { pid, ticks }, 'read the own start time', { side }),
-    ...(typeof making.created === 'string' ? [] : [clock]),
   ];
 }
 
@@ -212,10 +200,7 @@ export function handOver(
 export function recordReady(making: Making): AnyStep[] {
   const status = making.course === 'create' ? 'created' : 'running';
   const written = writeState(making, status, true, 'ready');
-  if (making.course === 'foreground') return handOver(making, making.context.id, [written]);
-  const remains = { ...recordOf(making), directory: stateDirectory(making) };
-  const kept = keptFor(making, remains, childPid, startTime);
-  return handOver(making, making.context.id, [written, kept]);
+  return handOver(making, making.context.id, [written]);
 }
 
 /** A container that criu made is running from the first. */

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure } from '@ctr-tools/cli';
 import { parseJson, type State } from '@ctr-tools/oci';
-import type { Template } from '@ctr-tools/plan';
 
 /** What `state.json` holds: the OCI state and what `delete` and `exec` need to know. */
 export interface ContainerRecord extends State {
@@ -27,9 +26,7 @@ export interface ContainerRecord extends State {
 }
 
 /** What of a record lasts from before there is a process until after it. The time may be text that the launcher fills in. */
-export type LastingRecord = Omit<ContainerRecord, 'pid' | 'startTime' | 'status' | 'created'> & {
-  created: string | Template;
-};
+export type LastingRecord = Omit<ContainerRecord, 'pid' | 'startTime' | 'status'> & {};
 
 /** A container as it is found on disk. */
 export interface Found extends ContainerRecord {
