@@ -108,6 +108,9 @@ struct run {
  */
 typedef int op_fn(struct run *run, const struct step *step);
 
+/* op_send.c: a connection to the Unix socket at `path`, or -errno. */
+int connect_unix(const char *path);
+
 /* Arguments by position, of kinds that the decoder already checked against gen/ops.h. */
 int64_t arg_int(const struct run *run, const struct step *step, unsigned n);
 int arg_fd(const struct run *run, const struct step *step, unsigned n); /* -1: none */

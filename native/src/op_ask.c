@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "kernel.h"
 #include "ops.h"
 
 void planner_end(struct run *run) {
@@ -50,6 +51,37 @@ static int receive_all(int fd, void *data, size_t length) {
   return 0;
 }
 
+/* The question's length, and with it the connection that the planner is to use, if there is one. */
+static int send_length(int fd, uint32_t length, int connection) {
+  union {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct iovec bytes = {.iov_base = &length, .iov_len = sizeof length};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  if (connection < 0) return send_all(fd, &length, sizeof length);
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control.room;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof connection);
+  memcpy(CMSG_DATA(header), &connection, sizeof connection);
+  long n = AGAIN(sendmsg(fd, &message, MSG_NOSIGNAL));
+  if (n < 0) return (int)n;
+  return send_all(fd, (char *)&length + n, sizeof length - (size_t)n);
+}
+
+/* A connection for the planner; *connection is -1 where none is wanted. */
+static int connection_for(struct run *run, const char *path, int *connection) {
+  *connection = -1;
+  if (!*path) return 0;
+  *connection = connect_unix(path);
+  if (*connection >= 0) return 0;
+  detail(run, "connect to %s: %s", path, strerror(-*connection));
+  return -E_DETAIL;
+}
+
 /* u32 length of the rest; topic, NUL, payload. The answer: u32 length of the rest; u8 status, text. */
 int op_ask(struct run *run, const struct step *step) {
   const char *topic = arg_text(run, step, 0);
@@ -60,7 +92,9 @@ int op_ask(struct run *run, const struct step *step) {
     return -E_DETAIL;
   }
   uint32_t total = (uint32_t)(head + length);
-  int result = send_all(run->planner, &total, sizeof total);
+  int connection, result = connection_for(run, arg_text(run, step, 3), &connection);
+  if (result == 0) result = send_length(run->planner, total, connection);
+  if (connection >= 0) close(connection);
   if (result == 0) result = send_all(run->planner, topic, head);
   if (result == 0) result = send_all(run->planner, payload, length);
   if (result == 0) result = receive_all(run->planner, &total, sizeof total);

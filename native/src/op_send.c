@@ -10,7 +10,7 @@
 
 #define MAX_FDS 253 /* SCM_MAX_FD */
 
-static int connect_to(const char *path) {
+int connect_unix(const char *path) {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
   long anchor = -1;
   if (strlen(path) >= sizeof to.sun_path) {
@@ -61,7 +61,7 @@ int op_send_fds(struct run *run, const struct step *step) {
     header->cmsg_len = CMSG_LEN(n * sizeof(int));
     memcpy(CMSG_DATA(header), fds, n * sizeof(int));
   }
-  int fd = connect_to(arg_text(run, step, 0));
+  int fd = connect_unix(arg_text(run, step, 0));
   if (fd < 0) return fd;
   long sent = AGAIN(sendmsg(fd, &message, MSG_NOSIGNAL));
   int rc = sent < 0 ? (int)sent : 0;

@@ -118,7 +118,8 @@ static void refuses_questions_of_others(void) {
   uint32_t args = put_bytes(&d, "topic");
   put_bytes(&d, "payload");
   put_cell(&d, CELL_SLOT, 0, 0);
-  d.steps[2] = (struct step){.op = OP_ASK, .args = args, .nargs = 3};
+  put_bytes(&d, "");
+  d.steps[2] = (struct step){.op = OP_ASK, .args = args, .nargs = 4};
   EXPECT(refusal(&d, 0, 0) == NULL);
   d.steps[2].process = 1;
   EXPECT(refusal(&d, 0, 0) != NULL);

@@ -186,7 +186,7 @@ describe('with a plan', () => {
       step(
         'cgroup',
         'ask',
-        { topic, payload: template`pid ${slot('me')}`, reply: slot('reply') },
+        { topic, payload: template`pid ${slot('me')}`, reply: slot('reply'), socket: '' },
         `ask about ${topic}`,
         {
           side,

@@ -18,7 +18,7 @@
   X(EXIT, exit, 13, "i") \
   X(DUMPABLE, dumpable, 14, "i") \
   X(HELPER, helper, 15, "tllbi") \
-  X(ASK, ask, 16, "tto") \
+  X(ASK, ask, 16, "ttot") \
   X(PRINT, print, 17, "it") \
   X(ELAPSED, elapsed, 18, "o") \
   X(START_TIME, start_time, 19, "io") \

@@ -88,8 +88,11 @@ export const ops = {
    * and stderr are shown in the failure's message (the last lines).
    */
   helper: op(15, { file: 'text', argv: 'list', env: 'list', stdin: 'blob', timeout: 'int' }),
-  /** Ask the planner, which stayed alive for it, and wait for its answer; what it answers fills `reply`. */
-  ask: op(16, { topic: 'text', payload: 'text', reply: 'out' }),
+  /**
+   * Ask the planner, which stayed alive for it, and wait for its answer; what it answers fills `reply`. Where
+   * `socket` is not empty, a connection to that Unix socket goes along: the planner can make none itself.
+   */
+  ask: op(16, { topic: 'text', payload: 'text', reply: 'out', socket: 'text' }),
   /** Write a line to a descriptor. */
   print: op(17, { fd: 'int', text: 'text' }),
   /** Milliseconds since the launcher started, as text with one decimal. */

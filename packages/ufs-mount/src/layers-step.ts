@@ -128,7 +128,7 @@ function decompressSteps({ store, built }: LayersRequest, layer: StackLayer, i: 
   const { path, offset, size, digest } = layer;
   const done = { store: store.path, place: built?.(layer) ?? chainPath(store, layer) };
   const payload = JSON.stringify({ path, offset, size, digest, ...done });
-  const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i) };
+  const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i), socket: '' };
   const doing = `decompress ${digest || path}`;
   const remove = undo('failure', 'unlink', { path: decompressed(i) }, 'remove what was decompressed');
   return [step('state', 'ask', args, doing, { side: 'host', undo: remove })];

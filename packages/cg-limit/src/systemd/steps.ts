@@ -46,7 +46,7 @@ export function systemdSteps(
     step(
       phase,
       'ask',
-      { topic: 'cg-limit/scope', payload, reply: slot('scope') },
+      { topic: 'cg-limit/scope', payload, reply: slot('scope'), socket: unit.socket },
       `have systemd make the unit ${unit.name} in ${unit.slice}${unit.scope ? `, and ${unit.scope} in it` : ''}`,
       { side },
     ),

@@ -57,7 +57,8 @@ export const removeState = (path: string): AnyStep[] => [
 function stopUnit({ cgroup }: Remains): AnyStep[] {
   if (!cgroup?.unit) return [];
   const payload = JSON.stringify(cgroup.unit);
-  const args = { topic: 'cg-limit/stop', payload, reply: slot('stopped') };
+  const { socket } = cgroup.unit;
+  const args = { topic: 'cg-limit/stop', payload, reply: slot('stopped'), socket };
   return [step('running', 'ask', args, `have systemd end the unit ${cgroup.unit.name}`, { side })];
 }
 

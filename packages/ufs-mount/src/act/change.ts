@@ -70,7 +70,7 @@ export function commit(given: string, out: string, host: Host): Plan {
               step(
                 'mounts',
                 'ask',
-                { topic: 'ufs-mount/commit', payload: JSON.stringify(question), reply },
+                { topic: 'ufs-mount/commit', payload: JSON.stringify(question), reply, socket: '' },
                 `write ${out}`,
                 { side },
               ),

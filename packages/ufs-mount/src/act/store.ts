@@ -39,7 +39,7 @@ export function collect(host: Host): Plan {
           { side },
         ),
         step('state', 'lock', { fd }, 'lock the store', { side }),
-        step('state', 'ask', { topic: 'ufs-mount/gc', payload: store, reply }, 'collect what nothing uses', {
+        step('state', 'ask', { topic: 'ufs-mount/gc', payload: store, reply, socket: '' }, 'collect what nothing uses', {
           side,
         }),
         ...[...poolsOf(store), `${store}/roots`].map((directory) =>
