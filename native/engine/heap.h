@@ -1,0 +1,72 @@
+/*
+ * The engine's memory: one arena at a fixed address, with the allocator's own state inside it, so that
+ * a process can write the arena to a file and another go on from there (image.c).
+ *
+ *   [page map, growing down] HEAP_BASE [struct heap] [pages ...        top] [mapped        end]
+ */
+#ifndef CTR_HEAP_H
+#define CTR_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Free in every process on x86-64 (47 bits) and on arm64 with 39 bits of addresses or more: programs,
+ * libraries, stacks and the kernel's choices for mmap(2) lie in the first 4 GB or in the upper third.
+ */
+#ifndef HEAP_BASE
+#define HEAP_BASE 0x2000000000ull
+#endif
+#define HEAP_PAGE 4096u
+/* The largest heap that there can be; the page map has room for it. */
+#define HEAP_MOST (1u << 30)
+
+/* Sizes up to HEAP_SMALL come from pages of one size each: a multiple of 8 up to 512, then what a page holds 7 to 2 of. */
+#define HEAP_SMALL 2048u
+#define HEAP_CLASSES 70u
+/* Larger ones are whole pages; free runs of pages are kept by the logarithm of their length. */
+#define HEAP_BINS 20u
+
+struct heap_free {
+  struct heap_free *next;
+};
+
+struct heap_run {
+  struct heap_run *next, **at;
+};
+
+/* What lies at HEAP_BASE. */
+struct heap {
+  char *top;    /* the end of what was given out so far */
+  char *mapped; /* the end of what is mapped */
+  char *limit;
+  struct heap_free *free[HEAP_CLASSES]; /* what was given back, by size */
+  char *fresh[HEAP_CLASSES];            /* the rest of the newest page of each size */
+  struct heap_run *runs[HEAP_BINS];
+  void *root; /* what the engine keeps for itself */
+};
+
+#define HEAP ((struct heap *)HEAP_BASE)
+
+/* Map an empty arena. 0 or -errno. */
+int heap_begin(size_t limit);
+/* The lowest and the highest address of the arena that an image has to hold, both at a page's border. */
+char *heap_low(void);
+char *heap_high(void);
+/* Map what a heap needs beside an image that ends at `high`, before the image is mapped over it. 0 or -errno. */
+int heap_reserve(char *high);
+/* What is not in use becomes zeros, so that an image holds nothing of how it was made. */
+void heap_scrub(void);
+
+/* Never NULL: without memory heap_exhausted is called. */
+void *heap_new(size_t size);
+void *heap_resize(void *at, size_t size);
+void heap_delete(void *at);
+/* How many bytes may be used there. */
+size_t heap_size(const void *at);
+
+/* Says that there is no memory left, and ends the process. */
+_Noreturn void heap_exhausted(void);
+
+#endif
