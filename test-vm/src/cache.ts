@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { makeDirectories } from '../../packages/cli/src/directories.ts';
+import { makeDirectories } from '../../packages/cli/src/node.ts';
 import { need, tied } from './child.ts';
 import { VmError } from './errors.ts';
 

@@ -7,7 +7,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectories } from '../../packages/cli/src/directories.ts';
+import { makeDirectories } from '../../packages/cli/src/node.ts';
 import { VmError } from './errors.ts';
 import { top } from './tree.ts';
 

@@ -4,11 +4,10 @@
  * launch for the whole line. The result is that of launching each for itself, so a link
  * is fused only where its planner would find in between just what it finds now.
  */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { decodeBytes, dirname, exists, join } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Manner, Plan, Slot, Text } from '@ctr-tools/plan';
-import { compile, decodeBytes, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
+import { compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { CLONE } from '@ctr-tools/sys/constants';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
@@ -143,7 +142,7 @@ const besideLauncher = (name: string, host: Host): string => join(dirname(host.l
 function siblingName(word: string, host: Host): string | undefined {
   if (word === '' || word.includes('/') || host.launcher === '') return undefined;
   if (!siblingNames.has(word)) return undefined;
-  return existsSync(besideLauncher(word, host)) ? word : undefined;
+  return exists(besideLauncher(word, host)) ? word : undefined;
 }
 
 const siblingNames = new Set([

@@ -2,8 +2,7 @@
  * Staying for a plan's `ask` steps (docs/architecture.md, "Asking"): the launcher sends u32
  * length, topic, NUL, payload, and gets u32 length, u8 status, text.
  */
-import { readSync } from 'node:fs';
-import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { decodeBytes, encodeBytes, read, viewOf } from '@ctr-tools/host';
 import { PLAN_FD, writeAll } from './output.ts';
 import type { Conversation } from './tool.ts';
 
@@ -12,7 +11,7 @@ export async function converse({ answer }: Pick<Conversation, 'answer'>, fd = PL
   for (;;) {
     const head = readExactly(fd, 4);
     if (!head) return;
-    const body = readExactly(fd, head.readUInt32LE(0));
+    const body = readExactly(fd, viewOf(head).getUint32(0, true));
     if (!body) return;
     const nul = body.indexOf(0);
     if (nul < 0) throw new Error("the launcher's question has no topic");
@@ -22,10 +21,10 @@ export async function converse({ answer }: Pick<Conversation, 'answer'>, fd = PL
       decodeBytes(body.subarray(nul + 1)),
     );
     const bytes = encodeBytes(text);
-    const reply = Buffer.alloc(5 + bytes.length);
-    reply.writeUInt32LE(1 + bytes.length, 0);
-    reply.writeUInt8(status, 4);
-    bytes.copy(reply, 5);
+    const reply = new Uint8Array(5 + bytes.length);
+    viewOf(reply).setUint32(0, 1 + bytes.length, true);
+    reply[4] = status;
+    reply.set(bytes, 5);
     writeAll(fd, reply);
   }
 }
@@ -43,10 +42,10 @@ async function answered(
 }
 
 /** That many bytes, or undefined at the end of the stream. */
-function readExactly(fd: number, length: number): Buffer | undefined {
-  const bytes = Buffer.allocUnsafe(length);
+function readExactly(fd: number, length: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(length);
   for (let at = 0; at < length; ) {
-    const n = readSync(fd, bytes, at, length - at, null);
+    const n = read(fd, bytes, at);
     if (n === 0) return undefined;
     at += n;
   }

@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, resolve } from '@ctr-tools/host';
 import type { AnyStep, Template } from '@ctr-tools/plan';
 
 /**

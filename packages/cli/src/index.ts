@@ -1,6 +1,5 @@
 export * from './argv.ts';
 export * from './chain.ts';
-export * from './directories.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './main.ts';

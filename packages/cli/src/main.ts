@@ -1,9 +1,10 @@
-import { encode } from '@ctr-tools/plan';
+import { isNeedsNode, needNode } from '@ctr-tools/host';
+import { encode, type Plan } from '@ctr-tools/plan';
 import { TOOL_FAILED } from './chain.ts';
 import { isFailure } from './errors.ts';
 import type { Host } from './host.ts';
 import { err, writePlan } from './output.ts';
-import type { Command, Conversation, Outcome, Siblings } from './tool.ts';
+import type { Command, Conversation, Outcome, Siblings, Tool } from './tool.ts';
 
 /**
  * Carry out one command line to its end: the exit code of the planner. A plan has then
@@ -27,6 +28,7 @@ async function outcomeOf(command: Command, host: Host, siblings: Siblings): Prom
 async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
   if (typeof outcome === 'number') return outcome;
   if (!('plan' in outcome)) {
+    await needNodeForAnswers(outcome, siblings);
     writePlan(encode(outcome));
     if (outcome.steps.some((s) => s.op === 'ask')) {
       const { converse } = await import('./converse.ts');
@@ -40,16 +42,30 @@ async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
   return 0;
 }
 
+/** Once the launcher has the plan, nobody else can answer. */
+async function needNodeForAnswers(plan: Plan, siblings: Siblings): Promise<void> {
+  for (const { op, args } of plan.steps) {
+    const { topic } = args;
+    if (op !== 'ask' || typeof topic !== 'string') continue;
+    if ((await toolOf(topic, siblings))?.nodeTopics?.includes(topic)) needNode(`answering ${topic}`);
+  }
+}
+
+async function toolOf(topic: string, siblings: Siblings): Promise<Tool | undefined> {
+  const tool = await siblings(topic.slice(0, topic.indexOf('/')));
+  return tool && 'run' in tool ? undefined : tool;
+}
+
 /** A step's question goes to the tool that its topic begins with. */
 async function answerOf(topic: string, payload: string, siblings: Siblings): Promise<string> {
-  const name = topic.slice(0, topic.indexOf('/'));
-  const tool = await siblings(name);
-  if (!tool || 'run' in tool || !tool.answer) throw new Error(`nobody here answers ${topic}`);
+  const tool = await toolOf(topic, siblings);
+  if (!tool?.answer) throw new Error(`nobody here answers ${topic}`);
   return tool.answer(topic, payload);
 }
 
-/** Say what went wrong, as one line; the exit code. */
+/** Say what went wrong, as one line; the exit code. Throws `NeedsNode` on, which is the planner's matter. */
 export function report(error: unknown, host: Pick<Host, 'tool' | 'argv'>): number {
+  if (isNeedsNode(error)) throw error;
   if (error instanceof Error && error.name === 'ClosedPipe') return 0;
   const tool = (error as { tool?: string }).tool ?? host.tool;
   if (isFailure(error)) {

@@ -3,8 +3,7 @@
  * caller shares and load Node's stream code. All of it is synchronous, so that a planner
  * that is ended right after its plan has left nothing unwritten.
  */
-import { writeSync } from 'node:fs';
-import { encodeBytes } from '@ctr-tools/plan';
+import { encodeBytes, errorCode, sleep, write } from '@ctr-tools/host';
 
 /** The socket on which the plan goes to the launcher. */
 export const PLAN_FD = 4;
@@ -14,16 +13,14 @@ export class ClosedPipe extends Error {
   override name = 'ClosedPipe';
 }
 
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code;
-
 /** Write everything to a descriptor, waiting where it was left non-blocking by somebody. */
 export function writeAll(fd: number, data: Uint8Array): void {
   for (let at = 0; at < data.length; ) {
     try {
-      at += writeSync(fd, data, at);
+      at += write(fd, data, at);
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      sleep(2);
     }
   }
 }
@@ -33,7 +30,7 @@ export function out(text: string | Uint8Array): void {
   try {
     writeAll(1, typeof text === 'string' ? encodeBytes(text) : text);
   } catch (error) {
-    if (codeOf(error) === 'EPIPE') throw new ClosedPipe('stdout was closed');
+    if (errorCode(error) === 'EPIPE') throw new ClosedPipe('stdout was closed');
     throw error;
   }
 }
@@ -43,7 +40,7 @@ export function err(text: string): void {
   try {
     writeAll(2, encodeBytes(text));
   } catch (error) {
-    const code = codeOf(error);
+    const code = errorCode(error);
     if (code !== 'EPIPE' && code !== 'EBADF') throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** Progress on stderr, on a terminal only; elsewhere it is silent. */
+import { monotonic } from '@ctr-tools/host';
 import { err } from './output.ts';
 import { formatSize } from './units.ts';
 
@@ -25,7 +26,7 @@ const INTERVAL = 80;
 
 /** A bar of `total` (undefined: not known beforehand, then only the amount is shown). */
 export function progress(label: string, total: number | undefined, options: ProgressOptions): Progress {
-  const { terminal, columns, format = formatSize, now = () => performance.now(), write = err } = options;
+  const { terminal, columns, format = formatSize, now = monotonic, write = err } = options;
   if (!terminal) return { update: () => {}, done: () => {} };
   let drawn = Number.NEGATIVE_INFINITY;
   let shown = false;

@@ -1,5 +1,4 @@
-import { fstatSync, readSync } from 'node:fs';
-import { decodeBytes } from '@ctr-tools/plan';
+import { decodeBytes, fstat, read } from '@ctr-tools/host';
 import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
 
@@ -9,10 +8,10 @@ const MAGIC = 'CTRREQ2';
 
 /** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
 export function readRequest(fd = REQUEST_FD): Host {
-  const size = fstatSync(fd).size;
-  const bytes = Buffer.allocUnsafe(size);
+  const size = fstat(fd).size;
+  const bytes = new Uint8Array(size);
   for (let at = 0; at < size; ) {
-    const n = readSync(fd, bytes, at, size - at, at);
+    const n = read(fd, bytes, at, size - at, at);
     if (n === 0) throw new Error(`the launcher's request ends after ${at} of ${size} bytes`);
     at += n;
   }
@@ -23,7 +22,7 @@ export function readRequest(fd = REQUEST_FD): Host {
  * Decode a request: NUL-terminated fields, as docs/architecture.md lists them. A working directory
  * that was removed is a `Failure` only for who wants it.
  */
-export function decodeRequest(bytes: Buffer): Host {
+export function decodeRequest(bytes: Uint8Array): Host {
   let at = 0;
   const field = (): string => {
     const end = bytes.indexOf(0, at);

@@ -1,23 +1,23 @@
-import { readSync } from 'node:fs';
+import { concat, errorCode, read, sleep } from '@ctr-tools/host';
 
 /** All of stdin, or undefined where it is closed. */
-export function readStdin(): Buffer | undefined {
-  const parts: Buffer[] = [];
+export function readStdin(): Uint8Array | undefined {
+  const parts: Uint8Array[] = [];
   for (;;) {
-    const part = Buffer.allocUnsafe(65536);
+    const part = new Uint8Array(65536);
     let n: number;
     try {
-      n = readSync(0, part, 0, part.length, null);
+      n = read(0, part);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       if (code === 'EBADF') return undefined;
       if (code === 'EOF') n = 0;
       else if (code === 'EAGAIN') {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+        sleep(2);
         continue;
       } else throw error;
     }
-    if (n === 0) return Buffer.concat(parts);
+    if (n === 0) return concat(parts);
     parts.push(part.subarray(0, n));
   }
 }

@@ -23,6 +23,8 @@ export interface Flag {
   env?: string;
   /** This flag asks or changes something outside instead of applying or amending. */
   act?: boolean;
+  /** An act that only Node can carry out: it changes files, waits, or makes system calls of its own. */
+  node?: boolean;
   /** A flag without a place in a spec: an error when amending. */
   applyOnly?: boolean;
   /** An act that runs the command itself (`--learn -- COMMAND`); without it an act beside a command is an error. */
@@ -93,6 +95,8 @@ export interface Tool<O = unknown, F = unknown> {
    * A `Failure` becomes the failure of that step.
    */
   answer?(topic: string, payload: string): string | Promise<string>;
+  /** Topics that only Node can answer. */
+  nodeTopics?: readonly string[];
 }
 
 /** What a command comes to: an exit code of the planner's own, or a plan for the launcher. */

@@ -1,4 +1,5 @@
 /** Which of the three verbs a command line means (DESIGN.md, "Three verbs"), and doing it. */
+import { needNode } from '@ctr-tools/host';
 import { explain } from '@ctr-tools/plan';
 import { parseArgv, withDefaults } from './argv.ts';
 import { applyChain } from './chain.ts';
@@ -42,6 +43,7 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
         `--${act.name} takes no command; leave out ${shellLine(['--', ...parsed.command])}`,
       );
     if (!tool.act) throw new Error(`${tool.name} has the act ${act.name} but does not carry it out`);
+    if (act.node) needNode(`--${act.name}`);
     const full = withDefaults(parsed, tool.flags, host.env);
     return tool.act(act.name, tool.options(full, host), full, host);
   }

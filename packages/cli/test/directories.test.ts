@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { makeDirectories } from '../src/directories.ts';
+import { makeDirectories } from '../src/node.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ctr-directories-'));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -2,25 +2,17 @@
  * JSON as OCI documents need it: 64-bit integers survive unchanged (JSON.parse alone makes
  * 18446744073709552000 of RLIM_INFINITY), and what is wrong is said with line and column.
  */
-import { isUtf8 } from 'node:buffer';
+import { decodeBytes, hex, isUtf8 } from '@ctr-tools/host';
 import { findSyntaxError } from './json-syntax.ts';
+import { exactIntegers, holdsBigint, nestsDeeper } from './json-walk.ts';
 
-/** The document is no JSON, or no text at all. The message is one line and says where. */
+/** The document is not JSON, or not text at all. The message is one line and says where. */
 export class JsonError extends Error {
   override name = 'JsonError';
 }
 
-// Proposal "JSON.parse source text access" (Node 21 and later, Bun): not in TypeScript's es2024 yet.
-type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown;
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
-
-/** Only a text with so many digits in a row can hold an integer that a number cannot. */
-const mayBeInexact = /\d{16}/;
-
-const exactIntegers: Reviver = (_key, value, context) =>
-  typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
-    ? BigInt(context!.source!)
-    : value;
+/** Objects and lists within one another. Engines differ in what they bear; no OCI document comes near. */
+const DEEPEST = 1000;
 
 /**
  * Parse JSON. Integers that do not fit a number exactly become bigints. `name` is what the
@@ -29,11 +21,16 @@ const exactIntegers: Reviver = (_key, value, context) =>
 export function parseJson(input: Uint8Array | string, name: string): unknown {
   const text = typeof input === 'string' ? input : decode(input, name);
   if (text.trim() === '') throw new JsonError(`${name} is empty; a JSON document was expected`);
+  if (nestsDeeper(text, DEEPEST)) throw new JsonError(`${name}: nested too deeply to be read`);
+  return exactIntegers(parsed(text, name), text);
+}
+
+function parsed(text: string, name: string): unknown {
   try {
-    return mayBeInexact.test(text) ? JSON.parse(text, exactIntegers as never) : JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    if (error instanceof RangeError) throw new JsonError(`${name}: nested too deeply to be read`);
-    throw new JsonError(describe(text, name, error as Error));
+    if (error instanceof SyntaxError) throw new JsonError(describe(text, name));
+    throw error;
   }
 }
 
@@ -42,36 +39,50 @@ export function parseJson(input: Uint8Array | string, name: string): unknown {
  * file or a pipe ends with a newline, which is added where `indent` is given.
  */
 export function serializeJson(value: unknown, indent?: number | string): string {
-  const text = JSON.stringify(
-    value,
-    (_key, v: unknown) => (typeof v === 'bigint' ? rawJson(String(v)) : v),
-    indent,
-  );
+  const space = typeof indent === 'number' ? ' '.repeat(indent) : (indent ?? '');
+  const text = serialized(value, space, '')!;
   return indent === undefined ? text : `${text}\n`;
 }
 
+/** The value as text; `margin` stands before its lines but the first. Undefined for what JSON has no text for. */
+function serialized(value: unknown, indent: string, margin: string): string | undefined {
+  if (typeof value === 'bigint') return String(value);
+  // A string has no newline in JSON.
+  if (!holdsBigint(value)) return JSON.stringify(value, undefined, indent)?.replaceAll('\n', `\n${margin}`);
+  const inner = margin + indent;
+  const list = Array.isArray(value);
+  const items = list
+    ? value.map((item: unknown) => serialized(item, indent, inner) ?? 'null')
+    : Object.entries(value as object).flatMap(([key, item]: [string, unknown]) => {
+        const text = serialized(item, indent, inner);
+        return text === undefined ? [] : `${JSON.stringify(key)}:${indent && ' '}${text}`;
+      });
+  const [open, close] = list ? ['[', ']'] : ['{', '}'];
+  if (indent === '') return `${open}${items.join(',')}${close}`;
+  return `${open}\n${inner}${items.join(`,\n${inner}`)}\n${margin}${close}`;
+}
+
 function decode(bytes: Uint8Array, name: string): string {
-  let buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3);
-  if (isUtf8(buffer)) return buffer.toString('utf8');
-  const mark = buffer.toString('hex', 0, 2);
+  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  const text = marked ? bytes.subarray(3) : bytes;
+  if (isUtf8(text)) return decodeBytes(text);
+  const mark = hex(text.subarray(0, 2));
   if (mark === 'feff' || mark === 'fffe')
     throw new JsonError(`${name} is UTF-16; JSON has to be UTF-8 (RFC 8259 section 8.1)`);
-  throw new JsonError(`${name} is not UTF-8 text: byte ${invalidByte(buffer)} is not valid`);
+  throw new JsonError(`${name} is not UTF-8 text: byte ${invalidByte(text)} is not valid`);
 }
 
 /** Offset of the first byte that is not UTF-8. */
-function invalidByte(buffer: Buffer): number {
+function invalidByte(bytes: Uint8Array): number {
   let at = 0;
-  const width = () =>
-    [1, 2, 3, 4].find((n) => at + n <= buffer.length && isUtf8(buffer.subarray(at, at + n)));
+  const width = () => [1, 2, 3, 4].find((n) => at + n <= bytes.length && isUtf8(bytes.subarray(at, at + n)));
   for (let step = width(); step; step = width()) at += step;
   return at;
 }
 
-function describe(text: string, name: string, error: Error): string {
+function describe(text: string, name: string): string {
   const found = findSyntaxError(text);
-  if (!found) return `${name} is no valid JSON: ${error.message}`;
+  if (!found) return `${name} is not valid JSON`;
   const before = text.slice(0, found.offset);
   const line = before.split('\n').length;
   const lineStart = before.lastIndexOf('\n') + 1;

@@ -39,6 +39,63 @@ describe('64-bit integers', () => {
     expect(serializeJson(parse(text))).toBe(text);
   });
 
+  it("is as the engine's own reading by source text, and writing", () => {
+    let seed = 11;
+    const below = (n: number): number => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % n;
+    };
+    const words = [
+      '9007199254740993',
+      '"18446744073709551615"',
+      '1e400',
+      '-9223372036854775808',
+      '123',
+      '-0',
+    ];
+    const more = [
+      '1234567890123456789.5',
+      '1.1234567890123456789',
+      '9007199254740991',
+      '12345678901234567e2',
+    ];
+    const rest = [
+      '"a\\\\"',
+      '"\\"12345678901234567890"',
+      '1e-12345678901234567',
+      'null',
+      'true',
+      '""',
+      '"\\u00e4]"',
+    ];
+    const leaves = [...words, ...more, ...rest, '1e+12345678901234567', '99999999999999999999999999'];
+    const make = (depth: number): string => {
+      const kind = depth > 4 ? 0 : below(4);
+      if (kind < 2) return leaves[below(leaves.length)]!;
+      const items = Array.from({ length: below(4) }, () => make(depth + 1));
+      if (kind === 2) return `[${items.join(below(2) ? ',' : ' ,\n')}]`;
+      return `{${items.map((item, i) => `"${['a', '12345678901234567890', '__proto__', 'a'][i]}":${item}`).join(', ')}}`;
+    };
+    for (let i = 0; i < 3000; i++) {
+      const text = make(0);
+      const value = JSON.parse(text, ((
+        _key: string,
+        v: unknown,
+        { source = '' }: { source?: string } = {},
+      ) =>
+        typeof v === 'number' && !Number.isSafeInteger(v) && /^-?\d+$/.test(source)
+          ? BigInt(source)
+          : v) as never);
+      expect(parse(text)).toEqual(value);
+      for (const indent of [undefined, 2]) {
+        const raw = (_: string, v: unknown) =>
+          typeof v === 'bigint' ? (JSON as unknown as { rawJSON(t: string): unknown }).rawJSON(String(v)) : v;
+        const written = JSON.stringify(value, raw, indent);
+        expect(serializeJson(value, indent)).toBe(indent === undefined ? written : `${written}\n`);
+      }
+    }
+  });
+
   it('keeps unknown properties, __proto__ among them', () => {
     const text = '{"__proto__":{"a":18446744073709551615},"x-mine":[{}]}';
     expect(serializeJson(parse(text))).toBe(text);
@@ -94,10 +151,16 @@ describe('what is no JSON', () => {
     expect(complaint(Buffer.from('\ufeff{}', 'utf16le'))).toContain('UTF-16');
   });
 
-  it('does not fall over deep nesting', () => {
-    const deep = '['.repeat(200_000);
-    expect(complaint(deep)).toMatch(/nested too deeply|no valid JSON/);
-    expect(complaint(`${deep}18446744073709551615${']'.repeat(200_000)}`)).toContain('nested too deeply');
+  it('refuses what is nested deeper than engines bear, and nothing else', () => {
+    const nested = (depth: number, inner: string): string =>
+      `${'[{"a":'.repeat(depth / 2)}${inner}${'}]'.repeat(depth / 2)}`;
+    for (const inner of ['1', '18446744073709551615', '"]]}}\\\\"'])
+      expect(serializeJson(parse(nested(1000, inner)))).toBe(nested(1000, inner));
+    for (const text of [nested(1002, '1'), nested(200_000, '18446744073709551615'), '['.repeat(200_000)])
+      expect(complaint(text)).toBe('config.json: nested too deeply to be read');
+    // Brackets in strings, and many that are closed again, nest nothing.
+    const wide = JSON.stringify(Array.from({ length: 3000 }, () => ({ a: '[[{"\\"' })));
+    expect(serializeJson(parse(wide))).toBe(wide);
   });
 
   it('refuses random bytes in one line', () => {

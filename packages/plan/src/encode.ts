@@ -1,5 +1,5 @@
+import { byteLength, concat, encodeBytes } from '@ctr-tools/host';
 import { ERRNO } from '@ctr-tools/sys/constants';
-import { encodeBytes } from './bytes.ts';
 import type { Plan, PlannedStep } from './compile.ts';
 import { explainStep } from './explain.ts';
 import { type ArgKind, ops } from './ops.ts';
@@ -20,6 +20,8 @@ const HEADER = 96;
 const STEP = 40;
 const CELL = 16;
 
+const nul = new Uint8Array(1);
+
 const KIND = { nil: 0, int: 1, bytes: 2, slot: 3, template: 4, list: 5 } as const;
 
 /** Plan flags in the header. */
@@ -32,27 +34,55 @@ export class NulByteError extends Error {
 }
 
 /**
- * Fills cells and data. A start waits for this, so it makes no objects: cells are numbers in
- * one array (four 32-bit words each), texts are written where they will stay.
+ * Fills cells and data. A start waits for this, so it makes few objects: cells are numbers in
+ * one array (four 32-bit words each), and all texts become bytes in one call.
  */
 class Encoder {
   private words = new Uint32Array(4 * 2048);
   private cellCount = 1; // cell 0 is nil
-  private data = Buffer.allocUnsafe(16384);
-  private dataLength = 0;
+  private readonly texts: string[] = [];
+  /** Where each text begins behind the ones before it, counted in characters. */
+  private readonly starts: number[] = [];
+  private textLength = 0;
   private readonly known = new Map<string, number>();
+  /** Cells of texts and which text each has. */
+  private readonly textCells: [cell: number, text: number][] = [];
+  private readonly blobs: [cell: number, blob: Uint8Array][] = [];
   private readonly slots = new Map<string, number>();
 
   get slotCount(): number {
     return this.slots.size;
   }
 
-  cellBytes(): Buffer {
-    return Buffer.from(this.words.buffer, 0, this.cellCount * CELL);
+  cellBytes(): Uint8Array {
+    return new Uint8Array(this.words.buffer, 0, this.cellCount * CELL);
   }
 
-  dataBytes(): Buffer {
-    return this.data.subarray(0, this.dataLength);
+  /** All bytes: texts, then blobs, each followed by a NUL. Cells are whole only after this. */
+  dataBytes(): Uint8Array {
+    const whole = this.texts.length > 0 ? `${this.texts.join('\0')}\0` : '';
+    const encoded = encodeBytes(whole);
+    if (encoded.length !== whole.length) this.countBytes();
+    let end = encoded.length;
+    const parts = [encoded];
+    for (const [cell, blob] of this.blobs) {
+      this.at(cell, KIND.bytes, blob.length, end);
+      parts.push(blob, nul);
+      end += blob.length + 1;
+    }
+    return concat(parts);
+  }
+
+  /** Offsets and lengths in bytes, where characters are more than one. */
+  private countBytes(): void {
+    let offset = 0;
+    const places = this.texts.map((text) => {
+      const place = { offset, length: byteLength(text) };
+      offset += place.length + 1;
+      return place;
+    });
+    for (const [cell, text] of this.textCells)
+      this.at(cell, KIND.bytes, places[text]!.length, places[text]!.offset);
   }
 
   /** Room for `count` cells in a row; the first one's index. They are filled by `at`. */
@@ -75,49 +105,25 @@ class Encoder {
     this.words[w + 3] = high;
   }
 
-  private room(bytes: number): void {
-    const wanted = this.dataLength + bytes;
-    if (wanted <= this.data.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.data.length * 2, wanted));
-    this.data.copy(grown, 0, 0, this.dataLength);
-    this.data = grown;
-  }
-
-  /** Append a text and its NUL; the offset it has. */
-  private append(value: string | Uint8Array): number {
-    const offset = this.dataLength;
-    if (typeof value === 'string' && value.isWellFormed()) {
-      this.room(value.length * 3 + 1);
-      this.dataLength += this.data.write(value, offset, 'utf8');
-    } else {
-      const bytes = typeof value === 'string' ? encodeBytes(value) : value;
-      this.room(bytes.length + 1);
-      this.data.set(bytes, offset);
-      this.dataLength += bytes.length;
-    }
-    this.data[this.dataLength++] = 0;
-    return offset;
-  }
-
   private bytes(cell: number, value: string | Uint8Array, allowNul: boolean): void {
     if (!allowNul && (typeof value === 'string' ? value.includes('\0') : value.includes(0))) {
       throw new NulByteError(`a NUL byte in ${JSON.stringify(String(value))}`);
     }
     if (typeof value !== 'string') {
-      const offset = this.append(value);
-      this.at(cell, KIND.bytes, value.length, offset);
+      this.blobs.push([cell, value]);
       return;
     }
-    let offset = this.known.get(value);
-    if (offset === undefined) {
-      offset = this.append(value);
-      this.known.set(value, offset);
-      this.lengths.set(offset, this.dataLength - 1 - offset);
+    let text = this.known.get(value);
+    if (text === undefined) {
+      text = this.texts.length;
+      this.texts.push(value);
+      this.starts.push(this.textLength);
+      this.textLength += value.length + 1;
+      this.known.set(value, text);
     }
-    this.at(cell, KIND.bytes, this.lengths.get(offset)!, offset);
+    this.textCells.push([cell, text]);
+    this.at(cell, KIND.bytes, value.length, this.starts[text]!);
   }
-
-  private readonly lengths = new Map<number, number>();
 
   private slot(cell: number, value: Slot): void {
     let index = this.slots.get(value.slot);
@@ -273,10 +279,9 @@ function undoRow(step: PlannedStep, u: AnyUndo): Row {
 }
 
 /** Encode a plan for the launcher. Throws `NulByteError` for a text with a NUL inside. */
-export function encode(plan: Plan): Buffer {
+export function encode(plan: Plan): Uint8Array {
   const e = new Encoder();
   const rows = rowsOf(plan);
-  // Views of one array: Buffer's own methods are compiled anew in every process.
   const steps = new Uint8Array(rows.length * STEP);
   const halves = new Uint16Array(steps.buffer);
   const words = new Uint32Array(steps.buffer);
@@ -304,8 +309,8 @@ export function encode(plan: Plan): Buffer {
   const { manner } = plan;
   const tool = e.textCell(manner.tool);
   const log = e.textCell(manner.log?.path);
-  const cells = e.cellBytes();
   const data = e.dataBytes();
+  const cells = e.cellBytes();
   const stay = plan.steps.some((s) => s.op === 'ask') ? PLAN_STAY : 0;
   const fields = [
     VERSION,
@@ -329,5 +334,5 @@ export function encode(plan: Plan): Buffer {
   const header = new Uint8Array(HEADER);
   for (let i = 0; i < MAGIC.length; i++) header[i] = MAGIC.charCodeAt(i);
   new Uint32Array(header.buffer).set(fields, MAGIC.length / 4);
-  return Buffer.concat([header, steps, cells, data]);
+  return concat([header, steps, cells, data]);
 }

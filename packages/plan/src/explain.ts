@@ -1,3 +1,4 @@
+import { latin1 } from '@ctr-tools/host';
 import {
   CLONE,
   capabilitiesOf,
@@ -58,7 +59,7 @@ const bare = /^[\w./:@%+,={}-]+$/;
 function spellText(value: Text): string {
   if (isSlot(value)) return `{${value.slot}}`;
   if (value instanceof Uint8Array) {
-    const text = Buffer.from(value).toString('latin1');
+    const text = latin1(value);
     return plainText.test(text) && text.length < 200 ? quote(text) : `<${value.length} bytes>`;
   }
   if (typeof value === 'string') return quote(value);

@@ -1,7 +1,8 @@
 /** `ufs-mount SOURCE… [--target DIR]`: mount a root that stays, and print where it is. */
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Failure, type Host, makeDirectories, UsageError } from '@ctr-tools/cli';
+import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { makeDirectories } from '@ctr-tools/cli/node';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import { requestOf } from './gather.ts';
 import { storeSteps } from './layers-step.ts';

@@ -14,7 +14,8 @@ import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { Failure, makeDirectories } from '@ctr-tools/cli';
+import { Failure } from '@ctr-tools/cli';
+import { makeDirectories } from '@ctr-tools/cli/node';
 import {
   blobPath,
   type Descriptor,
@@ -23,8 +24,8 @@ import {
   type ImageConfig,
   parseDigest,
   readIndex,
-  Verifier,
 } from '@ctr-tools/oci/image';
+import { Verifier } from '@ctr-tools/oci/verifier';
 import type { CommitQuestion } from './answer.ts';
 import { readPlace } from './source/blobs.ts';
 import { compressionByMagic } from './source/compression.ts';

@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
 import { Failure } from '@ctr-tools/cli';
-import { Verifier } from '@ctr-tools/oci/image';
+import { Verifier } from '@ctr-tools/oci/verifier';
 import { isWhole } from './store.ts';
 
 interface Question {

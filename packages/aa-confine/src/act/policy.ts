@@ -1,7 +1,8 @@
 /** The kernel's files for policy (Documentation/admin-guide/LSM/apparmor.rst; security/apparmor/apparmorfs.c). */
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, makeDirectories } from '@ctr-tools/cli';
+import { Failure } from '@ctr-tools/cli';
+import { makeDirectories } from '@ctr-tools/cli/node';
 import { apparmorfs, presentModules } from '../modules.ts';
 
 /** Throws `Failure` with a clear word where there is no AppArmor to speak to. */

@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { err, Failure, type Host, out, type Parsed, printable } from '@ctr-tools/cli';
-import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { decodeBytes, encodeBytes } from '@ctr-tools/host';
 import { getXattr } from '@ctr-tools/sys';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { specNames } from '../capability-list.ts';
@@ -16,8 +16,9 @@ const unreal = new Set(
 /** `--files DIR`: every file below that grants capabilities. Follows no links. */
 export function files(value: string, { json }: CapsOptions, _parsed: Parsed, host: Host): number {
   const top = resolve(host.cwd, value);
+  const bytes = Buffer.from(encodeBytes(top));
   try {
-    lstatSync(encodeBytes(top));
+    lstatSync(bytes);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Failure(`look below ${value}: ${code === 'ENOENT' ? 'there is no such directory' : message}`);
@@ -29,7 +30,7 @@ export function files(value: string, { json }: CapsOptions, _parsed: Parsed, hos
   );
   const found: { path: string; capabilities: FileCapabilities }[] = [];
   let unread = 0;
-  for (const path of walk(encodeBytes(top), skip, () => unread++)) {
+  for (const path of walk(bytes, skip, () => unread++)) {
     const attribute = getXattr(path, 'security.capability');
     const capabilities = attribute && parseFileCapabilities(attribute);
     if (!capabilities) continue;

@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { Failure, fromCaller, makeDirectories, UsageError } from '@ctr-tools/cli';
+import { Failure, fromCaller, UsageError } from '@ctr-tools/cli';
+import { makeDirectories } from '@ctr-tools/cli/node';
 import type { Spec } from '@ctr-tools/oci';
 import { type Call, has, many, one } from '../subcommand.ts';
 

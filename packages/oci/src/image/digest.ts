@@ -1,5 +1,5 @@
 /** Digests: the names of content by what it is (image-spec descriptor.md, Digests). */
-import { createHash, type Hash } from 'node:crypto';
+import { sha256, sha512 } from '@ctr-tools/host';
 import type { Descriptor } from './types.ts';
 
 export interface Digest {
@@ -12,6 +12,8 @@ export interface Digest {
 export class DigestError extends Error {
   override name = 'DigestError';
 }
+
+const hashes = { sha256, sha512 };
 
 const registered = { sha256: 64, sha512: 128 } as const;
 
@@ -42,50 +44,24 @@ export function blobPath(digest: Digest): string {
 
 /** The digest of some content, as text. */
 export function digestOf(content: Uint8Array, algorithm: Digest['algorithm'] = 'sha256'): string {
-  return `${algorithm}:${createHash(algorithm).update(content).digest('hex')}`;
-}
-
-/**
- * Checks content against its descriptor as it passes by: feed it with `update`, ask with
- * `verify` at the end. More bytes than the descriptor says are refused at once, so that
- * nothing larger than promised is ever kept.
- */
-export class Verifier {
-  private readonly hash: Hash;
-  private readonly expected: Digest;
-  private readonly descriptor: Pick<Descriptor, 'digest' | 'size'>;
-  private received = 0;
-
-  constructor(descriptor: Pick<Descriptor, 'digest' | 'size'>) {
-    this.descriptor = descriptor;
-    this.expected = parseDigest(descriptor.digest);
-    this.hash = createHash(this.expected.algorithm);
-  }
-
-  update(chunk: Uint8Array): void {
-    this.received += chunk.length;
-    if (this.received > this.descriptor.size)
-      throw new DigestError(
-        `${this.descriptor.digest} should have ${this.descriptor.size} bytes, but has more`,
-      );
-    this.hash.update(chunk);
-  }
-
-  verify(): void {
-    const { digest, size } = this.descriptor;
-    if (this.received !== size)
-      throw new DigestError(`${digest} should have ${size} bytes, but has ${this.received}`);
-    const found = this.hash.digest('hex');
-    if (found !== this.expected.hex)
-      throw new DigestError(
-        `${digest} has other content than its name says: ${this.expected.algorithm}:${found}`,
-      );
-  }
+  return `${algorithm}:${hashes[algorithm](content)}`;
 }
 
 /** Check content that is in memory as a whole. Throws `DigestError`. */
 export function verifyContent(descriptor: Pick<Descriptor, 'digest' | 'size'>, content: Uint8Array): void {
-  const verifier = new Verifier(descriptor);
-  verifier.update(content);
-  verifier.verify();
+  const expected = parseDigest(descriptor.digest);
+  checkSize(descriptor, content.length);
+  checkHash(descriptor, expected, hashes[expected.algorithm](content));
+}
+
+/** Throws `DigestError` unless the content has as many bytes as its descriptor says. */
+export function checkSize({ digest, size }: Pick<Descriptor, 'digest' | 'size'>, received: number): void {
+  if (received > size) throw new DigestError(`${digest} should have ${size} bytes, but has more`);
+  if (received < size) throw new DigestError(`${digest} should have ${size} bytes, but has ${received}`);
+}
+
+/** Throws `DigestError` unless this is the content's hash. */
+export function checkHash({ digest }: Pick<Descriptor, 'digest'>, expected: Digest, found: string): void {
+  if (found !== expected.hex)
+    throw new DigestError(`${digest} has other content than its name says: ${expected.algorithm}:${found}`);
 }

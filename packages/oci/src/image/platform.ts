@@ -1,4 +1,5 @@
 /** Choosing the manifest of an index that fits a machine (image-spec image-index.md, platform). */
+import { arch as ownArch } from '@ctr-tools/host';
 import type { Descriptor, Platform } from './types.ts';
 
 /** Node's names of architectures in Go's (GOARCH), which images use. */
@@ -14,7 +15,7 @@ const goArch: Record<string, Pick<Platform, 'architecture' | 'variant'>> = {
 };
 
 /** The platform of this machine. */
-export function hostPlatform(arch: string = process.arch): Platform {
+export function hostPlatform(arch: string = ownArch): Platform {
   return { os: 'linux', ...(goArch[arch] ?? { architecture: arch }) };
 }
 

@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import {
-  blobPath,
-  DigestError,
-  digestOf,
-  parseDigest,
-  Verifier,
-  verifyContent,
-} from '../../src/image/index.ts';
+import { blobPath, DigestError, digestOf, parseDigest, verifyContent } from '../../src/image/index.ts';
+import { Verifier } from '../../src/image/verifier.ts';
 
 const content = Buffer.from('hello');
 const sha256 = `sha256:${createHash('sha256').update(content).digest('hex')}`;

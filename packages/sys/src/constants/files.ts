@@ -1,3 +1,7 @@
+import { arch } from '@ctr-tools/host';
+
+const arm = arch === 'arm64' || arch === 'arm';
+
 /** open(2) flags of the generic ABI that x86, arm64 and riscv share where used here. */
 export const O = {
   RDONLY: 0,
@@ -9,8 +13,8 @@ export const O = {
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
-  DIRECTORY: process.arch === 'arm64' || process.arch === 'arm' ? 0o40000 : 0o200000,
-  NOFOLLOW: process.arch === 'arm64' || process.arch === 'arm' ? 0o100000 : 0o400000,
+  DIRECTORY: arm ? 0o40000 : 0o200000,
+  NOFOLLOW: arm ? 0o100000 : 0o400000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
 } as const;

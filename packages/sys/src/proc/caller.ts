@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { ownPid, readLink, readText } from '@ctr-tools/host';
 
 /**
  * The caller, whose PID is `pid` to itself, as this /proc numbers it. Who has joined a PID namespace
@@ -6,7 +6,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
  * both are called (pid_namespaces(7), "/proc and PID namespaces").
  */
 export function callerPid(pid: number): number {
-  if (Number(readlinkSync('/proc/self')) === process.pid) return pid;
-  const [, parent] = /^PPid:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  if (Number(readLink('/proc/self')) === ownPid()) return pid;
+  const [, parent] = /^PPid:\s+(\d+)$/m.exec(readText('/proc/self/status')) ?? [];
   return Number(parent ?? pid);
 }

@@ -1,5 +1,4 @@
-import { readFileSync, statfsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, readText, relative, statFs } from '@ctr-tools/host';
 import { MAGIC } from '../constants/files.ts';
 import { type MountInfo, readMountinfo } from './mountinfo.ts';
 
@@ -56,9 +55,9 @@ export function parseCgroups(text: string): CgroupLine[] {
   return lines;
 }
 
-/** The groups of a process. Throws as `readFileSync` does. */
+/** The groups of a process. Throws a `SystemError`. */
 export function readCgroups(pid: number | 'self' = 'self'): CgroupLine[] {
-  return parseCgroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+  return parseCgroups(readText(`/proc/${pid}/cgroup`));
 }
 
 /** Pure part of `cgroupHierarchies`: which mounts carry which hierarchy. */
@@ -99,9 +98,9 @@ export function matchHierarchies(
 }
 
 /** What is mounted at a path, by its magic number (statfs(2)); undefined where nobody can tell. */
-function magicOf(path: string): bigint | undefined {
+function magicOf(path: string): number | undefined {
   try {
-    return statfsSync(path, { bigint: true }).type;
+    return statFs(path).type;
   } catch {
     return undefined;
   }
@@ -110,7 +109,7 @@ function magicOf(path: string): bigint | undefined {
 /** Whether a directory is part of a mounted hierarchy, and of which version. */
 export function versionAt(path: string): 1 | 2 | undefined {
   const magic = magicOf(path);
-  return magic === BigInt(MAGIC.CGROUP2) ? 2 : magic === BigInt(MAGIC.CGROUP) ? 1 : undefined;
+  return magic === MAGIC.CGROUP2 ? 2 : magic === MAGIC.CGROUP ? 1 : undefined;
 }
 
 let own: Cgroups | undefined;

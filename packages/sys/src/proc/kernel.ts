@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from '@ctr-tools/host';
 
-/** The kernel's release as uname(2) has it, "6.12.48-amd64" (proc_sys_kernel(5), osrelease). Node's `os` has it too, for a load of its own. */
-export const kernelRelease = (): string => readFileSync('/proc/sys/kernel/osrelease', 'latin1').trimEnd();
+/** The kernel's release as uname(2) has it, "6.12.48-amd64" (proc_sys_kernel(5), osrelease). */
+export const kernelRelease = (): string => readText('/proc/sys/kernel/osrelease').trimEnd();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from '@ctr-tools/host';
 
 /** A line of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 export interface MountInfo {
@@ -45,9 +45,9 @@ export function parseMountinfo(text: string): MountInfo[] {
   return mounts;
 }
 
-/** The mounts that a process sees. Throws as `readFileSync` does where it is gone or not ours to see. */
+/** The mounts that a process sees. Throws a `SystemError` where it is gone or not ours to see. */
 export function readMountinfo(pid: number | 'self' = 'self'): MountInfo[] {
-  return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+  return parseMountinfo(readText(`/proc/${pid}/mountinfo`));
 }
 
 /** The mount on which an absolute path without links lies: the longest mount point above it, the last of several. */

@@ -1,3 +1,4 @@
+/** For acts that change files, which run on Node. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 

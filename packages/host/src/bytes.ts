@@ -1,0 +1,59 @@
+/**
+ * Arguments, paths and variables are bytes to Linux and need not be UTF-8. Here they are
+ * strings in which each byte that is not part of valid UTF-8 stands as a lone low
+ * surrogate U+DC80 to U+DCFF (as Python's `surrogateescape` does), so that every byte
+ * string has one string and comes back unchanged.
+ */
+import { needNode } from './node.ts';
+import { system } from './system-node.ts';
+
+/** Bytes as a string; never loses anything. */
+export const decodeBytes = (bytes: Uint8Array): string => system.utf8(bytes);
+
+/** The bytes that `decodeBytes` made this string from. */
+export const encodeBytes = (text: string): Uint8Array => system.bytes(text);
+
+export const isUtf8 = (bytes: Uint8Array): boolean => system.isUtf8(bytes);
+
+/** Each byte as the character of its number. */
+export const latin1 = (bytes: Uint8Array): string => system.latin1(bytes);
+
+/** The SHA-256 of some bytes, in lower case hexadecimal. */
+export const sha256 = (bytes: Uint8Array): string => system.sha256(bytes);
+
+/** The SHA-512 of some bytes, in lower case hexadecimal. */
+export function sha512(bytes: Uint8Array): string {
+  needNode('a SHA-512');
+  return system.sha512!(bytes);
+}
+
+/** How many bytes the string has by `encodeBytes`. */
+export const byteLength = (text: string): number => encodeBytes(text).length;
+
+/** Several byte strings, one behind the other. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const digits = '0123456789abcdef';
+
+/** Lower case hexadecimal, two digits a byte. */
+export function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += digits[byte >> 4]! + digits[byte & 15]!;
+  return text;
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** For numbers in a structure's bytes. */
+export const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,0 +1,151 @@
+import { isUtf8 } from 'node:buffer';
+import {
+  accessSync,
+  closeSync,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import type { SystemError } from './errors.ts';
+import type { System } from './system.ts';
+
+/** The bytes as they are, without the functions that a Buffer has and the engine has not. */
+const plain = (bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * Give a call the path. Node encodes a string as UTF-8 and loses the bytes that are not; a path that has
+ * such bytes goes as a Buffer, and its error gets the path in the form in which everybody here has it.
+ */
+function withPath<T>(path: string, call: (path: string | Buffer) => T): T {
+  if (path.isWellFormed()) return call(path);
+  const given = encode(path);
+  try {
+    return call(given);
+  } catch (error) {
+    const found = error as SystemError;
+    found.message = found.message.replace(given.toString(), () => path);
+    found.path = path;
+    throw found;
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  const buffer = viewOf(bytes);
+  if (isUtf8(buffer)) return buffer.toString('utf8');
+  let text = '';
+  for (let at = 0; at < buffer.length; ) {
+    const width = validSequence(buffer, at);
+    text += width ? buffer.toString('utf8', at, at + width) : String.fromCharCode(0xdc00 + buffer[at]!);
+    at += width || 1;
+  }
+  return text;
+}
+
+function validSequence(buffer: Buffer, at: number): number {
+  for (let width = 1; width <= 4 && at + width <= buffer.length; width++) {
+    if (isUtf8(buffer.subarray(at, at + width))) return width;
+  }
+  return 0;
+}
+
+function encode(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text, 'utf8');
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+      const next = text.charCodeAt(i + 1);
+      if (next >= 0xdc00 && next <= 0xdfff) i++;
+      continue;
+    }
+    if (unit < 0xdc80 || unit > 0xdcff) continue;
+    parts.push(Buffer.from(text.slice(from, i), 'utf8'), Buffer.from([unit - 0xdc00]));
+    from = i + 1;
+  }
+  parts.push(Buffer.from(text.slice(from), 'utf8'));
+  return Buffer.concat(parts);
+}
+
+/** What readdir(3) says of an entry (`dirent.h`, DT_*). */
+function typeOf(entry: Dirent<string> | Dirent<Buffer>): number {
+  if (entry.isFIFO()) return 1;
+  if (entry.isCharacterDevice()) return 2;
+  if (entry.isDirectory()) return 4;
+  if (entry.isBlockDevice()) return 6;
+  if (entry.isFile()) return 8;
+  if (entry.isSymbolicLink()) return 10;
+  return entry.isSocket() ? 12 : 0;
+}
+
+/** Node's text, or what the bytes are by the house's rule where Node may have lost some. */
+const exactly = (text: string, bytes: () => Uint8Array): string =>
+  text.includes('\ufffd') ? decode(bytes()) : text;
+
+function namesIn(path: string | Buffer): [string, number][] {
+  const entries = readdirSync(path, { withFileTypes: true });
+  if (!entries.some(({ name }) => name.includes('\ufffd'))) return entries.map((e) => [e.name, typeOf(e)]);
+  return readdirSync(path, { withFileTypes: true, encoding: 'buffer' }).map((e) => [
+    decode(e.name),
+    typeOf(e),
+  ]);
+}
+
+const { native } = realpathSync;
+
+/** Node's own resolving knows text alone, and its error names whatever call failed on the way. */
+const realpath = (path: string | Buffer): string => {
+  try {
+    const text = realpathSync(path);
+    if (!text.includes('\ufffd')) return text;
+  } catch {
+    // The C library says why.
+  }
+  return decode(native(path, 'buffer'));
+};
+
+// Loaded when it is used: a planner on Node would otherwise wait for it at every start.
+const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
+
+/** The machine, asked through Node. */
+export const system: System = {
+  node: true,
+  stat: (path, follow) => withPath(path, (p) => (follow ? statSync(p) : lstatSync(p))),
+  fstat: (fd) => fstatSync(fd),
+  statfs: (path) => withPath(path, (p) => statfsSync(p)),
+  access: (path, mode) => withPath(path, (p) => accessSync(p, mode)),
+  open: (path, flags) => withPath(path, (p) => openSync(p, flags)),
+  read: (fd, into, offset, length, position) => readSync(fd, into, offset, length, position),
+  readFile: (path) => withPath(path, (p) => plain(readFileSync(p))),
+  close: (fd) => closeSync(fd),
+  write: (fd, bytes, offset) => writeSync(fd, bytes, offset),
+  names: (path) => withPath(path, namesIn),
+  readlink: (path) => withPath(path, (p) => exactly(readlinkSync(p), () => readlinkSync(p, 'buffer'))),
+  realpath: (path) => withPath(path, realpath),
+  pid: () => process.pid,
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  random: (count) => plain(crypto().randomBytes(count)),
+  sleep: (milliseconds) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  },
+  arch: process.arch,
+  utf8: decode,
+  bytes: (text) => plain(encode(text)),
+  isUtf8: (bytes) => isUtf8(bytes),
+  latin1: (bytes) => viewOf(bytes).toString('latin1'),
+  sha256: (bytes) => crypto().createHash('sha256').update(bytes).digest('hex'),
+  sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),
+};

@@ -1,0 +1,74 @@
+/**
+ * What both sides implement: `system-node.ts` over Node's own modules, `system-engine.ts` over the
+ * functions that the engine in the launcher has (`native/engine`). A bundle for the engine takes the
+ * second in the first one's place; this is the only place where the two differ.
+ *
+ * Everything is synchronous. Names and paths are byte strings (`utf8`). What the kernel refuses is
+ * thrown as a `SystemError`.
+ */
+export interface System {
+  /** stat(2), or lstat(2) where `follow` is false. */
+  stat(path: string, follow: boolean): RawStat;
+  fstat(fd: number): RawStat;
+  statfs(path: string): FileSystem;
+  /** access(2). */
+  access(path: string, mode: number): void;
+  /** open(2) with O_CLOEXEC. */
+  open(path: string, flags: number): number;
+  /** read(2), or pread(2) where `position` is not null; the number of bytes. */
+  read(fd: number, into: Uint8Array, offset: number, length: number, position: number | null): number;
+  readFile(path: string): Uint8Array;
+  close(fd: number): void;
+  /** write(2) of the bytes from `offset` on; how many were taken. */
+  write(fd: number, bytes: Uint8Array, offset: number): number;
+  /** Names in a directory, in no order, less `.` and `..`, with their types as readdir(3) has them. */
+  names(path: string): [name: string, type: number][];
+  readlink(path: string): string;
+  realpath(path: string): string;
+  /** The planner's own PID. */
+  pid(): number;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic(): number;
+  random(count: number): Uint8Array;
+  sleep(milliseconds: number): void;
+  /** The processor, as Node calls it: `x64`, `arm64`. */
+  arch: string;
+  utf8(bytes: Uint8Array): string;
+  bytes(text: string): Uint8Array;
+  isUtf8(bytes: Uint8Array): boolean;
+  latin1(bytes: Uint8Array): string;
+  /** In lower case hexadecimal. */
+  sha256(bytes: Uint8Array): string;
+  /** Only Node has it. */
+  sha512?(bytes: Uint8Array): string;
+  /** Whether this is Node. */
+  node?: boolean;
+}
+
+/** What stat(2) tells, with times in milliseconds. */
+export interface RawStat {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  atimeMs: number;
+}
+
+/** What statfs(2) tells. */
+export interface FileSystem {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+}
