@@ -23,8 +23,8 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
 import { writeManuals } from './man.ts';
+import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
 import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -47,31 +47,12 @@ function place(path: string, write: (temporary: string) => void): void {
   rmSync(temporary, { force: true });
 }
 
-const options: BuildOptions = {
-  absWorkingDir: top,
-  bundle: true,
-  platform: 'node',
-  target: 'node22',
-  define: {
-    CTR_TOOLS_VERSION: JSON.stringify(version),
-    'import.meta.dirname': '__dirname',
-    'import.meta.filename': '__filename',
-    'import.meta.url': '__filename',
-  },
-  format: 'cjs',
-  minifySyntax: true,
-  // Names stay: they are what a bug report shows.
-  charset: 'ascii',
-  legalComments: 'none',
-  logLevel: 'warning',
-  write: false,
-};
-
-/** The planner as one file for Node. */
+/** The planner, for Node and for the launcher's engine. */
 async function buildPlanner(): Promise<void> {
-  const entry = join(top, 'packages/planner/src/boot.ts');
-  const { outputFiles } = await build({ ...options, entryPoints: [entry] });
-  place(join(lib, 'planner.cjs'), (at) => writeFileSync(at, outputFiles![0]!.text));
+  const text = await bundleForNode(version);
+  place(join(lib, 'planner.cjs'), (at) => writeFileSync(at, text));
+  const { text: bundle } = await bundleForEngine(version);
+  writeFileSync(join(top, '.cache/planner.js'), bundle);
 }
 
 function linkLauncher(): void {

@@ -2,6 +2,7 @@
 #ifndef CTR_CORE_H
 #define CTR_CORE_H
 
+#include <limits.h>
 #include <signal.h>
 
 #include "launcher.h"
@@ -159,7 +160,13 @@ void terminal_relay(struct terminal *terminal, const struct pollfd *fds, int cou
 /* What the container has written and we not yet, then the terminal as it was. */
 void terminal_end(struct terminal *terminal);
 
-/* --- planner.c, request.c, trust.c, seal.c */
+/* --- planner.c, planner_node.c, planner_engine.c, request.c, trust.c, seal.c */
+
+/* The launcher's own file, resolved. The sealed copy is told of it, for it has none. */
+struct launcher_file {
+  char path[PATH_MAX];
+  uid_t owner;
+};
 
 struct start { /* what the launcher knows before there is a plan; survives the sealing */
   uint64_t started_ns;
@@ -167,12 +174,27 @@ struct start { /* what the launcher knows before there is a plan; survives the s
   int socket;    /* to the planner, or -1 */
   int plan;      /* a stored plan, or -1 */
   int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
+  struct launcher_file own;
 };
 
 /* Start the planner of this launcher; fills planner, socket and stdio. */
 void planner_start(struct start *start, int argc, char **argv);
-/* Its plan in memory. Without one, ends as the planner ended. */
-void *planner_plan(struct start *start, size_t *length);
+/* Its plan in memory; a planner that asks for it is started again on Node. Without a plan, ends as the planner ended. */
+void *planner_plan(struct start *start, size_t *length, int argc, char **argv);
+/* Node and its words and environment. Ends with words where something is missing or not to be trusted. */
+struct node {
+  char *words[3];
+  char **env;
+};
+void planner_node_find(const struct launcher_file *own, struct node *node);
+/* In the planner's process: become it. */
+_Noreturn void planner_node_run(const struct node *node);
+/* In the planner's process: plan, on the engine of this file. */
+_Noreturn void planner_engine_run(void) __attribute__((weak));
+/* Where the launcher without the engine lies in this launcher's open file; false where it holds none. */
+bool launcher_core(int fd, off_t *at, off_t *size) __attribute__((weak));
+/* `--make-image`, `--check-image` (native/engine/engine.h); -1 where it is none of these. */
+int build_command(int argc, char **argv) __attribute__((weak));
 /* End the planner if it still lives, without waiting until its memory is given back. */
 void planner_end(struct run *run);
 /* The same, and wait: it is gone. */
@@ -181,8 +203,8 @@ void planner_dismiss(struct run *run);
 void stdio_restore(const struct start *start);
 /* A memfd holding the request, at its beginning. */
 int request_make(int argc, char **argv, const char *launcher);
-/* The launcher's own file, resolved, and its owner. Ends where that cannot be known. */
-char *own_path(uid_t *owner);
+/* Ends where the own file cannot be known. */
+void find_launcher(struct launcher_file *own);
 /* 0, or -EPERM with the component that is not to be trusted in *culprit. `path` is resolved. */
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */

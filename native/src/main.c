@@ -90,7 +90,7 @@ static _Noreturn void with_planner(struct start *start, int argc, char **argv, b
     seal(start, argv);
   }
   size_t length;
-  void *plan = planner_plan(start, &length);
+  void *plan = planner_plan(start, &length, argc - 1, argv + 1);
   carry_out(start, plan, length);
 }
 
@@ -132,6 +132,8 @@ int main(int argc, char **argv) {
   if (!copy) want_sigchld();
   if (own && argv[1][0] == '-') {
     hold_stdio();
+    int code = build_command ? build_command(argc, argv) : -1;
+    if (code >= 0) return code;
     if (argc < 3 || argc > 4 || (argc == 4 && strcmp(argv[3], "--") != 0)) usage();
     if (strcmp(argv[1], "--check") == 0) check(argv[2]);
     if (strcmp(argv[1], "--plan") == 0) with_stored(&start, whole, argv[2], copy);

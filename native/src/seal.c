@@ -21,6 +21,7 @@
 #include "ops.h"
 
 #define MARK "ctr-launcher (sealed)"
+enum { TOLD = 3 }; /* words before the caller's: the mark, the state, the launcher's own file */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1u
@@ -49,8 +50,11 @@ static int copy_to(int to) {
   if (from < 0) return -errno;
   struct stat st;
   int error = fstat(from, &st) < 0 ? errno : 0;
-  for (off_t left = st.st_size; !error && left > 0;) {
-    ssize_t n = sendfile(to, from, NULL, (size_t)left);
+  off_t at = 0, left = st.st_size;
+  /* The engine and its image stay outside: what runs a container does not plan. */
+  if (!error && launcher_core) (void)launcher_core(from, &at, &left);
+  while (!error && left > 0) {
+    ssize_t n = sendfile(to, from, &at, (size_t)left);
     if (n > 0) left -= n;
     else if (n == 0) error = EIO;
     else if (errno != EINTR) error = errno;
@@ -93,12 +97,14 @@ static void become(int fd, char **argv) {
 void seal(const struct start *s, char **argv) {
   size_t count = 0;
   while (argv[count]) count++;
-  char state[256], **told = arena((count + 3) * sizeof *told);
-  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d", (unsigned long long)s->started_ns, (int)s->planner,
-           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored);
+  char state[256], **told = arena((count + 4) * sizeof *told);
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %u", (unsigned long long)s->started_ns, (int)s->planner,
+           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored,
+           (unsigned)s->own.owner);
   told[0] = MARK;
   told[1] = state;
-  memcpy(told + 2, argv, (count + 1) * sizeof *told);
+  told[2] = (char *)s->own.path;
+  memcpy(told + 3, argv, (count + 1) * sizeof *told);
   if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
   if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
   limits_lift();
@@ -132,25 +138,27 @@ static bool is_sealed(void) {
 /* ps(1) shall show what the caller called: move the arguments to where the kernel looks for them. */
 static void show_arguments(char **argv, int argc) {
   char *start = argv[0], *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
-  ptrdiff_t gap = argv[2] - start;
-  memmove(start, argv[2], (size_t)(end - argv[2]));
+  ptrdiff_t gap = argv[TOLD] - start;
+  memmove(start, argv[TOLD], (size_t)(end - argv[TOLD]));
   memset(end - gap, 0, (size_t)gap);
-  for (int i = 2; i < argc; i++) argv[i] -= gap;
+  for (int i = TOLD; i < argc; i++) argv[i] -= gap;
 }
 
 bool sealed(struct start *s, int *argc, char ***argv) {
-  if (*argc < 3 || strcmp((*argv)[0], MARK) != 0) return false;
+  if (*argc < TOLD + 1 || strcmp((*argv)[0], MARK) != 0) return false;
   if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
   unsigned long long started;
   int ignored;
-  if (sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d", &started, &s->planner, &s->socket, &s->plan,
-             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored) != 8)
+  if (strlen((*argv)[2]) >= sizeof s->own.path ||
+      sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %u", &started, &s->planner, &s->socket, &s->plan,
+             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, &s->own.owner) != 9)
     die(125, "this copy of the launcher was started by somebody else");
   s->started_ns = started;
+  strcpy(s->own.path, (*argv)[2]);
   sigchld_was_ignored = ignored;
   show_arguments(*argv, *argc);
-  *argv += 2;
-  *argc -= 2;
+  *argv += TOLD;
+  *argc -= TOLD;
   const char *slash = strrchr((*argv)[0], '/');
   prctl(PR_SET_NAME, slash ? slash + 1 : (*argv)[0], 0, 0, 0);
   if (s->socket >= 0) s->socket = high_fd(s->socket);

@@ -49,3 +49,8 @@ export function err(text: string): void {
 export function writePlan(plan: Uint8Array, fd = PLAN_FD): void {
   writeAll(fd, plan);
 }
+
+/** Have the launcher start the planner again on Node, with the same request (`native/src/planner.c`). */
+export function askForNode(): void {
+  writeAll(PLAN_FD, encodeBytes('CTRNODE\0'));
+}
