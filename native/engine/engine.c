@@ -185,21 +185,68 @@ static int run_main(JSContext *ctx) {
   return code & 255;
 }
 
+static int begin(const struct engine_request *request) {
+  int error = heap_begin(request->heap_bytes);
+  if (error == 0) return 0;
+  fprintf(stderr, "%s: the planner's memory cannot be had: %s\n", request->name, strerror(-error));
+  return 125;
+}
+
 int engine_run(const struct engine_request *request) {
   request_now = request;
   size_t stack = stack_allowed(request->stack_bytes);
   limit_time(request->cpu_seconds);
-  if (request->bundle) {
-    int error = heap_begin(request->heap_bytes);
-    if (error < 0) {
-      fprintf(stderr, "%s: the planner's memory cannot be had: %s\n", request->name, strerror(-error));
-      return 125;
-    }
-    runtime_begin();
-  }
+  int code = request->bundle ? begin(request) : 0;
+  if (code) return code;
+  if (request->bundle) runtime_begin();
+  else heap_limit(request->heap_bytes);
   struct host *host = HEAP->root;
   JS_UpdateStackTop(host->runtime);
   JS_SetMaxStackSize(host->runtime, stack);
-  int code = request->bundle ? evaluate(host->context, request->bundle, request->length) : 0;
+  JS_SetGCThreshold(host->runtime, (size_t)(HEAP->top - (char *)HEAP) + UNCOLLECTED);
+  if (request->bundle) code = evaluate(host->context, request->bundle, request->length);
   return code ? code : run_main(host->context);
+}
+
+/*
+ * Compiling leaves holes in a heap, so it is done in one that is thrown away; the code, which is then
+ * nobody's but the process's own, is read into a new one.
+ */
+static int compile(const struct engine_request *request, uint8_t **code, size_t *length) {
+  int error = begin(request);
+  if (error) return error;
+  runtime_begin();
+  struct host *host = HEAP->root;
+  JSContext *ctx = host->context;
+  JS_SetMaxStackSize(host->runtime, request->stack_bytes);
+  JS_SetStripInfo(host->runtime, JS_STRIP_SOURCE);
+  int flags = JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY;
+  JSValue function = JS_Eval(ctx, request->bundle, request->length, "planner", flags);
+  if (JS_IsException(function)) return failed(ctx, JS_GetException(ctx));
+  uint8_t *made = JS_WriteObject(ctx, length, function, JS_WRITE_OBJ_BYTECODE);
+  if (!made || !(*code = malloc(*length))) heap_exhausted();
+  memcpy(*code, made, *length);
+  heap_end();
+  return 0;
+}
+
+int engine_prepare(const struct engine_request *request) {
+  uint8_t *code = NULL;
+  size_t length;
+  JSValue ignored;
+  request_now = request;
+  int error = compile(request, &code, &length);
+  if (error || (error = begin(request))) return error;
+  runtime_begin();
+  struct host *host = HEAP->root;
+  JSContext *ctx = host->context;
+  JS_SetMaxStackSize(host->runtime, request->stack_bytes);
+  JSValue function = JS_ReadObject(ctx, code, length, JS_READ_OBJ_BYTECODE);
+  free(code);
+  if (JS_IsException(function)) return failed(ctx, JS_GetException(ctx));
+  if ((error = settled(ctx, JS_EvalFunction(ctx, function), &ignored))) return error;
+  JS_RunGC(host->runtime);
+  engine_forget(host->runtime, ctx);
+  heap_seal();
+  return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * The planner's engine: QuickJS, with a heap that can begin as an image, and functions by which the planner
- * asks the machine (README.md has their contract). It runs in a process that does nothing else: what it
- * allocates stays until the process ends.
+ * The planner's engine: QuickJS, with a heap that begins as an image, and functions by which the planner asks
+ * the machine (README.md has their contract). It runs in a process that does nothing else: what it allocates
+ * stays until the process ends.
  */
 #ifndef CTR_ENGINE_H
 #define CTR_ENGINE_H
@@ -18,11 +18,32 @@ struct engine_request {
   unsigned cpu_seconds; /* the most processor time that it may take; 0: no limit */
 };
 
+/* --- engine.c */
+
 /*
  * Run `globalThis.main()` and what it awaits; its exit code, which is the number that it returned. 125, with
  * a line on stderr, where the planner fails: an error that it does not catch, no memory or stack left, too
  * much time. Where memory or time end, the process ends there and then, with 125 too.
  */
 int engine_run(const struct engine_request *request);
+
+/* Evaluate a bundle in a new heap, which is then ready to become an image. 0, or 125 with a line on stderr. */
+int engine_prepare(const struct engine_request *request);
+
+/* --- image.c */
+
+/*
+ * Map the image of the open file, which must be the one of the running program, and check it. 0, or -1 with a
+ * sentence in *why. No more is read from the file after that.
+ */
+int engine_map(int fd, const char **why);
+
+/* --- make_image.c: when the launcher is built */
+
+/*
+ * `--make-image BUNDLE CORE OUT`, `--check-image [FILE]`, and what they start; argv[1] is the flag. The exit code, or
+ * -1 where it is none of these.
+ */
+int engine_command(int argc, char **argv);
 
 #endif

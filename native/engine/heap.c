@@ -57,8 +57,18 @@ int heap_begin(size_t limit) {
   char *first = (char *)HEAP_BASE + (sizeof(struct heap) + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE;
   int error = heap_reserve(first);
   if (error < 0) return error;
-  *HEAP = (struct heap){.top = first, .mapped = first + GROWTH, .limit = (char *)HEAP_BASE + (limit < HEAP_MOST ? limit : HEAP_MOST)};
+  *HEAP = (struct heap){.top = first, .mapped = first + GROWTH};
+  heap_limit(limit);
   return 0;
+}
+
+void heap_resume(char *high) { HEAP->mapped = high + GROWTH; }
+
+void heap_limit(size_t limit) { HEAP->limit = (char *)HEAP_BASE + (limit < HEAP_MOST ? limit : HEAP_MOST); }
+
+void heap_end(void) {
+  char *low = (char *)HEAP_BASE - MAP_BYTES;
+  munmap(low, (size_t)(HEAP->mapped - low));
 }
 
 char *heap_low(void) {
@@ -231,17 +241,25 @@ void *heap_resize(void *at, size_t size) {
   return to;
 }
 
-void heap_scrub(void) {
+void heap_seal(void) {
   struct heap *heap = HEAP;
-  for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
-    size_t size = class_size(class);
-    for (struct heap_free *block = heap->free[class]; block; block = block->next)
-      memset(block + 1, 0, size - sizeof *block);
+  for (unsigned class = 0; class < HEAP_CLASSES; class++) {
+    for (struct heap_free *block = heap->free[class], *next; block; block = next) {
+      next = block->next;
+      memset(block, 0, class_size(class));
+    }
     char *rest = heap->fresh[class];
     if (rest) memset(rest, 0, HEAP_PAGE - (uintptr_t)rest % HEAP_PAGE);
   }
   for (unsigned bin = 0; bin < HEAP_BINS; bin++)
-    for (struct heap_run *run = heap->runs[bin]; run; run = run->next)
-      memset(run + 1, 0, (size_t)count(WORD(page_of(run))) * HEAP_PAGE - sizeof *run);
-  memset(heap->top, 0, (size_t)(heap->mapped - heap->top));
+    for (struct heap_run *run = heap->runs[bin], *next; run; run = next) {
+      size_t page = page_of(run), pages = count(WORD(page));
+      next = run->next;
+      memset(run, 0, pages * HEAP_PAGE);
+      /* Nobody's, and yet in use: its neighbours must not be joined with it. */
+      run_mark(page, pages, KIND_RUN);
+    }
+  memset(heap->free, 0, sizeof heap->free);
+  memset(heap->fresh, 0, sizeof heap->fresh);
+  memset(heap->runs, 0, sizeof heap->runs);
 }

@@ -56,8 +56,16 @@ char *heap_low(void);
 char *heap_high(void);
 /* Map what a heap needs beside an image that ends at `high`, before the image is mapped over it. 0 or -errno. */
 int heap_reserve(char *high);
-/* What is not in use becomes zeros, so that an image holds nothing of how it was made. */
-void heap_scrub(void);
+/* Go on in the image that was mapped. */
+void heap_resume(char *high);
+void heap_limit(size_t limit);
+/* Everything that was in it is gone, and another may begin. */
+void heap_end(void);
+/*
+ * What is not in use becomes zeros, so that an image holds nothing of how it was made, and is not
+ * given out again: what comes new lies together, behind the image, and not here and there in its pages.
+ */
+void heap_seal(void);
 
 /* Never NULL: without memory heap_exhausted is called. */
 void *heap_new(size_t size);

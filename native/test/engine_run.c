@@ -2,7 +2,10 @@
  * Runs a bundle of the planner's in the engine, for tests.
  *
  *     engine-run BUNDLE.js
+ *     engine-run                                by the image that is in its own file
+ *     engine-run --make-image BUNDLE CORE OUT   and the other flags of engine_command
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +27,17 @@ static char *read_all(const char *path, size_t *length) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
+  int code = engine_command(argc, argv);
+  if (code >= 0) return code;
   struct engine_request request = {
       .name = "engine-run", .heap_bytes = 256u << 20, .stack_bytes = 4u << 20, .cpu_seconds = 10};
-  request.bundle = read_all(argv[1], &request.length);
-  if (!request.bundle) return perror(argv[1]), 2;
+  const char *why;
+  if (argc == 2) {
+    request.bundle = read_all(argv[1], &request.length);
+    if (!request.bundle) return perror(argv[1]), 2;
+  } else if (engine_map(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), &why) < 0) {
+    fprintf(stderr, "engine-run: %s cannot be used: %s\n", argv[0], why);
+    return 125;
+  }
   return engine_run(&request);
 }
