@@ -12,7 +12,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
-  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -31,6 +30,8 @@ const top = join(import.meta.dirname, '..');
 const dist = join(top, 'dist');
 const lib = join(dist, 'lib');
 const bin = join(dist, 'bin');
+/** What the engine evaluates, as it goes into the launcher's file. */
+const planner = join(top, '.cache/planner.js');
 
 const { version } = JSON.parse(readFileSync(join(top, 'packages/ctr-run/package.json'), 'utf8')) as {
   version: string;
@@ -52,15 +53,17 @@ async function buildPlanner(): Promise<void> {
   const text = await bundleForNode(version);
   place(join(lib, 'planner.cjs'), (at) => writeFileSync(at, text));
   const { text: bundle } = await bundleForEngine(version);
-  writeFileSync(join(top, '.cache/planner.js'), bundle);
+  writeFileSync(planner, bundle);
 }
 
-function linkLauncher(): void {
-  const built = join(top, 'native/build/ctr-launcher');
-  if (!existsSync(built)) throw new Error(`make -C native left no ${built}`);
+/** The launcher's whole file (native/engine/trailer.h), under every tool's name. */
+function makeLauncher(): void {
+  const native = join(top, 'native/build');
   const first = join(bin, 'ctr-launcher');
   place(first, (at) => {
-    copyFileSync(built, at);
+    const words = ['--make-image', planner, join(native, 'ctr-core'), at];
+    const { status } = spawnSync(join(native, 'ctr-program'), words, { argv0: 'ctr-launcher', stdio: 'inherit' });
+    if (status !== 0) throw new Error('the launcher could not be made whole');
   });
   for (const tool of tools) place(join(bin, tool), (at) => linkSync(first, at));
 }
@@ -94,10 +97,10 @@ mkdirSync(bin, { recursive: true });
 const words = process.argv.slice(2);
 if (!words.includes('--no-native')) {
   execFileSync('make', ['-s', '-C', join(top, 'native')], { stdio: ['ignore', 'inherit', 'inherit'] });
-  linkLauncher();
 }
 linkRuntime();
 await buildPlanner();
+makeLauncher();
 await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
   process.stderr.write(`manual pages: ${(error as Error).message}\n`);
   process.exitCode = 1;

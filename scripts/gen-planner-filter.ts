@@ -22,7 +22,9 @@ const zero = (index: number, mask: number) => ({
 const equal = (index: number, value: number) => ({ index, value, op: 'SCMP_CMP_EQ' as const });
 
 const allow = (names: string[], args?: object[]) =>
-  ({ names, action: 'SCMP_ACT_ALLOW', ...(args && { args }) }) as NonNullable<LinuxSeccomp['syscalls']>[number];
+  ({ names, action: 'SCMP_ACT_ALLOW', ...(args && { args }) }) as NonNullable<
+    LinuxSeccomp['syscalls']
+  >[number];
 
 /** What is refused answers EPERM, so that a mistake of ours becomes a sentence. */
 const profile: LinuxSeccomp = {

@@ -1,14 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { slower } from '../../test/support.ts';
@@ -18,6 +9,7 @@ import {
   clone,
   exec,
   launcher,
+  makeLauncher,
   plan,
   shell,
   slot,
@@ -60,10 +52,13 @@ const acts = {
 acts[what]();
 `;
 
+/** What the engine does of all that is asked here. */
+const onNode = "globalThis.main = () => { __host.write(4, __host.bytes('CTRNODE\\0'), 0); return 0; };";
+
 beforeAll(() => {
   mkdirSync(join(root, 'bin'), { recursive: true });
   mkdirSync(join(root, 'lib'));
-  copyFileSync(launcher, join(root, 'bin/ctr-launcher'));
+  makeLauncher(join(root, 'bin/ctr-launcher'), onNode);
   linkSync(join(root, 'bin/ctr-launcher'), tool);
   symlinkSync(process.execPath, join(root, 'lib/node'));
   writeFileSync(join(root, 'lib/planner.cjs'), planner);
@@ -230,14 +225,14 @@ describe('trust', () => {
   test('a missing planner or Node is said', () => {
     const bare = join(work, 'bare/bin');
     mkdirSync(bare, { recursive: true });
-    copyFileSync(launcher, join(bare, 'ns-enter'));
+    makeLauncher(join(bare, 'ns-enter'), onNode);
     const { status, stderr } = spawnSync(join(bare, 'ns-enter'), ['x'], { encoding: 'utf8' });
     expect(status).toBe(125);
-    expect(stderr).toMatch(/^ns-enter: the planner is missing.*\n$/);
+    expect(stderr).toMatch(/^ns-enter: this needs the planner on Node, which is missing.*\n$/);
     mkdirSync(join(work, 'bare/lib'));
     writeFileSync(join(work, 'bare/lib/planner.cjs'), '');
     expect(spawnSync(join(bare, 'ns-enter'), ['x'], { encoding: 'utf8' }).stderr).toMatch(
-      /no Node for the planner/,
+      /this needs Node, which is missing/,
     );
   });
 });

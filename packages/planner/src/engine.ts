@@ -2,8 +2,9 @@
  * What the engine in the launcher runs. All of this is evaluated when the program is built (native/engine,
  * "The image"); a start begins with `main`.
  */
-import { isNeedsNode } from '@ctr-tools/host';
+
 import { askForNode } from '@ctr-tools/cli';
+import { isNeedsNode } from '@ctr-tools/host';
 import { main } from './main.ts';
 
 /** The planner, to its exit code. What needs Node is handed back to the launcher, which asks again there. */

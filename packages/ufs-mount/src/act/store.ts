@@ -39,9 +39,15 @@ export function collect(host: Host): Plan {
           { side },
         ),
         step('state', 'lock', { fd }, 'lock the store', { side }),
-        step('state', 'ask', { topic: 'ufs-mount/gc', payload: store, reply, socket: '' }, 'collect what nothing uses', {
-          side,
-        }),
+        step(
+          'state',
+          'ask',
+          { topic: 'ufs-mount/gc', payload: store, reply, socket: '' },
+          'collect what nothing uses',
+          {
+            side,
+          },
+        ),
         ...[...poolsOf(store), `${store}/roots`].map((directory) =>
           step('state', 'thin_collect', { directory }, `remove what nothing uses from ${directory}`, {
             side,
