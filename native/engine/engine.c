@@ -78,6 +78,9 @@ static const JSMallocFunctions memory = {memory_new, memory_delete, memory_resiz
 
 /* --- limits */
 
+/* What is used of the stack at first. */
+#define STACK_READY (32u << 10)
+
 /* As much stack as is asked for, if the hard limit allows it; how much it is, less what is used already. */
 static size_t stack_allowed(size_t wanted) {
   struct rlimit limit;
@@ -192,21 +195,33 @@ static int begin(const struct engine_request *request) {
   return 125;
 }
 
-int engine_run(const struct engine_request *request) {
+static int begin_with_image(const struct engine_request *request, int program) {
+  const char *why;
+  if (image_map(program, &why) == 0) {
+    heap_limit(request->heap_bytes);
+    return 0;
+  }
+  fprintf(stderr, "%s: this program's file cannot be used: %s; build it (pnpm build) or install the package again\n",
+          request->name, why);
+  return 125;
+}
+
+int engine_begin(const struct engine_request *request, int program) {
   request_now = request;
   size_t stack = stack_allowed(request->stack_bytes);
+  pages_ready((char *)__builtin_frame_address(0) - STACK_READY, STACK_READY);
   limit_time(request->cpu_seconds);
-  int code = request->bundle ? begin(request) : 0;
+  int code = request->bundle ? begin(request) : begin_with_image(request, program);
   if (code) return code;
   if (request->bundle) runtime_begin();
-  else heap_limit(request->heap_bytes);
   struct host *host = HEAP->root;
   JS_UpdateStackTop(host->runtime);
   JS_SetMaxStackSize(host->runtime, stack);
   JS_SetGCThreshold(host->runtime, (size_t)(HEAP->top - (char *)HEAP) + UNCOLLECTED);
-  if (request->bundle) code = evaluate(host->context, request->bundle, request->length);
-  return code ? code : run_main(host->context);
+  return request->bundle ? evaluate(host->context, request->bundle, request->length) : 0;
 }
+
+int engine_run(void) { return run_main(((struct host *)HEAP->root)->context); }
 
 /*
  * Compiling leaves holes in a heap, so it is done in one that is thrown away; the code, which is then

@@ -13,7 +13,13 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* Linux 5.14 (madvise(2)). */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define GROWTH ((size_t)2 << 20)
+#define READY ((size_t)256 << 10)
 #define MAP_BYTES (HEAP_MOST / HEAP_PAGE * sizeof(uint32_t))
 
 enum { KIND_SMALL = 1, KIND_RUN, KIND_FREE, KIND_SHIFT = 4 };
@@ -37,6 +43,11 @@ static unsigned class_of(size_t size) {
 
 static size_t class_size(unsigned class) { return class < 64 ? (class + 1) * 8 : wide[class - 64]; }
 
+void pages_ready(const void *from, size_t bytes) {
+  uintptr_t low = (uintptr_t)from / HEAP_PAGE * HEAP_PAGE, high = ((uintptr_t)from + bytes + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE;
+  madvise((void *)low, high - low, MADV_POPULATE_WRITE);
+}
+
 /* Anonymous memory exactly there. 0 or -errno; EEXIST where something is there already. */
 static int map(char *low, char *high) {
   void *got = mmap(low, (size_t)(high - low), PROT_READ | PROT_WRITE,
@@ -57,12 +68,15 @@ int heap_begin(size_t limit) {
   char *first = (char *)HEAP_BASE + (sizeof(struct heap) + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE;
   int error = heap_reserve(first);
   if (error < 0) return error;
-  *HEAP = (struct heap){.top = first, .mapped = first + GROWTH};
+  *HEAP = (struct heap){.top = first, .ready = first, .mapped = first + GROWTH};
   heap_limit(limit);
   return 0;
 }
 
-void heap_resume(char *high) { HEAP->mapped = high + GROWTH; }
+void heap_resume(char *high) {
+  HEAP->ready = high;
+  HEAP->mapped = high + GROWTH;
+}
 
 void heap_limit(size_t limit) { HEAP->limit = (char *)HEAP_BASE + (limit < HEAP_MOST ? limit : HEAP_MOST); }
 
@@ -81,13 +95,20 @@ char *heap_high(void) { return HEAP->top; }
 /* A run of pages from the end of the arena. */
 static char *extend(size_t pages) {
   struct heap *heap = HEAP;
-  if (pages > (size_t)(heap->limit - heap->top) / HEAP_PAGE) heap_exhausted();
   char *at = heap->top, *end = at + pages * HEAP_PAGE;
+  if (end > heap->limit) heap_exhausted();
   if (end > heap->mapped) {
     char *high = heap->mapped + GROWTH;
-    if (high < end) high = end + GROWTH;
+    if (high < end + GROWTH) high = end + GROWTH;
     if (map(heap->mapped, high) < 0) heap_exhausted();
     heap->mapped = high;
+  }
+  if (end > heap->ready) {
+    /* The more there is, the more will come. */
+    char *ready = end + READY + (size_t)(end - (char *)heap) / 16 / HEAP_PAGE * HEAP_PAGE;
+    if (ready > heap->mapped) ready = heap->mapped;
+    pages_ready(heap->ready, (size_t)(ready - heap->ready));
+    heap->ready = ready;
   }
   heap->top = end;
   return at;

@@ -3,9 +3,6 @@
  *
  * Only the very program that made an image can use it, since the heap holds addresses of the program's functions and
  * data. So the launcher makes it of itself, and is not position independent; the build ID says that both belong together.
- *
- * Pages are asked for by madvise(2), many at a time: a page that comes by a fault costs a quarter of a
- * microsecond on one machine and twelve on another, where the fault goes through a hypervisor.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,13 +12,7 @@
 #include "heap.h"
 #include "trailer.h"
 
-/* Linux 5.14; before it the pages come as they are touched. */
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
-int engine_map(int fd, const char **why) {
+int image_map(int fd, const char **why) {
   struct trailer t;
   const uint8_t *build = trailer_own_build();
   *why = "this program was linked without a build ID";
@@ -35,11 +26,8 @@ int engine_map(int fd, const char **why) {
   void *at = mmap(low, t.image_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, (off_t)t.image_at);
   *why = strerror(errno);
   if (at == MAP_FAILED) return -1;
-  madvise(low, t.image_bytes, MADV_POPULATE_READ);
-  *why = "it is damaged: the planner in it was changed";
-  if (trailer_sum(low, t.image_bytes) != t.image_sum) return -1;
   for (unsigned i = 0; i < t.ranges; i++)
-    madvise(low + (size_t)t.written[i].first * HEAP_PAGE, (size_t)t.written[i].count * HEAP_PAGE, MADV_POPULATE_WRITE);
+    pages_ready(low + (size_t)t.written[i].first * HEAP_PAGE, (size_t)t.written[i].count * HEAP_PAGE);
   heap_resume(high);
   return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -13,21 +12,35 @@ _Static_assert(offsetof(struct trailer, sum) % 64 == 0, "trailer_sum takes whole
 
 typedef uint64_t lane __attribute__((vector_size(16)));
 
-/* Fletcher's sum in eight lanes: one goes over the data as quickly as memory gives it. */
-uint64_t trailer_sum(const void *at, size_t bytes) {
-  lane a[4] = {{0}}, b[4] = {{0}};
-  for (const char *from = at, *end = from + bytes; from < end; from += sizeof a) {
+/* Fletcher's sum in eight lanes: it takes no longer than the memory gives the data. */
+struct sum {
+  lane a[4], b[4];
+};
+
+static void sum_add(struct sum *sum, const void *at, size_t bytes) {
+  struct sum s = *sum;
+  for (const char *from = at, *end = from + bytes; from < end; from += sizeof s.a) {
     lane line[4];
     memcpy(line, from, sizeof line);
     for (unsigned i = 0; i < 4; i++) {
-      a[i] += line[i];
-      b[i] += a[i];
+      s.a[i] += line[i];
+      s.b[i] += s.a[i];
     }
   }
+  *sum = s;
+}
+
+static uint64_t sum_end(const struct sum *s) {
   uint64_t sum = 0;
   for (unsigned i = 0; i < 4; i++)
-    for (unsigned k = 0; k < 2; k++) sum = (sum + a[i][k]) * 0x9e3779b97f4a7c15u + b[i][k];
+    for (unsigned k = 0; k < 2; k++) sum = (sum + s->a[i][k]) * 0x9e3779b97f4a7c15u + s->b[i][k];
   return sum;
+}
+
+uint64_t trailer_sum(const void *at, size_t bytes) {
+  struct sum sum = {0};
+  sum_add(&sum, at, bytes);
+  return sum_end(&sum);
 }
 
 const uint8_t *trailer_own_build(void) {
@@ -69,4 +82,30 @@ int trailer_read(int fd, const uint8_t *build, struct trailer *trailer, const ch
   if (trailer->version != TRAILER_VERSION || (build && memcmp(build, trailer->build, TRAILER_BUILD) != 0)) return -1;
   *why = "it is not whole: its parts do not come to its length";
   return fits(trailer, (uint64_t)st.st_size) ? 0 : -1;
+}
+
+/* Read rather than mapped: pages that are only looked at once would cost more than the copy. */
+static int check_part(int fd, uint64_t at, uint64_t bytes, uint64_t expected) {
+  static char part[65536] __attribute__((aligned(64)));
+  struct sum sum = {0};
+  while (bytes > 0) {
+    ssize_t n = pread(fd, part, bytes < sizeof part ? bytes : sizeof part, (off_t)at);
+    if (n < 0 && errno == EINTR) continue;
+    /* What is read goes on in lines of 64 bytes; the parts are such. */
+    if (n < 64) return -1;
+    n -= n % 64;
+    sum_add(&sum, part, (size_t)n);
+    at += (uint64_t)n;
+    bytes -= (uint64_t)n;
+  }
+  return sum_end(&sum) == expected ? 0 : -1;
+}
+
+int trailer_check(int fd, const struct trailer *t, bool program, const char **why) {
+  *why = "it is damaged: the program in it was changed";
+  if (program && check_part(fd, 0, t->image_at, t->program_sum) < 0) return -1;
+  *why = "it is damaged: the planner in it was changed";
+  if (check_part(fd, t->image_at, t->image_bytes, t->image_sum) < 0) return -1;
+  *why = "it is damaged: the part of it from which containers run was changed";
+  return check_part(fd, t->core_at, (t->core_bytes + 63) / 64 * 64, t->core_sum);
 }

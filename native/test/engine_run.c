@@ -31,13 +31,13 @@ int main(int argc, char **argv) {
   if (code >= 0) return code;
   struct engine_request request = {
       .name = "engine-run", .heap_bytes = 256u << 20, .stack_bytes = 4u << 20, .cpu_seconds = 10};
-  const char *why;
+  int program = -1;
   if (argc == 2) {
     request.bundle = read_all(argv[1], &request.length);
     if (!request.bundle) return perror(argv[1]), 2;
-  } else if (engine_map(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), &why) < 0) {
-    fprintf(stderr, "engine-run: %s cannot be used: %s\n", argv[0], why);
-    return 125;
+  } else {
+    program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   }
-  return engine_run(&request);
+  code = engine_begin(&request, program);
+  return code ? code : engine_run();
 }
