@@ -70,7 +70,13 @@ function withFilter(
 ): Outcome {
   const side = 'host';
   const topic = 'cg-limit/update';
-  const tell = step('cgroup', 'ask', { topic, payload: '', reply: slot('told'), socket: '' }, 'tell systemd', { side });
+  const tell = step(
+    'cgroup',
+    'ask',
+    { topic, payload: '', reply: slot('told'), socket: '' },
+    'tell systemd',
+    { side },
+  );
   const asks = told.unit !== undefined && told.properties.length > 0;
   const steps = [...changeSteps(changes), changingNothing(filter), ...(asks ? [tell] : [])];
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side });
