@@ -81,7 +81,7 @@ async function byRunc(): Promise<Buffer | undefined> {
 /** Best of all rounds, in nanoseconds a call: what disturbs only ever adds. */
 async function calls(): Promise<void> {
   const runc = await byRunc();
-  const filters: Record<string, Buffer> = {
+  const filters: Record<string, Uint8Array> = {
     none: Buffer.alloc(0),
     ours: compile(normalize(own, 'x86_64')),
     'libseccomp, tree': compileWithLibseccomp(own, 2).bytes,

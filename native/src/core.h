@@ -32,6 +32,8 @@ void report_failure(struct run *run, const struct failure *failure);
 void report_also_to(int fd);
 /* Something that went wrong while taking down; nobody's exit code changes. */
 void report_warning(struct run *run, const char *sentence);
+/* To the log alone, if there is one. */
+void log_warning(struct run *run, const char *sentence);
 /* --- end_words.c */
 
 enum end_kind { END_LEFT, END_LIMIT, END_SAID };

@@ -93,8 +93,8 @@ static void log_line(struct run *run, const char *level, const char *sentence) {
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
   quoted(message, sizeof message, sentence);
   const char *format = run->log_format == LOG_JSON
-                           ? "{\"level\":\"%s\",\"msg\":%s,\"time\":\"%s\"}\n"
-                           : "level=%s msg=%s time=\"%s\"\n";
+                           ? "{\"level\":\"%1$s\",\"msg\":%2$s,\"time\":\"%3$s\"}\n"
+                           : "time=\"%3$s\" level=%1$s msg=%2$s\n";
   int n = snprintf(line, sizeof line, format, level, message, when);
   if (n > 0 && (size_t)n < sizeof line) (void)write_all(run->log, line, (size_t)n);
 }
@@ -139,5 +139,7 @@ void report_warning(struct run *run, const char *sentence) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   if (up && !up->ended && channel_send(up, MSG_WARNING, 0, sentence, strlen(sentence), -1) == 0) return;
   say(sentence);
-  log_line(run, "warning", sentence);
+  log_warning(run, sentence);
 }
+
+void log_warning(struct run *run, const char *sentence) { log_line(run, "warning", sentence); }

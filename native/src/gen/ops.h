@@ -31,6 +31,8 @@
   X(SUBREAPER, subreaper, 26, "i") \
   X(WAIT_CHILD, wait_child, 27, "io") \
   X(EXPECT, expect, 28, "tt") \
+  X(FAIL, fail, 29, "") \
+  X(LOG, log, 98, "t") \
   X(OPEN, open, 30, "tiio") \
   X(WRITE, write, 31, "tb") \
   X(WRITE_FD, write_fd, 32, "ib") \

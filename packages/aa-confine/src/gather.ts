@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import type { Host } from '@ctr-tools/cli';
+import { exists } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { apparmorfs, type LoadedProfile, loadedProfiles, type Modules, presentModules } from './modules.ts';
 import type { ConfineOptions } from './options.ts';
@@ -26,7 +26,7 @@ export function gatherConfine(options: ConfineOptions | undefined, spec: Spec, _
   return {
     ...modules,
     ...(options?.stack !== undefined && { stack: options.stack }),
-    securityfs: existsSync(apparmorfs),
+    securityfs: exists(apparmorfs),
     profiles: modules.apparmor ? loadedProfiles() : undefined,
   };
 }

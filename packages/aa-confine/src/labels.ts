@@ -1,5 +1,6 @@
 /** Labels of processes, as the kernel tells them in /proc/PID/attr (proc_pid_attr(5)). */
-import { readFileSync } from 'node:fs';
+
+import { errorCode, readText } from '@ctr-tools/host';
 import type { Modules } from './modules.ts';
 
 export interface Labels {
@@ -14,20 +15,20 @@ export function parseLabel(text: string): { profile: string; mode?: string } {
   return profile === undefined ? { profile: plain } : { profile, mode: mode! };
 }
 
-/** Throws as `readFileSync` does where the process is gone or not ours to ask. */
+/** Throws a `SystemError` where the process is gone or not ours to ask. */
 export function readLabels(pid: number, { apparmor, selinux }: Modules): Labels {
   return {
     ...(apparmor && { apparmor: parseLabel(readApparmor(pid)) }),
-    ...(selinux && { selinux: readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/[\0\n]+$/, '') }),
+    ...(selinux && { selinux: readText(`/proc/${pid}/attr/current`).replace(/[\0\n]+$/, '') }),
   };
 }
 
 /** Before Linux 5.8 all modules shared attr/current, and AppArmor answers there if it is the first. */
 function readApparmor(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/attr/apparmor/current`, 'utf8');
+    return readText(`/proc/${pid}/attr/apparmor/current`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return readFileSync(`/proc/${pid}/attr/current`, 'utf8');
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return readText(`/proc/${pid}/attr/current`);
   }
 }

@@ -1,5 +1,5 @@
 /** Which security modules with labels the kernel has, and where they are spoken to. */
-import { existsSync, readFileSync } from 'node:fs';
+import { exists, readText } from '@ctr-tools/host';
 
 /** AppArmor's directory in securityfs (Documentation/admin-guide/LSM/apparmor.rst). */
 export const apparmorfs = '/sys/kernel/security/apparmor';
@@ -11,7 +11,7 @@ export interface Modules {
 
 const read = (path: string): string | undefined => {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch {
     return undefined;
   }
@@ -24,7 +24,7 @@ const read = (path: string): string | undefined => {
 export function presentModules(): Modules {
   return {
     apparmor: read('/sys/module/apparmor/parameters/enabled')?.trim() === 'Y',
-    selinux: existsSync('/sys/fs/selinux/enforce'),
+    selinux: exists('/sys/fs/selinux/enforce'),
   };
 }
 

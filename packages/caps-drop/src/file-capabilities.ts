@@ -1,4 +1,5 @@
 /** The extended attribute security.capability (`linux/capability.h`, vfs_ns_cap_data; capabilities(7)). */
+import { viewOf } from '@ctr-tools/host';
 import { shortNames } from './capability-list.ts';
 
 export interface FileCapabilities {
@@ -13,24 +14,24 @@ export interface FileCapabilities {
 const words = { 16777216: 1, 33554432: 2, 50331648: 2 } as const;
 
 /** Undefined for an attribute that the kernel would refuse too. */
-export function parseFileCapabilities(value: Uint8Array): FileCapabilities | undefined {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+export function parseFileCapabilities(bytes: Uint8Array): FileCapabilities | undefined {
+  const view = viewOf(bytes);
   if (bytes.length < 4) return undefined;
-  const magic = bytes.readUInt32LE(0);
+  const magic = view.getUint32(0, true);
   const version = (magic & 0xff000000) >>> 0;
   const count = words[version as keyof typeof words];
   const size = 4 + 8 * (count ?? 0) + (version === 0x03000000 ? 4 : 0);
   if (!count || bytes.length !== size) return undefined;
   const set = (at: number): bigint => {
     let mask = 0n;
-    for (let i = 0; i < count; i++) mask |= BigInt(bytes.readUInt32LE(at + 8 * i)) << BigInt(32 * i);
+    for (let i = 0; i < count; i++) mask |= BigInt(view.getUint32(at + 8 * i, true)) << BigInt(32 * i);
     return mask;
   };
   return {
     permitted: set(4),
     inheritable: set(8),
     effective: (magic & 1) !== 0,
-    ...(version === 0x03000000 && { rootId: bytes.readUInt32LE(20) }),
+    ...(version === 0x03000000 && { rootId: view.getUint32(20, true) }),
   };
 }
 

@@ -78,7 +78,14 @@ export const flags: readonly Flag[] = [
     group: ask,
   },
   { name: 'tree', act: true, help: 'all processes with their capabilities', group: ask },
-  { name: 'files', value: 'DIR', act: true, help: 'files below DIR that grant capabilities', group: ask },
+  {
+    name: 'files',
+    value: 'DIR',
+    act: true,
+    node: true,
+    help: 'files below DIR that grant capabilities',
+    group: ask,
+  },
   { name: 'has', value: 'LIST', act: true, help: 'exit 0 if these are all effective, 1 if not', group: ask },
   {
     name: 'decode',
@@ -91,6 +98,7 @@ export const flags: readonly Flag[] = [
     name: 'learn',
     value: 'FILE',
     act: true,
+    node: true,
     takesCommand: true,
     help: 'run the command, and write the smallest set that it needs; - is stdout',
     group: ask,

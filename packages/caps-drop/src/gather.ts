@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { Host } from '@ctr-tools/cli';
+import { exists, readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Int } from '@ctr-tools/plan';
 import { callerPid } from '@ctr-tools/sys/proc';
@@ -42,7 +42,7 @@ export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: H
 /** user_namespaces(7), "The /proc/pid/setgroups file"; the planner is in the caller's namespace. */
 function setgroupsDenied(): boolean {
   const path = '/proc/self/setgroups';
-  return existsSync(path) && readFileSync(path, 'latin1').trim() === 'deny';
+  return exists(path) && readText(path).trim() === 'deny';
 }
 
 const mask = (value: unknown): bigint => BigInt.asUintN(64, BigInt(value as Exclude<Int, object>));

@@ -1,5 +1,6 @@
 /** Users and groups: what is typed, and what the machine's name service (NSS) makes of it. */
 import { Failure, UsageError } from '@ctr-tools/cli';
+import { errorCode, readText, runProgram } from '@ctr-tools/host';
 
 /** What the options say, names not yet looked up. */
 export interface IdentityOptions {
@@ -50,32 +51,59 @@ export function parseIdentity(
   };
 }
 
-/** Look something up with getent(1): so LDAP, systemd's dynamic users and files are all asked. */
-function getent(database: 'passwd' | 'group' | 'initgroups', key: string): string[] | undefined {
+type Database = 'passwd' | 'group' | 'initgroups';
+
+/**
+ * What the machine's name service says of a user or group, by name or number. Where it asks the files first
+ * (nsswitch.conf(5)) and finds it there, so do we; else getent(1) asks, so that LDAP and systemd's dynamic
+ * users are known too.
+ */
+function lookUp(database: 'passwd' | 'group', key: string): string[] | undefined {
+  const found = filesFirst(database) ? inFile(database, key) : undefined;
+  return found ?? getent(database, key);
+}
+
+/** Without the file glibc asks the files alone. */
+function filesFirst(database: Database): boolean {
+  const [, sources = 'files'] =
+    new RegExp(`^\\s*${database}:\\s*(.*)`, 'm').exec(textOf('/etc/nsswitch.conf')) ?? [];
+  return /^files\b(?!\s*\[)/.test(sources);
+}
+
+function inFile(database: 'passwd' | 'group', key: string): string[] | undefined {
+  const column = /^\d+$/.test(key) ? 2 : 0;
+  // A line that begins so was for NIS (passwd(5)) and names nobody.
+  return textOf(`/etc/${database}`)
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields.length > 3 && fields[column] === key && !/^[+-]/.test(fields[0]!));
+}
+
+function textOf(path: string): string {
+  try {
+    return readText(path);
+  } catch {
+    return '';
+  }
+}
+
+function getent(database: Database, key: string): string[] | undefined {
   // It would be taken for an option, and not every getent knows that -- ends those.
   if (key.startsWith('-')) return undefined;
-  try {
-    const line = process.getBuiltinModule('node:child_process').execFileSync('getent', [database, key], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return line.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
-  } catch (error) {
-    const { code, status } = error as { code?: string; status?: number };
-    if (code === 'ENOENT')
-      throw new Failure(
-        `look up ${key}: getent, which asks the name service, is not installed; give a number`,
-      );
-    // getent(1): 2, the key was not found.
-    if (status === 2) return undefined;
+  const { status, stdout, error } = runProgram(['getent', database, key]);
+  if (errorCode(error) === 'ENOENT')
+    throw new Failure(`look up ${key}: getent, which asks the name service, is not installed; give a number`);
+  // getent(1): 2, the key was not found.
+  if (status === 2) return undefined;
+  if (status !== 0)
     throw new Failure(`look up ${key} in ${database}: getent failed with status ${status}; give a number`);
-  }
+  return stdout.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
 }
 
 function lookUpUser(word: string): { uid: number; gid?: number } {
   const number = parseId(word, '--user');
   if (number !== undefined) return { uid: number };
-  const entry = getent('passwd', word);
+  const entry = lookUp('passwd', word);
   if (!entry) throw new Failure(`--user ${word}: no such user (getent passwd ${word})`);
   return { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
@@ -83,14 +111,14 @@ function lookUpUser(word: string): { uid: number; gid?: number } {
 function lookUpGroup(word: string, flag: string): number {
   const number = parseId(word, flag);
   if (number !== undefined) return number;
-  const entry = getent('group', word);
+  const entry = lookUp('group', word);
   if (!entry) throw new Failure(`${flag} ${word}: no such group (getent group ${word})`);
   return Number(entry[2]);
 }
 
 /** The groups that the name service gives to a user, the primary one with them (initgroups(3)). */
 function userGroups(user: string, gid: number | undefined): number[] {
-  const name = parseId(user, '--user') === undefined ? user : getent('passwd', user)?.[0];
+  const name = parseId(user, '--user') === undefined ? user : lookUp('passwd', user)?.[0];
   if (name === undefined)
     throw new Failure(
       `--groups init: user ${user} has no name in the name service, so no groups; give a list`,

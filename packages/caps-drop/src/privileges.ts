@@ -1,5 +1,6 @@
 /** What a process may do, as the kernel tells it in /proc (proc_pid_status(5)). */
-import { readFileSync } from 'node:fs';
+
+import { readText } from '@ctr-tools/host';
 
 export const setNames = ['bounding', 'permitted', 'effective', 'inheritable', 'ambient'] as const;
 export type SetName = (typeof setNames)[number];
@@ -38,9 +39,8 @@ export function parseStatus(text: string): Privileges {
   };
 }
 
-/** Throws as `readFileSync` does where the process is gone. */
-export const readPrivileges = (pid: number): Privileges =>
-  parseStatus(readFileSync(`/proc/${pid}/status`, 'latin1'));
+/** Throws a `SystemError` where the process is gone. */
+export const readPrivileges = (pid: number): Privileges => parseStatus(readText(`/proc/${pid}/status`));
 
 /** The last capability that the running kernel knows. */
-export const lastCapability = (): number => Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1'));
+export const lastCapability = (): number => Number(readText('/proc/sys/kernel/cap_last_cap'));

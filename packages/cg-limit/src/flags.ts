@@ -184,7 +184,7 @@ export const flags: readonly Flag[] = [
     group: acts,
     help: 'limits beside use, peak, pressure and counts; without TARGET the tree of all groups',
   },
-  { name: 'watch', value: '[TARGET]', act: true, group: acts, help: 'the same, live' },
+  { name: 'watch', value: '[TARGET]', act: true, node: true, group: acts, help: 'the same, live' },
   { name: 'json', group: acts, help: 'show as JSON', applyOnly: true },
   {
     name: 'update',

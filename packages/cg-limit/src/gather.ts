@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { dirname, exists, join, namesIn, readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
@@ -209,8 +208,8 @@ export function abilitiesOf(
 
 /** `hugepages-2048kB` as the files are called: `2MB` (hugetlb_cgroup.c, mem_fmt). */
 export function hugePageSizes(directory = '/sys/kernel/mm/hugepages'): string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
+  if (!exists(directory)) return [];
+  return namesIn(directory)
     .toSorted()
     .flatMap((name) => {
       const [, kib] = /^hugepages-(\d+)kB$/.exec(name) ?? [];
@@ -227,6 +226,6 @@ function resctrlFact(spec: Spec): { resctrl?: string; schemata?: string } {
   const resctrl = resctrlMount();
   if (resctrl === undefined) return {};
   const file = `${resctrl}/${rdt.closID ?? ''}/schemata`;
-  const named = rdt.closID !== undefined && existsSync(file);
-  return { resctrl, ...(named && { schemata: readFileSync(file, 'latin1') }) };
+  const named = rdt.closID !== undefined && exists(file);
+  return { resctrl, ...(named && { schemata: readText(file) }) };
 }

@@ -7,8 +7,9 @@
  *            unless only the own one is delegated to the caller, whose processes then make room)
  * - `memory=/a/b;*=/c`  apart for each, as CTR_CGROUP says it where the caller's groups differ
  */
-import { dirname, join, relative } from 'node:path';
+
 import { Failure } from '@ctr-tools/cli';
+import { byteLength, dirname, join, relative } from '@ctr-tools/host';
 import { carriedBy, type Hierarchy } from './layout.ts';
 import type { View } from './view.ts';
 
@@ -25,7 +26,7 @@ export function checkPath(path: string, what: string): void {
   for (const part of path.split('/')) {
     if (part === '..' || part === '.')
       throw new Failure(`${what} "${path}" climbs with "${part}"; give the path without it`);
-    if (Buffer.byteLength(part) > 255)
+    if (byteLength(part) > 255)
       throw new Failure(`${what}: a name is longer than the 255 bytes that a file system takes`);
     if (files.test(part))
       throw new Failure(

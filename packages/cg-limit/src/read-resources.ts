@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { Failure, type Host } from '@ctr-tools/cli';
+import { Failure, type Host, readStdin } from '@ctr-tools/cli';
+import { readFile, resolve } from '@ctr-tools/host';
 import { type LinuxResources, parseJson, readResources as read } from '@ctr-tools/oci';
 
 /**
@@ -9,9 +8,9 @@ import { type LinuxResources, parseJson, readResources as read } from '@ctr-tool
  */
 export function readResources(path: string, host: Host): LinuxResources {
   const name = path === '-' ? 'stdin' : path;
-  let bytes: Buffer;
+  let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path === '-' ? 0 : resolve(host.cwd, path));
+    bytes = path === '-' ? (readStdin() ?? new Uint8Array(0)) : readFile(resolve(host.cwd, path));
   } catch (error) {
     throw new Failure(`read the limits of ${name}: ${(error as Error).message}`);
   }

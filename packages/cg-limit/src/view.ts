@@ -2,8 +2,7 @@
  * Cgroup files as they will be when this tool's turn comes: in a fused chain the links before
  * it have made groups, written limits and joined by then (`Host.earlier`).
  */
-import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { ACCESS, access, dirname, entriesIn, readText, statIfAny } from '@ctr-tools/host';
 import { type AnyStep, isSlot, type Text } from '@ctr-tools/plan';
 
 export class View {
@@ -33,12 +32,12 @@ export class View {
 
   exists(path: string): boolean {
     if (this.made.has(path)) return true;
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return statIfAny(path)?.isDirectory() ?? false;
   }
 
   /** Whether something else than a group has this name: a group's files stand beside the groups below it. */
   isFile(path: string): boolean {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    return statIfAny(path)?.isFile() ?? false;
   }
 
   /** Whether a group is made by an earlier link, so that nothing of it can be looked at yet. */
@@ -51,7 +50,7 @@ export class View {
     const written = this.written.get(path);
     if (written !== undefined) return written;
     try {
-      return readFileSync(path, 'utf8').trimEnd();
+      return readText(path).trimEnd();
     } catch {
       return undefined;
     }
@@ -71,7 +70,7 @@ export class View {
   writable(path: string): boolean {
     if (this.made.has(path) || this.made.has(dirname(path))) return true;
     try {
-      accessSync(path, constants.W_OK);
+      access(path, ACCESS.WRITE);
       return true;
     } catch {
       return false;
@@ -95,8 +94,8 @@ export class View {
 function filesOfAGroup(mountPoint: string): string[] {
   try {
     const names = (of: string, directories: boolean): string[] =>
-      readdirSync(of, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory() === directories)
+      entriesIn(of)
+        .filter((entry) => (entry.type === 'directory') === directories)
         .map((entry) => entry.name);
     const [below] = names(mountPoint, true);
     return names(below === undefined ? mountPoint : `${mountPoint}/${below}`, false);

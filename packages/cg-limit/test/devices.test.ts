@@ -11,7 +11,8 @@ import {
 import { deviceRules } from '../src/words/devices.ts';
 
 /** Carry a program out as the kernel would: 1 allows. Throws for an instruction that it does not know, or a jump outside. */
-function simulate(program: Buffer, type: number, access: number, major: number, minor: number): number {
+function simulate(bytes: Uint8Array, type: number, access: number, major: number, minor: number): number {
+  const program = Buffer.from(bytes);
   const context = Buffer.alloc(12);
   context.writeUInt32LE((access << 16) | type, 0);
   context.writeUInt32LE(major, 4);

@@ -84,7 +84,7 @@ function wantsDebug(argv: readonly string[]): boolean {
 }
 
 /** Control characters, which a file's name may hold, must not reach a terminal. */
-const oneLine = (text: string): string =>
+export const oneLine = (text: string): string =>
   text.replace(/[\0-\x1f\x7f]/g, (c) =>
     c === '\n' ? '\\n' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );

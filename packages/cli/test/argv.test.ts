@@ -1,4 +1,4 @@
-import { decodeBytes } from '@ctr-tools/plan';
+import { decodeBytes } from '@ctr-tools/host';
 import { describe, expect, test } from 'vitest';
 import { type Grammar, parseArgv, withDefaults } from '../src/argv.ts';
 import { UsageError } from '../src/errors.ts';

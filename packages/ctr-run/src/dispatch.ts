@@ -8,9 +8,10 @@ import {
   UsageError,
   withDefaults,
 } from '@ctr-tools/cli';
+import { needNode } from '@ctr-tools/host';
 import { topFlags } from './describe.ts';
 import { globalsOf } from './globals.ts';
-import { appendLog } from './log.ts';
+import { failurePlan, withWarnings } from './log.ts';
 import type { Call, Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
 
@@ -40,12 +41,14 @@ export async function dispatch(host: Host): Promise<Outcome> {
   checkOperands(subcommand, parsed.operands);
   const globals = globalsOf(withDefaults(top, topFlags, host.env), host);
   const call: Call = { parsed, globals, host };
+  if (subcommand.node?.(parsed)) needNode(`ctr-run ${name}`);
   try {
-    return await (await subcommand.load()).run(call);
+    return withWarnings(await (await subcommand.load()).run(call), globals);
   } catch (error) {
-    // An engine reads --log, not stderr (go-runc, getLastRuntimeError).
-    if (globals.log && isFailure(error)) appendLog(globals.log, error.message);
-    throw fails(error, subcommand, call);
+    const failure = fails(error, subcommand, call);
+    const plan = failurePlan(failure, globals);
+    if (plan) return withWarnings(plan, globals);
+    throw failure;
   }
 }
 

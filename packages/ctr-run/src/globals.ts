@@ -18,6 +18,8 @@ export interface Globals {
   /** The state root. */
   root: string;
   log?: { path: string; format: 'text' | 'json' };
+  /** What is to be written to the log beside the plan. */
+  warnings: string[];
   debug: boolean;
   systemdCgroup: boolean;
   fault?: Manner['fault'];
@@ -41,6 +43,7 @@ export function globalsOf(parsed: Parsed, host: Host): Globals {
   return {
     root: stateRoot(host, one('root')),
     ...(log !== undefined && { log: { path: log.startsWith('/') ? log : `${host.cwd}/${log}`, format } }),
+    warnings: [],
     debug: parsed.flags.has('debug'),
     systemdCgroup: parsed.flags.has('systemd-cgroup'),
     ...(fault && { fault }),

@@ -1,19 +1,42 @@
-import { appendFileSync } from 'node:fs';
+import { type Failure, isFailure, type Outcome, oneLine } from '@ctr-tools/cli';
+import { ACCESS, dirname, exists, isAccessible } from '@ctr-tools/host';
+import { compile, type Plan, step } from '@ctr-tools/plan';
+import type { Globals } from './globals.ts';
 
-/** Append one message to an engine's log file, as logrus writes it. A log that cannot be written must not hide the error itself. */
-export function appendLog(
-  log: { path: string; format: 'text' | 'json' },
-  message: string,
-  level: 'error' | 'warning' = 'error',
-): void {
-  const time = new Date().toISOString();
-  const line =
-    log.format === 'json'
-      ? JSON.stringify({ level, msg: message, time })
-      : `time="${time}" level=${level} msg=${JSON.stringify(message)}`;
-  try {
-    appendFileSync(log.path, `${line}\n`, { mode: 0o644 });
-  } catch {
-    // The message goes to stderr all the same.
-  }
+/*
+ * An engine reads `--log` and not stderr (go-runc, getLastRuntimeError). A planner can write no file, so what
+ * is for the log goes to the launcher with the plan.
+ */
+
+const side = 'host';
+
+/** A warning for the engine's log, where there is one. */
+export function logWarning({ log, warnings }: Pick<Globals, 'log' | 'warnings'>, text: string): void {
+  if (log) warnings.push(text);
+}
+
+/** What a call came to, with its warnings. What is no plan has nobody to write them. */
+export function withWarnings(outcome: Outcome, { warnings }: Pick<Globals, 'warnings'>): Outcome {
+  if (typeof outcome === 'number' || warnings.length === 0) return outcome;
+  const steps = warnings.map((text) => ({
+    ...step('state', 'log', { text: oneLine(text) }, 'write a warning to the log', { side }),
+    process: 0,
+  }));
+  const said = (plan: Plan): Plan => ({ ...plan, steps: [...steps, ...plan.steps] });
+  return 'plan' in outcome ? { ...outcome, plan: said(outcome.plan) } : said(outcome);
+}
+
+/**
+ * A failure as a plan that does nothing else. Undefined where there is no log, or none that can be written,
+ * which must not hide the failure itself.
+ */
+export function failurePlan(error: unknown, { log }: Pick<Globals, 'log'>): Plan | undefined {
+  if (!log || !isFailure(error) || !canWrite(log.path)) return undefined;
+  const { message, exit } = error as Failure;
+  const fail = step('state', 'fail', {}, oneLine(message), { side });
+  return compile([[fail]], { tool: 'ctr-run', exit: exit ?? 125, log });
+}
+
+function canWrite(path: string): boolean {
+  return isAccessible(path, ACCESS.WRITE) || (!exists(path) && isAccessible(dirname(path), ACCESS.WRITE));
 }

@@ -19,6 +19,8 @@ export interface Subcommand {
   operands: readonly [number, number];
   examples?: readonly (readonly [string, string])[];
   notes?: readonly string[];
+  /** Whether only Node can carry out this line of it: it runs programs, waits, or makes system calls of its own. */
+  node?(parsed: Parsed): boolean;
   load(): Promise<{ run(call: Call): Outcome | Promise<Outcome> }>;
 }
 

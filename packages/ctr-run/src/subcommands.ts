@@ -117,6 +117,7 @@ export const subcommands: readonly Subcommand[] = [
     flags: [{ name: 'format', alias: ['f'], value: 'FORMAT', help: 'table (default) or json: PIDs alone' }],
     command: 'first-operand',
     operands: [0, 0],
+    node: ({ flags }) => flags.get('format')?.at(-1) !== 'json',
     load: () => import('./commands/ps.ts'),
   },
   {
@@ -156,6 +157,7 @@ export const subcommands: readonly Subcommand[] = [
     ],
     command: 'never',
     operands: [1, 1],
+    node: ({ flags }) => !flags.has('stats'),
     load: () => import('./commands/events.ts'),
   },
   {
@@ -165,6 +167,7 @@ export const subcommands: readonly Subcommand[] = [
     flags: checkpointFlags,
     command: 'never',
     operands: [1, 1],
+    node: () => true,
     load: () => import('./commands/checkpoint.ts'),
   },
   {

@@ -4,7 +4,7 @@
  * surrogate U+DC80 to U+DCFF (as Python's `surrogateescape` does), so that every byte
  * string has one string and comes back unchanged.
  */
-import { needNode } from './node.ts';
+import { onNode } from './node.ts';
 import { system } from './system-node.ts';
 
 /** Bytes as a string; never loses anything. */
@@ -23,9 +23,28 @@ export const sha256 = (bytes: Uint8Array): string => system.sha256(bytes);
 
 /** The SHA-512 of some bytes, in lower case hexadecimal. */
 export function sha512(bytes: Uint8Array): string {
-  needNode('a SHA-512');
-  return system.sha512!(bytes);
+  return onNode('a SHA-512').sha512(bytes);
 }
+
+/** The bytes that base64 stands for (RFC 4648 section 4). What is not base64 is passed over. */
+export function fromBase64(text: string): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil((text.length * 3) / 4));
+  let length = 0;
+  let bits = 0;
+  let held = 0;
+  for (const char of text) {
+    const value = letters.indexOf(char);
+    if (value < 0) continue;
+    bits = ((bits << 6) | value) & 0xffff;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes[length++] = bits >> held;
+  }
+  return bytes.subarray(0, length);
+}
+
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** How many bytes the string has by `encodeBytes`. */
 export const byteLength = (text: string): number => encodeBytes(text).length;

@@ -94,7 +94,7 @@ function valid(path: string, syscall: string): string {
 export const readFile = (path: string): Uint8Array => system.readFile(valid(path, 'open'));
 
 /** A file as a byte string (`decodeBytes`). */
-export const readText = (path: string): string => system.utf8(readFile(path));
+export const readText = (path: string): string => system.readText(valid(path, 'open'));
 
 /** Whether there is something at the path; a link that leads nowhere is nothing. */
 export function exists(path: string): boolean {
@@ -141,16 +141,15 @@ function ifAny(look: () => Stat): Stat | undefined {
 /** statfs(2): `type` is the magic number. */
 export const statFs = (path: string): FileSystem => system.statfs(valid(path, 'statfs'));
 
-/** The names in a directory, sorted. */
-export const names = (path: string): string[] => listed(path).map(([name]) => name);
+/** The names in a directory, in the order of their bytes. */
+export const namesIn = (path: string): string[] => listed(path).map(([name]) => name);
 
-/** The names in a directory with their types, sorted; a link is a link. */
-export function entries(path: string): Entry[] {
+/** The same with their types; a link is a link. */
+export function entriesIn(path: string): Entry[] {
   return listed(path).map(([name, type]) => ({ name, type: kinds[type] ?? typeOf(`${path}/${name}`) }));
 }
 
-const listed = (path: string): [string, number][] =>
-  system.names(valid(path, 'scandir')).sort(([a], [b]) => (a < b ? -1 : 1));
+const listed = (path: string): [string, number][] => system.names(valid(path, 'scandir'));
 
 /** For a file system whose directories do not tell types (DT_UNKNOWN). */
 function typeOf(path: string): Entry['type'] {

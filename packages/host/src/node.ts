@@ -1,3 +1,4 @@
+import type { Ended, NodeSystem } from './system.ts';
 import { system } from './system-node.ts';
 
 /**
@@ -10,8 +11,21 @@ export class NeedsNode extends Error {
 
 /** Throws `NeedsNode` on the small engine; `what` is what it cannot do: "--learn". */
 export function needNode(what: string): void {
-  if (!system.node) throw new NeedsNode(`${what} needs Node`);
+  onNode(what);
 }
+
+/** What only Node has. Throws `NeedsNode` on the small engine. */
+export function onNode(what: string): NodeSystem {
+  if (!system.node) throw new NeedsNode(`${what} needs Node`);
+  return system.node;
+}
+
+/** Run a program of the machine, by name in PATH or by path, to its end, with nothing on its stdin. */
+export const runProgram = (argv: readonly string[], env?: Record<string, string>): Ended =>
+  onNode(`running ${argv[0]}`).run(argv, env);
+
+/** The SHA-256 of a file of any size, in lower case hexadecimal. */
+export const sha256OfFile = (path: string): string => onNode(`the digest of ${path}`).sha256OfFile(path);
 
 /** Whether this is the demand for Node, which nobody but the planner's beginning may take for a failure. */
 export const isNeedsNode = (error: unknown): boolean => error instanceof Error && error.name === 'NeedsNode';

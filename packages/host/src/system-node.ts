@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { SystemError } from './errors.ts';
-import type { System } from './system.ts';
+import type { NodeSystem, System } from './system.ts';
 
 /** The bytes as they are, without the functions that a Buffer has and the engine has not. */
 const plain = (bytes: Uint8Array): Uint8Array =>
@@ -80,7 +80,7 @@ function encode(text: string): Buffer {
 }
 
 /** What readdir(3) says of an entry (`dirent.h`, DT_*). */
-function typeOf(entry: Dirent<string> | Dirent<Buffer>): number {
+function typeOf(entry: Dirent<Buffer>): number {
   if (entry.isFIFO()) return 1;
   if (entry.isCharacterDevice()) return 2;
   if (entry.isDirectory()) return 4;
@@ -90,50 +90,55 @@ function typeOf(entry: Dirent<string> | Dirent<Buffer>): number {
   return entry.isSocket() ? 12 : 0;
 }
 
-/** Node's text, or what the bytes are by the house's rule where Node may have lost some. */
-const exactly = (text: string, bytes: () => Uint8Array): string =>
-  text.includes('\ufffd') ? decode(bytes()) : text;
-
-function namesIn(path: string | Buffer): [string, number][] {
-  const entries = readdirSync(path, { withFileTypes: true });
-  if (!entries.some(({ name }) => name.includes('\ufffd'))) return entries.map((e) => [e.name, typeOf(e)]);
-  return readdirSync(path, { withFileTypes: true, encoding: 'buffer' }).map((e) => [
-    decode(e.name),
-    typeOf(e),
-  ]);
-}
-
-const { native } = realpathSync;
-
-/** Node's own resolving knows text alone, and its error names whatever call failed on the way. */
-const realpath = (path: string | Buffer): string => {
-  try {
-    const text = realpathSync(path);
-    if (!text.includes('\ufffd')) return text;
-  } catch {
-    // The C library says why.
-  }
-  return decode(native(path, 'buffer'));
-};
-
 // Loaded when it is used: a planner on Node would otherwise wait for it at every start.
 const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
+const node: NodeSystem = {
+  sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),
+  sha256OfFile(path) {
+    const hash = crypto().createHash('sha256');
+    const part = new Uint8Array(1 << 20);
+    const fd = system.open(path, 0);
+    try {
+      for (let n = readSync(fd, part); n > 0; n = readSync(fd, part)) hash.update(part.subarray(0, n));
+    } finally {
+      closeSync(fd);
+    }
+    return hash.digest('hex');
+  },
+  run([file, ...args], env) {
+    const { status, stdout, stderr, error } = process
+      .getBuiltinModule('node:child_process')
+      .spawnSync(file!, args, { ...(env && { env }), stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 30 });
+    return {
+      status,
+      stdout: stdout ? decode(stdout) : '',
+      stderr: stderr ? decode(stderr) : '',
+      ...(error && { error }),
+    };
+  },
+};
+
 /** The machine, asked through Node. */
 export const system: System = {
-  node: true,
+  node,
   stat: (path, follow) => withPath(path, (p) => (follow ? statSync(p) : lstatSync(p))),
   fstat: (fd) => fstatSync(fd),
   statfs: (path) => withPath(path, (p) => statfsSync(p)),
   access: (path, mode) => withPath(path, (p) => accessSync(p, mode)),
   open: (path, flags) => withPath(path, (p) => openSync(p, flags)),
   read: (fd, into, offset, length, position) => readSync(fd, into, offset, length, position),
+  readText: (path) => decode(withPath(path, (p) => readFileSync(p))),
   readFile: (path) => withPath(path, (p) => plain(readFileSync(p))),
   close: (fd) => closeSync(fd),
   write: (fd, bytes, offset) => writeSync(fd, bytes, offset),
-  names: (path) => withPath(path, namesIn),
-  readlink: (path) => withPath(path, (p) => exactly(readlinkSync(p), () => readlinkSync(p, 'buffer'))),
-  realpath: (path) => withPath(path, realpath),
+  names: (path) =>
+    withPath(path, (p) => readdirSync(p, { withFileTypes: true, encoding: 'buffer' })).map((entry) => [
+      decode(entry.name),
+      typeOf(entry),
+    ]),
+  readlink: (path) => withPath(path, (p) => decode(readlinkSync(p, 'buffer'))),
+  realpath: (path) => withPath(path, (p) => decode(realpathSync.native(p, 'buffer'))),
   pid: () => process.pid,
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -147,5 +152,4 @@ export const system: System = {
   isUtf8: (bytes) => isUtf8(bytes),
   latin1: (bytes) => viewOf(bytes).toString('latin1'),
   sha256: (bytes) => crypto().createHash('sha256').update(bytes).digest('hex'),
-  sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),
 };

@@ -18,10 +18,12 @@ export interface System {
   /** read(2), or pread(2) where `position` is not null; the number of bytes. */
   read(fd: number, into: Uint8Array, offset: number, length: number, position: number | null): number;
   readFile(path: string): Uint8Array;
+  /** The same as `utf8` of it. */
+  readText(path: string): string;
   close(fd: number): void;
   /** write(2) of the bytes from `offset` on; how many were taken. */
   write(fd: number, bytes: Uint8Array, offset: number): number;
-  /** Names in a directory, in no order, less `.` and `..`, with their types as readdir(3) has them. */
+  /** Names in a directory, in the order of their bytes, less `.` and `..`, with their types as readdir(3) has them. */
   names(path: string): [name: string, type: number][];
   readlink(path: string): string;
   realpath(path: string): string;
@@ -41,10 +43,27 @@ export interface System {
   latin1(bytes: Uint8Array): string;
   /** In lower case hexadecimal. */
   sha256(bytes: Uint8Array): string;
-  /** Only Node has it. */
-  sha512?(bytes: Uint8Array): string;
-  /** Whether this is Node. */
-  node?: boolean;
+  /** What only Node has. */
+  node?: NodeSystem;
+}
+
+/** What a planner needs so rarely that the engine has not learnt it. */
+export interface NodeSystem {
+  sha512(bytes: Uint8Array): string;
+  /** The SHA-256 of a file, however large. */
+  sha256OfFile(path: string): string;
+  /** Run a program of the machine to its end, with nothing on its stdin. The first word is looked up in PATH. */
+  run(argv: readonly string[], env?: Record<string, string>): Ended;
+}
+
+/** How a program ended. */
+export interface Ended {
+  /** Its exit status; null where a signal ended it, or it could not be started. */
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  /** Why it could not be started. */
+  error?: Error;
 }
 
 /** What stat(2) tells, with times in milliseconds. */

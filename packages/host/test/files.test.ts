@@ -5,13 +5,13 @@ import {
   ACCESS,
   access,
   close,
-  entries,
+  entriesIn,
   errorCode,
   exists,
   fstat,
   isAccessible,
   lstatIfAny,
-  names,
+  namesIn,
   open,
   read,
   readFile,
@@ -53,8 +53,8 @@ function failureOf(call: () => unknown): SystemError {
 test('files and directories are read', () => {
   expect(readText(`${at}/file`)).toBe('text');
   expect(Buffer.isBuffer(readFile(`${at}/file`))).toBe(false);
-  expect(names(at)).toEqual(['below', 'broken', 'file', 'link', oddName, 'to-odd']);
-  expect(entries(at).map(({ name, type }) => [name, type])).toEqual([
+  expect(namesIn(at)).toEqual(['below', 'broken', 'file', 'link', oddName, 'to-odd']);
+  expect(entriesIn(at).map(({ name, type }) => [name, type])).toEqual([
     ['below', 'directory'],
     ['broken', 'link'],
     ['file', 'file'],
@@ -62,7 +62,7 @@ test('files and directories are read', () => {
     [oddName, 'file'],
     ['to-odd', 'link'],
   ]);
-  expect(entries('/dev').find(({ name }) => name === 'null')?.type).toBe('character');
+  expect(entriesIn('/dev').find(({ name }) => name === 'null')?.type).toBe('character');
 });
 
 test('names that are not UTF-8 lose nothing', () => {
@@ -107,7 +107,7 @@ test('what the kernel refuses has its name, its number, the call and the path', 
     ['open', () => open(none)],
     ['stat', () => stat(none)],
     ['access', () => access(none, ACCESS.READ)],
-    ['scandir', () => names(none)],
+    ['scandir', () => namesIn(none)],
     ['readlink', () => readLink(none)],
     ['realpath', () => realPath(none)],
     ['statfs', () => statFs(none)],

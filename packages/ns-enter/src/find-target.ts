@@ -1,7 +1,17 @@
 /** Finding what `--target` names, and reading what is asked of it, once. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+
 import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
+import {
+  errorCode,
+  join,
+  namesIn,
+  readText,
+  resolve,
+  type SystemError,
+  stat,
+  statIfAny,
+} from '@ctr-tools/host';
+import { parseJson } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { cgroupHierarchies } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
@@ -27,15 +37,15 @@ function findPins(directory: string, options: Options): Pins {
     );
   let names: string[];
   try {
-    if (!statSync(directory).isDirectory())
+    if (!stat(directory).isDirectory())
       throw new Failure(
         `--target ${directory}: a path is a directory made by --pin; a single file is joined with --net=FILE`,
       );
-    names = readdirSync(directory).toSorted();
+    names = namesIn(directory).toSorted();
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure(
-      `--target ${directory}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such directory' : (error as Error).message}`,
+      `--target ${directory}: ${errorCode(error) === 'ENOENT' ? 'there is no such directory' : (error as Error).message}`,
     );
   }
   return { directory, files: new Set(names.filter((name) => name in namespaceFlags)) };
@@ -48,16 +58,16 @@ export function containerPid(id: string, host: Host, flag = '--target'): number 
     throw new Failure(`${flag} ${id}: neither a PID nor a container's ID`);
   let text: string;
   try {
-    text = readFileSync(join(resolve(host.cwd, root), id, 'state.json'), 'utf8');
+    text = readText(join(resolve(host.cwd, root), id, 'state.json'));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message } = error as SystemError;
     throw new Failure(
       code === 'ENOENT'
         ? `${flag} ${id}: no container of that ID in ${root} (CTR_STATE_ROOT names another place)`
         : `${flag} ${id}: ${message}`,
     );
   }
-  const state = JSON.parse(text) as { pid?: number; startTime?: number };
+  const state = parseJson(text, `the state of ${id}`) as { pid?: number; startTime?: number };
   if (!state.pid) throw new Failure(`${flag} ${id}: the container has no process`);
   const stat = statOf(state.pid);
   if (!stat || stat.state === 'Z' || (state.startTime !== undefined && state.startTime !== stat.startTime))
@@ -104,7 +114,7 @@ function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: 
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (isGone(error)) throw new Failure(`--target ${pid}: the process has ended`);
-    const denied = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    const denied = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '');
     if (!denied) throw error;
     throw new Failure(
       `look at process ${pid}: permission denied; it belongs to UID ${readStatus(pid).uid} and you are UID ${caller.uid}. ` +
@@ -127,7 +137,7 @@ function cgroupFiles(pid: number): string[] {
 }
 
 function selinuxContext(pid: number): string {
-  if (!statSync('/sys/fs/selinux/enforce', { throwIfNoEntry: false }))
+  if (!statIfAny('/sys/fs/selinux/enforce'))
     throw new Failure('--follow-context: SELinux is not enabled on this machine; leave it out');
-  return readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/\0$/, '');
+  return readText(`/proc/${pid}/attr/current`).replace(/\0$/, '');
 }

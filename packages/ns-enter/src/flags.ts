@@ -282,6 +282,7 @@ export const flags: readonly Flag[] = [
     name: 'show',
     value: '[PID]',
     act: true,
+    node: true,
     help: "list every namespace of the machine, or which are PID's own and which the host's (self: yours)",
     group: show,
   },

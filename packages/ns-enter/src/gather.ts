@@ -1,7 +1,7 @@
 /** The impure step: what the decisions of `amend` and `steps` need to know of the machine. */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+
 import { Failure, type Host } from '@ctr-tools/cli';
+import { join, readText, stat } from '@ctr-tools/host';
 import type { IDMapping, Spec } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
@@ -41,7 +41,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     joins,
     inodes,
     ...maps,
-    lastCapability: Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1')),
+    lastCapability: Number(readText('/proc/sys/kernel/cap_last_cap')),
     procInRoot: root !== undefined && !isTargets(root) && isDirectory(join(root, 'proc')),
   };
 }
@@ -49,7 +49,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
 /** Who may not look takes it for absent. */
 function isThere(path: string, what: 'isFile' | 'isDirectory'): boolean {
   try {
-    return statSync(path)[what]();
+    return stat(path)[what]();
   } catch {
     return false;
   }
@@ -108,7 +108,7 @@ function capabilitiesThen(host: Host, now: bigint): bigint {
 
 function readIfThere(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch {
     return '';
   }
@@ -220,7 +220,7 @@ function blocks(
   const users = flag === 'map-users';
   if (range === 'all')
     // What is inside for us is outside for the new namespace.
-    return parseMapFile(readFileSync(`/proc/self/${users ? 'uid' : 'gid'}_map`, 'latin1')).map((m) => ({
+    return parseMapFile(readText(`/proc/self/${users ? 'uid' : 'gid'}_map`)).map((m) => ({
       containerID: m.containerID,
       hostID: m.containerID,
       size: m.size,

@@ -1,6 +1,7 @@
 /** Files that hold a namespace open: /proc/PID/ns/KIND, or a bind mount of one. */
-import { realpathSync, statfsSync, statSync } from 'node:fs';
+
 import { Failure } from '@ctr-tools/cli';
+import { realPath, type SystemError, stat, statFs } from '@ctr-tools/host';
 import { MAGIC } from '@ctr-tools/sys/constants';
 import { mountOf, readMountinfo } from '@ctr-tools/sys/proc';
 import { type Kind, kindByName, optionOf } from './kinds.ts';
@@ -11,7 +12,7 @@ function kindBoundAt(path: string): Kind | undefined {
     const file = path.slice(path.lastIndexOf('/') + 1).replace(/_for_children$/, '');
     return kindByName(file);
   }
-  const mount = mountOf(realpathSync(path), readMountinfo());
+  const mount = mountOf(realPath(path), readMountinfo());
   return mount?.type === 'nsfs' ? kindByName(mount.root.slice(0, mount.root.indexOf(':'))) : undefined;
 }
 
@@ -21,10 +22,10 @@ export function inspectFile(kind: Kind, path: string): number {
   let type: bigint;
   let inode: number;
   try {
-    type = BigInt(statfsSync(path, { bigint: true }).type);
-    inode = statSync(path).ino;
+    type = BigInt(statFs(path).type);
+    inode = stat(path).ino;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code } = error as SystemError;
     if (code === 'ENOENT')
       throw new Failure(
         `${doing}: there is no such file (a namespace lives while a process, a descriptor or a bind mount holds it)`,

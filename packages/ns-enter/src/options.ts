@@ -1,7 +1,7 @@
 /** Values of the flags, parsed and checked for what does not go together. Nothing is read here. */
 
-import { resolve } from 'node:path';
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { byteLength, resolve } from '@ctr-tools/host';
 import { SIGNALS } from '@ctr-tools/sys/constants';
 import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
 import { parseMapping } from './maps.ts';
@@ -311,8 +311,8 @@ function ownerOption(given: Given): { uid: number; gid: number } | undefined {
 /** sethostname(2) and setdomainname(2) take 64 bytes (`__NEW_UTS_LEN`). */
 function nameOption(given: Given, flag: string): string | undefined {
   const value = given.one(flag);
-  if (value !== undefined && Buffer.byteLength(value) > 64)
-    throw new UsageError(`--${flag} is ${Buffer.byteLength(value)} bytes long; the kernel takes 64`);
+  if (value !== undefined && byteLength(value) > 64)
+    throw new UsageError(`--${flag} is ${byteLength(value)} bytes long; the kernel takes 64`);
   return value;
 }
 

@@ -1,11 +1,12 @@
 /** What /proc says of a process and its namespaces (proc_pid_ns(5), proc_pid_stat(5)). */
-import { readFileSync, readlinkSync } from 'node:fs';
-import { decodeBytes } from '@ctr-tools/plan';
+
+import { decodeBytes, errorCode, readFile, readLink, readText } from '@ctr-tools/host';
+
 import type { NamespaceFile } from '@ctr-tools/sys/constants';
 
 export type Pid = number | 'self';
 
-const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+const code = (error: unknown): string | undefined => errorCode(error);
 
 /** Whether a read failed because the process has gone: ESRCH comes from files opened before. */
 export const isGone = (error: unknown): boolean => code(error) === 'ENOENT' || code(error) === 'ESRCH';
@@ -19,10 +20,10 @@ export function inodeOfLink(link: string): number | undefined {
 /** Files of /proc/PID/ns: the eight kinds, and what children are to get. */
 export type NsFile = NamespaceFile | 'pid_for_children' | 'time_for_children';
 
-/** The inode of a process's namespace; undefined for a kind that this kernel lacks. Throws as `readlinkSync`. */
+/** The inode of a process's namespace; undefined for a kind that this kernel lacks. Throws a `SystemError`. */
 export function namespaceOf(pid: Pid, file: NsFile): number | undefined {
   try {
-    return inodeOfLink(readlinkSync(`/proc/${pid}/ns/${file}`));
+    return inodeOfLink(readLink(`/proc/${pid}/ns/${file}`));
   } catch (error) {
     if (code(error) === 'ENOENT' && isAlive(pid)) return undefined;
     throw error;
@@ -31,7 +32,7 @@ export function namespaceOf(pid: Pid, file: NsFile): number | undefined {
 
 function isAlive(pid: Pid): boolean {
   try {
-    readlinkSync(`/proc/${pid}/ns/user`);
+    readLink(`/proc/${pid}/ns/user`);
     return true;
   } catch (error) {
     return !isGone(error);
@@ -62,7 +63,7 @@ export function parseStat(text: string): Stat {
   };
 }
 
-export const readStat = (pid: Pid): Stat => parseStat(decodeBytes(readFileSync(`/proc/${pid}/stat`)));
+export const readStat = (pid: Pid): Stat => parseStat(readText(`/proc/${pid}/stat`));
 
 export interface Credentials {
   /** Effective. */
@@ -84,12 +85,11 @@ export function parseStatus(text: string): Credentials {
   };
 }
 
-export const readStatus = (pid: Pid): Credentials =>
-  parseStatus(readFileSync(`/proc/${pid}/status`, 'latin1'));
+export const readStatus = (pid: Pid): Credentials => parseStatus(readText(`/proc/${pid}/status`));
 
 /** The variables a process was started with, as byte strings. */
 export function readEnviron(pid: Pid): string[] {
-  const bytes = readFileSync(`/proc/${pid}/environ`);
+  const bytes = readFile(`/proc/${pid}/environ`);
   const found: string[] = [];
   for (let from = 0; from < bytes.length; ) {
     const end = bytes.indexOf(0, from);

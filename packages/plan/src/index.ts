@@ -1,4 +1,3 @@
-export * from './bytes.ts';
 export * from './compile.ts';
 export * from './encode.ts';
 export * from './explain.ts';

@@ -117,6 +117,11 @@ export const ops = {
   /** Fail with ESRCH unless two texts are the same: a start time, to know that a PID still means the process it meant. */
   expect: op(28, { found: 'text', wanted: 'text' }),
 
+  /** Fail: the step's words are the whole sentence. So a failure of the planner, which can write no file, gets into an engine's log. */
+  fail: op(29, {}),
+  /** A warning for the engine's log alone, where the plan has one. */
+  log: op(98, { text: 'text' }),
+
   // --- files outside the container's root -------------------------------------------
   open: op(30, { path: 'text', flags: 'int', mode: 'int', fd: 'out' }, { flags: 'open', mode: 'oct' }),
   /** Open an existing file for writing, write once, close (files of /proc, /sys and cgroups). */

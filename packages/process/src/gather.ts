@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { RLIM_INFINITY, rlimitNames } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
@@ -42,7 +42,7 @@ export function gatherProcess(spec: Spec, host: Host, situation: ProcessSituatio
   const base = {
     ...situation,
     unprivileged: host.euid !== 0,
-    oomScoreAdj: Number(readFileSync(`/proc/${callerPid(host.pid)}/oom_score_adj`, 'latin1')),
+    oomScoreAdj: Number(readText(`/proc/${callerPid(host.pid)}/oom_score_adj`)),
     raised: raisedLimits(spec, host),
   };
   if (!container) return { ...base, mode: 'apply', preserveFds: 0, listenFds: 0 };
@@ -81,7 +81,7 @@ export function preservedDescriptors(host: Host, extra: number): { preserveFds: 
 function raisedLimits(spec: Spec, host: Host): string[] {
   const limits = spec.process?.rlimits ?? [];
   if (limits.length === 0 || !spec.linux?.namespaces?.some((n) => n.type === 'user')) return [];
-  const now = hardLimits(readFileSync(`/proc/${callerPid(host.pid)}/limits`, 'latin1'));
+  const now = hardLimits(readText(`/proc/${callerPid(host.pid)}/limits`));
   return limits
     .filter((r) => BigInt(r.hard) > (now.get(r.type) ?? RLIM_INFINITY) || BigInt(r.hard) < 0n)
     .map((r) => r.type);

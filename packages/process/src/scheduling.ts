@@ -1,4 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
+import { viewOf } from '@ctr-tools/host';
 import type { IOPriority, MemoryPolicy, Personality, Scheduler, Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
 import {
@@ -30,15 +31,16 @@ const flagsOf = (
 
 /** `struct sched_attr` (sched_setattr(2)), little-endian as on every machine we know. */
 export function schedulerAttr(scheduler: Scheduler): Uint8Array {
-  const bytes = Buffer.alloc(SCHED_ATTR_SIZE);
-  bytes.writeUInt32LE(SCHED_ATTR_SIZE, 0);
-  bytes.writeUInt32LE(known(SCHED, scheduler.policy, 'process.scheduler.policy'), 4);
-  bytes.writeBigUInt64LE(BigInt(flagsOf(SCHED_FLAG, scheduler.flags, 'process.scheduler.flags')), 8);
-  bytes.writeInt32LE(scheduler.nice ?? 0, 16);
-  bytes.writeUInt32LE(scheduler.priority ?? 0, 20);
-  bytes.writeBigUInt64LE(BigInt(scheduler.runtime ?? 0), 24);
-  bytes.writeBigUInt64LE(BigInt(scheduler.deadline ?? 0), 32);
-  bytes.writeBigUInt64LE(BigInt(scheduler.period ?? 0), 40);
+  const bytes = new Uint8Array(SCHED_ATTR_SIZE);
+  const view = viewOf(bytes);
+  view.setUint32(0, SCHED_ATTR_SIZE, true);
+  view.setUint32(4, known(SCHED, scheduler.policy, 'process.scheduler.policy'), true);
+  view.setBigUint64(8, BigInt(flagsOf(SCHED_FLAG, scheduler.flags, 'process.scheduler.flags')), true);
+  view.setInt32(16, scheduler.nice ?? 0, true);
+  view.setUint32(20, scheduler.priority ?? 0, true);
+  view.setBigUint64(24, BigInt(scheduler.runtime ?? 0), true);
+  view.setBigUint64(32, BigInt(scheduler.deadline ?? 0), true);
+  view.setBigUint64(40, BigInt(scheduler.period ?? 0), true);
   return bytes;
 }
 

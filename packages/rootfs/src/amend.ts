@@ -1,4 +1,4 @@
-import { normalize } from 'node:path';
+import { normalize } from '@ctr-tools/host';
 import type { Mount, RootfsPropagation, Spec } from '@ctr-tools/oci';
 
 /** What a command line can say of what stands inside the root. What is absent stays as it is in the spec. */

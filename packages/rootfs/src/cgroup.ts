@@ -1,4 +1,4 @@
-import { posix } from 'node:path';
+import { basename, join } from '@ctr-tools/host';
 import { mountAttributes } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { MS } from '@ctr-tools/sys/constants';
@@ -37,7 +37,7 @@ function unified(context: MountContext): AnyStep[] {
 function legacy(context: MountContext): AnyStep[] {
   const { target, facts } = context;
   const hierarchies = facts.cgroups.hierarchies.filter((h) => h.version === 1);
-  const places = hierarchies.map((h) => posix.basename(h.mountPoint));
+  const places = hierarchies.map((h) => basename(h.mountPoint));
   const own = hasNamespace(context, 'cgroup');
   return [
     step(
@@ -47,7 +47,7 @@ function legacy(context: MountContext): AnyStep[] {
       `mount a tmpfs for the cgroups on ${target}`,
     ),
     ...hierarchies.map((hierarchy, i) => {
-      const place = posix.join(target, places[i]!);
+      const place = join(target, places[i]!);
       return own
         ? ownView(context, hierarchy, place)
         : bindStep(context, facts.cgroupDirectories[hierarchy.id] ?? hierarchy.directory, place);
@@ -85,7 +85,7 @@ function bindStep({ options }: MountContext, source: string, target: string): An
 }
 
 function linkStep(directory: string, name: string, target: string): AnyStep {
-  const path = posix.join(directory, name);
+  const path = join(directory, name);
   return step('mounts', 'link_in', { root, path, target }, `link ${path} to ${target}`, {
     unless: ['EEXIST'],
   });

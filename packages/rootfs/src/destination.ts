@@ -1,5 +1,5 @@
-import { posix } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
+import { resolve } from '@ctr-tools/host';
 import type { Mount } from '@ctr-tools/oci';
 
 /** A bind, whatever its type says, is what an option or the type calls so. */
@@ -13,7 +13,7 @@ export function isBind(mount: Mount): boolean {
 
 /** A destination as a path from the container's root: relative ones start there too (config.md, Mounts). */
 export function destinationOf(mount: Mount): string {
-  return posix.resolve('/', mount.destination);
+  return resolve('/', mount.destination);
 }
 
 /**

@@ -1,5 +1,5 @@
-import { posix } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
+import { resolve } from '@ctr-tools/host';
 import { type Device, defaultDevices, defaultLinks, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { makedev, S } from '@ctr-tools/sys/constants';
@@ -16,12 +16,12 @@ const typeBits: Record<Device['type'], number> = { c: S.IFCHR, u: S.IFCHR, b: S.
 export function deviceSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
   if ((spec.mounts ?? []).some((m) => isBind(m) && destinationOf(m) === '/dev')) return [];
   const own = spec.linux?.devices ?? [];
-  const paths = new Set(own.map((d) => posix.resolve('/', d.path)));
+  const paths = new Set(own.map((d) => resolve('/', d.path)));
   const devices: readonly Device[] = [...defaultDevices.filter((d) => !paths.has(d.path)), ...own];
   const links = [...defaultLinks, ...(facts.kcore ? [['/dev/core', '/proc/kcore'] as const] : [])];
   return [
     // /dev/ptmx is a link into the container's own devpts, and no node can stand for it.
-    ...devices.filter((d) => posix.resolve('/', d.path) !== '/dev/ptmx').map((d) => deviceStep(d)),
+    ...devices.filter((d) => resolve('/', d.path) !== '/dev/ptmx').map((d) => deviceStep(d)),
     ...links.map(([path, target]) =>
       step('devices', 'link_in', { root, path, target }, `link ${path} to ${target}`, {
         unless: ['EEXIST'],

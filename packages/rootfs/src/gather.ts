@@ -1,6 +1,5 @@
-import { existsSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { exists, readText, realPath, resolve, type SystemError, stat, statFs } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { MAGIC } from '@ctr-tools/sys/constants';
 import {
@@ -62,7 +61,7 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     openTrees: newUserNamespace && host.euid === 0,
     parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
     procBinds: procBinds(spec, bundle),
-    kcore: existsSync('/proc/kcore'),
+    kcore: exists('/proc/kcore'),
     cgroups,
     cgroupDirectories: groupDirectories(cgroups, situation),
   };
@@ -72,10 +71,10 @@ function rootDirectory(path: string, bundle: string): string {
   const absolute = resolve(bundle, path);
   let real: string;
   try {
-    real = realpathSync(absolute);
-    if (statSync(real).isDirectory()) return real;
+    real = realPath(absolute);
+    if (stat(real).isDirectory()) return real;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code } = error as SystemError;
     throw new Failure(`root.path: ${absolute}: ${code === 'ENOENT' ? 'there is no such directory' : code}`);
   }
   throw new Failure(`root.path: ${absolute} is not a directory`);
@@ -88,9 +87,9 @@ function procBinds(spec: Spec, bundle: string): string[] {
     if (!isBind(mount) || !mount.source) continue;
     const source = resolve(bundle, mount.source);
     try {
-      if (statfsSync(source).type === MAGIC.PROC) found.push(mount.destination);
+      if (statFs(source).type === MAGIC.PROC) found.push(mount.destination);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const { code } = error as SystemError;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') continue;
       throw new Failure(`mount of ${source} on ${mount.destination}: there is no such file or directory`);
     }
@@ -100,7 +99,7 @@ function procBinds(spec: Spec, bundle: string): string[] {
 
 /** In the first user namespace all of the IDs are mapped to themselves (user_namespaces(7)). */
 function inUserNamespace(): boolean {
-  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readText('/proc/self/uid_map'));
 }
 
 function groupDirectories(cgroups: Cgroups, situation: RootfsSituation): Record<number, string> {

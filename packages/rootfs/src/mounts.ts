@@ -1,5 +1,5 @@
-import { posix, resolve } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
+import { normalize, resolve } from '@ctr-tools/host';
 import { type Mount, type MountOptions, mountAttributes, parseMountOptions, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Int, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
@@ -175,7 +175,7 @@ export function readonlyAfterwards(spec: Spec): AnyStep[] {
   return (spec.mounts ?? [])
     .filter((m) => latelyReadonly(m) && parseMountOptions(m.options ?? []).flags & MS.RDONLY)
     .map((m) => {
-      const target = posix.normalize(destinationOf(m));
+      const target = normalize(destinationOf(m));
       const args = { root: -1, target, set: MOUNT_ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 };
       return step('masks', 'mount_attr', args, `make ${target} read-only`);
     });

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
 import { UsageError } from '@ctr-tools/cli';
+import { resolve } from '@ctr-tools/host';
 import { type Mount, parseMountOptions } from '@ctr-tools/oci';
 
 /**

@@ -1,3 +1,4 @@
+import { arch as ownArch } from '@ctr-tools/host';
 import { AUDIT_ARCH, X32_SYSCALL_BIT } from '@ctr-tools/sys/constants';
 import { aarch64 } from './tables/aarch64.ts';
 import { arm } from './tables/arm.ts';
@@ -60,7 +61,7 @@ export function abiNamed(word: string): AbiName | undefined {
 }
 
 /** The ABI of this machine's own programs, from Node's name of the processor. */
-export function nativeAbi(arch: string = process.arch): AbiName | undefined {
+export function nativeAbi(arch: string = ownArch): AbiName | undefined {
   return ({ x64: 'x86_64', ia32: 'x86', arm64: 'aarch64', arm: 'arm', riscv64: 'riscv64' } as const)[arch];
 }
 

@@ -101,7 +101,7 @@ function callsOf(profile: Profile, audit: number): Calls {
  * which calls are always allowed and not run the filter for them at all
  * (`seccomp_cache_prepare` of kernel/seccomp.c, Linux 5.11). Throws `TooLong`.
  */
-export function compile(profile: Profile): Buffer {
+export function compile(profile: Profile): Uint8Array {
   const asm = new Assembler();
   const audits = [...new Set(profile.abis.map((name) => abis.get(name)!.audit))];
   // Written backwards: the machine's own ABI last, so that it is asked first.

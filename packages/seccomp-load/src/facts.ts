@@ -1,6 +1,7 @@
 /** What a filter's loading has to know of the machine and the process: all that a container's start asks. */
-import { readFileSync } from 'node:fs';
+
 import { Failure, type Host } from '@ctr-tools/cli';
+import { arch, readText } from '@ctr-tools/host';
 import type { LinuxSeccomp } from '@ctr-tools/oci';
 import type { AnyStep, Int, Template } from '@ctr-tools/plan';
 import { slot, template } from '@ctr-tools/plan';
@@ -28,7 +29,7 @@ export interface SeccompFacts {
 /** The ABI of this machine. Throws a `Failure` on one that there is no table for. */
 export function machine(): AbiName {
   const native = nativeAbi();
-  if (!native) throw new Failure(`seccomp filters for the processor ${process.arch} cannot be compiled yet`);
+  if (!native) throw new Failure(`seccomp filters for the processor ${arch} cannot be compiled yet`);
   return native;
 }
 
@@ -42,7 +43,7 @@ const ALL = (1n << 64n) - 1n;
 
 /** proc_pid_status(5) */
 export function readStatus(pid: number | 'self'): Status {
-  const text = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const text = readText(`/proc/${pid}/status`);
   const mask = (name: string): bigint =>
     BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(text)?.[1] ?? '0'}`);
   return { bounding: mask('CapBnd'), effective: mask('CapEff'), noNewPrivs: /^NoNewPrivs:\s*1/m.test(text) };
@@ -71,7 +72,7 @@ const SYS_ADMIN = 1n << 21n;
 /** The actions that this kernel knows (Linux 4.14 and later say so). */
 export function availableActions(): ReadonlySet<string> | undefined {
   try {
-    return new Set(readFileSync('/proc/sys/kernel/seccomp/actions_avail', 'latin1').trim().split(/\s+/));
+    return new Set(readText('/proc/sys/kernel/seccomp/actions_avail').trim().split(/\s+/));
   } catch {
     return undefined;
   }

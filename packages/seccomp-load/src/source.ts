@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Failure, readStdin, UsageError } from '@ctr-tools/cli';
+import { readFile, type SystemError } from '@ctr-tools/host';
 import { parseJson } from '@ctr-tools/oci';
 import { defaultProfile } from './default-profile.ts';
 import type { DockerProfile } from './profile/types.ts';
@@ -34,9 +34,9 @@ export function bytesOf(file: string): Uint8Array {
     return read;
   }
   try {
-    return readFileSync(file);
+    return readFile(file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message } = error as SystemError;
     throw new Failure(`read ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`);
   }
 }

@@ -1,3 +1,4 @@
+import { fromBase64 } from '@ctr-tools/host';
 import type { AbiName } from './abi.ts';
 import { filters } from './tables/default-filters.ts';
 
@@ -28,7 +29,10 @@ export const stockKey = (native: AbiName, caps: ReadonlySet<string>): string =>
  * capabilities: none that it asks about, Docker's, all. Undefined for any other, which is
  * compiled when it is wanted. Holds for kernels from 4.8 on (the profile's only such condition).
  */
-export function stockFilter(native: AbiName, caps: ReadonlySet<string>): Uint8Array | undefined {
-  const text = filters[stockKey(native, caps)];
-  return text === undefined ? undefined : Buffer.from(text, 'base64');
-}
+export const stockFilter = (native: AbiName, caps: ReadonlySet<string>): Uint8Array | undefined =>
+  decoded[stockKey(native, caps)];
+
+// Decoded when the program is built, where modules are evaluated then.
+const decoded: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
+  Object.entries(filters).map(([key, text]) => [key, fromBase64(text)]),
+);

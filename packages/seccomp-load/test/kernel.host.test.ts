@@ -159,7 +159,7 @@ const unsafe = new Set([
 const exempt = new Set(['uprobe', 'uretprobe']);
 
 interface Asked {
-  filter: Buffer;
+  filter: Uint8Array;
   calls: readonly { nr: number | bigint; args: readonly bigint[] }[];
 }
 

@@ -1,8 +1,7 @@
 /** `ufs-mount SOURCE… [--target DIR]`: mount a root that stays, and print where it is. */
-import { realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
-import { makeDirectories } from '@ctr-tools/cli/node';
+import { dirname, join, lstatIfAny, realPath, resolve, stat } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import { requestOf } from './gather.ts';
 import { storeSteps } from './layers-step.ts';
@@ -35,11 +34,11 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
   const { store, request } = facts;
   const directory = slot('root.dir');
   const side = 'host';
-  const target =
-    options.target === undefined ? below(directory, '/root') : targetDirectory(options.target, host);
+  const named = options.target === undefined ? undefined : targetDirectory(options.target, host);
+  const target = named ?? below(directory, '/root');
   const record: RootRecord = {
     ...recordOf(facts),
-    ...(options.target !== undefined && { target: target as string }),
+    ...(named !== undefined && { target: named }),
   };
   return [
     ...storeSteps(store),
@@ -62,9 +61,9 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
       'record the root',
       { side },
     ),
-    ...(options.target === undefined
-      ? [step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side })]
-      : []),
+    named === undefined
+      ? step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side })
+      : step('state', 'mkdirs', { path: named, mode: 0o755 }, `make --target ${options.target}`, { side }),
     ...facts.driver.make(facts, {
       directory: request.upper ?? directory,
       target,
@@ -76,12 +75,15 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
   ];
 }
 
-/** Where it is to be mounted, made if missing; without links, as the kernel will name it. */
+/** Where it is to be mounted, which may be missing; without links, as the kernel will name it. */
 function targetDirectory(given: string, host: Host): string {
   const path = resolve(host.cwd, given);
   try {
-    makeDirectories(path);
-    if (statSync(path).isDirectory()) return realpathSync(path);
+    let above = path;
+    // What is there but leads nowhere is no directory to be made.
+    while (!lstatIfAny(above)) above = dirname(above);
+    const real = realPath(above);
+    if (stat(real).isDirectory()) return join(real, path.slice(above.length));
   } catch (error) {
     throw new Failure(`--target ${given}: ${(error as Error).message}`);
   }

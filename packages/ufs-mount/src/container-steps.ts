@@ -4,9 +4,9 @@
  * other cases the root is mounted outside, where the right to do so is, but attached nowhere, and the
  * container gets it by descriptor: nothing is left mounted, however it ends.
  */
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+
 import type { ContainerContext } from '@ctr-tools/cli';
+import { exists, hex, randomBytes } from '@ctr-tools/host';
 import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { lowerDirectories, optionsOf } from './driver/overlay.ts';
@@ -33,7 +33,7 @@ const mount = slot('root.mount');
 const mountedInside = ({ driver, owners }: RootFacts): boolean => driver.name === 'overlay' && !owners;
 
 export function containerPlace(facts: RootFacts, context: ContainerContext): ContainerPlace {
-  const name = `ctr-${context.id}-${randomBytes(4).toString('hex')}`;
+  const name = `ctr-${context.id}-${hex(randomBytes(4))}`;
   return {
     id: context.id,
     state: context.directory,
@@ -118,7 +118,7 @@ function mappedOverlay(facts: RootFacts, userns: ReturnType<typeof slot>): AnySt
   const kept = request.upper;
   const top = stack.layers.length > 0 ? template`${topSlot}/tree` : lowerDirectories(facts).at(-1)!;
   // What was kept has the root as it was left.
-  const fresh = kept === undefined || !existsSync(`${kept}/upper`);
+  const fresh = kept === undefined || !exists(`${kept}/upper`);
   const made = kept === undefined ? [] : [`${kept}/upper`, `${kept}/work`];
   const args = {
     scratch: `${store.path}/mnt`,

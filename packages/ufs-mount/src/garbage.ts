@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync
 import { basename } from 'node:path';
 import { parseMountinfo } from '@ctr-tools/sys/proc';
 import { knownRoots } from './record.ts';
+import { poolsOf } from './store.ts';
 
 const read = (path: string): string => {
   try {
@@ -33,10 +34,6 @@ function mountedText(): string {
   }
   return [...seen.values()].join('\n');
 }
-
-/** Directories of the thin pools of a store. */
-export const poolsOf = (store: string): string[] =>
-  namesIn(`${store}/devicemapper`).map((name) => `${store}/devicemapper/${name}`);
 
 /**
  * Roots that somebody who was killed never finished, whose container is no more, or whose changes were

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
 import type { Host } from '@ctr-tools/cli';
+import { resolve } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { type ContainerPlace, containerPlace } from './container-steps.ts';
 import type { ImageFacts } from './image-config.ts';

@@ -1,7 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { dirname, exists, join, lstatIfAny, readText, runProgram } from '@ctr-tools/host';
 import { type Driver, driverNamed, hasUnion } from './driver/index.ts';
 import { type FileOf, type ImageFacts, lookUpUser } from './image-config.ts';
 import type { RootFacts } from './root-facts.ts';
@@ -23,11 +21,11 @@ function filesOf(root: RootFacts, host: Host): FileOf {
   // Without a union the topmost has everything.
   const trees = hasUnion(driver) ? all : all.slice(0, 1);
   return (path) => {
-    if (!trees.every((tree) => existsSync(tree))) unpack(root, driver, host);
+    if (!trees.every((tree) => exists(tree))) unpack(root, driver, host);
     for (const tree of trees) {
-      const found = lstatSync(`${tree}/${path}`, { throwIfNoEntry: false });
-      if (found?.isFile()) return readFileSync(`${tree}/${path}`, 'utf8');
-      const above = lstatSync(dirname(`${tree}/${path}`), { throwIfNoEntry: false });
+      const found = lstatIfAny(`${tree}/${path}`);
+      if (found?.isFile()) return readText(`${tree}/${path}`);
+      const above = lstatIfAny(dirname(`${tree}/${path}`));
       if (found || (above && !above.isDirectory())) return undefined;
     }
     return undefined;
@@ -38,11 +36,7 @@ function filesOf(root: RootFacts, host: Host): FileOf {
 export function runSibling(host: Host, argv: readonly string[], fine: readonly number[] = [0]): string {
   const file = join(dirname(host.launcher), 'ufs-mount');
   const env = Object.fromEntries(host.env);
-  const { status, stdout, stderr, error } = spawnSync(file, argv, {
-    env,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const { status, stdout, stderr, error } = runProgram([file, ...argv], env);
   if (error) throw new Failure(`${file}: ${error.message}`);
   if (status === null || !fine.includes(status))
     throw new Failure(stderr.trim().replace(/^ufs-mount: /, '') || `${file} failed`);

@@ -1,6 +1,7 @@
 /** Who the owners of a root are to those who use it. */
-import { readFileSync } from 'node:fs';
+
 import { Failure } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import type { IDMapping, Spec } from '@ctr-tools/oci';
 
 /** The ID maps of a user namespace, as lines of /proc/PID/uid_map (user_namespaces(7)). */
@@ -11,7 +12,7 @@ export interface Owners {
 
 /** In the first user namespace all IDs are mapped to themselves (user_namespaces(7)). */
 export function inUserNamespace(): boolean {
-  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readText('/proc/self/uid_map'));
 }
 
 /**
@@ -20,7 +21,7 @@ export function inUserNamespace(): boolean {
  */
 export function squashes(euid: number): boolean {
   if (euid !== 0) return true;
-  const counts = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  const counts = readText('/proc/self/uid_map').trim().split('\n');
   return counts.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2]), 0) < 65_536;
 }
 
@@ -38,7 +39,7 @@ export function ownersOf(spec: Spec, path: string | undefined): Owners {
     );
   try {
     const map = (file: string) =>
-      readFileSync(`${process}/${file}`, 'latin1')
+      readText(`${process}/${file}`)
         .trim()
         .replace(/[^\S\n]+/g, ' ');
     return {

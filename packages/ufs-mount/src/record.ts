@@ -1,5 +1,6 @@
 /** What the store knows of each root: `roots/ID/root.json`. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { namesIn, readFile } from '@ctr-tools/host';
+import { parseJson } from '@ctr-tools/oci';
 import type { RootRequest } from './root-annotation.ts';
 import type { RootFacts } from './root-facts.ts';
 import type { Store } from './store.ts';
@@ -34,7 +35,7 @@ export interface KnownRoot {
 export function knownRoots(store: Store): KnownRoot[] {
   let names: string[];
   try {
-    names = readdirSync(`${store.path}/roots`).toSorted();
+    names = namesIn(`${store.path}/roots`).toSorted();
   } catch {
     return [];
   }
@@ -43,7 +44,7 @@ export function knownRoots(store: Store): KnownRoot[] {
     if (id.endsWith('.new')) return [];
     const directory = `${store.path}/roots/${id}`;
     try {
-      const record = JSON.parse(readFileSync(`${directory}/root.json`, 'utf8')) as RootRecord;
+      const record = parseJson(readFile(`${directory}/root.json`), 'root.json') as RootRecord;
       const changes = record.upper ?? directory;
       return [{ id, directory, target: record.target ?? `${directory}/root`, changes, record }];
     } catch {

@@ -1,5 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
-import type { Spec } from '@ctr-tools/oci';
+import { parseJson, type Spec } from '@ctr-tools/oci';
 
 /**
  * How a spec asks for a root made of layers: this annotation, whose value is JSON. Other
@@ -26,13 +26,8 @@ export interface RootRequest {
 export function rootRequest(spec: Spec): RootRequest | undefined {
   const text = spec.annotations?.[rootAnnotation];
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Failure(`annotations["${rootAnnotation}"] is no JSON: ${(error as Error).message}`);
-  }
-  const { sources } = value as Partial<RootRequest>;
+  const value = parseJson(text, `annotations["${rootAnnotation}"]`);
+  const { sources } = (value ?? {}) as Partial<RootRequest>;
   if (!Array.isArray(sources) || sources.length === 0 || !sources.every((s) => typeof s === 'string')) {
     throw new Failure(`annotations["${rootAnnotation}"].sources has to be a list of at least one text`);
   }

@@ -1,6 +1,6 @@
 /** A root's layers in order, and where the store has each. */
-import { createHash } from 'node:crypto';
 import { Failure } from '@ctr-tools/cli';
+import { encodeBytes, sha256 } from '@ctr-tools/host';
 import type { LayerArchive, Source } from './source/index.ts';
 import type { Store } from './store.ts';
 
@@ -38,7 +38,7 @@ export function stackOf(sources: readonly Source[]): Stack {
     for (const archive of archives) {
       const id = archive.diffId || archive.digest;
       const below = layers.at(-1)?.chainId;
-      const chainId = below ? `sha256:${createHash('sha256').update(`${below} ${id}`).digest('hex')}` : id;
+      const chainId = below ? `sha256:${sha256(encodeBytes(`${below} ${id}`))}` : id;
       const layer = { ...archive, id, chainId };
       layers.push(layer);
       parts.push({ layer });

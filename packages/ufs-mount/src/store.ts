@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Failure, type Host } from '@ctr-tools/cli';
+import { exists, namesIn, readText, resolve } from '@ctr-tools/host';
 import { inUserNamespace } from './owners.ts';
 
 /**
@@ -35,12 +34,19 @@ export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {
 
 /** Whether what stands at a layer's place was made in this boot or has come to the disk since (native/src/layer_kept.c). */
 export function isWhole(place: string): boolean {
-  if (existsSync(`${place}/durable`)) return true;
+  if (exists(`${place}/durable`)) return true;
   try {
-    return (
-      readFileSync(`${place}/boot`, 'latin1') === readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
-    );
+    return readText(`${place}/boot`) === readText('/proc/sys/kernel/random/boot_id');
   } catch {
     return false;
+  }
+}
+
+/** Directories of the thin pools of a store. */
+export function poolsOf(store: string): string[] {
+  try {
+    return namesIn(`${store}/devicemapper`).map((name) => `${store}/devicemapper/${name}`);
+  } catch {
+    return [];
   }
 }

@@ -1,9 +1,10 @@
+import { concat, encodeBytes } from '@ctr-tools/host';
 import type { Slot, Text } from '@ctr-tools/plan';
 
 /** `TEXT/rest` where the text may still be a slot. */
 export function below(text: Text, rest: string): Text {
   if (typeof text === 'string') return `${text}${rest}`;
-  if (text instanceof Uint8Array) return Buffer.concat([text, Buffer.from(rest)]);
+  if (text instanceof Uint8Array) return concat([text, encodeBytes(rest)]);
   return 'slot' in text ? { parts: [text, rest] } : { parts: [...text.parts, rest] };
 }
 

@@ -1,10 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { Failure, type Host, out, renderTable, wantsColor } from '@ctr-tools/cli';
+import { namesIn } from '@ctr-tools/host';
 import { readLabels } from '../labels.ts';
 import { loadedProfiles } from '../modules.ts';
 import { normalName, stacked } from '../name.ts';
 import type { ConfineOptions } from '../options.ts';
-import { requireApparmor } from './policy.ts';
+import { requireApparmor } from './require.ts';
 
 /** `--list`: what is loaded, in which mode, and the processes under it. */
 export function list(_value: string, { json, namespace }: ConfineOptions, host: Host): number {
@@ -43,7 +43,7 @@ export function list(_value: string, { json, namespace }: ConfineOptions, host: 
 
 function processesByProfile(): Map<string, number[]> {
   const found = new Map<string, number[]>();
-  for (const pid of readdirSync('/proc')
+  for (const pid of namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)) {

@@ -4,8 +4,9 @@ import { Failure, type Host } from '@ctr-tools/cli';
 import { defaultProfile } from '../name.ts';
 import type { ConfineOptions } from '../options.ts';
 import { compilePolicy } from './compile.ts';
-import { madeNamespace, requireApparmor, writePolicy } from './policy.ts';
+import { madeNamespace, writePolicy } from './policy.ts';
 import { defaultText } from './render.ts';
+import { requireApparmor } from './require.ts';
 
 /** `--load[=FILE]`, `--replace[=FILE]`: compile it, and give it to the kernel whole or not at all. */
 export function load(how: 'load' | 'replace', file: string, options: ConfineOptions, host: Host): number {

@@ -3,19 +3,7 @@ import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
 import { makeDirectories } from '@ctr-tools/cli/node';
-import { apparmorfs, presentModules } from '../modules.ts';
-
-/** Throws `Failure` with a clear word where there is no AppArmor to speak to. */
-export function requireApparmor(doing: string): void {
-  if (!presentModules().apparmor)
-    throw new Failure(
-      `${doing}: AppArmor is not enabled in this kernel (CONFIG_SECURITY_APPARMOR, lsm=apparmor)`,
-    );
-  if (!existsSync(apparmorfs))
-    throw new Failure(
-      `${doing}: ${apparmorfs} is not there; mount -t securityfs securityfs /sys/kernel/security`,
-    );
-}
+import { apparmorfs } from '../modules.ts';
 
 /** Directory of a policy namespace; `a//b` is b inside a. */
 export function namespaceDirectory(namespace: string | undefined): string {

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { type Host, out } from '@ctr-tools/cli';
+import { exists } from '@ctr-tools/host';
 import { defaultProfile } from '../name.ts';
 import type { ConfineOptions } from '../options.ts';
 import { renderProfile } from '../template.ts';
@@ -9,7 +9,7 @@ export function defaultText({
   name = defaultProfile,
   complain,
 }: Pick<ConfineOptions, 'name' | 'complain'>): string {
-  const has = (path: string): boolean => existsSync(`/etc/apparmor.d/${path}`);
+  const has = (path: string): boolean => exists(`/etc/apparmor.d/${path}`);
   return renderProfile({
     name,
     complain,

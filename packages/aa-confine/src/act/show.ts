@@ -1,4 +1,5 @@
 import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { type SystemError, stat } from '@ctr-tools/host';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { type Labels, readLabels } from '../labels.ts';
 import { presentModules } from '../modules.ts';
@@ -12,15 +13,14 @@ export function show(value: string, { json }: ConfineOptions, host: Host): numbe
   const modules = presentModules();
   let labels: Labels;
   try {
-    process.kill(pid, 0);
+    // On a kernel without either there is nothing to read, and a process all the same.
+    stat(`/proc/${pid}`);
     labels = readLabels(pid, modules);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'EPERM')
-      throw new Failure(
-        `read the labels of PID ${pid}: ${code === 'ESRCH' || code === 'ENOENT' ? 'no such process' : message}`,
-      );
-    labels = readLabels(pid, modules);
+    const { code, message } = error as SystemError;
+    throw new Failure(
+      `read the labels of PID ${pid}: ${code === 'ESRCH' || code === 'ENOENT' ? 'no such process' : message}`,
+    );
   }
   if (json) {
     out(`${JSON.stringify({ pid, modules, ...labels }, null, 2)}\n`);

@@ -1,7 +1,8 @@
 import type { Host } from '@ctr-tools/cli';
 import { defaultProfile, parseProfile } from '../name.ts';
 import type { ConfineOptions } from '../options.ts';
-import { namespaceDirectory, requireApparmor, writePolicy } from './policy.ts';
+import { namespaceDirectory, writePolicy } from './policy.ts';
+import { requireApparmor } from './require.ts';
 
 /** `--unload[=NAME]`. Whoever is under the profile becomes unconfined. */
 export function unload(value: string, options: ConfineOptions, _host: Host): number {

@@ -1,6 +1,7 @@
 /** Processes to ask about. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { errorCode, namesIn, readLink, readText } from '@ctr-tools/host';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { type Privileges, readPrivileges } from '../privileges.ts';
 
@@ -25,8 +26,7 @@ export function privilegesOf(pid: number): Privileges {
   }
 }
 
-const gone = (error: unknown): boolean =>
-  ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+const gone = (error: unknown): boolean => ['ENOENT', 'ESRCH'].includes(errorCode(error) ?? '');
 
 /**
  * The ID of root in a process's user namespace, as we count (user_namespaces(7), "User and
@@ -35,8 +35,8 @@ const gone = (error: unknown): boolean =>
  */
 export function rootUidOf(pid: number): number | undefined {
   try {
-    if (readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')) return 0;
-    for (const line of readFileSync(`/proc/${pid}/uid_map`, 'latin1').split('\n')) {
+    if (readLink(`/proc/${pid}/ns/user`) === readLink('/proc/self/ns/user')) return 0;
+    for (const line of readText(`/proc/${pid}/uid_map`).split('\n')) {
       const [inside, outside] = line.trim().split(/\s+/).map(Number);
       if (inside === 0) return outside;
     }
@@ -49,14 +49,14 @@ export function rootUidOf(pid: number): number | undefined {
 
 /** All processes that we see, with their parents; those that end meanwhile are left out. */
 export function allProcesses(): { pid: number; ppid: number; privileges: Privileges }[] {
-  return readdirSync('/proc')
+  return namesIn('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
     .flatMap((pid) => {
       try {
         // The fourth field, counted from behind the name, which may hold anything (proc_pid_stat(5)).
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        const stat = readText(`/proc/${pid}/stat`);
         const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
         return [{ pid, ppid, privileges: readPrivileges(pid) }];
       } catch (error) {

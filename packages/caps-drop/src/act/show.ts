@@ -1,5 +1,5 @@
 import { type Host, out, type Parsed, paint, printable, renderTable, wantsColor } from '@ctr-tools/cli';
-import { getSecurebits } from '@ctr-tools/sys';
+import { needNode } from '@ctr-tools/host';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { fullMask, specNames, summary } from '../capability-list.ts';
@@ -20,18 +20,28 @@ interface Report {
 }
 
 /** `--show[=PID]` */
-export function show(value: string, { json }: CapsOptions, _parsed: Parsed, host: Host): number {
+export async function show(
+  value: string,
+  { json }: CapsOptions,
+  _parsed: Parsed,
+  host: Host,
+): Promise<number> {
   const pid = targetPid(value, host);
   const privileges = privilegesOf(pid);
   const report: Report = {
     pid,
     privileges,
-    securebits: pid === callerPid(host.pid) ? getSecurebits() : undefined,
+    securebits: pid === callerPid(host.pid) ? await ownSecurebits() : undefined,
     after: afterExec(privileges, rootUidOf(pid)),
     last: lastCapability(),
   };
   out(json ? asJson(report) : asText(report, host));
   return 0;
+}
+
+async function ownSecurebits(): Promise<number> {
+  needNode('asking for the own securebits');
+  return (await import('./own-securebits.ts')).getSecurebits();
 }
 
 function asJson({ pid, privileges, securebits, after }: Report): string {

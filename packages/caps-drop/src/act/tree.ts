@@ -8,6 +8,7 @@ import {
   treeLines,
   wantsColor,
 } from '@ctr-tools/cli';
+import { ownPid } from '@ctr-tools/host';
 import { specNames, summary } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
 import { lastCapability } from '../privileges.ts';
@@ -18,7 +19,7 @@ type Process = ReturnType<typeof allProcesses>[number];
 /** `--tree`: every process under its parent, with what it may do. */
 export function tree(_value: string, { json }: CapsOptions, _parsed: Parsed, host: Host): number {
   // The planner itself would be the only line that is gone when it is read.
-  const processes = allProcesses().filter(({ pid }) => pid !== process.pid);
+  const processes = allProcesses().filter(({ pid }) => pid !== ownPid());
   out(json ? asJson(processes) : asText(processes, host));
   return 0;
 }

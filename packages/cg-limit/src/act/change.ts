@@ -1,7 +1,9 @@
 /** Writing several cgroup files, all or none: what was written is put back when one is refused. */
-import { readFileSync, writeFileSync } from 'node:fs';
+
+import { writeFileSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { Failure } from '@ctr-tools/cli';
+import { readText, type SystemError } from '@ctr-tools/host';
 import { type AnyStep, step, undo } from '@ctr-tools/plan';
 
 interface Write {
@@ -86,7 +88,7 @@ export function changingNothing(made: AnyStep): AnyStep {
 /** What a file holds in the form in which it can be written again. */
 function held(path: string): string | undefined {
   try {
-    const text = readFileSync(path, 'utf8').trim();
+    const text = readText(path).trim();
     // cpu.cfs_quota_us says -1, memory.limit_in_bytes a huge number; both take them back. Tables do not.
     return text.includes('\n') ? undefined : text;
   } catch {
@@ -100,7 +102,7 @@ function write({ path, value }: Write): string | undefined {
     writeFileSync(path, value, { flag: 'r+' });
     return undefined;
   } catch (error) {
-    const { code = 'EIO' } = error as NodeJS.ErrnoException;
+    const { code = 'EIO' } = error as SystemError;
     // One number on Linux, which Node calls by its other name.
     return code === 'ENOTSUP' ? 'EOPNOTSUPP' : code;
   }

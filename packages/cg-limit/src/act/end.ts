@@ -1,6 +1,7 @@
 /** `--kill` and `--remove`: the launcher's work, planned here. */
-import { dirname } from 'node:path';
+
 import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
+import { dirname } from '@ctr-tools/host';
 import { type AnyStep, compile, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
 import { View } from '../view.ts';

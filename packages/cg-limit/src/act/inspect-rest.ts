@@ -2,8 +2,9 @@
  * The limits that have no use, peak or pressure beside them: each that is set, which is that it
  * differs from what the kernel gives a new group. Files by Documentation/admin-guide/cgroup-v1/*.rst and cgroup-v2.rst.
  */
-import { readFileSync } from 'node:fs';
+
 import { formatDuration } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import type { Line } from './inspect.ts';
 import { readIn, V1_UNLIMITED } from './read-file.ts';
 import { type Place, placeOf, type Target } from './target.ts';
@@ -54,7 +55,7 @@ function memory(read: Read, version: 1 | 2): Line[] {
 /** Groups begin with the machine's (memory.rst 5.3). */
 function usualSwappiness(): number {
   try {
-    return Number(readFileSync('/proc/sys/vm/swappiness', 'utf8'));
+    return Number(readText('/proc/sys/vm/swappiness'));
   } catch {
     return 60;
   }

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, readText } from '@ctr-tools/host';
 import type { Place } from './target.ts';
 
 /** A file of a group without blanks around its text; undefined where there is no group or no such file. */
 export function readIn(place: Place | undefined, file: string): string | undefined {
   if (!place) return undefined;
   try {
-    return readFileSync(join(place.directory, file), 'utf8').trim();
+    return readText(join(place.directory, file)).trim();
   } catch {
     return undefined;
   }

@@ -1,7 +1,17 @@
 /** TARGET of an act: a process, a group by path, a slice by name, or a container by ID. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+
 import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
+import {
+  basename,
+  errorCode,
+  exists,
+  join,
+  readFile,
+  readText,
+  relative,
+  resolve,
+  statIfAny,
+} from '@ctr-tools/host';
 import { parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
@@ -22,12 +32,11 @@ export interface Target {
   places: readonly Place[];
 }
 
-const isDirectory = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+const isDirectory = (path: string): boolean => statIfAny(path)?.isDirectory() ?? false;
 
 /** The unit of systemd's whose groups these are. */
 export function unitOf(places: readonly Place[]): string | undefined {
-  if (!existsSync('/run/systemd/system')) return undefined;
+  if (!exists('/run/systemd/system')) return undefined;
   return places.map((p) => basename(p.directory)).find((name) => /\.(?:scope|service|slice)$/.test(name));
 }
 
@@ -45,7 +54,7 @@ function ofProcess(pid: number): Target {
   try {
     hierarchies = hierarchiesOf(pid);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Failure(`there is no process ${pid}`);
+    if (errorCode(error) === 'ENOENT') throw new Failure(`there is no process ${pid}`);
     throw new Failure(`read the groups of process ${pid}: ${(error as Error).message}`);
   }
   return {
@@ -83,9 +92,9 @@ function ofContainer(id: string, host: Host): Target {
   const root = defaultStateRoot(host) ?? STATE_ROOT;
   let record: { cgroup?: CgroupRecord };
   try {
-    record = parseJson(readFileSync(`${root}/${id}/state.json`), `${root}/${id}/state.json`) as typeof record;
+    record = parseJson(readFile(`${root}/${id}/state.json`), `${root}/${id}/state.json`) as typeof record;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+    if (errorCode(error) === 'ENOENT')
       throw new Failure(
         `there is no container "${id}" in ${root}; ctr-run list shows those there are (a path needs a / before it)`,
       );
@@ -115,7 +124,7 @@ const placeAt = (h: Hierarchy, directory: string): Place => ({
 
 function v2Controllers(directory: string): string[] {
   try {
-    return readFileSync(join(directory, 'cgroup.controllers'), 'utf8').trim().split(' ').filter(Boolean);
+    return readText(join(directory, 'cgroup.controllers')).trim().split(' ').filter(Boolean);
   } catch {
     return [];
   }

@@ -1,6 +1,5 @@
 /** All groups of the machine as one tree: the hierarchies laid over one another. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+
 import {
   type Branch,
   type Column,
@@ -9,6 +8,7 @@ import {
   type TableOptions,
   treeLines,
 } from '@ctr-tools/cli';
+import { entriesIn, join } from '@ctr-tools/host';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
 import { inspect, type Report } from './inspect.ts';
 import { spell } from './table.ts';
@@ -44,9 +44,7 @@ function branch(name: string, places: readonly Place[]): Branch<Target> {
 
 function subdirectories(directory: string): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
-      entry.isDirectory() ? [entry.name] : [],
-    );
+    return entriesIn(directory).flatMap((entry) => (entry.type === 'directory' ? [entry.name] : []));
   } catch {
     return []; // removed meanwhile
   }

@@ -1,7 +1,7 @@
 /** Who is in a target's groups, the groups below them too. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+
 import { Failure } from '@ctr-tools/cli';
+import { entriesIn, errorCode, join, readText } from '@ctr-tools/host';
 import { hierarchiesOf } from '../layout.ts';
 import type { Place } from './target.ts';
 
@@ -44,7 +44,7 @@ export function busyIn(places: readonly Place[]): Busy | undefined {
 /** A group and all below it. */
 function treeOf(directory: string): string[] {
   try {
-    const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const below = entriesIn(directory).filter((entry) => entry.type === 'directory');
     return [directory, ...below.flatMap(({ name }) => treeOf(join(directory, name)))];
   } catch {
     return []; // removed meanwhile
@@ -55,9 +55,9 @@ function treeOf(directory: string): string[] {
 function membersOf(group: string): string[] {
   for (const file of ['cgroup.procs', 'cgroup.threads']) {
     try {
-      return readFileSync(`${group}/${file}`, 'utf8').split('\n').filter(Boolean);
+      return readText(`${group}/${file}`).split('\n').filter(Boolean);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EOPNOTSUPP') return [];
+      if (errorCode(error) !== 'EOPNOTSUPP') return [];
     }
   }
   return [];

@@ -3,6 +3,7 @@
  * attached to the group is asked at each open and mknod, and allows with 1 (cgroup-v2.rst,
  * "Device controller"). This makes it, as the bytes of `struct bpf_insn`.
  */
+import { viewOf } from '@ctr-tools/host';
 import type { DeviceException, DeviceList } from './rules.ts';
 
 /** `struct bpf_cgroup_dev_ctx` and its values, linux/bpf.h. */
@@ -48,7 +49,7 @@ const prologue: readonly Instruction[] = [
  * Compile a list. As device_cgroup.c decides: with a default of deny, one exception has to
  * allow all that is asked for; with a default of allow, one exception that names any of it denies.
  */
-export function deviceProgram(list: DeviceList): Buffer {
+export function deviceProgram(list: DeviceList): Uint8Array {
   const blocks = list.exceptions.map((e) => block(e, !list.allow));
   const end: Instruction[] = [
     { code: BPF_OP.ALU_MOV_K, dst: result, imm: list.allow ? 1 : 0 },
@@ -97,13 +98,14 @@ function maskOf(letters: string): number {
 }
 
 /** `struct bpf_insn`: u8 code, u8 src:4 dst:4, s16 off, s32 imm; little-endian machines put dst in the low bits. */
-function assemble(instructions: readonly Instruction[]): Buffer {
-  const bytes = Buffer.alloc(instructions.length * 8);
+function assemble(instructions: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(instructions.length * 8);
+  const view = viewOf(bytes);
   for (const [i, { code, dst = 0, src = 0, off = 0, imm = 0 }] of instructions.entries()) {
-    bytes.writeUInt8(code, i * 8);
-    bytes.writeUInt8((src << 4) | dst, i * 8 + 1);
-    bytes.writeInt16LE(off as number, i * 8 + 2);
-    bytes.writeInt32LE(imm | 0, i * 8 + 4);
+    bytes[i * 8] = code;
+    bytes[i * 8 + 1] = (src << 4) | dst;
+    view.setInt16(i * 8 + 2, off as number, true);
+    view.setInt32(i * 8 + 4, imm, true);
   }
   return bytes;
 }

@@ -1,7 +1,7 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+
 import { type ContainerContext, changesPids, Failure, type Host } from '@ctr-tools/cli';
+import { basename, dirname, exists, join, readText, statIfAny } from '@ctr-tools/host';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
 import { carriedBy, type Hierarchy } from '../layout.ts';
 import type { Options } from '../options.ts';
@@ -29,12 +29,12 @@ export function chooseManager({ path, container, options, variable, host }: Choi
   if (options?.manager) return options.manager === 'systemd' ? bySystemd(host) : 'files';
   if (path !== undefined && isSystemdPath(path)) return bySystemd(host);
   if (path !== undefined || options?.join || variable !== undefined) return 'files';
-  if (options === undefined || !existsSync('/run/systemd/system') || !sharesPids(host)) return 'files';
-  return existsSync(managerOf(host).socket) ? 'systemd' : 'files';
+  if (options === undefined || !exists('/run/systemd/system') || !sharesPids(host)) return 'files';
+  return exists(managerOf(host).socket) ? 'systemd' : 'files';
 }
 
 function bySystemd(host: Host): 'systemd' {
-  if (existsSync('/run/systemd/system') && !sharesPids(host))
+  if (exists('/run/systemd/system') && !sharesPids(host))
     throw new Failure(
       'have systemd make the group: it counts processes in another PID namespace and would take another for this one; use --manager files',
     );
@@ -55,7 +55,7 @@ function sharesPids({ earlier }: Host): boolean {
 
 function text(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1');
+    return readText(path);
   } catch {
     return undefined;
   }
@@ -68,7 +68,7 @@ const systemSocket = '/run/systemd/private';
  * connect to it. Root of a user namespace is somebody else, who sees another owner of it.
  */
 export function managerOf(host: Pick<Host, 'env' | 'euid'>): { user: boolean; socket: string } {
-  const owner = statSync(systemSocket, { throwIfNoEntry: false })?.uid;
+  const owner = statIfAny(systemSocket)?.uid;
   if (host.euid === 0 && (owner === undefined || owner === 0)) return { user: false, socket: systemSocket };
   const runtime = host.env.get('XDG_RUNTIME_DIR') || `/run/user/${host.euid}`;
   return { user: true, socket: join(runtime, 'systemd/private') };

@@ -2,7 +2,7 @@
  * What a limit did, told at the end although systemd removes a unit's groups with the last process in
  * them. It learns of that by the hierarchy in which it tracks processes: v2, or `name=systemd`.
  */
-import { dirname } from 'node:path';
+import { dirname } from '@ctr-tools/host';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import type { Facts, GroupFacts } from '../facts.ts';
 import { groupFor } from '../groups.ts';

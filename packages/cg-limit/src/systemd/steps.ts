@@ -5,8 +5,8 @@
  * may then start scopes of theirs.
  */
 
-import { dirname } from 'node:path';
 import { Failure } from '@ctr-tools/cli';
+import { dirname } from '@ctr-tools/host';
 import type { LinuxResources } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
 import { deviceList, deviceSteps } from '../devices/steps.ts';

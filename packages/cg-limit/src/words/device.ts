@@ -1,6 +1,7 @@
 /** Devices by path or number. */
-import { statSync } from 'node:fs';
+
 import { UsageError } from '@ctr-tools/cli';
+import { statIfAny } from '@ctr-tools/host';
 
 export interface Node {
   kind: 'b' | 'c' | undefined;
@@ -14,7 +15,7 @@ export function deviceOf(text: string, flag: string): Node {
   if (numbers) return { kind: undefined, major: Number(numbers[1]), minor: Number(numbers[2]) };
   if (!text.startsWith('/'))
     throw new UsageError(`--${flag}: "${text}" is no device; give its path (/dev/vda) or MAJOR:MINOR`);
-  const stat = statSync(text, { throwIfNoEntry: false });
+  const stat = statIfAny(text);
   if (!stat) throw new UsageError(`--${flag}: there is no ${text}`);
   if (!stat.isBlockDevice() && !stat.isCharacterDevice())
     throw new UsageError(`--${flag}: ${text} is no device`);

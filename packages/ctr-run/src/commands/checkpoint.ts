@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure, UsageError } from '@ctr-tools/cli';
+import { makeDirectories } from '@ctr-tools/cli/node';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { callerPid } from '@ctr-tools/sys/proc';
 import {
@@ -9,6 +10,7 @@ import {
   externalMounts,
   findCriu,
   outsideOf,
+  type Places,
   placesOf,
   troubleIn,
 } from '../container/criu.ts';
@@ -25,7 +27,7 @@ export function run(call: Call): number {
   if (status !== 'running' && status !== 'paused')
     throw new Failure(`cannot checkpoint container ${record.id}: it is ${status}`);
   const criu = findCriu(call);
-  const places = placesOf(call, true);
+  const places = madePlaces(call);
   const config = `${record.directory}/config.json`;
   const spec = parseJson(readFileSync(config), config) as Spec;
   const parent = one(call, 'parent-path');
@@ -56,6 +58,16 @@ export function run(call: Call): number {
   // What restore cannot learn from criu's images.
   writeFileSync(`${places.images}/ctr-run.json`, JSON.stringify({ cgroup: record.cgroup, outside }));
   return 0;
+}
+
+function madePlaces(call: Call): Places {
+  const places = placesOf(call);
+  try {
+    for (const path of [places.images, places.work]) makeDirectories(path, 0o700);
+  } catch (error) {
+    throw new Failure(`use the image path ${places.images}: ${(error as Error).message}`);
+  }
+  return places;
 }
 
 /** `--status-fd N` is the caller's descriptor, which the planner reaches through the launcher's (proc_pid_fd(5)). */

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import { exists } from '@ctr-tools/host';
 import { invalidId } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { removalSteps, removeState, specOf } from '../container/removal.ts';
@@ -20,7 +20,7 @@ export function run(call: Call): Plan | number {
   if (!record) {
     // Who was killed between taking the name and writing the state has made nothing else yet.
     const directory = `${globals.root}/${id}`;
-    if (invalidId(id) === undefined && existsSync(directory))
+    if (invalidId(id) === undefined && exists(directory))
       return compile([removeState(directory)], mannerOf(globals, 1));
     // As runc: a forced delete of what is not there has reached its aim.
     if (force) return 0;

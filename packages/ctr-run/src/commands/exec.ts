@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Failure, fromCaller, type Outcome, UsageError } from '@ctr-tools/cli';
+import { readFile } from '@ctr-tools/host';
 import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
 import { capabilityNumber } from '@ctr-tools/sys/constants';
@@ -24,7 +24,7 @@ export function run(call: Call): Promise<Outcome> {
   if (status === 'paused' && !has(call, 'ignore-paused')) {
     throw new Failure(`cannot exec in container ${id}: it is paused; resume it, or use --ignore-paused`);
   }
-  const config = parseJson(readFileSync(`${record.directory}/config.json`), 'config.json') as Spec;
+  const config = parseJson(readFile(`${record.directory}/config.json`), 'config.json') as Spec;
   return execPlan(call, record, config, processOf(call, record, config, args));
 }
 
@@ -45,9 +45,9 @@ function processOf(call: Call, record: Found, config: Spec, args: readonly strin
   return withSecurity(withUser(own, call), call);
 }
 
-function read(path: string): Buffer {
+function read(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readFile(path);
   } catch (error) {
     throw new Failure(`read the process: ${(error as Error).message}`);
   }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { out, renderTable, UsageError } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import { type Found, listRecords } from '../state/record.ts';
 import { stateView } from '../state/view.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -36,7 +36,7 @@ function views(records: readonly Found[]) {
 /** Names of local users; a number that has none here is shown as `#1000`, as runc does. */
 function userNames(): Map<number, string> {
   try {
-    const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+    const lines = readText('/etc/passwd').split('\n');
     return new Map(lines.map((line) => line.split(':')).map((f) => [Number(f[2]), f[0]!]));
   } catch {
     return new Map();

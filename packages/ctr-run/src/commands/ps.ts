@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { Failure, out, UsageError } from '@ctr-tools/cli';
+import { runProgram } from '@ctr-tools/host';
 import { groupOf, processesIn } from '../state/group.ts';
 import { theRecord } from '../state/record.ts';
 import { type Call, one } from '../subcommand.ts';
@@ -23,7 +23,7 @@ export function run(call: Call): number {
 
 /** The header and the lines whose PID is one of ours. */
 function table(pids: readonly number[], options: readonly string[]): string {
-  const { error, status, stdout, stderr } = spawnSync('ps', options, { encoding: 'utf8' });
+  const { error, status, stdout, stderr } = runProgram(['ps', ...options]);
   if (error) throw new Failure(`run ps: ${error.message}; it is in the package procps`);
   if (status !== 0) throw new Failure(`ps ${options.join(' ')}: ${stderr.trim() || `exit status ${status}`}`);
   const [header = '', ...lines] = stdout.split('\n');

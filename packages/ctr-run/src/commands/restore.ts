@@ -1,13 +1,19 @@
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure, fromCaller } from '@ctr-tools/cli';
+import { ACCESS, access, exists, readFile, readLink, resolve } from '@ctr-tools/host';
 import { parseJson, serializeJson } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, template, undo } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { readBundle } from '../container/bundle.ts';
-import { commonOptions, externalMounts, findCriu, type Outside, placesOf } from '../container/criu.ts';
+import {
+  commonOptions,
+  externalMounts,
+  findCriu,
+  type Outside,
+  type Places,
+  placesOf,
+} from '../container/criu.ts';
 import { poststopCarriers } from '../container/hooks.ts';
 import { making } from '../container/make.ts';
 import { stateDirectory } from '../container/making.ts';
@@ -44,7 +50,7 @@ export function run(call: Call): Plan {
     );
   const course = has(call, 'detach') ? 'detach' : 'foreground';
   const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
-  const places = placesOf(call, false);
+  const places = readablePlaces(call);
   const criu = findCriu(call);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, course);
   const { cgroup, outside = [] } = checkpointed(places.images);
@@ -108,6 +114,16 @@ export function run(call: Call): Plan {
   return compile([steps], mannerOf(call.globals, 1));
 }
 
+function readablePlaces(call: Call): Places {
+  const places = placesOf(call);
+  try {
+    access(places.images, ACCESS.READ);
+  } catch (error) {
+    throw new Failure(`use the image path ${places.images}: ${(error as Error).message}`);
+  }
+  return places;
+}
+
 /** What criu leaves becomes our child, and the groups that it made go when the container has ended. */
 function adopting(cgroup: CgroupRecord | undefined): AnyStep[] {
   const groups = [...new Set(Object.values(cgroup?.paths ?? {}))];
@@ -131,7 +147,7 @@ function stay(): AnyStep {
 function refuseSocket({ host }: Call, fd: number): void {
   let link = '';
   try {
-    link = readlinkSync(`/proc/${callerPid(host.pid)}/fd/${fd}`);
+    link = readLink(`/proc/${callerPid(host.pid)}/fd/${fd}`);
   } catch {
     // It is closed, and so it will be for the container.
   }
@@ -144,7 +160,7 @@ function refuseSocket({ host }: Call, fd: number): void {
 /** What `checkpoint` left beside criu's images. */
 function checkpointed(images: string): { cgroup?: CgroupRecord; outside?: Outside[] } {
   const path = `${images}/ctr-run.json`;
-  if (!existsSync(path))
+  if (!exists(path))
     throw new Failure(`no images of a container in ${images}: ctr-run checkpoint writes them`);
-  return parseJson(readFileSync(path), path) as { cgroup?: CgroupRecord; outside?: Outside[] };
+  return parseJson(readFile(path), path) as { cgroup?: CgroupRecord; outside?: Outside[] };
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import { readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { startSteps } from '../container/starting.ts';
@@ -16,6 +16,6 @@ export function run({ globals, parsed }: Call): Plan {
   if (status === 'stopped')
     throw new Failure(`cannot start container ${id}: it has stopped; delete it and create it anew`);
   if (status !== 'created') throw new Failure(`cannot start container ${id}: it is already ${status}`);
-  const spec = parseJson(readFileSync(`${record.directory}/config.json`), 'config.json') as Spec;
+  const spec = parseJson(readFile(`${record.directory}/config.json`), 'config.json') as Spec;
   return compile([startSteps(record, spec)], mannerOf(globals, 1));
 }

@@ -1,6 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { err, Failure } from '@ctr-tools/cli';
+import { readFile, resolve, type SystemError, statIfAny } from '@ctr-tools/host';
 import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 
@@ -10,11 +9,11 @@ import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
  */
 export function readBundle(bundle: string, debug: boolean): { spec: Spec; bundle: string } {
   const path = `${bundle}/config.json`;
-  let text: Buffer;
+  let text: Uint8Array;
   try {
-    text = readFileSync(path);
+    text = readFile(path);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message } = error as SystemError;
     if (code === 'ENOENT') {
       throw new Failure(
         `no config.json in the bundle ${bundle}: make one with "ctr-run spec --bundle ${bundle}", or run an image with --image REF`,
@@ -40,7 +39,7 @@ function requireRoot(spec: Spec, from: string, bundle: string): void {
   if (path === undefined)
     throw new Failure(`${from}: root.path: missing; it names the container's root file system`);
   const root = resolve(bundle, path);
-  const found = statSync(root, { throwIfNoEntry: false });
+  const found = statIfAny(root);
   if (!found)
     throw new Failure(
       `${from}: root.path: no directory ${root}; unpack a root file system there, or change root.path`,

@@ -1,6 +1,5 @@
-import { accessSync, constants, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { Failure, fromCaller, UsageError } from '@ctr-tools/cli';
-import { makeDirectories } from '@ctr-tools/cli/node';
+import { ACCESS, isAccessible, readLink, readText, stat } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { type Call, has, many, one } from '../subcommand.ts';
 
@@ -10,16 +9,10 @@ export interface Places {
   work: string;
 }
 
-/** The directories of a call; made where `make` says so. */
-export function placesOf(call: Call, make: boolean): Places {
+/** The directories of a call. */
+export function placesOf(call: Call): Places {
   const images = fromCaller(call.host, one(call, 'image-path') ?? 'checkpoint');
   const work = fromCaller(call.host, one(call, 'work-path') ?? images);
-  try {
-    if (make) for (const path of [images, work]) makeDirectories(path, 0o700);
-    else accessSync(images, constants.R_OK);
-  } catch (error) {
-    throw new Failure(`use the image path ${images}: ${(error as Error).message}`);
-  }
   return { images, work };
 }
 
@@ -28,14 +21,9 @@ export function findCriu(call: Call): string {
   const given = call.globals.criu;
   const path = call.host.env.get('PATH') ?? '/usr/sbin:/usr/bin:/sbin:/bin';
   const places = given?.includes('/') ? [given] : path.split(':').map((dir) => `${dir}/${given ?? 'criu'}`);
-  const found = [...places, ...(given ? [] : ['/usr/sbin/criu'])].find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  const found = [...places, ...(given ? [] : ['/usr/sbin/criu'])].find((file) =>
+    isAccessible(file, ACCESS.EXECUTE),
+  );
   if (found === undefined)
     throw new Failure(
       `no program ${given ?? 'criu'}: checkpoint and restore need CRIU (Debian's package criu)`,
@@ -77,7 +65,7 @@ export interface Outside {
  * terminal of the caller's is the matter of --shell-job.
  */
 export function outsideOf(pid: number): Outside[] {
-  const read = (path: string): string => readFileSync(`/proc/${pid}/${path}`, 'latin1');
+  const read = (path: string): string => readText(`/proc/${pid}/${path}`);
   const mounts = new Set(
     read('mountinfo')
       .split('\n')
@@ -86,14 +74,14 @@ export function outsideOf(pid: number): Outside[] {
   return [0, 1, 2].flatMap((fd): Outside[] => {
     let link: string;
     try {
-      link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      link = readLink(`/proc/${pid}/fd/${fd}`);
     } catch {
       return []; // closed
     }
     if (link.startsWith('pipe:')) return [{ fd, resource: link }];
     const [, mount] = /^mnt_id:\s*(\d+)$/m.exec(read(`fdinfo/${fd}`)) ?? [];
     if (!link.startsWith('/') || /^\/dev\/(?:pts\/|tty)/.test(link) || mounts.has(mount)) return [];
-    const { ino } = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true });
+    const { ino } = stat(`/proc/${pid}/fd/${fd}`);
     return [{ fd, resource: `file[${Number(mount).toString(16)}:${ino.toString(16)}]` }];
   });
 }
@@ -102,7 +90,7 @@ export function outsideOf(pid: number): Outside[] {
 export function troubleIn(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readText(path);
   } catch {
     return '';
   }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
+import { readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
 
@@ -9,7 +9,7 @@ const fallback = ['cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'];
 /** What the kernel lets a group's new owner write (cgroups(7), /sys/kernel/cgroup/delegate). */
 export function delegatedFiles(path = '/sys/kernel/cgroup/delegate'): readonly string[] {
   try {
-    return readFileSync(path, 'latin1').split('\n').filter(Boolean);
+    return readText(path).split('\n').filter(Boolean);
   } catch {
     return fallback;
   }

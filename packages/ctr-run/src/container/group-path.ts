@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { join, relative } from '@ctr-tools/host';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 
 /** What of cg-limit's facts says where a container's groups are. */

@@ -1,12 +1,12 @@
-import { resolve } from 'node:path';
 import * as capsDrop from '@ctr-tools/caps-drop/container';
 import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
+import { hex, randomBytes, resolve } from '@ctr-tools/host';
 import { invalidId, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
-import { appendLog } from '../log.ts';
+import { logWarning } from '../log.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
@@ -14,11 +14,8 @@ import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
 import { childPid, stateJson } from './state-json.ts';
 
-/**
- * An ID for a container that nobody named: twelve hexadecimal digits, as Docker shows them.
- * node:crypto takes milliseconds to load, so only those pay who need it.
- */
-export const madeUpId = (): string => process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex');
+/** An ID for a container that nobody named: twelve hexadecimal digits, as Docker shows them. */
+export const madeUpId = (): string => hex(randomBytes(6));
 
 /** Refuse an ID that cannot be one, or that is taken, before anything is touched. */
 function freeId(id: string, root: string): string {
@@ -103,16 +100,11 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
   const facts = await gatherContainer(made, host);
-  for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
+  for (const text of capsDrop.warnings(made.spec, facts.capabilities)) {
+    logWarning(globals, text);
+    // The container's stderr is its own: `runc spec` itself writes ambient capabilities that no kernel grants.
+    if (globals.debug) err(`ctr-run: warning: ${text}\n`);
+  }
   const steps = containerSteps(made, facts);
   return compile([steps], mannerOf(globals, exit));
-}
-
-/**
- * Into the engine's log, or for a person who looks with --debug. The container's stderr is its
- * own: `runc spec` itself writes ambient capabilities that no kernel grants.
- */
-function warn({ log, debug }: Globals, text: string): void {
-  if (log) appendLog(log, text, 'warning');
-  if (debug) err(`ctr-run: warning: ${text}\n`);
 }

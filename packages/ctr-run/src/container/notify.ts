@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import type { Host } from '@ctr-tools/cli';
+import { statIfAny } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 
 /** Where a container finds the socket, as under runc. */
@@ -24,7 +24,7 @@ export function withNotifySocket(spec: Spec, host: Host): Spec {
     const own = spec.linux?.namespaces?.some(({ type }) => type === 'network');
     return own ? spec : { ...spec, process: named(socket) };
   }
-  if (!statSync(socket, { throwIfNoEntry: false })?.isSocket()) return spec;
+  if (!statIfAny(socket)?.isSocket()) return spec;
   const mount = {
     destination: inside,
     type: 'bind',

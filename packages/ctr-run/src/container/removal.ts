@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { errorCode, readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { groupOf } from '../state/group.ts';
@@ -66,9 +66,9 @@ function stopUnit({ cgroup }: Remains): AnyStep[] {
 export function specOf(record: Found): Spec {
   const path = `${record.directory}/config.json`;
   try {
-    return parseJson(readFileSync(path), path) as Spec;
+    return parseJson(readFile(path), path) as Spec;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ociVersion: record.ociVersion };
+    if (errorCode(error) === 'ENOENT') return { ociVersion: record.ociVersion };
     throw error;
   }
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { hugePageSizes } from '@ctr-tools/cg-limit/acts';
 import { Failure } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import type { Found } from '../state/record.ts';
 
 /** Statistics in the shape that engines decode (runc, types/events.go, Stats). */
@@ -19,7 +19,7 @@ class Group {
   text(file: string): string | undefined {
     if (this.directory === undefined) return undefined;
     try {
-      return readFileSync(`${this.directory}/${file}`, 'latin1').trim();
+      return readText(`${this.directory}/${file}`).trim();
     } catch {
       return undefined;
     }

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
+import { entriesIn, errorCode, readText } from '@ctr-tools/host';
 
 /** The one group that tells a container's processes: v2's, else the freezer's, else any. */
 export function groupOf(record: { cgroup?: CgroupRecord }): string | undefined {
@@ -10,11 +10,11 @@ export function groupOf(record: { cgroup?: CgroupRecord }): string | undefined {
 /** PIDs in a group and the groups below it (cgroups(7), cgroup.procs). A group that is gone holds none. */
 export function processesIn(path: string): number[] {
   try {
-    const own = readFileSync(`${path}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
-    const below = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const own = readText(`${path}/cgroup.procs`).split('\n').filter(Boolean).map(Number);
+    const below = entriesIn(path).filter((entry) => entry.type === 'directory');
     return [...own, ...below.flatMap((entry) => processesIn(`${path}/${entry.name}`))];
   } catch (error) {
-    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    if (['ENOENT', 'ENODEV'].includes(errorCode(error) ?? '')) return [];
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure } from '@ctr-tools/cli';
+import { errorCode, namesIn, readFile } from '@ctr-tools/host';
 import { parseJson, type State } from '@ctr-tools/oci';
 
 /** What `state.json` holds: the OCI state and what `delete` and `exec` need to know. */
@@ -38,9 +38,9 @@ export interface Found extends ContainerRecord {
 export function listRecords(root: string): Found[] {
   let names: string[];
   try {
-    names = readdirSync(root);
+    names = namesIn(root);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw new Failure(`read the containers in ${root}: ${(error as Error).message}`);
   }
   return names.toSorted().flatMap((id) => readRecord(root, id) ?? []);
@@ -49,11 +49,11 @@ export function listRecords(root: string): Found[] {
 /** One container's record, or undefined where there is none. */
 export function readRecord(root: string, id: string): Found | undefined {
   const directory = `${root}/${id}`;
-  let text: Buffer;
+  let text: Uint8Array;
   try {
-    text = readFileSync(`${directory}/state.json`);
+    text = readFile(`${directory}/state.json`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw new Failure(`read the state of ${id}: ${(error as Error).message}`);
   }
   return { ...(parseJson(text, `${directory}/state.json`) as ContainerRecord), directory };

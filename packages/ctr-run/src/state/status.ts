@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { exists, readText } from '@ctr-tools/host';
 import type { Found } from './record.ts';
 
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
@@ -15,7 +15,7 @@ export function statusOf(record: Found): Status {
   }
   if (!record.pid || !isAlive(record.pid, record.startTime)) return 'stopped';
   if (record.status === 'creating') return 'creating';
-  if (existsSync(startFifo(record.directory))) return 'created';
+  if (exists(startFifo(record.directory))) return 'created';
   return isFrozen(record) ? 'paused' : 'running';
 }
 
@@ -57,7 +57,7 @@ function isFrozen(record: Found): boolean {
 
 function read(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1').trim();
+    return readText(path).trim();
   } catch {
     return undefined;
   }

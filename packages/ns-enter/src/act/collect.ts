@@ -1,6 +1,6 @@
 /** Every namespace of the machine, and who holds it open: read from /proc, asked by ioctl_ns(2). */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { decodeBytes } from '@ctr-tools/plan';
+import { decodeBytes } from '@ctr-tools/host';
 import {
   inodeAndClose,
   namespaceOfSocket,

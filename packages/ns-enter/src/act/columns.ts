@@ -1,6 +1,7 @@
 /** Columns of `--show`, by the names that lsns(8) has for them, and a few more. */
-import { readFileSync } from 'node:fs';
+
 import { UsageError } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import type { Holder, Namespace, ProcessInfo } from './collect.ts';
 
 /** One line of the list: a namespace, or (in a tree of processes) one process of it. */
@@ -26,7 +27,7 @@ export function userName(uid: number): string {
   users ??= new Map(
     (() => {
       try {
-        return readFileSync('/etc/passwd', 'utf8');
+        return readText('/etc/passwd');
       } catch {
         return '';
       }

@@ -1,13 +1,16 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
 import {
   applyChain,
   Failure,
+  fromCaller,
   type Host,
   type Outcome,
+  out,
   type Parsed,
   UsageError,
-  writeAll,
 } from '@ctr-tools/cli';
+import { readFile } from '@ctr-tools/host';
+import { compile, slot, step } from '@ctr-tools/plan';
+import { O } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { seccompLoad } from '../index.ts';
 import type { SeccompOptions } from '../options.ts';
@@ -20,47 +23,41 @@ import { programOf, subjectsOf } from './subject.ts';
  * reaches through the launcher: the process that the caller started.
  */
 function pathOf(word: string, host: Host): string {
-  if (word === '-') return `/proc/${callerPid(host.pid)}/fd/1`;
-  if (!/^\d+$/.test(word)) return word;
+  if (!/^\d+$/.test(word)) return fromCaller(host, word);
   if (!host.fds.includes(Number(word)))
     throw new UsageError(`--raw ${word}: descriptor ${word} is not open; a file of that name is ./${word}`);
   return `/proc/${callerPid(host.pid)}/fd/${word}`;
 }
 
-function readRaw(word: string, host: Host): Buffer {
+function readRaw(word: string, host: Host): Uint8Array {
   try {
-    return readFileSync(word === '-' ? `/proc/${callerPid(host.pid)}/fd/0` : pathOf(word, host));
+    return readFile(word === '-' ? `/proc/${callerPid(host.pid)}/fd/0` : pathOf(word, host));
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new Failure(`read the compiled filter ${word}: ${(error as Error).message}`);
   }
 }
 
-function writeRaw(word: string, bytes: Uint8Array, host: Host): void {
+/** A descriptor is the launcher's to write to, who has all that the caller gave it. */
+function writeRaw(word: string, data: Uint8Array, host: Host): Outcome {
+  if (word === '-') {
+    out(data);
+    return 0;
+  }
+  const side = 'host';
+  const doing = `write the compiled filter to ${word}`;
   const path = pathOf(word, host);
-  try {
-    const fd = openSync(path, /^\d+$|^-$/.test(word) ? 'r+' : 'w');
-    writeAll(fd, bytes);
-    closeSync(fd);
-  } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === 'EACCES' ||
-      (error as NodeJS.ErrnoException).code === 'EINVAL'
-    )
-      writeOnly(path, word, bytes);
-    else throw new Failure(`write the compiled filter to ${word}: ${(error as Error).message}`);
-  }
-}
-
-/** A pipe's writing end cannot be opened for reading too. */
-function writeOnly(path: string, word: string, bytes: Uint8Array): void {
-  try {
-    const fd = openSync(path, 'a');
-    writeAll(fd, bytes);
-    closeSync(fd);
-  } catch (error) {
-    throw new Failure(`write the compiled filter to ${word}: ${(error as Error).message}`);
-  }
+  const given = /^\d+$/.test(word) ? Number(word) : undefined;
+  const fd = given ?? slot('raw');
+  const flags = O.WRONLY | O.CREAT | O.TRUNC;
+  const steps = [
+    ...(given === undefined
+      ? [step('state', 'open', { path, flags, mode: 0o666, fd: slot('raw') }, doing, { side })]
+      : []),
+    step('state', 'write_fd', { fd, data }, doing, { side }),
+    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+  ];
+  return compile([steps], { tool: 'seccomp-load', exit: 125 });
 }
 
 /** `--raw FD|FILE`: load compiled filters for a command; without one, write the compiled profile. */
@@ -74,8 +71,7 @@ export function raw(
     if (values.length > 1)
       throw new UsageError('without a command --raw is where one compiled profile goes, and given once');
     const [subject] = subjectsOf(options, 'raw');
-    writeRaw(values[0]!, subject!.bytes, host);
-    return 0;
+    return writeRaw(values[0]!, subject!.bytes, host);
   }
   if (parsed.command.length === 0) throw new UsageError('no command after "--"');
   const filters = values.map((word): Filter => {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { needNode, readText } from '@ctr-tools/host';
 import { serializeJson } from '@ctr-tools/oci';
-import { SysError, seccompFilters } from '@ctr-tools/sys';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { disassemble } from '../bpf/disassembler.ts';
 import type { SeccompOptions } from '../options.ts';
@@ -21,7 +20,7 @@ interface Status {
 function statusOf(pid: number): Status {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/status`, 'latin1');
+    text = readText(`/proc/${pid}/status`);
   } catch {
     throw new Failure(`show the filters of ${pid}: there is no such process`);
   }
@@ -37,16 +36,9 @@ function statusOf(pid: number): Status {
   };
 }
 
-/** The filters, or in a sentence why they cannot be read (kernel/seccomp.c, `get_nth_filter`). */
-function readFilters(pid: number): Buffer[] | string {
-  try {
-    return seccompFilters(pid);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    if (error.code === 'EPERM' || error.code === 'EACCES')
-      return 'the filters cannot be read: it takes CAP_SYS_ADMIN in the first user namespace, the right to trace the process, and being under no filter oneself';
-    return `the filters cannot be read: ${error.message}`;
-  }
+async function filtersOf(pid: number): Promise<Uint8Array[] | string> {
+  needNode('reading the filters of a process');
+  return (await import('./attached.ts')).readFilters(pid);
 }
 
 /** A PID that was asked for; without one the caller, never the planner. */
@@ -57,15 +49,15 @@ function target(word: string, host: Host): number {
 }
 
 /** `--show[=PID]` */
-export function show(
+export async function show(
   [word]: readonly string[],
   options: SeccompOptions,
   _parsed: unknown,
   host: Host,
-): number {
+): Promise<number> {
   const pid = target(word ?? '', host);
   const status = statusOf(pid);
-  const filters = status.mode === 2 ? readFilters(pid) : [];
+  const filters = status.mode === 2 ? await filtersOf(pid) : [];
   const programs = typeof filters === 'string' ? [] : filters.map((f, i) => programOf(f, `filter ${i + 1}`));
   if (options.json) {
     const { mode, ...rest } = status;

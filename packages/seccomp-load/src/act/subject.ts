@@ -1,4 +1,5 @@
 import { Failure, UsageError } from '@ctr-tools/cli';
+import { arch } from '@ctr-tools/host';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
 import type { AbiName } from '../abi.ts';
 import { TooLong } from '../bpf/assembler.ts';
@@ -14,7 +15,7 @@ import { bytesOf, nameOf, parseProfile, readProfile, type Source } from '../sour
 /** What an act is about: a profile and its program, or a compiled filter alone. */
 export interface Subject {
   name: string;
-  bytes: Buffer;
+  bytes: Uint8Array;
   program: Instruction[];
   profile?: Profile;
   /** The profile's rules as they were written, comments and all; `syscalls[3]` is the fourth. */
@@ -22,12 +23,12 @@ export interface Subject {
 }
 
 /** `ret allow` alone: what `unconfined` comes to. */
-const permitAll = Buffer.from(new Uint32Array([6, SECCOMP_RET.ALLOW]).buffer);
+const permitAll = new Uint8Array(new Uint32Array([6, SECCOMP_RET.ALLOW]).buffer);
 
 /** A compiled filter, and no text: its first instruction begins with a code's byte and a zero. */
 const isProgram = (bytes: Uint8Array): boolean => bytes.length >= 8 && bytes[1] === 0;
 
-function compiled(profile: Profile, name: string): Buffer {
+function compiled(profile: Profile, name: string): Uint8Array {
   try {
     return compile(profile);
   } catch (error) {
@@ -48,8 +49,8 @@ export function programOf(bytes: Uint8Array, name: string): Instruction[] {
 /** The ABI that the machine in question calls its own: x32 and, on x86_64, x86 are guests. */
 export function nativeFor(options: SeccompOptions): AbiName {
   const asked = options.abi;
-  if (asked === 'x32' || (asked === 'x86' && process.arch === 'x64')) return 'x86_64';
-  if (asked === 'arm' && process.arch === 'arm64') return 'aarch64';
+  if (asked === 'x32' || (asked === 'x86' && arch === 'x64')) return 'x86_64';
+  if (asked === 'arm' && arch === 'arm64') return 'aarch64';
   return asked ?? machine();
 }
 
@@ -60,7 +61,7 @@ export function subjectOf(source: Source, options: SeccompOptions): Subject {
   let profile: ReturnType<typeof readProfile>;
   if ('file' in source) {
     const bytes = bytesOf(source.file);
-    if (isProgram(bytes)) return { name, bytes: Buffer.from(bytes), program: programOf(bytes, name) };
+    if (isProgram(bytes)) return { name, bytes, program: programOf(bytes, name) };
     profile = parseProfile(bytes, name);
   } else profile = readProfile(source);
   if (!profile) return { name, bytes: permitAll, program: decode(permitAll) };

@@ -86,8 +86,8 @@ export class Assembler {
   }
 
   /** The program as `struct sock_filter[]`, little-endian, beginning at `start`. */
-  finish(start: Label): Buffer {
+  finish(start: Label): Uint8Array {
     if (this.distance(start) !== 0) this.go(start);
-    return Buffer.from(this.words.buffer, (ROOM - this.count) * 8, this.count * 8);
+    return new Uint8Array(this.words.buffer, (ROOM - this.count) * 8, this.count * 8);
   }
 }

@@ -137,6 +137,13 @@ function syscall(c: Checker, value: unknown, at: string): void {
   condition(c, json.excludes, path(at, 'excludes'));
 }
 
+/** A copy of a JSON value, whose own properties may have any name. */
+function copied(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copied);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copied(item)]));
+}
+
 /**
  * Check a profile, OCI's or Docker's, and give it back with podman's and old Docker's
  * spellings (`errno`, `name`) made one. `undefined` for the empty profile, which by Docker's
@@ -146,7 +153,7 @@ function syscall(c: Checker, value: unknown, at: string): void {
  */
 export function validate(document: unknown, file: string, at = ''): DockerProfile | undefined {
   const c = new Checker(file);
-  const json = structuredClone(c.object(document, at));
+  const json = copied(c.object(document, at)) as Json;
   const syscalls = c.list(json.syscalls, path(at, 'syscalls'));
   if ((json.defaultAction === undefined || json.defaultAction === '') && syscalls.length === 0)
     return undefined;

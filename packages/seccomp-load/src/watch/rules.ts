@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import { type LinuxSeccomp, parseJson, type SeccompArg } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
 import type { AbiName } from '../abi.ts';
@@ -51,7 +51,7 @@ const beginning: Rule = { names: ['execve', 'execveat'], action: 0, args: [], at
 export function readRules(file: string, native: AbiName, guests: readonly AbiName[]): NotifyRules {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
     throw new Failure(`read the rules ${file}: ${(error as Error).message}`);
   }

@@ -1,6 +1,7 @@
 /** `--diff` and `--commit`: what was changed in a root, as lines or as a layer. */
-import { resolve } from 'node:path';
+
 import { Failure, type Host } from '@ctr-tools/cli';
+import { resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import type { CommitQuestion } from '../answer.ts';
 import type { KnownRoot } from '../record.ts';

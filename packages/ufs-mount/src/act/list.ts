@@ -1,17 +1,17 @@
 /** `--list`: what is in the store. */
-import { lstatSync, readdirSync } from 'node:fs';
+
 import { err, formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
-import { poolsOf } from '../garbage.ts';
+import { lstat, namesIn } from '@ctr-tools/host';
 import { type KnownRoot, knownRoots } from '../record.ts';
-import { storeOf } from '../store.ts';
+import { poolsOf, storeOf } from '../store.ts';
 import { infoOf } from './show.ts';
 import { mountPointsOf } from './unmount.ts';
 
 /** What stands in a directory of the store, less what is half made, locks, and links to what stands elsewhere. */
 function kept(directory: string): string[] {
   try {
-    return readdirSync(directory)
-      .filter((name) => /^[0-9a-f]+$/.test(name) && !lstatSync(`${directory}/${name}`).isSymbolicLink())
+    return namesIn(directory)
+      .filter((name) => /^[0-9a-f]+$/.test(name) && !lstat(`${directory}/${name}`).isSymbolicLink())
       .toSorted();
   } catch {
     return [];

@@ -1,7 +1,7 @@
 /** `--show`: what a root is made of. */
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+
 import { formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
+import { dirname, readText } from '@ctr-tools/host';
 import type { KnownRoot } from '../record.ts';
 import { type Store, storeOf } from '../store.ts';
 import { findRoot, mountPointsOf } from './unmount.ts';
@@ -16,7 +16,7 @@ export interface ShownLayer {
 /** Size and entries of a layer, as it was applied. */
 export function infoOf(directory: string): { bytes: number; entries: number } {
   try {
-    const [bytes, entries] = readFileSync(`${directory}/info`, 'latin1').split(' ').map(Number);
+    const [bytes, entries] = readText(`${directory}/info`).split(' ').map(Number);
     return { bytes: bytes ?? 0, entries: entries ?? 0 };
   } catch {
     return { bytes: 0, entries: 0 };

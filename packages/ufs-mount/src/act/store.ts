@@ -1,9 +1,9 @@
 /** `--remove` and `--gc`. */
-import { existsSync } from 'node:fs';
+
 import { Failure, type Host } from '@ctr-tools/cli';
+import { exists } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
-import { poolsOf } from '../garbage.ts';
-import { storeOf } from '../store.ts';
+import { poolsOf, storeOf } from '../store.ts';
 import { findRoot, mountPointsOf, removeSteps } from './unmount.ts';
 
 const side = 'host';
@@ -13,7 +13,7 @@ const end: AnyStep = step('supervise', 'exit', { code: 0 }, 'end', { side });
 export function remove(given: string, host: Host): Plan {
   const root = findRoot(given, host);
   const { container } = root.record;
-  if (container && existsSync(container.state))
+  if (container && exists(container.state))
     throw new Failure(
       `${given} is the root of the container ${container.id}; ctr-run delete ${container.id} removes both`,
     );

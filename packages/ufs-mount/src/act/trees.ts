@@ -1,5 +1,5 @@
 /** The trees of layers that drivers without a union built, made ready to be compared with a root. */
-import { dirname } from 'node:path';
+import { dirname } from '@ctr-tools/host';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
 import { hasUnion } from '../driver/index.ts';

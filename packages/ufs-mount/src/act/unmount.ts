@@ -1,7 +1,7 @@
 /** `--unmount TARGET`: take a mounted root down; its changes stay unless it was made with --temp. */
-import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+
 import { Failure, type Host } from '@ctr-tools/cli';
+import { realPath, resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { type KnownRoot, knownRoots } from '../record.ts';
@@ -23,7 +23,7 @@ export function findRoot(given: string, host: Host): KnownRoot {
 /** A path without links, or as it is where there is nothing. */
 export function realOr(path: string): string {
   try {
-    return realpathSync(path);
+    return realPath(path);
   } catch {
     return path;
   }

@@ -1,7 +1,7 @@
 /** `--which PATH`: the layer that a path of a mounted root comes from. */
-import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+
 import { Failure, type Host, type Outcome, out } from '@ctr-tools/cli';
+import { basename, dirname, lstatIfAny, realPath, resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
 import { type KnownRoot, knownRoots } from '../record.ts';
 import { storeOf } from '../store.ts';
@@ -10,7 +10,7 @@ import { readyTrees, withBuiltTrees } from './trees.ts';
 import { mountPointsOf, realOr } from './unmount.ts';
 
 const isWhiteout = (path: string): boolean => {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = lstatIfAny(path);
   return found?.isCharacterDevice() === true && found.rdev === 0;
 };
 
@@ -18,11 +18,11 @@ export function which(given: string, json: boolean, host: Host): Outcome {
   const path = resolve(host.cwd, given);
   const real = `${realOr(dirname(path))}/${basename(path)}`;
   const root = knownRoots(storeOf(host)).find(
-    (one) => mountPointsOf(one).length > 0 && real.startsWith(`${realpathSync(one.target)}/`),
+    (one) => mountPointsOf(one).length > 0 && real.startsWith(`${realPath(one.target)}/`),
   );
   if (!root) throw new Failure(`${given} is in no root of the store; ufs-mount --list shows what is`);
-  if (!lstatSync(real, { throwIfNoEntry: false })) throw new Failure(`there is no ${given}`);
-  const rest = real.slice(realpathSync(root.target).length + 1);
+  if (!lstatIfAny(real)) throw new Failure(`there is no ${given}`);
+  const rest = real.slice(realPath(root.target).length + 1);
   const layers = layersOf(root, storeOf(host));
   const line = ({ id, directory }: Pick<ShownLayer, 'id' | 'directory'>): string =>
     json ? JSON.stringify({ path: `/${rest}`, layer: id, directory }) : id;
@@ -31,7 +31,7 @@ export function which(given: string, json: boolean, host: Host): Outcome {
   const upper = changesOf(root, 'upper');
   const found = [upper, ...layers].find(({ directory }) => {
     const at = `${directory}/${rest}`;
-    return lstatSync(at, { throwIfNoEntry: false }) !== undefined && !isWhiteout(at);
+    return lstatIfAny(at) !== undefined && !isWhiteout(at);
   });
   out(`${line(found ?? upper)}\n`);
   return 0;

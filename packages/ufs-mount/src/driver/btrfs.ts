@@ -1,5 +1,4 @@
-import { existsSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, exists, statFs } from '@ctr-tools/host';
 import { type AnyStep, step, type Text, undo } from '@ctr-tools/plan';
 import { MAGIC } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
@@ -12,8 +11,8 @@ import type { Driver } from './driver.ts';
 /** Whether what a path is on, or will be on once it is made, is btrfs. */
 function onBtrfs(path: string): boolean {
   let at = path;
-  while (!existsSync(at)) at = dirname(at);
-  return statfsSync(at).type === MAGIC.BTRFS;
+  while (!exists(at)) at = dirname(at);
+  return statFs(at).type === MAGIC.BTRFS;
 }
 
 const side = 'host';

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { exists } from '@ctr-tools/host';
 import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
@@ -22,7 +22,7 @@ const formatters = ['/usr/sbin/mkfs.ext4', '/sbin/mkfs.ext4'];
 
 /** A thin volume reads as zeros where nothing was written: tables that are not written take no space (mke2fs(8)). */
 const mkfs = (): string[] => [
-  formatters.find((file) => existsSync(file)) ?? formatters[0]!,
+  formatters.find((file) => exists(file)) ?? formatters[0]!,
   '-q',
   '-F',
   '-m',
@@ -63,9 +63,9 @@ export const devicemapper: Driver = {
   lacking({ stack, host, rootless, inside }) {
     const why = lackingUnion(stack, host, rootless || inside);
     if (why !== undefined) return why;
-    if (!existsSync('/dev/mapper/control'))
+    if (!exists('/dev/mapper/control'))
       return 'there is no /dev/mapper/control: the kernel has no device mapper, or it is not loaded (modprobe dm_mod)';
-    if (!formatters.some((file) => existsSync(file)))
+    if (!formatters.some((file) => exists(file)))
       return `${formatters[0]} is not installed (package e2fsprogs)`;
     return undefined;
   },

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { exists } from '@ctr-tools/host';
 import { step, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
 import { layerKinds, layersSteps } from '../layers-step.ts';
@@ -23,8 +23,8 @@ export const fuseOverlayfs: Driver = {
   name: 'fuse-overlayfs',
   lacking: ({ host, rootless, data }) => {
     if (data) return 'data-only directories are for the driver overlay';
-    if (!existsSync(program)) return `${program} is not installed (package fuse-overlayfs)`;
-    if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse';
+    if (!exists(program)) return `${program} is not installed (package fuse-overlayfs)`;
+    if (!exists('/dev/fuse')) return 'there is no /dev/fuse';
     if (host) return "the machine's own root is made by the driver overlay only";
     return rootless ? 'without root only the driver overlay is supported' : undefined;
   },

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { exists, readText } from '@ctr-tools/host';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
 import { kernelRelease } from '@ctr-tools/sys/proc';
@@ -10,10 +10,10 @@ import type { Driver } from './driver.ts';
 
 /** Whether the running kernel knows a file system (proc_filesystems(5)) or has a module of it, which mounting loads. */
 export function kernelHas(type: string): boolean {
-  const known = readFileSync('/proc/filesystems', 'utf8').split('\n');
+  const known = readText('/proc/filesystems').split('\n');
   if (known.some((line) => line.endsWith(`\t${type}`))) return true;
   try {
-    return readFileSync(`/lib/modules/${kernelRelease()}/modules.dep`, 'latin1').includes(`/${type}.ko`);
+    return readText(`/lib/modules/${kernelRelease()}/modules.dep`).includes(`/${type}.ko`);
   } catch {
     return false;
   }
@@ -51,7 +51,7 @@ export function upperSteps(
   side: 'host' | 'container',
 ): AnyStep[] {
   // What was kept has the root as it was left.
-  if (typeof upper === 'string' && existsSync(upper)) return [];
+  if (typeof upper === 'string' && exists(upper)) return [];
   const bottom = facts.stack.parts.at(-1);
   const from: Text | undefined =
     bottom && 'directory' in bottom

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { exists } from '@ctr-tools/host';
 import { type AnyStep, step, type Text } from '@ctr-tools/plan';
 import { layerKinds, layersSteps } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
@@ -12,7 +12,7 @@ function copySteps(facts: RootFacts, directory: Text): AnyStep[] {
   const tree = below(directory, '/tree');
   const half = below(directory, '/tree.new');
   const side = 'host';
-  if (typeof tree === 'string' && existsSync(tree)) return [];
+  if (typeof tree === 'string' && exists(tree)) return [];
   return [
     step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the copy', { side }),
     step('state', 'remove_tree', { path: half }, 'remove what was left of a copy', { side }),

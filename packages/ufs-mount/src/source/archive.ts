@@ -2,8 +2,10 @@
  * An image in one archive: an OCI archive (a layout in tar), or what `docker save` writes
  * (manifest.json, a configuration and layers). Only headers are read; blobs stay where they are.
  */
-import { closeSync, fstatSync, readSync } from 'node:fs';
+
 import { Failure } from '@ctr-tools/cli';
+import { close, decodeBytes, dirname, fstat, latin1, read, resolve, viewOf } from '@ctr-tools/host';
+import { parseJson } from '@ctr-tools/oci';
 import { readImageConfig } from '@ctr-tools/oci/image';
 import { type Blobs, document, openFile, type Place } from './blobs.ts';
 import type { Image } from './image.ts';
@@ -14,13 +16,13 @@ const RECORD = 512;
 export function tarFiles(path: string): Map<string, Place> | undefined {
   const fd = openFile(path);
   try {
-    const { size } = fstatSync(fd);
+    const { size } = fstat(fd);
     const files = new Map<string, Place>();
-    const head = Buffer.alloc(RECORD);
+    const head = new Uint8Array(RECORD);
     let long: string | undefined;
     let longSize: number | undefined;
     for (let at = 0; at + RECORD <= size; ) {
-      readSync(fd, head, 0, RECORD, at);
+      read(fd, head, 0, RECORD, at);
       if (head.every((byte) => byte === 0)) break;
       if (!checksumFits(head)) return files.size > 0 ? files : undefined;
       const type = String.fromCharCode(head[156]!);
@@ -28,9 +30,9 @@ export function tarFiles(path: string): Map<string, Place> | undefined {
       const offset = at + RECORD;
       at = offset + Math.ceil(length / RECORD) * RECORD;
       if (type === 'L' || type === 'x') {
-        const text = Buffer.alloc(Math.min(length, 1 << 20));
-        readSync(fd, text, 0, text.length, offset);
-        if (type === 'L') long = text.toString('latin1').replace(/\0.*$/s, '');
+        const text = new Uint8Array(Math.min(length, 1 << 20));
+        read(fd, text, 0, text.length, offset);
+        if (type === 'L') long = decodeBytes(text).replace(/\0.*$/s, '');
         else {
           long = paxValue(text, 'path') ?? long;
           const said = paxValue(text, 'size');
@@ -46,44 +48,44 @@ export function tarFiles(path: string): Map<string, Place> | undefined {
     }
     return files;
   } finally {
-    closeSync(fd);
+    close(fd);
   }
 }
 
 /** Old `docker save` has a layer that two images share once, and a link to it. */
-function alias(files: Map<string, Place>, name: string, head: Buffer, type: string): void {
+function alias(files: Map<string, Place>, name: string, head: Uint8Array, type: string): void {
   const target = text(head, 157, 100);
-  const full = type === '1' ? target : new URL(target, `file:///${name}`).pathname.slice(1);
+  const full = type === '1' ? target : resolve('/', dirname(name), target).slice(1);
   const place = files.get(full);
   if (place) files.set(name, place);
 }
 
-const text = (head: Buffer, at: number, n: number): string =>
-  head.toString('latin1', at, at + n).replace(/\0.*$/s, '');
+const text = (head: Uint8Array, at: number, n: number): string =>
+  decodeBytes(head.subarray(at, at + n)).replace(/\0.*$/s, '');
 
-function octal(head: Buffer, at: number, n: number): number {
-  if (head[at]! & 0x80) return Number(head.readBigUInt64BE(at + n - 8));
+function octal(head: Uint8Array, at: number, n: number): number {
+  if (head[at]! & 0x80) return Number(viewOf(head).getBigUint64(at + n - 8));
   return Number.parseInt(text(head, at, n).trim() || '0', 8);
 }
 
-function nameOf(head: Buffer): string {
-  const posix = head.toString('latin1', 257, 263) === 'ustar\0';
+function nameOf(head: Uint8Array): string {
+  const posix = latin1(head.subarray(257, 263)) === 'ustar\0';
   const prefix = posix ? text(head, 345, 155) : '';
   return prefix ? `${prefix}/${text(head, 0, 100)}` : text(head, 0, 100);
 }
 
-function checksumFits(head: Buffer): boolean {
+function checksumFits(head: Uint8Array): boolean {
   let sum = 0;
   for (let i = 0; i < RECORD; i++) sum += i >= 148 && i < 156 ? 32 : head[i]!;
   return sum === octal(head, 148, 8);
 }
 
-function paxValue(records: Buffer, key: string): string | undefined {
+function paxValue(records: Uint8Array, key: string): string | undefined {
   for (let at = 0; at < records.length; ) {
     const space = records.indexOf(0x20, at);
-    const length = Number(records.toString('latin1', at, space));
+    const length = Number(latin1(records.subarray(at, space)));
     if (space < 0 || !(length > 0)) return undefined;
-    const record = records.toString('latin1', space + 1, at + length - 1);
+    const record = decodeBytes(records.subarray(space + 1, at + length - 1));
     if (record.startsWith(`${key}=`)) return record.slice(key.length + 1);
     at += length;
   }
@@ -103,7 +105,7 @@ interface SavedImage {
 
 /** The image of a `docker save` archive (moby image/spec, "manifest.json"). */
 export function savedImage(blobs: Blobs, tag: string | undefined): Image {
-  const saved = JSON.parse(document(blobs, 'manifest.json').toString()) as SavedImage[];
+  const saved = parseJson(document(blobs, 'manifest.json'), `${blobs.name}: manifest.json`) as SavedImage[];
   const named =
     tag === undefined ? saved : saved.filter((image) => image.RepoTags?.some((name) => matches(name, tag)));
   const tags = saved.flatMap((image) => image.RepoTags ?? []);

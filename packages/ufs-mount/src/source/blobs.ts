@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync, type Stats, statSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import { close, errorCode, open, read, type Stat, type SystemError, statIfAny } from '@ctr-tools/host';
 import { blobPath, type Descriptor, parseDigest, verifyContent } from '@ctr-tools/oci/image';
 
 /** Where bytes lie: a whole file, or a part of an archive. */
@@ -21,44 +21,44 @@ export interface Blobs {
 const LARGEST_DOCUMENT = 4 << 20;
 
 /** What a path is, or undefined. Throws a `Failure` where we may not look. */
-export function lookAt(path: string): Stats | undefined {
+export function lookAt(path: string): Stat | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statIfAny(path);
   } catch (error) {
-    throw new Failure(`${path} cannot be looked at: ${(error as NodeJS.ErrnoException).code}`);
+    throw new Failure(`${path} cannot be looked at: ${errorCode(error)}`);
   }
 }
 
 /** open(2) for reading. Throws a `Failure` in words. */
 export function openFile(path: string): number {
   try {
-    return openSync(path, 'r');
+    return open(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code } = error as SystemError;
     throw new Failure(
       `${path} cannot be read: ${code === 'EACCES' ? 'it belongs to somebody else (EACCES)' : code}`,
     );
   }
 }
 
-export function readPlace({ path, offset, size }: Place): Buffer {
-  const bytes = Buffer.alloc(size);
+export function readPlace({ path, offset, size }: Place): Uint8Array {
+  const bytes = new Uint8Array(size);
   const fd = openFile(path);
   try {
     let at = 0;
     while (at < size) {
-      const n = readSync(fd, bytes, at, size - at, offset + at);
+      const n = read(fd, bytes, at, size - at, offset + at);
       if (n === 0) throw new Failure(`${path} ends too early`);
       at += n;
     }
   } finally {
-    closeSync(fd);
+    close(fd);
   }
   return bytes;
 }
 
 /** A document by its path. Throws a `Failure` where it is not there or too large to be one. */
-export function document(blobs: Blobs, path: string): Buffer {
+export function document(blobs: Blobs, path: string): Uint8Array {
   const place = blobs.file(path);
   if (!place) throw new Failure(`${blobs.name} has no ${path}`);
   if (place.size > LARGEST_DOCUMENT)
@@ -78,7 +78,7 @@ export function blob(blobs: Blobs, { digest, size }: Pick<Descriptor, 'digest' |
 }
 
 /** A document by its descriptor, verified. */
-export function documentBlob(blobs: Blobs, descriptor: Descriptor): Buffer {
+export function documentBlob(blobs: Blobs, descriptor: Descriptor): Uint8Array {
   const place = blob(blobs, descriptor);
   if (place.size > LARGEST_DOCUMENT)
     throw new Failure(`${blobs.name}: ${descriptor.digest} has ${place.size} bytes, too many for a document`);
@@ -99,5 +99,3 @@ export const directoryBlobs = (path: string, name: string): Blobs => ({
     return found?.isFile() ? { path: `${path}/${at}`, offset: 0, size: found.size } : undefined;
   },
 });
-
-export const readText = (path: string): string => readFileSync(path, 'utf8');

@@ -1,10 +1,9 @@
 /** What a person can name as a source, and what layers it comes to. */
-import { createHash } from 'node:crypto';
-import { closeSync, readSync } from 'node:fs';
-import { resolve } from 'node:path';
+
 import { Failure } from '@ctr-tools/cli';
+import { resolve, sha256OfFile } from '@ctr-tools/host';
 import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
-import { directoryBlobs, lookAt, openFile } from './blobs.ts';
+import { directoryBlobs, lookAt, readPlace } from './blobs.ts';
 import { compressionByMagic } from './compression.ts';
 import { type Image, type LayerArchive, layoutImage } from './image.ts';
 
@@ -88,21 +87,7 @@ function image(
 
 /** A layer's archive by itself: nobody says its digest, so it is named by what it is found to be. */
 function layerFile(path: string, size: number): LayerArchive {
-  const hash = createHash('sha256');
-  const chunk = Buffer.allocUnsafe(1 << 20);
-  const fd = openFile(path);
-  let first = Buffer.alloc(0);
-  try {
-    for (let at = 0; ; ) {
-      const n = readSync(fd, chunk, 0, chunk.length, at);
-      if (n === 0) break;
-      if (at === 0) first = Buffer.from(chunk.subarray(0, 4));
-      hash.update(chunk.subarray(0, n));
-      at += n;
-    }
-  } finally {
-    closeSync(fd);
-  }
-  const compression = compressionByMagic(first);
-  return { path, offset: 0, size, compression, digest: `sha256:${hash.digest('hex')}`, diffId: '' };
+  const compression = compressionByMagic(readPlace({ path, offset: 0, size: Math.min(size, 4) }));
+  const digest = `sha256:${sha256OfFile(path)}`;
+  return { path, offset: 0, size, compression, digest, diffId: '' };
 }

@@ -1,1 +1,0 @@
-export { decodeBytes, encodeBytes } from '@ctr-tools/host';
