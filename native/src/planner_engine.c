@@ -33,7 +33,6 @@ static void only_ask(void) {
 static void no_core(void) {
   static const struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void planner_engine_run(void) {
@@ -41,15 +40,14 @@ void planner_engine_run(void) {
                                    .heap_bytes = (size_t)HEAP_MIB << 20,
                                    .stack_bytes = STACK_KIB << 10,
                                    .cpu_seconds = CPU_SECONDS};
-  const char *why;
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   if (fd < 0) die(125, "open the launcher's own file: %s", strerror(errno));
-  if (engine_map(fd, &why) < 0)
-    die(125, "the planner in this file cannot be used: %s; build it (pnpm build) or install the package again", why);
-  close(fd);
   no_core();
+  int code = engine_begin(&request, fd);
+  close(fd);
+  if (code != 0) _exit(code);
   only_ask();
-  _exit(engine_run(&request));
+  _exit(engine_run());
 }
 
 bool launcher_core(int fd, off_t *at, off_t *size) {
