@@ -61,8 +61,8 @@ function makeLauncher(): void {
   const native = join(top, 'native/build');
   const first = join(bin, 'ctr-launcher');
   place(first, (at) => {
-    const words = ['--make-image', planner, join(native, 'ctr-core'), at];
-    const { status } = spawnSync(join(native, 'ctr-program'), words, { argv0: 'ctr-launcher', stdio: 'inherit' });
+    const words = ['--make-image', planner, join(native, 'core/ctr-launcher'), at];
+    const { status } = spawnSync(join(native, 'program/ctr-launcher'), words, { stdio: 'inherit' });
     if (status !== 0) throw new Error('the launcher could not be made whole');
   });
   for (const tool of tools) place(join(bin, tool), (at) => linkSync(first, at));

@@ -8,15 +8,14 @@ import { atFileBegin, atFileEnd, slower } from '../../test/support.ts';
 
 const native = resolve(import.meta.dirname, '..');
 /** `CTR_TEST_LAUNCHER`: another build of it, one with sanitizers for example. */
-export const launcher = process.env.CTR_TEST_LAUNCHER ?? join(native, 'build/ctr-core');
-const program = join(native, 'build/ctr-program');
+export const launcher = process.env.CTR_TEST_LAUNCHER ?? join(native, 'build/core/ctr-launcher');
+const program = join(native, 'build/program/ctr-launcher');
 
 /** A launcher's whole file at `path`, whose engine evaluates `script` (native/engine/README.md). */
 export function makeLauncher(path: string, script: string): void {
   const bundle = `${path}.js`;
   writeFileSync(bundle, script);
   const { status, stderr } = spawnSync(program, ['--make-image', bundle, launcher, path], {
-    argv0: 'ctr-launcher',
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`${path}: ${stderr}`);

@@ -20,7 +20,7 @@ import { type Ended, type RunOptions, run, tempDir, top } from '../../../../test
 import { gatherProcess, type ProcessSituation, processSteps } from '../../src/index.ts';
 
 /** The launcher just made; the built one where the build has put it. */
-export const launcher = process.env.CTR_TEST_LAUNCHER ?? join(top, 'native/build/ctr-core');
+export const launcher = process.env.CTR_TEST_LAUNCHER ?? join(top, 'native/build/core/ctr-launcher');
 
 export const container: ContainerContext = {
   id: 'ctr-test',
