@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { needs, start, tempDir, until } from '../../../test/support.ts';
 import { settingsOf } from '../src/limits/index.ts';
+import { decodeMessage, encodeMessage, MESSAGE, type Message } from '../src/systemd/message.ts';
 import { propertiesOf, wireProperty } from '../src/systemd/properties.ts';
-import { decodeMessage, encodeMessage, MESSAGE, type Message, type Value } from '../src/systemd/wire.ts';
+import type { Value } from '../src/systemd/wire.ts';
 import { v2Abilities } from './fixtures.ts';
 
 test('dbus-daemon takes our messages, and we its answers', async (context) => {
@@ -35,7 +36,7 @@ test('dbus-daemon takes our messages, and we its answers', async (context) => {
     received = Buffer.concat([received, data]);
     for (let found = decodeMessage(received); found; found = decodeMessage(received)) {
       received = received.subarray(found.length);
-      messages.push(found.message);
+      messages.push({ ...found, body: found.readBody() });
     }
   });
   const call = async (

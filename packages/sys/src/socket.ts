@@ -1,5 +1,7 @@
-/** Unix stream sockets that receive descriptors (unix(7), SCM_RIGHTS), which Node's cannot. */
-import { checked } from './error.ts';
+/** Unix stream sockets by calls that wait, and that receive descriptors (unix(7), SCM_RIGHTS): Node's do neither. */
+import { closeSync } from 'node:fs';
+import { ERRNO } from './constants/errno.ts';
+import { checked, SysError } from './error.ts';
 import { koffi, native } from './koffi.ts';
 
 const socket = native<(domain: number, type: number, protocol: number) => number>(
@@ -12,6 +14,18 @@ const listen = native<(fd: number, backlog: number) => number>('int listen(int f
 const accept = native<(fd: number, address: null, length: null, flags: number) => number>(
   'int accept4(int fd, void *address, void *length, int flags)',
 );
+const connect = native<(fd: number, address: Uint8Array, length: number) => number>(
+  'int connect(int fd, const void *address, unsigned int length)',
+);
+const setsockopt = native<
+  (fd: number, level: number, option: number, value: Uint8Array, length: number) => number
+>('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)');
+const send = native<(fd: number, bytes: Uint8Array, length: number, flags: number) => number>(
+  'long send(int fd, const void *bytes, size_t length, int flags)',
+);
+const recv = native<(fd: number, bytes: Uint8Array, length: number, flags: number) => number>(
+  'long recv(int fd, void *bytes, size_t length, int flags)',
+);
 const poll = native<(fds: Uint8Array, count: number, timeout: number) => number>(
   'int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)',
 );
@@ -22,6 +36,8 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_SNDTIMEO = 21;
+const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const SUN_PATH = 108;
 
@@ -52,14 +68,20 @@ export function lockFile(fd: number): void {
   checked('flock', [fd, 'LOCK_EX'], () => flock(fd, 2));
 }
 
-/** A socket at `path`, listening. The path is at most 107 bytes long. */
-export function listenUnix(path: string): number {
+/** A socket's address (unix(7)). The path is at most 107 bytes long. */
+function addressOf(path: string): Uint8Array {
   const bytes = Buffer.from(path);
   if (bytes.length >= SUN_PATH)
     throw new Error(`the socket's path ${path} is longer than ${SUN_PATH - 1} bytes`);
   const address = Buffer.alloc(2 + SUN_PATH);
   address.writeUInt16LE(AF_UNIX, 0);
   bytes.copy(address, 2);
+  return address;
+}
+
+/** A socket at `path`, listening. The path is at most 107 bytes long. */
+export function listenUnix(path: string): number {
+  const address = addressOf(path);
   const fd = checked('socket', ['AF_UNIX'], () => socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   checked('bind', [path], () => bind(fd, address, address.length));
   checked('listen', [path], () => listen(fd, 16));
@@ -68,6 +90,46 @@ export function listenUnix(path: string): number {
 
 export function acceptUnix(fd: number): number {
   return checked('accept4', [fd], () => accept(fd, null, null, SOCK_CLOEXEC));
+}
+
+/**
+ * A stream that is connected to the socket at `path`. Connecting, and each sending, waits `timeoutMs` at most
+ * (socket(7), SO_SNDTIMEO), then fails with EAGAIN.
+ */
+export function connectUnix(path: string, timeoutMs: number): number {
+  const address = addressOf(path);
+  const fd = checked('socket', ['AF_UNIX'], () => socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  try {
+    const time = new BigInt64Array([
+      BigInt(Math.trunc(timeoutMs / 1000)),
+      BigInt(Math.ceil((timeoutMs % 1000) * 1000)),
+    ]);
+    const value = new Uint8Array(time.buffer);
+    checked('setsockopt', [fd, 'SO_SNDTIMEO'], () =>
+      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, value, value.length),
+    );
+    checked('connect', [path], () => connect(fd, address, address.length));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** Send all of it on a stream. Throws a `SysError`; EPIPE, and no signal, where nobody reads any more. */
+export function sendAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const rest = bytes.subarray(at);
+    at += checked('send', [fd], () => send(fd, rest, rest.length, MSG_NOSIGNAL));
+  }
+}
+
+/** What a stream has, up to `most` bytes; nothing at its end. Throws a `SysError` with ETIMEDOUT after `timeoutMs`. */
+export function receiveWithin(fd: number, most: number, timeoutMs: number): Uint8Array {
+  if (pollFd(fd, POLL.IN, timeoutMs) === 0) throw new SysError('poll', [fd], ERRNO.ETIMEDOUT!);
+  const bytes = new Uint8Array(most);
+  const n = checked('recv', [fd], () => recv(fd, bytes, most, 0));
+  return bytes.subarray(0, n);
 }
 
 type RecvMsg = (fd: number, message: object, flags: number) => number;

@@ -58,7 +58,7 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
   const unit = unitOf(places);
   if (unit !== undefined) {
     const { stopUnit } = await import('../systemd/answer.ts');
-    await stopUnit({ socket: managerOf(host).socket, name: unit });
+    stopUnit({ socket: managerOf(host).socket, name: unit });
   }
   return planOf(
     places.map(({ directory }) =>

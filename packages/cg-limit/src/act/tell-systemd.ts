@@ -30,7 +30,7 @@ export async function tellSystemd(
   const { setProperties } = await import('../systemd/answer.ts');
   const stood = standing(places);
   try {
-    await setProperties({ socket: managerOf(host).socket, name: unit, properties: changing });
+    setProperties({ socket: managerOf(host).socket, name: unit, properties: changing });
   } catch (error) {
     throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
   }

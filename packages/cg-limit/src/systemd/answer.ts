@@ -1,7 +1,8 @@
 /** The planner's half of making a unit: it asks systemd while the launcher waits. */
 import { Failure } from '@ctr-tools/cli';
-import { Refusal, Systemd } from './connection.ts';
+import { Refusal, Systemd, type Transport } from './connection.ts';
 import { OOM_POLICY, type Property, wireProperty } from './properties.ts';
+import { connectTo } from './transport.ts';
 
 /** What the launcher's question says. */
 export interface ScopeRequest {
@@ -13,53 +14,65 @@ export interface ScopeRequest {
   slice?: { name: string; properties: readonly Property[] };
 }
 
+/** How a conversation with the manager behind a socket begins. */
+export type Open = (socket: string) => Transport;
+
 /** Start a transient scope around a process. Returns when systemd has moved it. Throws a `Failure`. */
-export async function startScope(request: ScopeRequest): Promise<string> {
+export function startScope(request: ScopeRequest, open: Open = connectTo): string {
   const { name, pid, slice } = request;
-  const systemd = await Systemd.connect(request.socket);
-  try {
+  return talk(request, open, (systemd) => {
     let known = (_: Property): boolean => true;
-    const start = async () => {
+    const start = (): string => {
       const scope = [...request.properties, ['PIDs', 'au', [pid]] as Property]
         .filter(known)
         .map(wireProperty);
       // What else is made in the same transaction: the scope needs its slice, which so is never unneeded.
       const others = slice ? [[slice.name, slice.properties.filter(known).map(wireProperty)]] : [];
-      return systemd.call('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', scope, others]);
+      return systemd.callForJob('StartTransientUnit', 'ssa(sv)a(sa(sv))', [name, 'fail', scope, others]);
     };
-    /** What can be done about a refusal, for another try. */
-    const mended = async (error: unknown): Promise<unknown> => {
+    /** Do what can be done about a refusal, before another try. */
+    const mend = (error: unknown): void => {
       if (error instanceof Refusal && error.errorName.endsWith('.UnitExists')) {
         // One that failed before may still be known; systemd forgets it when told to.
-        await systemd.call('ResetFailedUnit', 's', [name]).catch(() => undefined);
+        unlessRefused(() => systemd.call('ResetFailedUnit', 's', [name]));
       } else if (error instanceof Refusal && error.message.includes(OOM_POLICY)) {
         known = ([property]) => property !== OOM_POLICY;
       } else {
         throw error;
       }
-      return start();
     };
-    const [job] = (await start().catch(mended).catch(mended)) as [string];
-    const result = await systemd.job(job);
+    const result = tries(start, mend, 3);
     if (result !== 'done') throw new Failure(`systemd's job for ${name} ended as ${result}`);
     return name;
-  } finally {
-    systemd.close();
+  });
+}
+
+/** Do something up to `most` times, with `mend` between; `mend` throws what cannot be mended. */
+function tries<T>(does: () => T, mend: (error: unknown) => void, most: number): T {
+  for (let n = 1; n < most; n++) {
+    try {
+      return does();
+    } catch (error) {
+      mend(error);
+    }
+  }
+  return does();
+}
+
+function unlessRefused(does: () => void): void {
+  try {
+    does();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
   }
 }
 
 /** Change properties of a unit that runs, until it ends. Throws a `Failure` with systemd's own words. */
-export async function setProperties(request: Omit<ScopeRequest, 'pid'>): Promise<void> {
-  const systemd = await Systemd.connect(request.socket);
-  try {
-    await systemd.call('SetUnitProperties', 'sba(sv)', [
-      request.name,
-      true,
-      request.properties.map(wireProperty),
-    ]);
-  } finally {
-    systemd.close();
-  }
+export function setProperties(request: Omit<ScopeRequest, 'pid'>, open: Open = connectTo): void {
+  const { name, properties } = request;
+  talk(request, open, (systemd) =>
+    systemd.call('SetUnitProperties', 'sba(sv)', [name, true, properties.map(wireProperty)]),
+  );
 }
 
 /**
@@ -67,23 +80,30 @@ export async function setProperties(request: Omit<ScopeRequest, 'pid'>): Promise
  * (its StopUnit and ResetFailedUnit): a name is free again only when its job is done. A unit that
  * is gone, and a systemd that cannot be reached, are no failure: the groups are removed anyway.
  */
-export async function stopUnit({ socket, name }: Pick<ScopeRequest, 'socket' | 'name'>): Promise<string> {
-  let systemd: Systemd | undefined;
+export function stopUnit(request: Pick<ScopeRequest, 'socket' | 'name'>, open: Open = connectTo): string {
+  const { name } = request;
   try {
-    systemd = await Systemd.connect(socket);
-    const [job] = (await systemd.call('StopUnit', 'ss', [name, 'replace'])) as [string];
-    await systemd.job(job);
-    await systemd.call('ResetFailedUnit', 's', [name]);
+    talk(request, open, (systemd) => {
+      systemd.callForJob('StopUnit', 'ss', [name, 'replace']);
+      systemd.call('ResetFailedUnit', 's', [name]);
+    });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-  } finally {
-    systemd?.close();
   }
   return name;
 }
 
+function talk<T>({ socket }: Pick<ScopeRequest, 'socket'>, open: Open, say: (systemd: Systemd) => T): T {
+  const systemd = Systemd.open(open(socket), socket);
+  try {
+    return say(systemd);
+  } finally {
+    systemd.close();
+  }
+}
+
 /** Answer a question of a plan's. */
-export async function answer(topic: string, payload: string): Promise<string> {
+export function answer(topic: string, payload: string): string {
   if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest);
   if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest);
   throw new Error(`cg-limit does not know the question ${topic}`);

@@ -1,10 +1,28 @@
-/** A connection to systemd's private socket: no bus daemon between, and so no Hello. */
-import { connect, type Socket } from 'node:net';
+/**
+ * A conversation with systemd over its private socket: no bus daemon is between, and so there is no
+ * Hello. systemd tells everybody there what happens to every unit, so signals are sorted out by their headers, and no
+ * body is read but of those that somebody waits for.
+ */
 import { Failure } from '@ctr-tools/cli';
-import { decodeMessage, encodeMessage, MESSAGE, type Message, type Value } from './wire.ts';
+import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { Inbox } from './inbox.ts';
+import { decodeMessage, encodeMessage, MESSAGE, type Received } from './message.ts';
+import type { Value } from './wire.ts';
 
+const PATH = '/org/freedesktop/systemd1';
 const MANAGER = 'org.freedesktop.systemd1.Manager';
 const TIMEOUT_MS = 30_000;
+/** What sd-bus takes of a greeting, in bytes (bus-internal.h, BUS_AUTH_SIZE_MAX). */
+const LONGEST_LINE = 64 << 10;
+
+/** A connected stream, used by one caller that waits. Every function throws an `Error` where the stream fails. */
+export interface Transport {
+  /** Send all of it. */
+  send(bytes: Uint8Array): void;
+  /** What came; nothing at the stream's end. Throws an `Error` after `timeoutMs` in which nothing came. */
+  receive(timeoutMs: number): Uint8Array;
+  close(): void;
+}
 
 /** systemd refused, with the error's name. */
 export class Refusal extends Failure {
@@ -16,101 +34,70 @@ export class Refusal extends Failure {
 }
 
 export class Systemd {
-  private readonly socket: Socket;
-  private received = Buffer.alloc(0);
+  private readonly transport: Transport;
+  private readonly name: string;
+  private readonly inbox = new Inbox();
   private serial = 0;
-  private readonly waiting = new Set<{
-    wanted: (m: Message) => boolean;
-    take: (m: Message) => void;
-    fail: (e: Error) => void;
-  }>();
-  /** Signals that came before anybody waited for them. */
-  private readonly signals: Message[] = [];
+  /** What jobs came to that ended before anybody waited for them, by their path. */
+  private readonly jobs = new Map<string, string>();
 
-  private constructor(socket: Socket) {
-    this.socket = socket;
+  private constructor(transport: Transport, name: string) {
+    this.transport = transport;
+    this.name = name;
   }
 
   /**
-   * Connect and authenticate by the socket's credentials (D-Bus Specification, "Authentication":
+   * Authenticate by the socket's credentials (D-Bus Specification, "Authentication Protocol":
    * EXTERNAL). No UID is named: in a user namespace ours is another than the one that systemd
-   * sees, and without one it takes that (sd-bus does the same). Throws a `Failure`.
+   * sees, and without one it takes that (sd-bus does the same). `name` is how messages call the
+   * socket. The transport is closed where this fails. Throws a `Failure`.
    */
-  static async connect(path: string): Promise<Systemd> {
-    const socket = connect(path);
-    const systemd = new Systemd(socket);
-    let greeting = '';
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: Error): void => reject(new Failure(`ask systemd at ${path}: ${error.message}`));
-      socket.once('error', fail);
-      socket.once('connect', () => socket.write('\0AUTH EXTERNAL\r\nDATA\r\n'));
-      const onData = (data: Buffer): void => {
-        greeting += data.toString('latin1');
-        // First it asks for the DATA that we have sent already.
-        const lines = greeting.split('\r\n').slice(0, -1);
-        const verdict = lines.find((line) => !line.startsWith('DATA'));
-        if (verdict === undefined) return;
-        socket.off('data', onData);
-        socket.off('error', fail);
-        if (!verdict.startsWith('OK ')) {
-          fail(new Error(`it refused: ${verdict}`));
-          return;
-        }
-        socket.write('BEGIN\r\n');
-        resolve();
-      };
-      socket.on('data', onData);
-    });
-    socket.on('data', (data: Buffer) => systemd.receive(data));
-    socket.on('error', (error) => systemd.broken(error));
-    socket.on('close', () => systemd.broken(new Error('it closed the connection')));
+  static open(transport: Transport, name: string): Systemd {
+    const systemd = new Systemd(transport, name);
+    try {
+      systemd.authenticate();
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
     return systemd;
   }
 
-  private receive(data: Buffer): void {
-    this.received = Buffer.concat([this.received, data]);
-    for (let found = decodeMessage(this.received); found; found = decodeMessage(this.received)) {
-      this.received = this.received.subarray(found.length);
-      const { message } = found;
-      const waiter = [...this.waiting].find(({ wanted }) => wanted(message));
-      if (waiter) {
-        this.waiting.delete(waiter);
-        waiter.take(message);
-      } else if (message.type === MESSAGE.SIGNAL) this.signals.push(message);
+  private authenticate(): void {
+    const end = performance.now() + TIMEOUT_MS;
+    this.send(encodeBytes('\0AUTH EXTERNAL\r\nDATA\r\n'));
+    // First it asks for the DATA that was sent already.
+    let line = this.line(end);
+    while (line.startsWith('DATA')) line = this.line(end);
+    if (!line.startsWith('OK ')) throw this.failure(`it refused: ${line}`);
+    this.send(encodeBytes('BEGIN\r\n'));
+  }
+
+  /** The next line of the greeting. */
+  private line(end: number): string {
+    for (;;) {
+      const bytes = this.inbox.peek();
+      const length = bytes.indexOf(0x0a);
+      if (length > LONGEST_LINE || (length < 0 && bytes.length > LONGEST_LINE))
+        throw this.failure('it greets with a line that does not end');
+      if (length >= 0) {
+        const text = decodeBytes(bytes.subarray(0, length));
+        this.inbox.drop(length + 1);
+        return text.replace(/\r$/, '');
+      }
+      this.fill('greet', end);
     }
   }
 
-  private broken(error: Error): void {
-    for (const { fail } of this.waiting) fail(new Failure(`ask systemd: ${error.message}`));
-    this.waiting.clear();
-  }
-
-  private async next(what: string, wanted: (m: Message) => boolean): Promise<Message> {
-    const early = this.signals.find(wanted);
-    if (early) return early;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<Message>((take, fail) => {
-        timer = setTimeout(
-          () => fail(new Failure(`${what}: systemd does not answer within ${TIMEOUT_MS / 1000} s`)),
-          TIMEOUT_MS,
-        );
-        this.waiting.add({ wanted, take, fail });
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Call a method of the manager. Throws `Refusal`. */
-  async call(member: string, signature: string, body: readonly Value[]): Promise<readonly Value[]> {
+  /** Call a method of the manager. Throws a `Refusal`, or a `Failure` where the conversation itself fails. */
+  call(member: string, signature: string, body: readonly Value[]): readonly Value[] {
     const serial = ++this.serial;
-    const reply = this.next(member, (m) => m.replySerial === serial);
-    this.socket.write(
+    const end = performance.now() + TIMEOUT_MS;
+    this.send(
       encodeMessage({
         type: MESSAGE.CALL,
         serial,
-        path: '/org/freedesktop/systemd1',
+        path: PATH,
         interface: MANAGER,
         member,
         destination: 'org.freedesktop.systemd1',
@@ -118,23 +105,87 @@ export class Systemd {
         body,
       }),
     );
-    const message = await reply;
-    if (message.type === MESSAGE.ERROR)
-      throw new Refusal(message.errorName ?? '', String(message.body[0] ?? message.errorName));
-    return message.body;
+    for (;;) {
+      const message = this.next(member, end);
+      if (message.replySerial !== serial) this.note(message);
+      else if (message.type === MESSAGE.RETURN) return this.bodyOf(message);
+      else if (message.type === MESSAGE.ERROR) {
+        const [words] = this.bodyOf(message);
+        throw new Refusal(message.errorName ?? '', String(words ?? message.errorName ?? 'systemd refused'));
+      }
+    }
   }
 
-  /** Wait for the end of a job; what it came to: `done`, `failed`, `canceled` … (org.freedesktop.systemd1(5), JobRemoved). */
-  async job(path: string): Promise<string> {
-    const message = await this.next(
-      'wait for the job',
-      (m) => m.type === MESSAGE.SIGNAL && m.member === 'JobRemoved' && m.body[1] === path,
-    );
-    return String(message.body[3]);
+  /** Call a method that answers with a job, and wait for its end; what it came to, as `job` has it. */
+  callForJob(member: string, signature: string, body: readonly Value[]): string {
+    const [path] = this.call(member, signature, body);
+    if (typeof path !== 'string') throw this.failure(`its answer to ${member} is not a job`);
+    return this.job(path);
+  }
+
+  /** Wait for the end of a job: `done`, `failed`, `canceled` … (org.freedesktop.systemd1(5), JobRemoved). */
+  private job(path: string): string {
+    const end = performance.now() + TIMEOUT_MS;
+    for (;;) {
+      const result = this.jobs.get(path);
+      if (result !== undefined) return result;
+      this.note(this.next('wait for the job', end));
+    }
+  }
+
+  /** Remember what somebody may wait for; everything else is dropped unread. */
+  private note(message: Received): void {
+    const { type, path, interface: of, member } = message;
+    if (type !== MESSAGE.SIGNAL || path !== PATH || of !== MANAGER || member !== 'JobRemoved') return;
+    const [, job, , result] = this.bodyOf(message);
+    this.jobs.set(String(job), String(result));
+  }
+
+  private next(what: string, end: number): Received {
+    for (;;) {
+      const message = this.orFail(() => decodeMessage(this.inbox.peek()));
+      if (message) {
+        this.inbox.drop(message.length);
+        return message;
+      }
+      this.fill(what, end);
+    }
+  }
+
+  private bodyOf(message: Received): readonly Value[] {
+    return this.orFail(() => message.readBody());
+  }
+
+  private fill(what: string, end: number): void {
+    const left = Math.ceil(end - performance.now());
+    let bytes: Uint8Array | undefined;
+    try {
+      if (left > 0) bytes = this.transport.receive(left);
+    } catch (error) {
+      if (performance.now() < end) throw this.failure((error as Error).message);
+    }
+    if (!bytes) throw new Failure(`${what}: systemd does not answer within ${TIMEOUT_MS / 1000} s`);
+    if (bytes.length === 0) throw this.failure('it closed the connection');
+    this.inbox.add(bytes);
+  }
+
+  private send(bytes: Uint8Array): void {
+    this.orFail(() => this.transport.send(bytes));
+  }
+
+  private orFail<T>(does: () => T): T {
+    try {
+      return does();
+    } catch (error) {
+      throw this.failure((error as Error).message);
+    }
+  }
+
+  private failure(words: string): Failure {
+    return new Failure(`ask systemd at ${this.name}: ${words}`);
   }
 
   close(): void {
-    this.socket.removeAllListeners('close');
-    this.socket.destroy();
+    this.transport.close();
   }
 }

@@ -1,256 +1,212 @@
 /**
- * The wire format of D-Bus, little-endian (D-Bus Specification 0.43, "Marshaling" and
- * "Message Format"): as much of it as talking to systemd needs. A library would be larger
+ * The wire format of D-Bus (D-Bus Specification 0.43, "Marshaling" and "Message Protocol"). What is
+ * written is little-endian; what is read can be either, and of any type. A library would be larger
  * than this and would be loaded before a container's start.
  */
+import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { alignmentOf, typesOf, WireError } from './signature.ts';
 
-/** A value for a signature: numbers for `y`, `u`; bigints for `t`; arrays for `a…` and `(…)`; `[signature, value]` for `v`. */
+/**
+ * A value for a signature: numbers for `y b n q i u h d`; bigints for `x` and `t`; arrays for `a…`,
+ * `(…)` and `{…}`; `[signature, value]` for `v`.
+ */
 export type Value = number | bigint | string | boolean | Uint8Array | readonly Value[];
 
-const alignment: Record<string, number> = {
-  y: 1,
-  g: 1,
-  v: 1,
-  u: 4,
-  i: 4,
-  b: 4,
-  s: 4,
-  o: 4,
-  a: 4,
-  t: 8,
-  x: 8,
-  '(': 8,
-  '{': 8,
-};
-
-/** The first complete type of a signature. */
-export function firstType(signature: string): string {
-  const [head] = signature;
-  if (head === undefined) throw new Error('an empty D-Bus signature');
-  if (head === 'a') return head + firstType(signature.slice(1));
-  if (head !== '(' && head !== '{') return head;
-  let depth = 0;
-  for (const [i, letter] of [...signature].entries()) {
-    if (letter === '(' || letter === '{') depth++;
-    if (letter === ')' || letter === '}') depth--;
-    if (depth === 0) return signature.slice(0, i + 1);
-  }
-  throw new Error(`an open bracket in the D-Bus signature ${signature}`);
-}
-
-/** All complete types of a signature, one after the other. */
-export function typesOf(signature: string): string[] {
-  const types: string[] = [];
-  for (let rest = signature; rest !== ''; rest = rest.slice(types.at(-1)!.length))
-    types.push(firstType(rest));
-  return types;
-}
-
 export class Writer {
-  private bytes = Buffer.alloc(256);
+  private bytes = new Uint8Array(256);
+  private view = new DataView(this.bytes.buffer);
   length = 0;
 
   private room(n: number): number {
-    while (this.length + n > this.bytes.length)
-      this.bytes = Buffer.concat([this.bytes, Buffer.alloc(this.bytes.length)]);
+    if (this.length + n > this.bytes.length) {
+      const grown = new Uint8Array(2 * (this.length + n));
+      grown.set(this.bytes);
+      this.bytes = grown;
+      this.view = new DataView(grown.buffer);
+    }
     const at = this.length;
     this.length += n;
     return at;
   }
 
+  /** Zeros up to the next multiple of `n`. */
   align(n: number): void {
-    const pad = (n - (this.length % n)) % n;
-    const at = this.room(pad);
-    this.bytes.fill(0, at, at + pad);
+    this.room((n - (this.length % n)) % n);
   }
 
   u8(value: number): void {
     const at = this.room(1);
-    this.bytes.writeUInt8(value, at);
+    this.view.setUint8(at, value);
   }
 
   u32(value: number): void {
     this.align(4);
     const at = this.room(4);
-    this.bytes.writeUInt32LE(value >>> 0, at);
+    this.view.setUint32(at, value, true);
   }
 
-  private raw(data: Uint8Array): void {
+  raw(data: Uint8Array): void {
     const at = this.room(data.length);
     this.bytes.set(data, at);
   }
 
+  /** The types that calls to systemd take; a type that is not among them is an error of ours. */
   write(type: string, value: Value): void {
     const [head] = type;
     if (head === 'y') this.u8(value as number);
     else if (head === 'u') this.u32(value as number);
+    else if (head === 'i') this.u32((value as number) >>> 0);
     else if (head === 'b') this.u32(value ? 1 : 0);
-    else if (head === 't') {
+    else if (head === 't' || head === 'x') {
       this.align(8);
       const at = this.room(8);
-      this.bytes.writeBigUInt64LE(BigInt.asUintN(64, value as bigint), at);
+      this.view.setBigUint64(at, BigInt.asUintN(64, value as bigint), true);
+    } else if (head === 'd') {
+      this.align(8);
+      const at = this.room(8);
+      this.view.setFloat64(at, value as number, true);
+    } else if (head === 'n' || head === 'q') {
+      this.align(2);
+      const at = this.room(2);
+      this.view.setUint16(at, (value as number) & 0xffff, true);
     } else if (head === 's' || head === 'o') {
-      const text = Buffer.from(value as string);
+      const text = encodeBytes(value as string);
       this.u32(text.length);
       this.raw(text);
       this.u8(0);
     } else if (head === 'g') {
-      this.u8((value as string).length);
-      this.raw(Buffer.from(value as string));
+      const text = encodeBytes(value as string);
+      this.u8(text.length);
+      this.raw(text);
       this.u8(0);
     } else if (head === 'v') {
       const [signature, inner] = value as readonly [string, Value];
       this.write('g', signature);
       this.write(signature, inner);
     } else if (head === 'a') this.array(type.slice(1), value as readonly Value[] | Uint8Array);
-    else if (head === '(') {
+    else if (head === '(' || head === '{') {
       this.align(8);
       for (const [i, member] of typesOf(type.slice(1, -1)).entries())
         this.write(member, (value as readonly Value[])[i]!);
-    } else throw new Error(`no D-Bus type ${type}`);
+    } else throw new Error(`a call has no type ${type}`);
   }
 
   /** The length counts the elements, not the padding before the first. */
   private array(element: string, values: Iterable<Value>): void {
     this.u32(0);
     const lengthAt = this.length - 4;
-    this.align(alignment[element[0]!]!);
+    this.align(alignmentOf(element));
     const from = this.length;
     for (const value of values) this.write(element, value);
-    this.bytes.writeUInt32LE(this.length - from, lengthAt);
+    this.view.setUint32(lengthAt, this.length - from, true);
   }
 
-  done(): Buffer {
+  done(): Uint8Array {
     return this.bytes.subarray(0, this.length);
   }
 }
 
+/** "Valid Signatures" and "Arrays": an array is of 64 MiB at most, a variant lies in at most 64 containers. */
+const LONGEST_ARRAY = 1 << 26;
+const DEEPEST = 64;
+
+/** Values out of bytes; whatever does not fit is a `WireError`. */
 export class Reader {
-  private readonly bytes: Buffer;
-  at: number;
-  constructor(bytes: Buffer, at = 0) {
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly little: boolean;
+  private at: number;
+  private depth = 0;
+
+  constructor(bytes: Uint8Array, little = true, at = 0) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.little = little;
     this.at = at;
   }
 
-  align(n: number): void {
-    this.at += (n - (this.at % n)) % n;
+  /** Where the next `n` bytes are, aligned to `n` or as said. */
+  private take(n: number, alignment = n): number {
+    const at = this.at + ((alignment - (this.at % alignment)) % alignment);
+    if (at + n > this.bytes.length) throw new WireError('a message ends within a value');
+    this.at = at + n;
+    return at;
   }
 
-  u32(): number {
-    this.align(4);
-    this.at += 4;
-    return this.bytes.readUInt32LE(this.at - 4);
+  private u32(): number {
+    return this.view.getUint32(this.take(4), this.little);
   }
 
   private text(length: number): string {
-    const text = this.bytes.toString('utf8', this.at, this.at + length);
-    this.at += length + 1;
-    return text;
+    const at = this.take(length + 1, 1);
+    if (this.bytes[at + length] !== 0) throw new WireError('a text does not end with a NUL');
+    return decodeBytes(this.bytes.subarray(at, at + length));
   }
 
   read(type: string): Value {
-    const [head] = type;
-    switch (head) {
+    const { view, little } = this;
+    switch (type[0]) {
       case 'y':
-        return this.bytes.readUInt8(this.at++);
-      case 'u':
-        return this.u32();
+        return view.getUint8(this.take(1));
       case 'b':
         return this.u32() !== 0;
+      case 'n':
+        return view.getInt16(this.take(2), little);
+      case 'q':
+        return view.getUint16(this.take(2), little);
+      case 'i':
+        return view.getInt32(this.take(4), little);
+      case 'u':
+      // The place of a descriptor among those that came along; systemd's private socket sends none.
+      case 'h':
+        return this.u32();
+      case 'x':
+        return view.getBigInt64(this.take(8), little);
       case 't':
-        this.align(8);
-        this.at += 8;
-        return this.bytes.readBigUInt64LE(this.at - 8);
+        return view.getBigUint64(this.take(8), little);
+      case 'd':
+        return view.getFloat64(this.take(8), little);
       case 's':
       case 'o':
         return this.text(this.u32());
       case 'g':
-        return this.text(this.bytes.readUInt8(this.at++));
-      case 'v': {
-        const signature = this.read('g') as string;
-        return [signature, this.read(signature)];
-      }
-      case 'a': {
-        const length = this.u32();
-        this.align(alignment[type[1]!]!);
-        const end = this.at + length;
-        const values: Value[] = [];
-        while (this.at < end) values.push(this.read(type.slice(1)));
-        return values;
-      }
-      case '(':
-      // A dictionary's entry is laid out as a struct of two (D-Bus specification, Marshaling).
-      case '{':
-        this.align(8);
-        return typesOf(type.slice(1, -1)).map((member) => this.read(member));
+        return this.text(view.getUint8(this.take(1)));
       default:
-        throw new Error(`no D-Bus type ${type}`);
+        return this.container(type);
     }
   }
-}
 
-export const MESSAGE = { CALL: 1, RETURN: 2, ERROR: 3, SIGNAL: 4 } as const;
-/** Codes of header fields. */
-const FIELD = {
-  path: 1,
-  interface: 2,
-  member: 3,
-  errorName: 4,
-  replySerial: 5,
-  destination: 6,
-  signature: 8,
-} as const;
-
-export interface Message {
-  type: number;
-  serial: number;
-  path?: string;
-  interface?: string;
-  member?: string;
-  errorName?: string;
-  replySerial?: number;
-  destination?: string;
-  signature?: string;
-  body: readonly Value[];
-}
-
-const fieldTypes: Record<number, string> = { 1: 'o', 2: 's', 3: 's', 4: 's', 5: 'u', 6: 's', 8: 'g' };
-
-export function encodeMessage(message: Message): Buffer {
-  const body = new Writer();
-  const signature = message.signature ?? '';
-  for (const [i, type] of typesOf(signature).entries()) body.write(type, message.body[i]!);
-  const fields = Object.entries(FIELD).flatMap(([name, code]): Value[] => {
-    const value = message[name as keyof typeof FIELD];
-    return value === undefined || value === '' ? [] : [[code, [fieldTypes[code]!, value]]];
-  });
-  const head = new Writer();
-  head.u8(0x6c); // 'l': little-endian
-  head.u8(message.type);
-  head.u8(0);
-  head.u8(1);
-  head.u32(body.length);
-  head.u32(message.serial);
-  head.write('a(yv)', fields);
-  head.align(8);
-  return Buffer.concat([head.done(), body.done()]);
-}
-
-/** The first message of `bytes` and how long it is; undefined while it has not come whole. */
-export function decodeMessage(bytes: Buffer): { message: Message; length: number } | undefined {
-  if (bytes.length < 16) return undefined;
-  if (bytes[0] !== 0x6c) throw new Error('a D-Bus message that is not little-endian');
-  const bodyLength = bytes.readUInt32LE(4);
-  const headLength = (16 + bytes.readUInt32LE(12) + 7) & ~7;
-  const length = headLength + bodyLength;
-  if (bytes.length < length) return undefined;
-  const message: Message = { type: bytes[1]!, serial: bytes.readUInt32LE(8), body: [] };
-  for (const field of new Reader(bytes, 12).read('a(yv)') as readonly [number, [string, Value]][]) {
-    const name = Object.entries(FIELD).find(([, code]) => code === field[0])?.[0];
-    if (name) Object.assign(message, { [name]: field[1][1] });
+  private container(type: string): Value {
+    if (++this.depth > DEEPEST) throw new WireError('its values are too deep');
+    const value =
+      type[0] === 'v' ? this.variant() : type[0] === 'a' ? this.array(type.slice(1)) : this.members(type);
+    this.depth--;
+    return value;
   }
-  const reader = new Reader(bytes.subarray(headLength, length));
-  message.body = typesOf(message.signature ?? '').map((type) => reader.read(type));
-  return { message, length };
+
+  private variant(): Value {
+    const signature = this.read('g') as string;
+    if (typesOf(signature).length !== 1)
+      throw new WireError(`a variant is of "${signature}", not of one type`);
+    return [signature, this.read(signature)];
+  }
+
+  private array(element: string): Value {
+    const length = this.u32();
+    this.take(0, alignmentOf(element));
+    const end = this.at + length;
+    if (length > LONGEST_ARRAY || end > this.bytes.length)
+      throw new WireError(`an array claims to have ${length} bytes`);
+    const values: Value[] = [];
+    while (this.at < end) values.push(this.read(element));
+    if (this.at !== end) throw new WireError('an array ends within an element');
+    return values;
+  }
+
+  /** A dictionary's entry is laid out as a struct of two. */
+  private members(type: string): Value {
+    if (type[0] !== '(' && type[0] !== '{') throw new WireError(`"${type}" is not a type`);
+    this.take(0, 8);
+    return typesOf(type.slice(1, -1)).map((member) => this.read(member));
+  }
 }
