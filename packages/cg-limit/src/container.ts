@@ -5,3 +5,4 @@ export { type CgroupRecord, cgroupRecord } from './groups.ts';
 export { hierarchiesOf } from './layout.ts';
 export { rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';
+export { stopUnitStep } from './systemd/stop.ts';

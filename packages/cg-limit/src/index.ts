@@ -41,7 +41,7 @@ export const cgLimit: Tool<Options, Facts> = {
   amend: (spec, given) => amend(spec, given),
   steps,
   stays: (_spec, facts) => mustStay(facts),
-  answer: async (topic, payload) => (await import('./systemd/answer.ts')).answer(topic, payload),
+  answer: async (...question) => (await import('./systemd/answer.ts')).answer(...question),
   act: async (name, given, parsed, host) => {
     const { act } = await import('./act/index.ts');
     return act(name, given, parsed, host);

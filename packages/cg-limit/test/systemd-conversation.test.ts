@@ -2,6 +2,7 @@
 import { Failure } from '@ctr-tools/cli';
 import { describe, expect, test } from 'vitest';
 import { setProperties, startScope, stopUnit } from '../src/systemd/answer.ts';
+import { connectTo } from '../src/systemd/connect.ts';
 import { Systemd } from '../src/systemd/connection.ts';
 import { decodeMessage, encodeMessage, MESSAGE, type Message } from '../src/systemd/message.ts';
 import { answerTo, bytesOf, jobRemoved, type Peer, peer, refusalOf } from './systemd-peer.ts';
@@ -68,7 +69,7 @@ describe('making a scope', () => {
     expect(() => starting(failing)).toThrow("systemd's job for x.scope ended as failed");
     const refusing = peer((call, say) => say(refusalOf(call, 'a.b.C', 'No such slice')));
     expect(() => starting(refusing)).toThrow('No such slice');
-    expect(() => startScope({ ...request, socket: '/nowhere/private' })).toThrow(
+    expect(() => startScope({ ...request, socket: '/nowhere/private' }, connectTo)).toThrow(
       /^ask systemd at \/nowhere\/private: .*ENOENT/,
     );
   });
@@ -91,7 +92,7 @@ describe('ending a unit', () => {
   test('one that is gone, and a systemd that is not there, are no failure', () => {
     const systemd = peer((call, say) => say(refusalOf(call, 'a.NoSuchUnit', 'Unit x.scope not loaded.')));
     expect(stopUnit({ socket, name: 'x.scope' }, () => systemd)).toBe('x.scope');
-    expect(stopUnit({ socket: '/nowhere/private', name: 'x.scope' })).toBe('x.scope');
+    expect(stopUnit({ socket: '/nowhere/private', name: 'x.scope' }, connectTo)).toBe('x.scope');
   });
 });
 

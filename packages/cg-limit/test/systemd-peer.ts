@@ -1,11 +1,11 @@
 /** systemd's side of a conversation, in memory. */
-import type { Transport } from '../src/systemd/connection.ts';
+import type { Stream } from '@ctr-tools/host';
 import { decodeMessage, encodeMessage, MESSAGE, type Message } from '../src/systemd/message.ts';
 
 /** What the peer says: a message (its serial is given), or bytes as they are. */
 export type Said = Omit<Message, 'serial'> | Uint8Array;
 
-export interface Peer extends Transport {
+export interface Peer extends Stream {
   /** What was called, in order. */
   calls: Message[];
   closed: boolean;

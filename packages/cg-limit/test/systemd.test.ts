@@ -104,7 +104,7 @@ test('the process waits until it is in its scope and all limits stand', () => {
   expect(lines(found)).toEqual([
     'self_pid pid→{own.pid}',
     expect.stringMatching(
-      /^ask topic=cg-limit\/scope payload=.*"pid\\":\{own.pid\},\\"name\\":\\"ctr-web.scope\\".* reply→\{scope\}$/,
+      /^ask topic=cg-limit\/scope payload=.*"pid\\":\{own.pid\},\\"name\\":\\"ctr-web.scope\\".* reply→\{scope\} socket=\/run\/systemd\/private$/,
     ),
     `write path=${directory}/memory.max data=67108864`,
     expect.stringContaining('setenv name=CTR_CGROUP'),

@@ -32,7 +32,7 @@ async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
     writePlan(encode(outcome));
     if (outcome.steps.some((s) => s.op === 'ask')) {
       const { converse } = await import('./converse.ts');
-      await converse({ answer: (topic, payload) => answerOf(topic, payload, siblings) });
+      await converse({ answer: (...question) => answerOf(siblings, ...question) });
     }
     return 0;
   }
@@ -57,10 +57,15 @@ async function toolOf(topic: string, siblings: Siblings): Promise<Tool | undefin
 }
 
 /** A step's question goes to the tool that its topic begins with. */
-async function answerOf(topic: string, payload: string, siblings: Siblings): Promise<string> {
+async function answerOf(
+  siblings: Siblings,
+  topic: string,
+  payload: string,
+  connection?: number,
+): Promise<string> {
   const tool = await toolOf(topic, siblings);
   if (!tool?.answer) throw new Error(`nobody here answers ${topic}`);
-  return tool.answer(topic, payload);
+  return tool.answer(topic, payload, connection);
 }
 
 /** Say what went wrong, as one line; the exit code. Throws `NeedsNode` on, which is the planner's matter. */

@@ -94,7 +94,7 @@ export interface Tool<O = unknown, F = unknown> {
    * Answer an `ask` step of this tool's, whose topic is `TOOL/WHAT`, while the launcher waits.
    * A `Failure` becomes the failure of that step.
    */
-  answer?(topic: string, payload: string): string | Promise<string>;
+  answer?(topic: string, payload: string, connection?: number): string | Promise<string>;
   /** Topics that only Node can answer. */
   nodeTopics?: readonly string[];
 }
@@ -106,7 +106,7 @@ export type Outcome = number | Plan | Conversation;
 export interface Conversation {
   plan: Plan;
   /** The answer's text. A `Failure` becomes the failure of the step that asked. */
-  answer(topic: string, payload: string): string | Promise<string>;
+  answer(topic: string, payload: string, connection?: number): string | Promise<string>;
 }
 
 /** A command that reads its own command line (`ctr-run` with its subcommands). */

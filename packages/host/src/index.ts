@@ -8,4 +8,5 @@ export * from './files.ts';
 export * from './node.ts';
 export * from './paths.ts';
 export * from './process.ts';
+export * from './sockets.ts';
 export type { FileSystem } from './system.ts';

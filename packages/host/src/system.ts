@@ -45,6 +45,12 @@ export interface System {
   sha256(bytes: Uint8Array): string;
   /** What only Node has. */
   node?: NodeSystem;
+  /** Sockets are the engine's alone, whose planner is handed connected ones: all of it, or ETIMEDOUT. */
+  send?(fd: number, bytes: Uint8Array, timeoutMs: number): void;
+  /** What came, at most `most` bytes; empty at the end of the stream; ETIMEDOUT. */
+  receive?(fd: number, most: number, timeoutMs: number): Uint8Array;
+  /** The same, with the descriptor that came along (SCM_RIGHTS), or -1. */
+  receiveWithDescriptor?(fd: number, most: number): { bytes: Uint8Array; descriptor: number };
 }
 
 /** What a planner needs so rarely that the engine has not learnt it. */

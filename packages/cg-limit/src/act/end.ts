@@ -4,6 +4,7 @@ import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import { dirname } from '@ctr-tools/host';
 import { type AnyStep, compile, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
+import { stopUnitStep } from '../systemd/stop.ts';
 import { View } from '../view.ts';
 import { changeable, type Target, unitOf } from './target.ts';
 import { busyIn, refuseFromInside } from './within.ts';
@@ -56,12 +57,9 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
       `remove ${target.name}: ${kept.directory} is not ours to remove; run as root; nothing was removed`,
     );
   const unit = unitOf(places);
-  if (unit !== undefined) {
-    const { stopUnit } = await import('../systemd/answer.ts');
-    stopUnit({ socket: managerOf(host).socket, name: unit });
-  }
-  return planOf(
-    places.map(({ directory }) =>
+  return planOf([
+    ...(unit === undefined ? [] : [stopUnitStep({ name: unit, socket: managerOf(host).socket })]),
+    ...places.map(({ directory }) =>
       step(
         'state',
         'cgroup_remove',
@@ -77,5 +75,5 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
         },
       ),
     ),
-  );
+  ]);
 }

@@ -28,9 +28,10 @@ export async function tellSystemd(
   const changing = properties.filter(([name]) => name !== OOM_POLICY);
   if (unit === undefined || changing.length === 0) return;
   const { setProperties } = await import('../systemd/answer.ts');
+  const { connectTo } = await import('../systemd/connect.ts');
   const stood = standing(places);
   try {
-    setProperties({ socket: managerOf(host).socket, name: unit, properties: changing });
+    setProperties({ socket: managerOf(host).socket, name: unit, properties: changing }, connectTo);
   } catch (error) {
     throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
   }

@@ -1,8 +1,8 @@
 /** The planner's half of making a unit: it asks systemd while the launcher waits. */
 import { Failure } from '@ctr-tools/cli';
-import { Refusal, Systemd, type Transport } from './connection.ts';
+import { type Stream, streamOf } from '@ctr-tools/host';
+import { Refusal, Systemd } from './connection.ts';
 import { OOM_POLICY, type Property, wireProperty } from './properties.ts';
-import { connectTo } from './transport.ts';
 
 /** What the launcher's question says. */
 export interface ScopeRequest {
@@ -15,10 +15,10 @@ export interface ScopeRequest {
 }
 
 /** How a conversation with the manager behind a socket begins. */
-export type Open = (socket: string) => Transport;
+export type Open = (socket: string) => Stream;
 
 /** Start a transient scope around a process. Returns when systemd has moved it. Throws a `Failure`. */
-export function startScope(request: ScopeRequest, open: Open = connectTo): string {
+export function startScope(request: ScopeRequest, open: Open): string {
   const { name, pid, slice } = request;
   return talk(request, open, (systemd) => {
     let known = (_: Property): boolean => true;
@@ -68,7 +68,7 @@ function unlessRefused(does: () => void): void {
 }
 
 /** Change properties of a unit that runs, until it ends. Throws a `Failure` with systemd's own words. */
-export function setProperties(request: Omit<ScopeRequest, 'pid'>, open: Open = connectTo): void {
+export function setProperties(request: Omit<ScopeRequest, 'pid'>, open: Open): void {
   const { name, properties } = request;
   talk(request, open, (systemd) =>
     systemd.call('SetUnitProperties', 'sba(sv)', [name, true, properties.map(wireProperty)]),
@@ -80,7 +80,7 @@ export function setProperties(request: Omit<ScopeRequest, 'pid'>, open: Open = c
  * (its StopUnit and ResetFailedUnit): a name is free again only when its job is done. A unit that
  * is gone, and a systemd that cannot be reached, are no failure: the groups are removed anyway.
  */
-export function stopUnit(request: Pick<ScopeRequest, 'socket' | 'name'>, open: Open = connectTo): string {
+export function stopUnit(request: Pick<ScopeRequest, 'socket' | 'name'>, open: Open): string {
   const { name } = request;
   try {
     talk(request, open, (systemd) => {
@@ -102,9 +102,11 @@ function talk<T>({ socket }: Pick<ScopeRequest, 'socket'>, open: Open, say: (sys
   }
 }
 
-/** Answer a question of a plan's. */
-export function answer(topic: string, payload: string): string {
-  if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest);
-  if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest);
+/** Answer a question of a plan's, on the connection that the launcher made, or on Node on one of our own. */
+export async function answer(topic: string, payload: string, connection?: number): Promise<string> {
+  const open =
+    connection === undefined ? (await import('./connect.ts')).connectTo : () => streamOf(connection);
+  if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest, open);
+  if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest, open);
   throw new Error(`cg-limit does not know the question ${topic}`);
 }

@@ -4,7 +4,7 @@
  * body is read but of those that somebody waits for.
  */
 import { Failure } from '@ctr-tools/cli';
-import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { decodeBytes, encodeBytes, monotonic, type Stream } from '@ctr-tools/host';
 import { Inbox } from './inbox.ts';
 import { decodeMessage, encodeMessage, MESSAGE, type Received } from './message.ts';
 import type { Value } from './wire.ts';
@@ -14,15 +14,6 @@ const MANAGER = 'org.freedesktop.systemd1.Manager';
 const TIMEOUT_MS = 30_000;
 /** What sd-bus takes of a greeting, in bytes (bus-internal.h, BUS_AUTH_SIZE_MAX). */
 const LONGEST_LINE = 64 << 10;
-
-/** A connected stream, used by one caller that waits. Every function throws an `Error` where the stream fails. */
-export interface Transport {
-  /** Send all of it. */
-  send(bytes: Uint8Array): void;
-  /** What came; nothing at the stream's end. Throws an `Error` after `timeoutMs` in which nothing came. */
-  receive(timeoutMs: number): Uint8Array;
-  close(): void;
-}
 
 /** systemd refused, with the error's name. */
 export class Refusal extends Failure {
@@ -34,14 +25,14 @@ export class Refusal extends Failure {
 }
 
 export class Systemd {
-  private readonly transport: Transport;
+  private readonly transport: Stream;
   private readonly name: string;
   private readonly inbox = new Inbox();
   private serial = 0;
   /** What jobs came to that ended before anybody waited for them, by their path. */
   private readonly jobs = new Map<string, string>();
 
-  private constructor(transport: Transport, name: string) {
+  private constructor(transport: Stream, name: string) {
     this.transport = transport;
     this.name = name;
   }
@@ -52,7 +43,7 @@ export class Systemd {
    * sees, and without one it takes that (sd-bus does the same). `name` is how messages call the
    * socket. The transport is closed where this fails. Throws a `Failure`.
    */
-  static open(transport: Transport, name: string): Systemd {
+  static open(transport: Stream, name: string): Systemd {
     const systemd = new Systemd(transport, name);
     try {
       systemd.authenticate();
@@ -64,7 +55,7 @@ export class Systemd {
   }
 
   private authenticate(): void {
-    const end = performance.now() + TIMEOUT_MS;
+    const end = monotonic() + TIMEOUT_MS;
     this.send(encodeBytes('\0AUTH EXTERNAL\r\nDATA\r\n'));
     // First it asks for the DATA that was sent already.
     let line = this.line(end);
@@ -92,7 +83,7 @@ export class Systemd {
   /** Call a method of the manager. Throws a `Refusal`, or a `Failure` where the conversation itself fails. */
   call(member: string, signature: string, body: readonly Value[]): readonly Value[] {
     const serial = ++this.serial;
-    const end = performance.now() + TIMEOUT_MS;
+    const end = monotonic() + TIMEOUT_MS;
     this.send(
       encodeMessage({
         type: MESSAGE.CALL,
@@ -125,7 +116,7 @@ export class Systemd {
 
   /** Wait for the end of a job: `done`, `failed`, `canceled` … (org.freedesktop.systemd1(5), JobRemoved). */
   private job(path: string): string {
-    const end = performance.now() + TIMEOUT_MS;
+    const end = monotonic() + TIMEOUT_MS;
     for (;;) {
       const result = this.jobs.get(path);
       if (result !== undefined) return result;
@@ -157,12 +148,12 @@ export class Systemd {
   }
 
   private fill(what: string, end: number): void {
-    const left = Math.ceil(end - performance.now());
+    const left = Math.ceil(end - monotonic());
     let bytes: Uint8Array | undefined;
     try {
       if (left > 0) bytes = this.transport.receive(left);
     } catch (error) {
-      if (performance.now() < end) throw this.failure((error as Error).message);
+      if (monotonic() < end) throw this.failure((error as Error).message);
     }
     if (!bytes) throw new Failure(`${what}: systemd does not answer within ${TIMEOUT_MS / 1000} s`);
     if (bytes.length === 0) throw this.failure('it closed the connection');

@@ -3,7 +3,7 @@
  * written is little-endian; what is read can be either, and of any type. A library would be larger
  * than this and would be loaded before a container's start.
  */
-import { decodeBytes, encodeBytes } from '@ctr-tools/plan';
+import { decodeBytes, encodeBytes } from '@ctr-tools/host';
 import { alignmentOf, typesOf, WireError } from './signature.ts';
 
 /**

@@ -1,6 +1,7 @@
+import { stopUnitStep } from '@ctr-tools/cg-limit/container';
 import { errorCode, readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, step } from '@ctr-tools/plan';
 import { groupOf } from '../state/group.ts';
 import type { Found, LastingRecord } from '../state/record.ts';
 import { poststopCarriers } from './hooks.ts';
@@ -54,13 +55,7 @@ export const removeState = (path: string): AnyStep[] => [
 ];
 
 /** systemd made the groups: it ends the unit, and forgets that it failed, before they are looked for. */
-function stopUnit({ cgroup }: Remains): AnyStep[] {
-  if (!cgroup?.unit) return [];
-  const payload = JSON.stringify(cgroup.unit);
-  const { socket } = cgroup.unit;
-  const args = { topic: 'cg-limit/stop', payload, reply: slot('stopped'), socket };
-  return [step('running', 'ask', args, `have systemd end the unit ${cgroup.unit.name}`, { side })];
-}
+const stopUnit = ({ cgroup }: Remains): AnyStep[] => (cgroup?.unit ? [stopUnitStep(cgroup.unit)] : []);
 
 /** The container's own copy of its config, for its hooks; one that was never written has none. */
 export function specOf(record: Found): Spec {

@@ -1,13 +1,13 @@
 /** The stream on which systemd is spoken to: a Unix socket, by calls that block. */
 import { closeSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import type { Stream } from '@ctr-tools/host';
 import { connectUnix, receiveWithin, sendAll } from '@ctr-tools/sys';
-import type { Transport } from './connection.ts';
 
 const TIMEOUT_MS = 30_000;
 
 /** Connect to the socket at `path`. Throws a `Failure`. */
-export function connectTo(path: string): Transport {
+export function connectTo(path: string): Stream {
   let fd: number;
   try {
     fd = connectUnix(path, TIMEOUT_MS);
