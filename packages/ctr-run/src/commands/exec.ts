@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Failure, fromCaller, type Outcome, UsageError } from '@ctr-tools/cli';
-import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
+import { type Process, parseId, parseJson, parseUser, readProcess, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
 import { capabilityNumber } from '@ctr-tools/sys/constants';
 import { execPlan } from '../container/join.ts';
@@ -57,19 +57,19 @@ function withUser(process: Process, call: Call): Process {
   const text = one(call, 'user');
   const extra = many(call, 'additional-gids').map(groupId);
   if (text === undefined && extra.length === 0) return process;
-  const found = /^(\d+)(?::(\d+))?$/.exec(text ?? '0');
-  if (!found) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
-  const user =
-    text === undefined
-      ? { ...process.user!, additionalGids: [...(process.user?.additionalGids ?? []), ...extra] }
-      : { uid: Number(found[1]), gid: Number(found[2] ?? 0), additionalGids: extra };
-  return { ...process, user };
+  if (text === undefined) {
+    const additionalGids = [...(process.user?.additionalGids ?? []), ...extra];
+    return { ...process, user: { ...process.user!, additionalGids } };
+  }
+  const ids = parseUser(text, '--user');
+  if (!ids) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
+  return { ...process, user: { ...ids, additionalGids: extra } };
 }
 
 function groupId(text: string): number {
-  if (!/^\d{1,10}$/.test(text))
-    throw new Failure(`--additional-gids is "${text}"; it is the number of a group`);
-  return Number(text);
+  const id = parseId(text, '--additional-gids');
+  if (id === undefined) throw new Failure(`--additional-gids is "${text}"; it is the number of a group`);
+  return id;
 }
 
 function withSecurity(process: Process, call: Call): Process {

@@ -11,7 +11,7 @@ import {
   uint32,
   uint64,
 } from '../schema/check.ts';
-import { absolutePath, numberList, strings } from '../schema/common.ts';
+import { absolutePath, id, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { resources } from './schema-resources.ts';
 import type {
@@ -30,7 +30,7 @@ import type {
   TimeOffsets,
 } from './types.ts';
 
-export const idMapping = object<IDMapping>({ containerID: uint32, hostID: uint32, size: uint32 }, [
+export const idMapping = object<IDMapping>({ containerID: id, hostID: id, size: uint32 }, [
   'containerID',
   'hostID',
   'size',
@@ -46,8 +46,8 @@ const device = object<Device>(
     major: integer(0, 0xfff),
     minor: integer(0, 0xfffff),
     fileMode: uint32,
-    uid: uint32,
-    gid: uint32,
+    uid: id,
+    gid: id,
   },
   ['type', 'path'],
 );
