@@ -7,6 +7,7 @@ import { execPlan } from '../container/join.ts';
 import { type Found, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
+import { tellWarnings } from '../warnings.ts';
 
 /**
  * `ctr-run exec ID COMMAND …`: a further process in a container: its namespaces, its
@@ -34,7 +35,9 @@ function processOf(call: Call, record: Found, config: Spec, args: readonly strin
   if (file !== undefined) {
     if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
     const path = fromCaller(call.host, file);
-    return readProcess(read(path), path).value;
+    const { value, warnings } = readProcess(read(path), path);
+    tellWarnings(path, warnings, call.globals);
+    return value;
   }
   if (args.length === 0)
     throw new UsageError(`what should run in ${record.id}? ctr-run exec ${record.id} COMMAND`, 255);

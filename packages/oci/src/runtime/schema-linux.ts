@@ -54,9 +54,13 @@ const device = object<Device>(
 
 const timeOffset = object<TimeOffset>({ secs: int64, nanosecs: integer(0, 999_999_999) });
 
+/** A property that a filter's reader does not know may be a condition without which the filter lets more through. */
+const tellsUnknown = true;
+
 const seccompArg = object<SeccompArg>(
   { index: integer(0, 5), value: uint64, valueTwo: uint64, op: oneOf(names.seccompOperators) },
   ['index', 'value', 'op'],
+  { tellsUnknown },
 );
 
 const seccompSyscall = object<SeccompSyscall>(
@@ -67,6 +71,7 @@ const seccompSyscall = object<SeccompSyscall>(
     args: array(seccompArg),
   },
   ['names', 'action'],
+  { tellsUnknown },
 );
 
 export const seccomp = object<LinuxSeccomp>(
@@ -80,6 +85,7 @@ export const seccomp = object<LinuxSeccomp>(
     syscalls: array(seccompSyscall),
   },
   ['defaultAction'],
+  { tellsUnknown },
 );
 
 export const linux = object<Linux>({
