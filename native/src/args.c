@@ -66,6 +66,16 @@ int64_t arg_int(const struct run *run, const struct step *step, unsigned n) {
   return cell_int(run, argument(run, step, n));
 }
 
+int to_id(int64_t value, bool may_stay, uid_t *id) {
+  if (!(value >= 0 && value < UINT32_MAX) && !(may_stay && value == -1)) return -EINVAL;
+  *id = (uid_t)value;
+  return 0;
+}
+
+int arg_id(const struct run *run, const struct step *step, unsigned n, bool may_stay, uid_t *id) {
+  return to_id(arg_int(run, step, n), may_stay, id);
+}
+
 int arg_fd(const struct run *run, const struct step *step, unsigned n) {
   int64_t value = arg_int(run, step, n);
   return value < 0 || value > INT32_MAX ? -1 : (int)value;

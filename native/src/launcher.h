@@ -115,6 +115,13 @@ int connect_unix(const char *path);
 int64_t arg_int(const struct run *run, const struct step *step, unsigned n);
 int arg_fd(const struct run *run, const struct step *step, unsigned n); /* -1: none */
 /*
+ * A user or group ID. To setresuid(2) and chown(2) 2^32-1 means "leave it as it is", and of a larger number
+ * the kernel sees the low half, which may be root: -EINVAL for both. -1 leaves it where `may_stay`.
+ */
+int arg_id(const struct run *run, const struct step *step, unsigned n, bool may_stay, uid_t *id);
+/* The same of a value that is at hand. */
+int to_id(int64_t value, bool may_stay, uid_t *id);
+/*
  * Text or blob with its slots filled in, NUL behind it. It lies in the plan or in the
  * run's arena and stays until the run ends; never NULL.
  */

@@ -96,8 +96,9 @@ int op_cloexec_from(struct run *run, const struct step *step) {
  * cannot be given (a read-only mount, an owner that this user namespace does not map) stays.
  */
 int op_own_stdio(struct run *run, const struct step *step) {
-  uid_t uid = (uid_t)arg_int(run, step, 0);
-  gid_t gid = (gid_t)arg_int(run, step, 1);
+  uid_t uid;
+  gid_t gid;
+  if (arg_id(run, step, 0, true, &uid) < 0 || arg_id(run, step, 1, true, &gid) < 0) return -EINVAL;
   for (int fd = 0; fd < 3; fd++) {
     struct stat st;
     long rc = AGAIN(fstat(fd, &st));

@@ -31,21 +31,24 @@ int op_setgroups(struct run *run, const struct step *step) {
   const int64_t *gids = arg_ints(run, step, 0, &count);
   gid_t *groups = calloc(count ? count : 1, sizeof *groups);
   if (!groups) return -ENOMEM;
-  for (unsigned i = 0; i < count; i++) groups[i] = (gid_t)gids[i];
-  long rc = KERNEL(SYS_setgroups, count, groups);
+  long rc = 0;
+  for (unsigned i = 0; rc == 0 && i < count; i++) rc = to_id(gids[i], false, &groups[i]);
+  if (rc == 0) rc = KERNEL(SYS_setgroups, count, groups);
   free(groups);
   return (int)rc;
 }
 
 /* Real, effective, saved: with less, setuid(2) of a process without CAP_SETUID would keep a way back. */
 int op_setgid(struct run *run, const struct step *step) {
-  gid_t gid = (gid_t)arg_int(run, step, 0);
-  return (int)KERNEL(SYS_setresgid, gid, gid, gid);
+  gid_t gid;
+  int rc = arg_id(run, step, 0, false, &gid);
+  return rc < 0 ? rc : (int)KERNEL(SYS_setresgid, gid, gid, gid);
 }
 
 int op_setuid(struct run *run, const struct step *step) {
-  uid_t uid = (uid_t)arg_int(run, step, 0);
-  return (int)KERNEL(SYS_setresuid, uid, uid, uid);
+  uid_t uid;
+  int rc = arg_id(run, step, 0, false, &uid);
+  return rc < 0 ? rc : (int)KERNEL(SYS_setresuid, uid, uid, uid);
 }
 
 int op_bounding(struct run *run, const struct step *step) {

@@ -7,12 +7,12 @@
 #include <sys/sysmacros.h>
 
 /* Owner, then mode: chown(2) takes the set-user-ID bits off. */
-static int own(int fd, int64_t uid, int64_t gid, mode_t mode) {
+static int own(int fd, uid_t uid, gid_t gid, mode_t mode) {
   struct stat st;
   long rc = AGAIN(fstat(fd, &st));
   if (rc < 0) return (int)rc;
-  bool owned = (uid < 0 || st.st_uid == (uid_t)uid) && (gid < 0 || st.st_gid == (gid_t)gid);
-  if (!owned) rc = AGAIN(fchownat(fd, "", (uid_t)uid, (gid_t)gid, AT_EMPTY_PATH));
+  bool owned = (uid == (uid_t)-1 || st.st_uid == uid) && (gid == (gid_t)-1 || st.st_gid == gid);
+  if (!owned) rc = AGAIN(fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
   if (rc == 0 && (!owned || (st.st_mode & 07777) != (mode & 07777))) rc = chmod_fd(fd, mode & 07777);
   return (int)rc;
 }
@@ -44,6 +44,9 @@ int op_device(struct run *run, const struct step *step) {
   mode_t mode = (mode_t)arg_int(run, step, 2);
   dev_t dev = (dev_t)arg_int(run, step, 3);
   bool may_bind = arg_int(run, step, 6) != 0;
+  uid_t uid;
+  gid_t gid;
+  if (arg_id(run, step, 4, true, &uid) < 0 || arg_id(run, step, 5, true, &gid) < 0) return -EINVAL;
   int parent = open_parent(root, path, &name);
   if (parent < 0) return parent;
   mode_t old = umask(0);
@@ -57,7 +60,7 @@ int op_device(struct run *run, const struct step *step) {
     if (rc == 0 && ((st.st_mode & S_IFMT) != (mode & S_IFMT) ||
                     ((S_ISCHR(mode) || S_ISBLK(mode)) && st.st_rdev != dev)))
       rc = -EEXIST;
-    if (rc == 0) rc = own((int)fd, arg_int(run, step, 4), arg_int(run, step, 5), mode);
+    if (rc == 0) rc = own((int)fd, uid, gid, mode);
     close_fd((int)fd);
   }
   close_fd(parent);
@@ -90,7 +93,9 @@ int op_link_in(struct run *run, const struct step *step) {
 
 int op_mkdir_in(struct run *run, const struct step *step) {
   mode_t mode = (mode_t)arg_int(run, step, 2);
-  int64_t uid = arg_int(run, step, 3), gid = arg_int(run, step, 4);
+  uid_t uid;
+  gid_t gid;
+  if (arg_id(run, step, 3, true, &uid) < 0 || arg_id(run, step, 4, true, &gid) < 0) return -EINVAL;
   int fd = open_inside(arg_fd(run, step, 0), arg_text(run, step, 1), O_PATH | O_DIRECTORY);
   if (fd >= 0) { /* what is there keeps its owner and mode */
     close_fd(fd);

@@ -135,8 +135,9 @@ int op_write_file(struct run *run, const struct step *step) {
 }
 
 int op_chown(struct run *run, const struct step *step) {
-  uid_t uid = (uid_t)arg_int(run, step, 1);
-  gid_t gid = (gid_t)arg_int(run, step, 2);
+  uid_t uid;
+  gid_t gid;
+  if (arg_id(run, step, 1, true, &uid) < 0 || arg_id(run, step, 2, true, &gid) < 0) return -EINVAL;
   return (int)AGAIN(chown(arg_text(run, step, 0), uid, gid));
 }
 

@@ -127,22 +127,23 @@ long fork_joined(struct run *run, uint64_t flags, int cgroup, int *pidfd, fork_f
 /* --- a holder of a new user namespace */
 
 struct owner {
-  int64_t uid, gid; /* or -1 */
+  uid_t uid, gid; /* or -1 */
 };
 
 /* The holder may be dumped: else /proc/PID/uid_map would belong to root alone (proc(5)). */
 static int become_owner(const void *with) {
   const struct owner *o = with;
-  if (o->gid >= 0 && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, o->gid, o->gid, o->gid) < 0))
+  if (o->gid != (gid_t)-1 && (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, o->gid, o->gid, o->gid) < 0))
     return -errno;
-  if (o->uid >= 0 && syscall(SYS_setresuid, o->uid, o->uid, o->uid) < 0) return -errno;
+  if (o->uid != (uid_t)-1 && syscall(SYS_setresuid, o->uid, o->uid, o->uid) < 0) return -errno;
   if (unshare(CLONE_NEWUSER) < 0) return -errno;
   prctl(PR_SET_DUMPABLE, 1);
   return 0;
 }
 
 int op_user_namespace(struct run *run, const struct step *step) {
-  const struct owner owner = {arg_int(run, step, 0), arg_int(run, step, 1)};
+  struct owner owner;
+  if (arg_id(run, step, 0, true, &owner.uid) < 0 || arg_id(run, step, 1, true, &owner.gid) < 0) return -EINVAL;
   long pid = holder(become_owner, &owner);
   if (pid < 0) return (int)pid;
   char path[40];

@@ -39,6 +39,32 @@ test('groups, gid, uid and capabilities are what was asked for', () => {
   });
 });
 
+test('a number that is not an ID is refused, where setresuid(2) would have gone on as root', () => {
+  const who = exec('id', '-u');
+  expect(here([op('setuid', { uid: 4294967294 }), who]).stdout).toBe('4294967294\n');
+  for (const id of [4294967295, 4294967296, 2 ** 33 + 1000, -1]) {
+    for (const steps of [
+      [op('setuid', { uid: id })],
+      [op('setgid', { gid: id })],
+      [op('setgroups', { gids: [id] })],
+    ]) {
+      const { status: code, stdout, stderr } = here([...steps, who]);
+      expect([code, stdout]).toEqual([125, '']);
+      expect(stderr).toMatch(/Invalid argument/);
+    }
+  }
+});
+
+test('an owner that is not an ID is refused, but for -1, which leaves it', () => {
+  for (const id of [4294967295, 4294967296]) {
+    expect(here([op('own_stdio', { uid: id, gid: -1 })]).status).toBe(125);
+    expect(here([op('chown', { path: '/nowhere', uid: -1, gid: id })]).stderr).toMatch(/Invalid argument/);
+    const holder = { uid: id, gid: -1, pid: slot('pid'), userns: slot('userns') };
+    expect(here([op('user_namespace', holder)]).stderr).toMatch(/Invalid argument/);
+  }
+  expect(here([op('chown', { path: '/nowhere', uid: -1, gid: -1 })]).stderr).toMatch(/No such file/);
+});
+
 test('capabilities above 31 are not lost', () => {
   const all = BigInt(`0x${fields(readFileSync('/proc/self/status', 'utf8')).CapPrm}`);
   const bpf = 1n << 39n;

@@ -1,6 +1,7 @@
 /** Users and groups: what is typed, and what the machine's name service (NSS) makes of it. */
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { errorCode, readText, runProgram } from '@ctr-tools/host';
+import { parseId, requireId } from '@ctr-tools/oci';
 
 /** What the options say, names not yet looked up. */
 export interface IdentityOptions {
@@ -15,15 +16,6 @@ export interface Identity {
   uid?: number;
   gid?: number;
   groups?: readonly number[];
-}
-
-/** uid_t has 32 bits and its last value means "none" (credentials(7), setresuid(2)). */
-const MAX_ID = 4_294_967_294;
-
-function parseId(word: string, what: string): number | undefined {
-  if (!/^\d+$/.test(word)) return undefined;
-  if (Number(word) > MAX_ID) throw new UsageError(`${what} ${word} is more than an ID can be (${MAX_ID})`);
-  return Number(word);
 }
 
 /** `USER[:GROUP]`, `--group` and `--groups` as they were given. */
@@ -105,7 +97,8 @@ function lookUpUser(word: string): { uid: number; gid?: number } {
   if (number !== undefined) return { uid: number };
   const entry = lookUp('passwd', word);
   if (!entry) throw new Failure(`--user ${word}: no such user (getent passwd ${word})`);
-  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+  const where = `--user ${word}: in the name service its`;
+  return { uid: requireId(entry[2], `${where} user ID`), gid: requireId(entry[3], `${where} group ID`) };
 }
 
 function lookUpGroup(word: string, flag: string): number {
@@ -113,7 +106,7 @@ function lookUpGroup(word: string, flag: string): number {
   if (number !== undefined) return number;
   const entry = lookUp('group', word);
   if (!entry) throw new Failure(`${flag} ${word}: no such group (getent group ${word})`);
-  return Number(entry[2]);
+  return requireId(entry[2], `${flag} ${word}: in the name service its group ID`);
 }
 
 /** The groups that the name service gives to a user, the primary one with them (initgroups(3)). */
@@ -123,7 +116,10 @@ function userGroups(user: string, gid: number | undefined): number[] {
     throw new Failure(
       `--groups init: user ${user} has no name in the name service, so no groups; give a list`,
     );
-  const groups = (getent('initgroups', name) ?? []).slice(1).filter(Boolean).map(Number);
+  const groups = (getent('initgroups', name) ?? [])
+    .slice(1)
+    .filter(Boolean)
+    .map((word) => requireId(word, `--groups init: in the name service ${name}'s group`));
   return [...new Set([...(gid === undefined ? [] : [gid]), ...groups])];
 }
 

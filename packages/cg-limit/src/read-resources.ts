@@ -1,4 +1,4 @@
-import { Failure, type Host, readStdin } from '@ctr-tools/cli';
+import { err, Failure, type Host, readStdin } from '@ctr-tools/cli';
 import { readFile, resolve } from '@ctr-tools/host';
 import { type LinuxResources, parseJson, readResources as read } from '@ctr-tools/oci';
 
@@ -15,12 +15,16 @@ export function readResources(path: string, host: Host): LinuxResources {
     throw new Failure(`read the limits of ${name}: ${(error as Error).message}`);
   }
   refuseSpec(parseJson(bytes, name), name);
-  return withoutUnset(read(bytes, name).value);
+  const { value, warnings } = read(bytes, name);
+  for (const { path, message, told } of warnings)
+    if (told) err(`${host.tool}: ${name}: ${path}: ${message}\n`);
+  return withoutUnset(value);
 }
 
 /** A whole config.json has members that resources do not know, which would all be ignored. */
 function refuseSpec(value: unknown, name: string): void {
-  if (typeof value !== 'object' || value === null || !('ociVersion' in value || 'linux' in value)) return;
+  const names = Object.keys(value ?? {}).map((name) => name.toLowerCase());
+  if (!names.includes('ociversion') && !names.includes('linux')) return;
   throw new Failure(
     `read the limits of ${name}: it is a whole spec; give what is in its linux.resources (jq .linux.resources)`,
   );

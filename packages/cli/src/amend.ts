@@ -4,7 +4,7 @@ import { withDefaults } from './argv.ts';
 import { probablyMeant } from './common.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
-import { out } from './output.ts';
+import { err, out } from './output.ts';
 import { readStdin } from './stdin.ts';
 import type { Parsed, Tool } from './tool.ts';
 
@@ -28,7 +28,8 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
     throw new UsageError(
       `no command, and stdin is ${input ? 'empty' : 'closed'}; ${probablyMeant(tool, host)}`,
     );
-  const { value: spec } = readSpec(input, 'stdin', 'draft');
+  const { value: spec, warnings } = readSpec(input, 'stdin', 'draft');
+  for (const { path, message, told } of warnings) if (told) err(`${tool.name}: stdin: ${path}: ${message}\n`);
   out(serializeJson(tool.amend(spec, options, tool.gather(options, spec, host)), 2));
   return 0;
 }

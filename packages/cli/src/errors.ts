@@ -18,7 +18,15 @@ export class UsageError extends Failure {
 }
 
 /** Errors that are a person's to read: ours, and those of the rooms below that cannot import them. */
-const forPeople = new Set(['Failure', 'UsageError', 'JsonError', 'SpecError', 'NulByteError', 'SysError']);
+const forPeople = new Set([
+  'Failure',
+  'UsageError',
+  'JsonError',
+  'SpecError',
+  'IdError',
+  'NulByteError',
+  'SysError',
+]);
 
 /** Whether this is worth one line and no stack trace. */
 export const isFailure = (error: unknown): error is Failure =>

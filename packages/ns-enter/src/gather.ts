@@ -2,7 +2,7 @@
 
 import { Failure, type Host } from '@ctr-tools/cli';
 import { join, readText, stat } from '@ctr-tools/host';
-import type { IDMapping, Spec } from '@ctr-tools/oci';
+import { type IDMapping, parseId, requireId, type Spec } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
@@ -128,14 +128,15 @@ function userName(uid: number): string | undefined {
 }
 
 function idByName(flag: 'map-user' | 'map-group', word: string): number {
-  if (/^\d+$/.test(word)) return Number(word);
+  const number = parseId(word, `--${flag}`);
+  if (number !== undefined) return number;
   const file = flag === 'map-user' ? '/etc/passwd' : '/etc/group';
   const line = readIfThere(file)
     .split('\n')
     .map((text) => text.split(':'))
     .find((fields) => fields[0] === word);
-  if (!line?.[2]) throw new Failure(`--${flag} ${word}: no such name in ${file}; give a number`);
-  return Number(line[2]);
+  if (!line) throw new Failure(`--${flag} ${word}: no such name in ${file}; give a number`);
+  return requireId(line[2], `--${flag} ${word}: in ${file} its ID`);
 }
 
 /** Set-user-ID helpers are taken from the caller's PATH, then from where they usually are. */

@@ -1,9 +1,6 @@
 /** ID maps of user namespaces (user_namespaces(7)): parsed, made from /etc/subuid, checked. */
 import { Failure, UsageError } from '@ctr-tools/cli';
-import type { IDMapping } from '@ctr-tools/oci';
-
-/** The highest ID there can be; 2^32-1 means "no ID". */
-const MOST = 0xffff_fffe;
+import { areIds, type IDMapping, MAX_ID } from '@ctr-tools/oci';
 
 /** A line of /etc/subuid or /etc/subgid (subuid(5)). */
 export interface SubordinateRange {
@@ -45,8 +42,8 @@ export function parseMapping(flag: string, value: string): IDMapping {
     ? { containerID: second, hostID: first, size }
     : { containerID: first, hostID: second, size };
   if (size === 0) throw new UsageError(`--${flag}: "${value}" maps no ID at all`);
-  if (map.containerID + size - 1 > MOST || map.hostID + size - 1 > MOST)
-    throw new UsageError(`--${flag}: "${value}" goes beyond ${MOST}, the highest ID there is`);
+  if (!areIds(map.containerID, size) || !areIds(map.hostID, size))
+    throw new UsageError(`--${flag}: "${value}" goes beyond ${MAX_ID}, the highest ID there is`);
   return map;
 }
 
@@ -98,8 +95,8 @@ const spell = (map: IDMapping): string => `${map.containerID}:${map.hostID}:${ma
 export function checkMap(what: string, map: readonly IDMapping[]): void {
   for (const [i, a] of map.entries()) {
     if (a.size < 1) throw new Failure(`the ${what} map ${spell(a)} maps no ID at all`);
-    if (a.containerID + a.size - 1 > MOST || a.hostID + a.size - 1 > MOST)
-      throw new Failure(`the ${what} map ${spell(a)} goes beyond ${MOST}, the highest ID there is`);
+    if (!areIds(a.containerID, a.size) || !areIds(a.hostID, a.size))
+      throw new Failure(`the ${what} map ${spell(a)} goes beyond ${MAX_ID}, the highest ID there is`);
     for (const b of map.slice(i + 1)) {
       for (const [side, key] of [
         ['inside', 'containerID'],

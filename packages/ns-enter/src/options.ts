@@ -2,6 +2,7 @@
 
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
 import { byteLength, resolve } from '@ctr-tools/host';
+import { parseId } from '@ctr-tools/oci';
 import { SIGNALS } from '@ctr-tools/sys/constants';
 import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
 import { parseMapping } from './maps.ts';
@@ -103,14 +104,13 @@ class Given {
   }
 }
 
-const MOST_ID = 0xffff_fffe;
-
 function idOption(given: Given, name: string): IdOption | undefined {
   const value = given.one(name);
-  if (value === 'follow') return value;
-  if (value !== undefined && !/^\d+$/.test(value))
+  if (value === undefined || value === 'follow') return value;
+  const id = parseId(value, `--${name}`);
+  if (id === undefined)
     throw new UsageError(`--${name} is "${value}"; it is a number, or follow to take the target's`);
-  return given.number(name, 0, MOST_ID);
+  return id;
 }
 
 function seconds(given: Given, name: string): number | undefined {
@@ -302,10 +302,10 @@ const binfmtPoint = (given: Given): string | undefined =>
 function ownerOption(given: Given): { uid: number; gid: number } | undefined {
   const value = given.one('owner');
   if (value === undefined) return undefined;
-  const match = /^(\d+):(\d+)$/.exec(value);
-  if (!match || Number(match[1]) > MOST_ID || Number(match[2]) > MOST_ID)
+  const [uid, gid, ...rest] = value.split(':').map((word) => parseId(word, '--owner'));
+  if (uid === undefined || gid === undefined || rest.length > 0)
     throw new UsageError(`--owner is "${value}"; it is UID:GID in numbers`);
-  return { uid: Number(match[1]), gid: Number(match[2]) };
+  return { uid, gid };
 }
 
 /** sethostname(2) and setdomainname(2) take 64 bytes (`__NEW_UTS_LEN`). */

@@ -2,6 +2,7 @@ export * from './json.ts';
 export * from './runtime/defaults.ts';
 export * from './runtime/features.ts';
 export * from './runtime/id.ts';
+export * from './runtime/ids.ts';
 export * from './runtime/mount-options.ts';
 export * from './runtime/names.ts';
 export type * from './runtime/types.ts';

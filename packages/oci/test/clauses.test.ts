@@ -1,5 +1,5 @@
 /** What config.md and config-linux.md REQUIRE of a document, clause by clause: each that is missing or wrong is an error at its place. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { validateSpec } from '../src/runtime/validate.ts';
 import { changed, type Path } from './changed.ts';
 
@@ -200,4 +200,44 @@ it.each<[string, Path, unknown, string]>([
   ['personality: domain missing', linux('personality'), { flags: [] }, 'personality.domain: is missing'],
 ])('%s', (_what, path, value, words) => {
   expect(() => validateSpec(changed(path, value))).toThrow(words);
+});
+
+/** 2^32-1 is what setresuid(2) and chown(2) leave as it is, and what is larger they never see whole. */
+const mount = (more: object) => [{ destination: '/x', type: 'tmpfs', source: 'x', ...more }];
+const map = (change: object) => [{ containerID: 0, hostID: 0, size: 1, ...change }];
+describe.each([4294967295, 4294967296, 2n ** 64n, -1])('%s is not an ID', (id) => {
+  it.each<[string, Path, unknown]>([
+    ['process.user.uid', process('user'), { uid: id, gid: 0 }],
+    ['process.user.gid', process('user'), { uid: 0, gid: id }],
+    ['process.user.additionalGids[1]', process('user'), { uid: 0, gid: 0, additionalGids: [1, id] }],
+    ['linux.uidMappings[0].containerID', linux('uidMappings'), map({ containerID: id })],
+    ['linux.gidMappings[0].hostID', linux('gidMappings'), map({ hostID: id })],
+    ['linux.devices[0].uid', linux('devices'), [{ ...device, uid: id }]],
+    ['linux.devices[0].gid', linux('devices'), [{ ...device, gid: id }]],
+    ['mounts[0].uidMappings[0].hostID', ['mounts'], mount({ uidMappings: map({ hostID: id }) })],
+  ])('%s', (place, path, value) => {
+    expect(() => validateSpec(changed(path, value))).toThrow(
+      `${place}: found the number ${id}, allowed is an integer from 0 to 4294967294`,
+    );
+  });
+});
+
+it.each(['uid=4294967295', 'gid=4294967296'])('a mount option that is not an ID: %s', (option) => {
+  expect(() => validateSpec(changed(['mounts'], mount({ options: ['mode=755', option] })))).toThrow(
+    `mounts[0].options[1]: ${option} is more than an ID can be (4294967294)`,
+  );
+});
+
+it('ranges of IDs that pass the highest, in the maps of a mount too', () => {
+  const past = map({ containerID: 4294967294, size: 2 });
+  const whole = map({ size: 4294967295 });
+  const both = (maps: object) => mount({ uidMappings: maps, gidMappings: whole });
+  expect(() => validateSpec(changed(['mounts'], both(past)))).toThrow(
+    'mounts[0].uidMappings[0].size: the range from containerID 4294967294 on passes 4294967294',
+  );
+  expect(() => validateSpec(changed(['mounts'], both(whole)))).not.toThrow();
+  // The kernel refuses a line whose end is 2^32 (kernel/user_namespace.c, map_write).
+  expect(() => validateSpec(changed(['mounts'], both(map({ containerID: 1, size: 4294967295 }))))).toThrow(
+    'the range from containerID 1 on passes 4294967294',
+  );
 });

@@ -34,7 +34,7 @@ describe('the shape', () => {
     [
       ['process', 'user'],
       { uid: -1, gid: 0 },
-      'process.user.uid: found the number -1, allowed is an unsigned 32-bit',
+      'process.user.uid: found the number -1, allowed is an integer from 0 to 4294967294',
     ],
     [['process', 'user'], { uid: 0 }, 'process.user.gid: is missing'],
     [['process', 'args'], ['a\0b'], 'without a NUL character'],
@@ -82,8 +82,103 @@ describe('the shape', () => {
       {
         path: 'process.noNewPrivilege',
         message: 'unknown property, ignored; noNewPrivileges was probably meant',
+        told: true,
       },
     ]);
+  });
+
+  it('tells of an unknown property where it looks like a known one, or stands in a filter', () => {
+    const told = (path: Path, value: unknown) =>
+      validateSpec(changed(path, value)).warnings.map((w) => [w.path, w.told]);
+    expect(told(['x.vendor'], 1)).toEqual([['["x.vendor"]', false]]);
+    expect(told(['linux', 'maskedPath'], [])).toEqual([['linux.maskedPath', true]]);
+    const syscall = { names: ['ptrace'], action: 'SCMP_ACT_ERRNO', includes: {} };
+    expect(told(['linux', 'seccomp'], { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [syscall] })).toEqual([
+      ['linux.seccomp.syscalls[0].includes', true],
+    ]);
+  });
+});
+
+/** As Go's encoding/json reads names, "preferring exact matches but also accepting a case-insensitive match". */
+describe('a name that differs in case alone', () => {
+  const seccomp = {
+    DEFAULTACTION: 'SCMP_ACT_ALLOW',
+    Syscalls: [
+      {
+        Names: ['ptrace'],
+        Action: 'SCMP_ACT_ERRNO',
+        Args: [{ Index: 0, Value: 1, OP: 'SCMP_CMP_EQ' }],
+      },
+    ],
+  };
+  const limit = { type: 'RLIMIT_CORE', soft: 0, hard: 0 };
+
+  it.each<[string, Path, unknown, Path, unknown]>([
+    ['linux.MASKEDPATHS', ['linux', 'MASKEDPATHS'], ['/x'], ['linux', 'maskedPaths'], ['/x']],
+    ['linux.readonlypaths', ['linux', 'readonlypaths'], ['/x'], ['linux', 'readonlyPaths'], ['/x']],
+    ['process.RLIMITS', ['process', 'RLIMITS'], [limit], ['process', 'rlimits'], [limit]],
+    ['process.NONEWPRIVILEGES', ['process', 'NONEWPRIVILEGES'], true, ['process', 'noNewPrivileges'], true],
+    ['HOOKS', ['HOOKS'], { Prestart: [{ Path: '/x' }] }, ['hooks'], { prestart: [{ path: '/x' }] }],
+    [
+      'linux.resources.hugepageLimits[0].pagesize',
+      ['linux', 'resources'],
+      { hugepageLimits: [{ pagesize: '2MB', limit: 1 }] },
+      ['linux', 'resources'],
+      { hugepageLimits: [{ pageSize: '2MB', limit: 1 }] },
+    ],
+    [
+      'linux.Seccomp',
+      ['linux', 'Seccomp'],
+      seccomp,
+      ['linux', 'seccomp'],
+      {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [
+          {
+            names: ['ptrace'],
+            action: 'SCMP_ACT_ERRNO',
+            args: [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }],
+          },
+        ],
+      },
+    ],
+    // The Kelvin sign folds to k, the long s to s, as in Go.
+    ['linux.ma\u017f\u212aedPaths', ['linux', 'ma\u017f\u212aedPaths'], [], ['linux', 'maskedPaths'], []],
+  ])('%s is taken, with a warning', (place, path, value, meant, read) => {
+    // The default document has some of these already.
+    const spec = changed(meant, undefined) as Record<string, unknown>;
+    const parent = path.slice(0, -1).reduce((at: never, part) => at[part], spec as never) as object;
+    Object.assign(parent, { [path.at(-1)!]: structuredClone(value) });
+    const { value: found, warnings } = validateSpec(spec);
+    expect(meant.reduce((at: never, part) => at[part], found as never)).toEqual(read);
+    expect(warnings.every((w) => w.told && w.message.startsWith('is read as '))).toBe(true);
+    expect(warnings.map((w) => w.path)).toContain(
+      /^[\w.[\]]+$/.test(place) ? place : `linux[${JSON.stringify(path[1])}]`,
+    );
+  });
+
+  it('is checked as if it were written right', () => {
+    expect(complaints(changed(['linux', 'Devices'], [{ type: 'x', path: '/x' }]))).toContain(
+      'linux.devices[0].type: found',
+    );
+    expect(complaints(changed(['process', 'user'], { UID: -1, GID: 0 }))).toContain('process.user.uid');
+  });
+
+  it('is refused beside the right one: who reads both, reads them in different ways', () => {
+    const spec = changed(['linux', 'SECCOMP'], null) as Spec;
+    spec.linux!.seccomp = { defaultAction: 'SCMP_ACT_ERRNO' };
+    expect(complaints(spec)).toContain('linux.SECCOMP: is there as seccomp too');
+    const twice = { defaultAction: 'SCMP_ACT_ALLOW', Syscalls: [], SYSCALLS: [] };
+    expect(complaints(changed(['linux', 'seccomp'], twice))).toContain('SYSCALLS: is there as syscalls too');
+  });
+
+  it('counts as absent where it is null', () => {
+    expect('seccomp' in validateSpec(changed(['linux', 'SECCOMP'], null)).value.linux!).toBe(false);
+  });
+
+  it('stays as it is where names are free', () => {
+    const spec = changed(['annotations'], { a: '1', A: '2' });
+    expect(validateSpec(spec)).toMatchObject({ value: { annotations: { a: '1', A: '2' } }, warnings: [] });
   });
 });
 
@@ -190,7 +285,7 @@ describe('the rules', () => {
     expect(withMap(map([0, 1000, 10], [10, 1009, 10]))).toContain(
       'uidMappings[1].hostID: its range overlaps',
     );
-    expect(withMap(map([0, 4294967295, 2]))).toContain('passes 4294967295');
+    expect(withMap(map([0, 4294967294, 2]))).toContain('passes 4294967294');
     expect(withMap(map([0, 0, 0]))).toContain('size: found 0');
   });
 

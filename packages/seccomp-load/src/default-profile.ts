@@ -11,7 +11,7 @@ import type { DockerProfile, DockerSyscall } from './profile/types.ts';
  * for: whoever grants CAP_SYS_ADMIN wants mount(2).
  *
  * The mark is Docker's profile (moby/profiles, seccomp/default_linux.go as of July 2026):
- * test/default-profile.test.ts holds this one to the same answers.
+ * test/default-profile.test.ts holds this one to the same answers, but for socketcall.
  */
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
@@ -94,10 +94,9 @@ const ordinary: readonly (readonly [why: string, calls: string])[] = [
      timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64`,
   ],
   [
-    'sockets once they exist; which may be made is below. socketcall has its arguments in memory, where no ' +
-      'filter sees them; i386 programs cannot do without it',
+    'sockets once they exist; which may be made is below',
     `socketpair bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown
-     send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64 socketcall`,
+     send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64`,
   ],
   [
     'System V and POSIX IPC: the IPC namespace is the boundary',
@@ -174,6 +173,20 @@ const allow = (names: string[], rest: Partial<DockerSyscall> = {}): DockerSyscal
 });
 
 /**
+ * 32-bit programs can make sockets by socketcall(2) as well, whose arguments lie in memory, where no filter
+ * sees the family: so they have to take socket(2) and its kin, which they can since Linux 4.3. ENOSYS sends a C
+ * library there that knows both ways (musl). It is another errno than the default's because of libseccomp,
+ * which allows socketcall(SYS_SOCKET) with each rule that allows socket: only a rule for socketcall itself
+ * keeps it from that, and runtimes pass over rules that say what the default says.
+ */
+const noSocketcall: DockerSyscall = {
+  comment: 'its arguments lie in memory, unseen: 32-bit programs take socket and its kin',
+  names: ['socketcall'],
+  action: 'SCMP_ACT_ERRNO',
+  errnoRet: ENOSYS,
+};
+
+/**
  * One rule for each family, but for the first run, which is one comparison. Two comparisons
  * of one argument in one rule would be alternatives (runc issue 2735), so a run in the middle
  * cannot be one rule. All 64 bits are compared: what a program leaves in the upper half of the
@@ -210,6 +223,7 @@ export function defaultProfile(): DockerProfile {
       { architecture: 'SCMP_ARCH_RISCV64' },
     ],
     syscalls: [
+      noSocketcall,
       ...ordinary.map(([comment, calls]) => allow(words(calls), { comment })),
       ...sockets(),
       ...personalities.map((p) => allow(['personality'], { args: [argument(0, 'SCMP_CMP_EQ', p)] })),

@@ -139,9 +139,16 @@ const deciding: Record<string, string[]> = {
   clone: ['0', '0x11', ...Array.from({ length: 32 }, (_, bit) => `0x${(2 ** bit).toString(16)}`)],
 };
 
+/** Docker allows socketcall again, which had broken 32-bit programs, and leaves AF_ALG to AppArmor (moby/moby#52547). */
+function withSocketcall(profile: DockerProfile): DockerProfile {
+  const others = profile.syscalls!.filter((rule) => !rule.names.includes('socketcall'));
+  expect(others).toHaveLength(profile.syscalls!.length - 1);
+  return { ...profile, syscalls: [...others, { names: ['socketcall'], action: 'SCMP_ACT_ALLOW' }] };
+}
+
 /**
  * moby/profiles seccomp/default.json at 02e898b137ae, by this same function. To be repeated with
- * `seccomp-load ./default.json default --diff --caps … --arch …`, which says nothing.
+ * `seccomp-load ./default.json default --diff --caps … --arch …`, which names x86's socketcall alone.
  */
 test.each<[AbiName, string, readonly string[]]>([
   ['x86_64', '1f509ae5f0b77ab2', []],
@@ -156,8 +163,23 @@ test.each<[AbiName, string, readonly string[]]>([
   ['riscv64', '281cd223b05116ca', ['CAP_SYS_CHROOT']],
   ['riscv64', '9821e7ed711aa08f', ['CAP_SYS_ADMIN']],
   ['riscv64', 'fe9e1d946d8364be', asked],
-])('%s: the same answers as Docker’s profile (%s) with %j', (abi, docker, caps) => {
-  expect(behaviour(defaultProfile(), abi, caps)).toBe(docker);
+])('%s: but for socketcall the same answers as Docker’s profile (%s) with %j', (abi, docker, caps) => {
+  expect(behaviour(withSocketcall(defaultProfile()), abi, caps)).toBe(docker);
+});
+
+describe('socketcall, whose arguments no filter sees', () => {
+  const made = (profile: DockerProfile, caps: readonly string[]) => {
+    const host = { abi: 'x86_64', caps: new Set(caps), kernel: '6.18.0' } as const;
+    const program = decode(compile(normalize(select(profile, host), 'x86_64')));
+    const calls = Array.from({ length: 22 }, (_, n) => parseCall(`x86:socketcall(${n}, 0x1000)`, 'x86_64'));
+    return new Set(calls.map((call) => describeReturn(simulate(program, call).value)));
+  };
+  test('is not there, whatever the capabilities', () => {
+    for (const caps of [[], asked]) expect(made(defaultProfile(), caps)).toEqual(new Set(['errno ENOSYS']));
+  });
+  test('control: by Docker’s rule it makes any socket', () => {
+    expect(made(withSocketcall(defaultProfile()), [])).toEqual(new Set(['allow']));
+  });
 });
 
 describe('elsewhere', () => {

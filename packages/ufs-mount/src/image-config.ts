@@ -1,6 +1,6 @@
 /** What an image says of how it is meant to be run, in a spec (image-spec conversion.md). */
 import { Failure } from '@ctr-tools/cli';
-import { defaultSpec, type Process, type Spec } from '@ctr-tools/oci';
+import { defaultSpec, type Process, parseId, requireId, type Spec } from '@ctr-tools/oci';
 import type { ImageConfig } from '@ctr-tools/oci/image';
 
 /** A file of the image's root, or undefined where it has none. */
@@ -12,8 +12,6 @@ export interface ImageFacts {
   user?: { uid: number; gid: number; additionalGids?: number[] };
 }
 
-const numeric = /^\d+$/;
-
 /**
  * `USER[:GROUP]`, each a name or a number, by /etc/passwd and /etc/group of the image. A number
  * that passwd does not know has group 0 (Docker, runc's libcontainer/user).
@@ -21,22 +19,30 @@ const numeric = /^\d+$/;
 export function lookUpUser(text: string, file: FileOf): NonNullable<ImageFacts['user']> {
   const [user = '', group] = text.split(':');
   const rows = (path: string): string[][] => (file(path) ?? '').split('\n').map((line) => line.split(':'));
-  const known = rows('etc/passwd').find((row) => (numeric.test(user) ? row[2] === user : row[0] === user));
-  if (!known && !numeric.test(user))
+  const number = parseId(user, "the image's user");
+  const known = rows('etc/passwd').find((row) => row[number === undefined ? 0 : 2] === user);
+  if (!known && number === undefined)
     throw new Failure(`the image's user is "${user}", but its /etc/passwd has no such user`);
-  const uid = known ? Number(known[2]) : Number(user);
+  const uid = number ?? requireId(known![2], `the image's /etc/passwd: the user ID of ${user}`);
   const groups = rows('etc/group');
-  if (group === undefined) {
-    const additionalGids = groups
-      .filter((row) => known && row[3]?.split(',').includes(known[0]!))
-      .map((row) => Number(row[2]));
-    return { uid, gid: known ? Number(known[3]) : 0, ...(additionalGids.length > 0 && { additionalGids }) };
-  }
-  const found = numeric.test(group) ? group : groups.find((row) => row[0] === group)?.[2];
-  if (found === undefined)
-    throw new Failure(`the image's group is "${group}", but its /etc/group has no such group`);
-  return { uid, gid: Number(found) };
+  if (group !== undefined) return { uid, gid: lookUpGroup(group, groups) };
+  const gid = known ? requireId(known[3], `the image's /etc/passwd: the group ID of ${user}`) : 0;
+  const additionalGids = groups
+    .filter((row) => known && row[3]?.split(',').includes(known[0]!))
+    .map((row) => groupId(row));
+  return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) };
 }
+
+function lookUpGroup(group: string, groups: readonly string[][]): number {
+  const number = parseId(group, "the image's group");
+  if (number !== undefined) return number;
+  const row = groups.find(([name]) => name === group);
+  if (!row) throw new Failure(`the image's group is "${group}", but its /etc/group has no such group`);
+  return groupId(row);
+}
+
+const groupId = ([name, , id]: readonly string[]): number =>
+  requireId(id, `the image's /etc/group: the ID of ${name}`);
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0]!;
 

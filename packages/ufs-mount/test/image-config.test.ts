@@ -25,6 +25,29 @@ test('a user or group that the image does not have', () => {
   expect(() => lookUpUser('web:nobody', file)).toThrow('no such group');
 });
 
+test.each([
+  ['4294967295', 'is more than an ID can be'],
+  ['web:4294967296', 'is more than an ID can be'],
+  ['18446744073709551616', 'is more than an ID can be'],
+])('the user %s is not an ID', (text, words) => {
+  expect(() => lookUpUser(text, file)).toThrow(words);
+});
+
+/** What an image has there is a stranger's: nothing of it may come to 0, which is root. */
+test.each([
+  ['-1', 'is not a number'],
+  ['', 'is not a number'],
+  ['abc', 'is not a number'],
+  ['4294967295', 'is more than an ID can be'],
+  ['4294967296', 'is more than an ID can be'],
+])('an ID %j in an image is refused', (id, words) => {
+  const bad = (path: string) =>
+    path === 'etc/passwd'
+      ? `u:x:${id}:5::/:/bin/sh\ng:x:5:${id}::/:/bin/sh\nm:x:6:6::/:/bin/sh\n`
+      : `named:x:${id}:\nof:x:${id}:m\n`;
+  for (const user of ['u', 'g', 'm', '5:named']) expect(() => lookUpUser(user, bad)).toThrow(words);
+});
+
 test('what a spec itself says stays', () => {
   const rootfs = { type: 'layers' as const, diff_ids: [] };
   const config = {

@@ -6,7 +6,7 @@ import { type Call, one } from '../subcommand.ts';
 
 /** `ctr-run create [--bundle DIR] ID`: make a container and leave it waiting for `start`. */
 export async function run(call: Call): Promise<Plan> {
-  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
+  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, 'create');
   return containerPlan(made, call.host, call.globals, 1);
 }

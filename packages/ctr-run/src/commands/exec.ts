@@ -1,12 +1,13 @@
 import { Failure, fromCaller, type Outcome, UsageError } from '@ctr-tools/cli';
 import { readFile } from '@ctr-tools/host';
-import { type Process, parseJson, readProcess, type Spec } from '@ctr-tools/oci';
+import { type Process, parseId, parseJson, parseUser, readProcess, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
 import { capabilityNumber } from '@ctr-tools/sys/constants';
 import { execPlan } from '../container/join.ts';
 import { type Found, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
+import { tellWarnings } from '../warnings.ts';
 
 /**
  * `ctr-run exec ID COMMAND …`: a further process in a container: its namespaces, its
@@ -34,7 +35,9 @@ function processOf(call: Call, record: Found, config: Spec, args: readonly strin
   if (file !== undefined) {
     if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
     const path = fromCaller(call.host, file);
-    return readProcess(read(path), path).value;
+    const { value, warnings } = readProcess(read(path), path);
+    tellWarnings(path, warnings, call.globals);
+    return value;
   }
   if (args.length === 0)
     throw new UsageError(`what should run in ${record.id}? ctr-run exec ${record.id} COMMAND`, 255);
@@ -57,19 +60,19 @@ function withUser(process: Process, call: Call): Process {
   const text = one(call, 'user');
   const extra = many(call, 'additional-gids').map(groupId);
   if (text === undefined && extra.length === 0) return process;
-  const found = /^(\d+)(?::(\d+))?$/.exec(text ?? '0');
-  if (!found) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
-  const user =
-    text === undefined
-      ? { ...process.user!, additionalGids: [...(process.user?.additionalGids ?? []), ...extra] }
-      : { uid: Number(found[1]), gid: Number(found[2] ?? 0), additionalGids: extra };
-  return { ...process, user };
+  if (text === undefined) {
+    const additionalGids = [...(process.user?.additionalGids ?? []), ...extra];
+    return { ...process, user: { ...process.user!, additionalGids } };
+  }
+  const ids = parseUser(text, '--user');
+  if (!ids) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
+  return { ...process, user: { ...ids, additionalGids: extra } };
 }
 
 function groupId(text: string): number {
-  if (!/^\d{1,10}$/.test(text))
-    throw new Failure(`--additional-gids is "${text}"; it is the number of a group`);
-  return Number(text);
+  const id = parseId(text, '--additional-gids');
+  if (id === undefined) throw new Failure(`--additional-gids is "${text}"; it is the number of a group`);
+  return id;
 }
 
 function withSecurity(process: Process, call: Call): Process {

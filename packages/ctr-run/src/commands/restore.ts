@@ -49,7 +49,7 @@ export function run(call: Call): Plan {
       'restore: a terminal cannot be sent to a console socket, for criu hands none over on its command line; with --shell-job the container takes the terminal of the caller',
     );
   const course = has(call, 'detach') ? 'detach' : 'foreground';
-  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
+  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals);
   const places = readablePlaces(call);
   const criu = findCriu(call);
   const made = making(call, spec, bundle, call.parsed.operands[0]!, course);

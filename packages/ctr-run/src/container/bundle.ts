@@ -1,13 +1,15 @@
-import { err, Failure } from '@ctr-tools/cli';
+import { Failure } from '@ctr-tools/cli';
 import { readFile, resolve, type SystemError, statIfAny } from '@ctr-tools/host';
 import { parseJson, type Spec, validateSpec } from '@ctr-tools/oci';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
+import type { Globals } from '../globals.ts';
+import { tellWarnings } from '../warnings.ts';
 
 /**
  * Read and check a bundle's `config.json` (bundle.md): everything that can be known to be
  * wrong is refused here, before anything in the system is touched. `bundle` is a whole path.
  */
-export function readBundle(bundle: string, debug: boolean): { spec: Spec; bundle: string } {
+export function readBundle(bundle: string, globals: Globals): { spec: Spec; bundle: string } {
   const path = `${bundle}/config.json`;
   let text: Uint8Array;
   try {
@@ -21,14 +23,13 @@ export function readBundle(bundle: string, debug: boolean): { spec: Spec; bundle
     }
     throw new Failure(`read ${path}: ${message}`);
   }
-  return { spec: checkSpec(parseJson(text, path), path, bundle, debug), bundle };
+  return { spec: checkSpec(parseJson(text, path), path, bundle, globals), bundle };
 }
 
 /** Check a spec from anywhere; `from` names it in messages. Relative paths are relative to `bundle`. */
-export function checkSpec(value: unknown, from: string, bundle: string, debug: boolean): Spec {
+export function checkSpec(value: unknown, from: string, bundle: string, globals: Globals): Spec {
   const { value: spec, warnings } = validateSpec(value, 'run', from);
-  // Unknown properties are ignored (config.md, Extensibility); what looks like a typing error is shown to who asks.
-  if (debug) for (const { path, message } of warnings) err(`ctr-run: ${from}: ${path}: ${message}\n`);
+  tellWarnings(from, warnings, globals);
   requireRoot(spec, from, bundle);
   return spec;
 }

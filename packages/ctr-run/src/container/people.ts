@@ -3,7 +3,7 @@ import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
 import { fromCaller, type Host, type Parsed, type Tool, UsageError } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
-import { defaultSpec, rootlessSpec, type Spec } from '@ctr-tools/oci';
+import { defaultSpec, parseUser, rootlessSpec, type Spec } from '@ctr-tools/oci';
 import { amendProcess } from '@ctr-tools/process';
 import { amendRootfs, parseVolume } from '@ctr-tools/rootfs';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
@@ -100,12 +100,12 @@ function withRoot(spec: Spec, call: Call): Spec {
 function userOf(call: Call): { uid: string; gid: string } | undefined {
   const user = one(call, 'user');
   if (user === undefined) return undefined;
-  const [, uid, gid = '0'] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  if (uid === undefined)
+  const ids = parseUser(user, '--user');
+  if (!ids)
     throw new UsageError(
       `--user is "${user}"; a container's users are its own, so give numbers: UID or UID:GID`,
     );
-  return { uid, gid };
+  return { uid: String(ids.uid), gid: String(ids.gid) };
 }
 
 function withCapabilities(spec: Spec, call: Call, user: ReturnType<typeof userOf>): Spec {

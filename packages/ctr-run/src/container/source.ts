@@ -34,7 +34,7 @@ export async function sourceOf(call: Call): Promise<Source> {
         (await import('./people.ts')).peoplesSpec(call, id),
         'the command line',
         bundle,
-        call.globals.debug,
+        call.globals,
       ),
       bundle,
       id,
@@ -62,7 +62,7 @@ function fromStdin(call: Call, words: readonly string[]): Source {
     parseJson(readStdin() ?? '', 'the spec on stdin'),
     'the spec on stdin',
     bundle,
-    call.globals.debug,
+    call.globals,
   );
   return { spec, bundle, id: one(call, 'id') ?? madeUpId(), onStdin: true, forPeople: true };
 }
@@ -83,7 +83,7 @@ function fromBundle(call: Call, words: readonly string[]): Source {
       `a bundle's command stands in its config.json; "${words[1]}" has no place. To run a command in a root: ctr-run run --rootfs DIR -- COMMAND`,
     );
   }
-  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals.debug);
+  const { spec, bundle } = readBundle(fromCaller(call.host, one(call, 'bundle') ?? '.'), call.globals);
   if (!spec.process) throw new Failure(`${bundle}/config.json: process: missing; there is nothing to run`);
   return { spec, bundle, id, onStdin: false, forPeople: false };
 }

@@ -1,4 +1,5 @@
 /** Rules that tie the properties of the `linux` section together (config-linux.md). */
+import { areIds, MAX_ID } from './ids.ts';
 import type { Findings } from './rules.ts';
 import { rdtRules, resourceRules } from './rules-resources.ts';
 import type { IDMapping, Linux, LinuxSeccomp, Namespace } from './types.ts';
@@ -42,12 +43,16 @@ function namespaceRules(namespaces: readonly Namespace[], findings: Findings): v
 }
 
 /** user_namespaces(7): ranges may not overlap, in neither namespace, and a length is more than 0. */
-function mappingRules(entries: readonly IDMapping[], at: readonly string[], findings: Findings): void {
+export function mappingRules(
+  entries: readonly IDMapping[],
+  at: readonly (string | number)[],
+  findings: Findings,
+): void {
   for (const [i, entry] of entries.entries()) {
     if (entry.size === 0) findings.problem([...at, i, 'size'], 'found 0, allowed is 1 or more');
     for (const side of ['containerID', 'hostID'] as const) {
-      if (entry[side] + entry.size > 2 ** 32)
-        findings.problem([...at, i, 'size'], `the range from ${side} ${entry[side]} on passes 4294967295`);
+      if (!areIds(entry[side], entry.size))
+        findings.problem([...at, i, 'size'], `the range from ${side} ${entry[side]} on passes ${MAX_ID}`);
       const other = entries.findIndex(
         (o, j) => j < i && o[side] < entry[side] + entry.size && entry[side] < o[side] + o.size,
       );

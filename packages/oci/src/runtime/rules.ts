@@ -5,8 +5,9 @@
  */
 import { capabilityNumber, rlimitNames } from '@ctr-tools/sys/constants';
 import { nearest } from '../words.ts';
+import { MAX_ID } from './ids.ts';
 import { parseMountOptions } from './mount-options.ts';
-import { linuxRules } from './rules-linux.ts';
+import { linuxRules, mappingRules } from './rules-linux.ts';
 import type { Mount, Process, Spec } from './types.ts';
 
 /** Where rules tell what they found. */
@@ -94,6 +95,13 @@ function mountRules(mount: Mount, at: readonly (string | number)[], findings: Fi
       [...at, mount.uidMappings?.length ? 'gidMappings' : 'uidMappings'],
       'is missing; an idmapped mount needs both maps',
     );
+  for (const map of ['uidMappings', 'gidMappings'] as const)
+    mappingRules(mount[map] ?? [], [...at, map], findings);
+  for (const [i, option] of (mount.options ?? []).entries()) {
+    const [, owner] = /^[ug]id=([1-9]\d*)$/.exec(option) ?? [];
+    if (owner && Number(owner) > MAX_ID)
+      findings.problem([...at, 'options', i], `${option} is more than an ID can be (${MAX_ID})`);
+  }
 }
 
 /** config.md, Process. `at` is where it stands: `exec` reads a process alone. */

@@ -11,7 +11,7 @@ import {
   uint32,
   uint64,
 } from '../schema/check.ts';
-import { absolutePath, numberList, strings } from '../schema/common.ts';
+import { absolutePath, id, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { resources } from './schema-resources.ts';
 import type {
@@ -30,7 +30,7 @@ import type {
   TimeOffsets,
 } from './types.ts';
 
-export const idMapping = object<IDMapping>({ containerID: uint32, hostID: uint32, size: uint32 }, [
+export const idMapping = object<IDMapping>({ containerID: id, hostID: id, size: uint32 }, [
   'containerID',
   'hostID',
   'size',
@@ -46,17 +46,21 @@ const device = object<Device>(
     major: integer(0, 0xfff),
     minor: integer(0, 0xfffff),
     fileMode: uint32,
-    uid: uint32,
-    gid: uint32,
+    uid: id,
+    gid: id,
   },
   ['type', 'path'],
 );
 
 const timeOffset = object<TimeOffset>({ secs: int64, nanosecs: integer(0, 999_999_999) });
 
+/** A property that a filter's reader does not know may be a condition without which the filter lets more through. */
+const tellsUnknown = true;
+
 const seccompArg = object<SeccompArg>(
   { index: integer(0, 5), value: uint64, valueTwo: uint64, op: oneOf(names.seccompOperators) },
   ['index', 'value', 'op'],
+  { tellsUnknown },
 );
 
 const seccompSyscall = object<SeccompSyscall>(
@@ -67,6 +71,7 @@ const seccompSyscall = object<SeccompSyscall>(
     args: array(seccompArg),
   },
   ['names', 'action'],
+  { tellsUnknown },
 );
 
 export const seccomp = object<LinuxSeccomp>(
@@ -80,6 +85,7 @@ export const seccomp = object<LinuxSeccomp>(
     syscalls: array(seccompSyscall),
   },
   ['defaultAction'],
+  { tellsUnknown },
 );
 
 export const linux = object<Linux>({

@@ -9,10 +9,9 @@ import {
   record,
   string,
   text,
-  uint32,
   uint64,
 } from '../schema/check.ts';
-import { absolutePath, numberList, strings } from '../schema/common.ts';
+import { absolutePath, id, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { idMapping, linux } from './schema-linux.ts';
 import type {
@@ -63,7 +62,7 @@ const hooks = object<Hooks>({
 });
 
 const user = object<User>(
-  { uid: uint32, gid: uint32, umask: integer(0, 0o777), additionalGids: array(uint32), username: string },
+  { uid: id, gid: id, umask: integer(0, 0o777), additionalGids: array(id), username: string },
   ['uid', 'gid'],
 );
 

@@ -1,6 +1,6 @@
 /** Reading and checking `config.json` and the documents around it. */
 import { parseJson } from '../json.ts';
-import { type Check, Context, type Problem, pathText } from '../schema/check.ts';
+import { type Check, Context, pathText, type Warning } from '../schema/check.ts';
 import { type Findings, platformRules, processRules, rules, runProcessRules, runRules } from './rules.ts';
 import { namespaceNeeds } from './rules-namespaces.ts';
 import { resourceRules } from './rules-resources.ts';
@@ -10,13 +10,13 @@ import { resources as resourcesSchema } from './schema-resources.ts';
 import { SpecError } from './spec-error.ts';
 import type { LinuxResources, LinuxSeccomp, Process, Spec } from './types.ts';
 
-export type { Problem } from '../schema/check.ts';
+export type { Problem, Warning } from '../schema/check.ts';
 export { SpecError } from './spec-error.ts';
 
 export interface Verdict<T> {
   value: T;
-  /** Unknown properties and capabilities, deprecated things: for `--debug` and the log. */
-  warnings: readonly Problem[];
+  /** Names in another case, unknown properties and capabilities, deprecated things. Those not `told` are for who asks. */
+  warnings: readonly Warning[];
 }
 
 /**
@@ -27,7 +27,7 @@ export type Demand = 'run' | 'whole' | 'draft';
 
 const findingsIn = (context: Context): Findings => ({
   problem: (path, message) => context.problems.push({ path: pathText(path), message }),
-  warning: (path, message) => context.warnings.push({ path: pathText(path), message }),
+  warning: (path, message) => context.warnings.push({ path: pathText(path), message, told: false }),
 });
 
 function check<T>(
@@ -46,8 +46,8 @@ function check<T>(
 }
 
 /**
- * Check a parsed `config.json`. Properties that are null are removed from it, nothing else
- * is changed. Throws `SpecError` with every problem found.
+ * Check a parsed `config.json`. Properties that are null are removed from it, and names that differ in case
+ * alone are made right; nothing else is changed. Throws `SpecError` with every problem found.
  */
 export function validateSpec(
   value: unknown,

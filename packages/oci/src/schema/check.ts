@@ -12,9 +12,14 @@ export interface Problem {
   message: string;
 }
 
+export interface Warning extends Problem {
+  /** Whether a person is told unasked: something was written, and is read as something else or not at all. */
+  told: boolean;
+}
+
 export class Context {
   readonly problems: Problem[] = [];
-  readonly warnings: Problem[] = [];
+  readonly warnings: Warning[] = [];
   readonly path: (string | number)[] = [];
   /** Whether properties that have to be there are missed. Off for a document still in the making. */
   readonly complete: boolean;
@@ -141,29 +146,49 @@ export function record<T>(item: Check<T>): Check<Record<string, T>> {
 type Properties<T> = { [K in keyof T]-?: Check<NonNullable<T[K]>> };
 type RequiredKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? never : K }[keyof T] & string;
 
+/** How a name is compared where case does not count: as Go's encoding/json folds it, whose Kelvin sign is a k and long s an s. */
+const fold = (name: string): string => name.toLowerCase().replaceAll('\u017f', 's');
+
 /**
- * An object of declared properties. Unknown ones are no problem (config.md, Extensibility:
- * they MUST be ignored) but a warning. A property that is null counts as absent and is
- * removed, since to Go's encoding/json, which most producers of specs use, both are the same.
+ * An object of declared properties. Unknown ones are not a problem (config.md, Extensibility: they MUST be
+ * ignored) but a warning, of which a person is told where the name looks like a declared one, or anyway if
+ * `tellsUnknown`. Two things are as in Go's encoding/json, by which most programs that write and read these
+ * documents do it: a property that is null counts as absent and is removed, and a name that differs from a
+ * declared one in case alone is taken for it and renamed, with a warning.
  */
 export function object<T extends object>(
   properties: Properties<T>,
   required: readonly RequiredKeys<T>[] = [],
+  { tellsUnknown = false } = {},
 ): Check<T> {
   const checks = new Map(Object.entries(properties) as [string, Check<unknown>][]);
+  const names = [...checks.keys()];
+  const byFold = new Map(names.map((name) => [fold(name), name]));
   return (value, context) => {
     if (!isObject(value)) return context.found(value, 'an object');
-    for (const key of Object.keys(value)) {
-      const check = checks.get(key);
-      if (!check) {
-        unknown(key, [...checks.keys()], context);
-      } else if (value[key] === null) {
-        delete value[key];
-      } else {
-        context.path.push(key);
-        check(value[key], context);
-        context.path.pop();
+    const written = Object.keys(value);
+    for (const key of written) {
+      const name = checks.has(key) ? key : byFold.get(fold(key));
+      if (name === undefined) {
+        unknown(key, names, context, tellsUnknown);
+        continue;
       }
+      if (name !== key && (written.includes(name) || Object.hasOwn(value, name))) {
+        // Go reads both, one over the other; libocispec of crun only the exact one.
+        context.problems.push({
+          path: context.where(key),
+          message: `is there as ${name} too; programs differ in which of the two counts`,
+        });
+        continue;
+      }
+      if (name !== key) rename(value, key, name, context);
+      if (value[name] === null) {
+        delete value[name];
+        continue;
+      }
+      context.path.push(name);
+      checks.get(name)!(value[name], context);
+      context.path.pop();
     }
     if (!context.complete) return;
     for (const key of required)
@@ -172,10 +197,16 @@ export function object<T extends object>(
   };
 }
 
-function unknown(key: string, known: readonly string[], context: Context): void {
+function rename(value: Record<string, unknown>, from: string, to: string, context: Context): void {
+  value[to] = value[from];
+  delete value[from];
+  context.warnings.push({ path: context.where(from), message: `is read as ${to}`, told: true });
+}
+
+function unknown(key: string, known: readonly string[], context: Context, tells: boolean): void {
   const guess = nearest(key, known);
   const message = `unknown property, ignored${guess ? `; ${guess} was probably meant` : ''}`;
-  context.warnings.push({ path: context.where(key), message });
+  context.warnings.push({ path: context.where(key), message, told: tells || guess !== undefined });
 }
 
 /** Accepts anything. */
