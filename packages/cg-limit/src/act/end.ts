@@ -12,7 +12,7 @@ import { busyIn, refuseFromInside } from './within.ts';
 const side = 'host';
 const REMOVE_MS = 2000;
 
-const planOf = (steps: readonly AnyStep[]): Outcome =>
+export const planOf = (steps: readonly AnyStep[]): Outcome =>
   compile([[...steps, step('supervise', 'exit', { code: 0 }, 'end', { side })]], {
     tool: 'cg-limit',
     exit: 125,
@@ -40,7 +40,7 @@ export function kill(target: Target, self: number): Outcome {
 }
 
 /** Remove empty groups, and those below; a unit's, once systemd has stopped it, which would keep it for running else. */
-export async function remove(target: Target, host: Host): Promise<Outcome> {
+export function remove(target: Target, host: Host): Outcome {
   const places = changeable(target);
   // Of all hierarchies before the first group goes, so that none is left without the others.
   const busy = busyIn(places);

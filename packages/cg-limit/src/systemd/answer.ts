@@ -107,6 +107,10 @@ export async function answer(topic: string, payload: string, connection?: number
   const open =
     connection === undefined ? (await import('./connect.ts')).connectTo : () => streamOf(connection);
   if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest, open);
+  if (topic === 'cg-limit/properties') {
+    setProperties(JSON.parse(payload) as ScopeRequest, open);
+    return '';
+  }
   if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest, open);
   throw new Error(`cg-limit does not know the question ${topic}`);
 }
