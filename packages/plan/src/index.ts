@@ -1,5 +1,6 @@
 export * from './bytes.ts';
 export * from './compile.ts';
+export * from './effects.ts';
 export * from './encode.ts';
 export * from './explain.ts';
 export * from './json-template.ts';
