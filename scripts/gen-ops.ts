@@ -6,17 +6,36 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
-import { type ArgKind, ops } from '../packages/plan/src/ops.ts';
+import { type Effect, effects } from '../packages/plan/src/effects.ts';
+import { type ArgKind, type OpShape, ops } from '../packages/plan/src/ops.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
-/** The header's text. OPS(X) calls X(NAME, name, code, kinds) for every operation. */
+const bit = (effect: Effect): string => `DOES_${effect.toUpperCase()}`;
+
+/** The header's text. OPS(X) calls X(NAME, name, code, kinds, does) for every operation. */
 export function opsHeader(): string {
-  const rows = Object.entries(ops).map(([name, shape]) => {
-    const kinds = (Object.values(shape.args) as ArgKind[]).map((kind) => letters[kind]).join('');
-    return `  X(${name.toUpperCase()}, ${name}, ${shape.code}, "${kinds}")`;
+  const bits = Object.entries(effects).map(
+    ([name, what], i) => `  ${bit(name as Effect)} = 1u << ${i}, /* ${what} */`,
+  );
+  const rows = Object.entries<OpShape>(ops).map(([name, { code, args, does }]) => {
+    const kinds = Object.values(args).map((kind) => letters[kind]);
+    return `  X(${name.toUpperCase()}, ${name}, ${code}, "${kinds.join('')}", ${does.map(bit).join(' | ') || '0'})`;
   });
-  return `/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */\n#ifndef CTR_GEN_OPS_H\n#define CTR_GEN_OPS_H\n\n#define OPS(X) \\\n${rows.join(' \\\n')}\n\n#endif\n`;
+  return `/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts and effects.ts. Do not edit. */
+#ifndef CTR_GEN_OPS_H
+#define CTR_GEN_OPS_H
+
+/* What an operation changes. */
+enum effect {
+${bits.join('\n')}
+};
+
+#define OPS(X) \\
+${rows.join(' \\\n')}
+
+#endif
+`;
 }
 
 function accountsHeader(): string {

@@ -29,7 +29,7 @@ void guard_begin(struct run *run) {
   bool needed = false;
   for (uint32_t i = 0; !needed && i < plan->nsteps; i++)
     needed = plan->steps[i].process == run->process &&
-             (plan->steps[i].undo_when || plan->steps[i].op == OP_SUPERVISE);
+             (plan->steps[i].undo_when || op_does(plan->steps[i].op, DOES_STAYS));
   if (!needed) return;
   guarding = true;
   signals_handle(deadly, DEADLY, mark, 0); /* no SA_RESTART: what waits is to stop waiting */

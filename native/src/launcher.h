@@ -138,13 +138,16 @@ const char *cell_text(struct run *run, uint32_t cell);
 /* printf into run->detail. */
 void detail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* gen/ops.h: OP_* numbers, and for each its argument kinds; optable.c: its function. */
+/* gen/ops.h: OP_* numbers, and for each its argument kinds and effects; optable.c: its function. */
 struct op_shape {
   const char *name;
   const char *kinds; /* one letter an argument: i int, t text, b blob, l list, n ints, o out */
+  unsigned does;     /* enum effect */
   op_fn *fn;
 };
 const struct op_shape *op_shape(unsigned op); /* NULL if there is none */
+/* Whether an operation of a decoded plan has one of these effects (DOES_…). */
+bool op_does(unsigned op, unsigned effects);
 
 /* --- path.c: paths inside a root. */
 

@@ -5,11 +5,11 @@
 #include "gen/ops.h"
 #include "launcher.h"
 
-#define NUMBER(NAME, name, code, kinds) OP_##NAME = code,
+#define NUMBER(NAME, name, code, kinds, does) OP_##NAME = code,
 enum op_number { OPS(NUMBER) };
 #undef NUMBER
 
-#define DECLARE(NAME, name, code, kinds) int op_##name(struct run *run, const struct step *step);
+#define DECLARE(NAME, name, code, kinds, does) int op_##name(struct run *run, const struct step *step);
 OPS(DECLARE)
 #undef DECLARE
 

@@ -109,7 +109,7 @@ static bool words_fit(const struct plan *p, const struct step *s) {
 
 /* Operations that change which process this is, or end it, can be nobody's undoing. */
 static bool can_undo(unsigned op) {
-  return op != OP_CLONE && op != OP_EXEC && op != OP_EXIT && op != OP_SUPERVISE && op != OP_ASK;
+  return !op_does(op, DOES_CLONES | DOES_ENDS | DOES_ASKS);
 }
 
 static const char *step_wrong(const struct plan *p, const struct step *s) {
@@ -117,7 +117,7 @@ static const char *step_wrong(const struct plan *p, const struct step *s) {
   if (!shape) return "an operation that this launcher does not know: it is older than the planner";
   if (s->process >= p->nprocesses) return "a step of a process that does not exist";
   if (s->undoing > 1 || s->undo_when > 2 || s->unused) return "a step with unknown marks";
-  if (s->op == OP_ASK && s->process != 0) return "a question by another process than the launcher";
+  if (op_does(s->op, DOES_ASKS) && s->process != 0) return "a question by another process than the launcher";
   if (s->undoing && (s->undo_when != 0 || !can_undo(s->op))) return "an undoing that cannot be one";
   if (s->undo_when != 0) {
     if (s->undo >= p->nsteps) return "an undoing outside the plan";

@@ -62,7 +62,7 @@ static void undo(struct run *run, unsigned at_least) {
 /* A child with children or makings of its own is asked to take them down; any other is just killed. */
 static bool must_be_asked(const struct plan *plan, unsigned process) {
   for (uint32_t i = 0; i < plan->nsteps; i++)
-    if (plan->steps[i].process == process && (plan->steps[i].undo_when || plan->steps[i].op == OP_CLONE))
+    if (plan->steps[i].process == process && (plan->steps[i].undo_when || op_does(plan->steps[i].op, DOES_CLONES)))
       return true;
   return false;
 }
@@ -144,8 +144,7 @@ static int unwanted(struct run *run, const struct step *next) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   run->detail[0] = 0;
   /* When the command runs, or may run, the signal is meant for it: the supervisor hands it on. */
-  if (guard_caught() && !command_runs && next->op != OP_SUPERVISE && next->op != OP_AWAIT_EXEC)
-    return -EINTR;
+  if (guard_caught() && !command_runs && !op_does(next->op, DOES_FOLLOWS)) return -EINTR;
   if (!up) return 0;
   channel_pump(run, up);
   if (up->aborted) {
@@ -165,7 +164,7 @@ static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
   struct failure *failure = error == E_RELAYED ? run->relayed : failure_of(run, at, error);
   if (error == EINTR && guard_caught()) failure->signal = guard_caught();
   unsigned op = run->plan->steps[at].op;
-  if ((op == OP_EXEC || op == OP_FIND_COMMAND) && error != EINTR && error != E_RELAYED && error != E_DETAIL)
+  if (op_does(op, DOES_RUNS) && error != EINTR && error != E_RELAYED && error != E_DETAIL)
     failure->exit_code = error == ENOENT || error == ENOTDIR ? 127 : 126;
   run_failed(run, failure);
 }
@@ -173,7 +172,7 @@ static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
 /* The planner stays only for questions; after the last it is in nobody's way any more. */
 static bool more_questions(const struct plan *plan, uint32_t after) {
   for (uint32_t i = after; i < plan->nsteps; i++)
-    if (plan->steps[i].op == OP_ASK) return true;
+    if (op_does(plan->steps[i].op, DOES_ASKS)) return true;
   return false;
 }
 
@@ -186,11 +185,11 @@ static bool more_questions(const struct plan *plan, uint32_t after) {
 static bool planner_must_be_gone(const struct run *run, uint32_t at) {
   unsigned op = run->plan->steps[at].op;
   if (!run->planner_pid || !run->planner_ended) return false;
-  if (op == OP_CGROUP_VACATE) return true;
-  if (op != OP_CLONE && op != OP_NOTIFY) return false;
+  if (op_does(op, DOES_ALONE)) return true;
+  if (!op_does(op, DOES_LETS_GO)) return false;
   for (uint32_t i = at + 1; i < run->plan->nsteps; i++) {
     const struct step *later = &run->plan->steps[i];
-    if (later->op == OP_NOTIFY && later->process == run->process && !later->undoing) return false;
+    if (op_does(later->op, DOES_LETS_GO) && later->process == run->process && !later->undoing) return false;
   }
   return true;
 }
@@ -209,8 +208,8 @@ void run_plan(struct run *run, const char *log, enum log_format format) {
     if (result < 0) failed_at(run, at, -result);
     result = run_step(run, at);
     if (result < 0) failed_at(run, at, -result);
-    if (step->op == OP_AWAIT_EXEC) command_runs = true;
-    if (step->op == OP_ASK && !more_questions(plan, at + 1)) planner_end(run);
+    if (op_does(step->op, DOES_FOLLOWS)) command_runs = true;
+    if (op_does(step->op, DOES_ASKS) && !more_questions(plan, at + 1)) planner_end(run);
     if (step->process != run->process) {
       guard_begin(run); /* op_clone, in the child: from here on this is another process of the plan */
       continue;

@@ -168,13 +168,6 @@ bool sealed(struct start *s, int *argc, char ***argv) {
 
 bool wants_seal(const struct plan *plan) {
   for (uint32_t i = 0; i < plan->nsteps; i++)
-    switch (plan->steps[i].op) {
-      case OP_CLONE:
-      case OP_UNSHARE:
-      case OP_SETNS:
-      case OP_PIVOT:
-      case OP_CHANGE_ROOT:
-      case OP_HELPER: return true;
-    }
+    if (op_does(plan->steps[i].op, DOES_SEALS)) return true;
   return false;
 }

@@ -1,159 +1,185 @@
-/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */
+/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts and effects.ts. Do not edit. */
 #ifndef CTR_GEN_OPS_H
 #define CTR_GEN_OPS_H
 
+/* What an operation changes. */
+enum effect {
+  DOES_ROOT = 1u << 0, /* gives the process another root */
+  DOES_CWD = 1u << 1, /* gives the process another working directory */
+  DOES_MOUNTS = 1u << 2, /* changes what the paths of a mount namespace lead to, or allow */
+  DOES_IDS = 1u << 3, /* changes user, group or supplementary groups */
+  DOES_CAPS = 1u << 4, /* changes capabilities, securebits or no_new_privs */
+  DOES_ENV = 1u << 5, /* changes the environment */
+  DOES_UMASK = 1u << 6, /* changes the umask */
+  DOES_EXEC = 1u << 7, /* acts at the next execve(2), or is undone by it */
+  DOES_MAKES = 1u << 8, /* makes a directory at `path` */
+  DOES_WRITES = 1u << 9, /* writes `data` into the file `path`, or into the one behind `fd` */
+  DOES_CREATES = 1u << 10, /* makes the namespaces that its flags name */
+  DOES_JOINS = 1u << 11, /* joins the namespaces that its flags name */
+  DOES_BETWEEN = 1u << 12, /* lies between two processes of a plan, and falls away where both are one */
+  DOES_CLONES = 1u << 13, /* starts the next process of the plan */
+  DOES_ENDS = 1u << 14, /* ends the process, or makes it the command */
+  DOES_RUNS = 1u << 15, /* looks up a command: an exit code says why it cannot be run */
+  DOES_FOLLOWS = 1u << 16, /* waits for a command, which signals from outside are meant for from then on */
+  DOES_STAYS = 1u << 17, /* stays with a command until its end */
+  DOES_ASKS = 1u << 18, /* asks the planner */
+  DOES_LETS_GO = 1u << 19, /* lets another process go on, perhaps to its command */
+  DOES_ALONE = 1u << 20, /* finds no planner running any more */
+  DOES_SEALS = 1u << 21, /* lets a process of a container reach the file of the launcher */
+};
+
 #define OPS(X) \
-  X(CLONE, clone, 1, "iiioo") \
-  X(UNSHARE, unshare, 2, "i") \
-  X(SETNS, setns, 3, "ii") \
-  X(NOTIFY, notify, 4, "ii") \
-  X(AWAIT, await, 5, "ii") \
-  X(PASS, pass, 6, "ii") \
-  X(TAKE, take, 7, "io") \
-  X(PASS_TEXT, pass_text, 8, "it") \
-  X(TAKE_TEXT, take_text, 9, "io") \
-  X(AWAIT_EXEC, await_exec, 10, "i") \
-  X(SUPERVISE, supervise, 11, "iiiii") \
-  X(EXEC, exec, 12, "tl") \
-  X(EXIT, exit, 13, "i") \
-  X(DUMPABLE, dumpable, 14, "i") \
-  X(HELPER, helper, 15, "tllbi") \
-  X(ASK, ask, 16, "ttot") \
-  X(PRINT, print, 17, "it") \
-  X(ELAPSED, elapsed, 18, "o") \
-  X(START_TIME, start_time, 19, "io") \
-  X(PIDFD_OPEN, pidfd_open, 20, "io") \
-  X(KILL, kill, 21, "iii") \
-  X(AWAIT_START, await_start, 22, "i") \
-  X(PDEATHSIG, pdeathsig, 23, "i") \
-  X(SIGNALS_DEFAULT, signals_default, 24, "") \
-  X(SELF_PID, self_pid, 25, "o") \
-  X(SUBREAPER, subreaper, 26, "i") \
-  X(WAIT_CHILD, wait_child, 27, "io") \
-  X(EXPECT, expect, 28, "tt") \
-  X(FAIL, fail, 29, "") \
-  X(LOG, log, 98, "t") \
-  X(OPEN, open, 30, "tiio") \
-  X(WRITE, write, 31, "tb") \
-  X(WRITE_FD, write_fd, 32, "ib") \
-  X(MKDIR, mkdir, 33, "ti") \
-  X(MKDIRS, mkdirs, 34, "ti") \
-  X(RMDIR, rmdir, 35, "t") \
-  X(UNLINK, unlink, 36, "t") \
-  X(WRITE_FILE, write_file, 37, "tbi") \
-  X(CHOWN, chown, 39, "tii") \
-  X(RENAME, rename, 41, "tt") \
-  X(REMOVE_TREE, remove_tree, 42, "t") \
-  X(CLOSE, close, 43, "i") \
-  X(MKFIFO, mkfifo, 44, "ti") \
-  X(MKDTEMP, mkdtemp, 45, "to") \
-  X(PROC_WRITE, proc_write, 46, "tb") \
-  X(LOCK, lock, 47, "i") \
-  X(SEND_FDS, send_fds, 48, "tbn") \
-  X(READ_FILE, read_file, 49, "to") \
-  X(PROPAGATION, propagation, 50, "ti") \
-  X(OPEN_ROOT, open_root, 51, "to") \
-  X(MOUNT, mount, 52, "itttiti") \
-  X(BIND, bind, 53, "ittiiiiiii") \
-  X(MOUNT_ATTR, mount_attr, 54, "itiiii") \
-  X(DEVICE, device, 55, "itiiiii") \
-  X(LINK_IN, link_in, 56, "itt") \
-  X(MASK, mask, 57, "it") \
-  X(READONLY, readonly, 58, "it") \
-  X(PIVOT, pivot, 59, "i") \
-  X(CHANGE_ROOT, change_root, 60, "ii") \
-  X(UMOUNT, umount, 61, "ti") \
-  X(OVERLAY, overlay, 62, "tlttilo") \
-  X(CONSOLE, console, 63, "iiiioo") \
-  X(MKDIR_IN, mkdir_in, 64, "itiii") \
-  X(IDMAP_USERNS, idmap_userns, 65, "tto") \
-  X(TMP_COPY_UP, tmp_copy_up, 66, "itit") \
-  X(ROOT_MOUNT, root_mount, 67, "to") \
-  X(OPEN_IN, open_in, 68, "itio") \
-  X(OPEN_TREE, open_tree, 69, "tio") \
-  X(CHECK_MOUNTS, check_mounts, 70, "ill") \
-  X(TMPFS, tmpfs, 71, "ittit") \
-  X(IDMAP_TREE, idmap_tree, 72, "iii") \
-  X(MASK_LABELLED, mask_labelled, 73, "itt") \
-  X(SETGROUPS, setgroups, 80, "n") \
-  X(SETGID, setgid, 81, "i") \
-  X(SETUID, setuid, 82, "i") \
-  X(BOUNDING, bounding, 83, "i") \
-  X(CAPSET, capset, 84, "iii") \
-  X(AMBIENT, ambient, 85, "i") \
-  X(SECUREBITS, securebits, 86, "i") \
-  X(KEEP_CAPS, keep_caps, 87, "i") \
-  X(NO_NEW_PRIVS, no_new_privs, 88, "") \
-  X(SECCOMP, seccomp, 89, "bio") \
-  X(LSM_ATTR, lsm_attr, 90, "tt") \
-  X(SECCOMP_PASS, seccomp_pass, 91, "bii") \
-  X(RLIMIT, rlimit, 100, "iii") \
-  X(UMASK, umask, 101, "i") \
-  X(PERSONALITY, personality, 102, "i") \
-  X(CHDIR, chdir, 103, "ti") \
-  X(SETSID, setsid, 104, "") \
-  X(CONTROLLING_TTY, controlling_tty, 105, "i") \
-  X(DUP2, dup2, 106, "ii") \
-  X(CLOEXEC_FROM, cloexec_from, 107, "i") \
-  X(SCHEDULER, scheduler, 108, "b") \
-  X(IOPRIO, ioprio, 109, "i") \
-  X(AFFINITY, affinity, 110, "ib") \
-  X(MEMPOLICY, mempolicy, 111, "ibi") \
-  X(KEYRING, keyring, 112, "t") \
-  X(SETENV, setenv, 113, "tt") \
-  X(UNSETENV, unsetenv, 114, "t") \
-  X(ENVIRON, environ, 115, "l") \
-  X(OWN_STDIO, own_stdio, 117, "ii") \
-  X(SETENV_DEFAULT, setenv_default, 118, "tt") \
-  X(PRLIMIT, prlimit, 119, "iiii") \
-  X(FIND_COMMAND, find_command, 120, "to") \
-  X(HOME_DEFAULT, home_default, 121, "i") \
-  X(CHDIR_EARLY, chdir_early, 122, "to") \
-  X(CHDIR_LATE, chdir_late, 123, "ti") \
-  X(LOOPBACK_UP, loopback_up, 130, "") \
-  X(NETDEV_MOVE, netdev_move, 131, "tit") \
-  X(CGROUP_KILL, cgroup_kill, 140, "t") \
-  X(CGROUP_FREEZE, cgroup_freeze, 152, "tii") \
-  X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
-  X(DEVICE_FILTER, device_filter, 142, "tb") \
-  X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb") \
-  X(CGROUP_PRUNE, cgroup_prune, 144, "t") \
-  X(CGROUP_VACATE, cgroup_vacate, 145, "tt") \
-  X(LIMIT_REPORT, limit_report, 146, "tttttllittt") \
-  X(CGROUP_END, cgroup_end, 147, "titt") \
-  X(CGROUP_MARK, cgroup_mark, 148, "ttt") \
-  X(HOSTNAME, hostname, 150, "t") \
-  X(DOMAINNAME, domainname, 151, "t") \
-  X(JOIN_FIRST, join_first, 160, "n") \
-  X(INODE, inode, 161, "tiio") \
-  X(END_STATUS, end_status, 162, "o") \
-  X(FCHDIR, fchdir, 163, "i") \
-  X(USER_NAMESPACE, user_namespace, 164, "iioo") \
-  X(NS_GET, ns_get, 165, "iio") \
-  X(SOCKET_NETNS, socket_netns, 166, "iio") \
-  X(SAME_PROCESS, same_process, 168, "ii") \
-  X(WATCH_FILE, watch_file, 172, "tttt") \
-  X(CGROUP_HOLD, cgroup_hold, 177, "lo") \
-  X(FILE_SAYS, file_says, 178, "tt") \
-  X(LAYERS, layers, 180, "illlnlliio") \
-  X(COPY_ATTR, copy_attr, 181, "tt") \
-  X(LOCK_SHARED, lock_shared, 182, "i") \
-  X(COPY_TREE, copy_tree, 183, "tt") \
-  X(SUBVOLUME, subvolume, 184, "tt") \
-  X(REMOVE_SUBVOLUME, remove_subvolume, 185, "t") \
-  X(TRY_LOCK, try_lock, 186, "i") \
-  X(TREE_DIFF, tree_diff, 187, "ltiii") \
-  X(REPORT_TO, report_to, 190, "i") \
-  X(AWAIT_READER, await_reader, 191, "it") \
-  X(THIN_POOL, thin_pool, 200, "tiiilo") \
-  X(THIN_VOLUME, thin_volume, 201, "tt") \
-  X(THIN_MOUNT, thin_mount, 202, "tito") \
-  X(THIN_COLLECT, thin_collect, 203, "t") \
-  X(REMOVE_ROOT, remove_root, 204, "t") \
-  X(OVERLAY_MAPPED, overlay_mapped, 205, "tlttilitto") \
-  X(MAP_OWNERS, map_owners, 206, "iitt") \
-  X(TREE_WHICH, tree_which, 207, "ttllo") \
-  X(NETDEV_LEND, netdev_lend, 208, "tito") \
-  X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit")
+  X(CLONE, clone, 1, "iiioo", DOES_CREATES | DOES_CLONES | DOES_LETS_GO | DOES_SEALS) \
+  X(UNSHARE, unshare, 2, "i", DOES_CREATES | DOES_SEALS) \
+  X(SETNS, setns, 3, "ii", DOES_JOINS | DOES_SEALS) \
+  X(NOTIFY, notify, 4, "ii", DOES_BETWEEN | DOES_LETS_GO) \
+  X(AWAIT, await, 5, "ii", DOES_BETWEEN) \
+  X(PASS, pass, 6, "ii", DOES_BETWEEN) \
+  X(TAKE, take, 7, "io", DOES_BETWEEN) \
+  X(PASS_TEXT, pass_text, 8, "it", DOES_BETWEEN) \
+  X(TAKE_TEXT, take_text, 9, "io", DOES_BETWEEN) \
+  X(AWAIT_EXEC, await_exec, 10, "i", DOES_BETWEEN | DOES_FOLLOWS) \
+  X(SUPERVISE, supervise, 11, "iiiii", DOES_BETWEEN | DOES_FOLLOWS | DOES_STAYS | DOES_ENDS) \
+  X(EXEC, exec, 12, "tl", DOES_RUNS | DOES_ENDS) \
+  X(EXIT, exit, 13, "i", DOES_ENDS) \
+  X(DUMPABLE, dumpable, 14, "i", 0) \
+  X(HELPER, helper, 15, "tllbi", DOES_SEALS) \
+  X(ASK, ask, 16, "ttot", DOES_ASKS) \
+  X(PRINT, print, 17, "it", 0) \
+  X(ELAPSED, elapsed, 18, "o", 0) \
+  X(START_TIME, start_time, 19, "io", 0) \
+  X(PIDFD_OPEN, pidfd_open, 20, "io", 0) \
+  X(KILL, kill, 21, "iii", 0) \
+  X(AWAIT_START, await_start, 22, "i", 0) \
+  X(PDEATHSIG, pdeathsig, 23, "i", 0) \
+  X(SIGNALS_DEFAULT, signals_default, 24, "", 0) \
+  X(SELF_PID, self_pid, 25, "o", 0) \
+  X(SUBREAPER, subreaper, 26, "i", 0) \
+  X(WAIT_CHILD, wait_child, 27, "io", 0) \
+  X(EXPECT, expect, 28, "tt", 0) \
+  X(FAIL, fail, 29, "", 0) \
+  X(LOG, log, 98, "t", 0) \
+  X(OPEN, open, 30, "tiio", 0) \
+  X(WRITE, write, 31, "tb", DOES_WRITES) \
+  X(WRITE_FD, write_fd, 32, "ib", DOES_WRITES) \
+  X(MKDIR, mkdir, 33, "ti", DOES_MAKES) \
+  X(MKDIRS, mkdirs, 34, "ti", DOES_MAKES) \
+  X(RMDIR, rmdir, 35, "t", 0) \
+  X(UNLINK, unlink, 36, "t", 0) \
+  X(WRITE_FILE, write_file, 37, "tbi", DOES_WRITES) \
+  X(CHOWN, chown, 39, "tii", 0) \
+  X(RENAME, rename, 41, "tt", 0) \
+  X(REMOVE_TREE, remove_tree, 42, "t", 0) \
+  X(CLOSE, close, 43, "i", 0) \
+  X(MKFIFO, mkfifo, 44, "ti", 0) \
+  X(MKDTEMP, mkdtemp, 45, "to", 0) \
+  X(PROC_WRITE, proc_write, 46, "tb", 0) \
+  X(LOCK, lock, 47, "i", 0) \
+  X(SEND_FDS, send_fds, 48, "tbn", 0) \
+  X(READ_FILE, read_file, 49, "to", 0) \
+  X(PROPAGATION, propagation, 50, "ti", 0) \
+  X(OPEN_ROOT, open_root, 51, "to", 0) \
+  X(MOUNT, mount, 52, "itttiti", DOES_MOUNTS) \
+  X(BIND, bind, 53, "ittiiiiiii", DOES_MOUNTS) \
+  X(MOUNT_ATTR, mount_attr, 54, "itiiii", DOES_MOUNTS) \
+  X(DEVICE, device, 55, "itiiiii", DOES_MOUNTS) \
+  X(LINK_IN, link_in, 56, "itt", 0) \
+  X(MASK, mask, 57, "it", DOES_MOUNTS) \
+  X(READONLY, readonly, 58, "it", DOES_MOUNTS) \
+  X(PIVOT, pivot, 59, "i", DOES_ROOT | DOES_CWD | DOES_SEALS) \
+  X(CHANGE_ROOT, change_root, 60, "ii", DOES_ROOT | DOES_CWD | DOES_SEALS) \
+  X(UMOUNT, umount, 61, "ti", DOES_MOUNTS) \
+  X(OVERLAY, overlay, 62, "tlttilo", DOES_MOUNTS) \
+  X(CONSOLE, console, 63, "iiiioo", DOES_MOUNTS) \
+  X(MKDIR_IN, mkdir_in, 64, "itiii", 0) \
+  X(IDMAP_USERNS, idmap_userns, 65, "tto", 0) \
+  X(TMP_COPY_UP, tmp_copy_up, 66, "itit", DOES_MOUNTS) \
+  X(ROOT_MOUNT, root_mount, 67, "to", DOES_MOUNTS) \
+  X(OPEN_IN, open_in, 68, "itio", 0) \
+  X(OPEN_TREE, open_tree, 69, "tio", 0) \
+  X(CHECK_MOUNTS, check_mounts, 70, "ill", 0) \
+  X(TMPFS, tmpfs, 71, "ittit", DOES_MOUNTS) \
+  X(IDMAP_TREE, idmap_tree, 72, "iii", 0) \
+  X(MASK_LABELLED, mask_labelled, 73, "itt", DOES_MOUNTS) \
+  X(SETGROUPS, setgroups, 80, "n", DOES_IDS) \
+  X(SETGID, setgid, 81, "i", DOES_IDS) \
+  X(SETUID, setuid, 82, "i", DOES_IDS | DOES_CAPS) \
+  X(BOUNDING, bounding, 83, "i", DOES_CAPS) \
+  X(CAPSET, capset, 84, "iii", DOES_CAPS) \
+  X(AMBIENT, ambient, 85, "i", DOES_CAPS) \
+  X(SECUREBITS, securebits, 86, "i", DOES_CAPS | DOES_EXEC) \
+  X(KEEP_CAPS, keep_caps, 87, "i", DOES_EXEC) \
+  X(NO_NEW_PRIVS, no_new_privs, 88, "", DOES_CAPS) \
+  X(SECCOMP, seccomp, 89, "bio", 0) \
+  X(LSM_ATTR, lsm_attr, 90, "tt", DOES_EXEC) \
+  X(SECCOMP_PASS, seccomp_pass, 91, "bii", 0) \
+  X(RLIMIT, rlimit, 100, "iii", 0) \
+  X(UMASK, umask, 101, "i", DOES_UMASK) \
+  X(PERSONALITY, personality, 102, "i", 0) \
+  X(CHDIR, chdir, 103, "ti", DOES_CWD) \
+  X(SETSID, setsid, 104, "", 0) \
+  X(CONTROLLING_TTY, controlling_tty, 105, "i", 0) \
+  X(DUP2, dup2, 106, "ii", 0) \
+  X(CLOEXEC_FROM, cloexec_from, 107, "i", 0) \
+  X(SCHEDULER, scheduler, 108, "b", 0) \
+  X(IOPRIO, ioprio, 109, "i", 0) \
+  X(AFFINITY, affinity, 110, "ib", 0) \
+  X(MEMPOLICY, mempolicy, 111, "ibi", 0) \
+  X(KEYRING, keyring, 112, "t", 0) \
+  X(SETENV, setenv, 113, "tt", DOES_ENV) \
+  X(UNSETENV, unsetenv, 114, "t", DOES_ENV) \
+  X(ENVIRON, environ, 115, "l", DOES_ENV) \
+  X(OWN_STDIO, own_stdio, 117, "ii", 0) \
+  X(SETENV_DEFAULT, setenv_default, 118, "tt", DOES_ENV) \
+  X(PRLIMIT, prlimit, 119, "iiii", 0) \
+  X(FIND_COMMAND, find_command, 120, "to", DOES_RUNS) \
+  X(HOME_DEFAULT, home_default, 121, "i", DOES_ENV) \
+  X(CHDIR_EARLY, chdir_early, 122, "to", DOES_CWD) \
+  X(CHDIR_LATE, chdir_late, 123, "ti", DOES_CWD) \
+  X(LOOPBACK_UP, loopback_up, 130, "", 0) \
+  X(NETDEV_MOVE, netdev_move, 131, "tit", 0) \
+  X(CGROUP_KILL, cgroup_kill, 140, "t", 0) \
+  X(CGROUP_FREEZE, cgroup_freeze, 152, "tii", 0) \
+  X(CGROUP_REMOVE, cgroup_remove, 141, "ti", 0) \
+  X(DEVICE_FILTER, device_filter, 142, "tb", 0) \
+  X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb", 0) \
+  X(CGROUP_PRUNE, cgroup_prune, 144, "t", 0) \
+  X(CGROUP_VACATE, cgroup_vacate, 145, "tt", DOES_ALONE) \
+  X(LIMIT_REPORT, limit_report, 146, "tttttllittt", 0) \
+  X(CGROUP_END, cgroup_end, 147, "titt", 0) \
+  X(CGROUP_MARK, cgroup_mark, 148, "ttt", 0) \
+  X(HOSTNAME, hostname, 150, "t", 0) \
+  X(DOMAINNAME, domainname, 151, "t", 0) \
+  X(JOIN_FIRST, join_first, 160, "n", DOES_JOINS) \
+  X(INODE, inode, 161, "tiio", 0) \
+  X(END_STATUS, end_status, 162, "o", 0) \
+  X(FCHDIR, fchdir, 163, "i", DOES_CWD) \
+  X(USER_NAMESPACE, user_namespace, 164, "iioo", 0) \
+  X(NS_GET, ns_get, 165, "iio", 0) \
+  X(SOCKET_NETNS, socket_netns, 166, "iio", 0) \
+  X(SAME_PROCESS, same_process, 168, "ii", 0) \
+  X(WATCH_FILE, watch_file, 172, "tttt", 0) \
+  X(CGROUP_HOLD, cgroup_hold, 177, "lo", 0) \
+  X(FILE_SAYS, file_says, 178, "tt", 0) \
+  X(LAYERS, layers, 180, "illlnlliio", 0) \
+  X(COPY_ATTR, copy_attr, 181, "tt", 0) \
+  X(LOCK_SHARED, lock_shared, 182, "i", 0) \
+  X(COPY_TREE, copy_tree, 183, "tt", 0) \
+  X(SUBVOLUME, subvolume, 184, "tt", 0) \
+  X(REMOVE_SUBVOLUME, remove_subvolume, 185, "t", 0) \
+  X(TRY_LOCK, try_lock, 186, "i", 0) \
+  X(TREE_DIFF, tree_diff, 187, "ltiii", 0) \
+  X(REPORT_TO, report_to, 190, "i", 0) \
+  X(AWAIT_READER, await_reader, 191, "it", 0) \
+  X(THIN_POOL, thin_pool, 200, "tiiilo", 0) \
+  X(THIN_VOLUME, thin_volume, 201, "tt", 0) \
+  X(THIN_MOUNT, thin_mount, 202, "tito", DOES_MOUNTS) \
+  X(THIN_COLLECT, thin_collect, 203, "t", 0) \
+  X(REMOVE_ROOT, remove_root, 204, "t", 0) \
+  X(OVERLAY_MAPPED, overlay_mapped, 205, "tlttilitto", 0) \
+  X(MAP_OWNERS, map_owners, 206, "iitt", 0) \
+  X(TREE_WHICH, tree_which, 207, "ttllo", 0) \
+  X(NETDEV_LEND, netdev_lend, 208, "tito", 0) \
+  X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit", 0)
 
 #endif

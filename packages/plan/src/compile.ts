@@ -1,3 +1,4 @@
+import { does } from './effects.ts';
 import type { OpName } from './ops.ts';
 import { ops } from './ops.ts';
 import { inOrder } from './phases.ts';
@@ -39,16 +40,6 @@ export interface Plan {
 /** In `process` arguments of a tool's steps: the process on the other side. */
 export const peer = -1;
 
-const betweenProcesses = new Set<OpName>([
-  'notify',
-  'await',
-  'pass',
-  'take',
-  'pass_text',
-  'take_text',
-  'await_exec',
-]);
-
 /**
  * Make one plan from the links of a chain, each a list of steps, in the order typed. A
  * container of `ctr-run` is a chain of one link. Steps between two sides that turn out to
@@ -63,27 +54,19 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner):
   for (const link of links) {
     const host = current;
     for (const step of inOrder(link)) {
-      if (step.op === 'clone') {
+      if (does(step, 'clones')) {
         if (current !== host) throw new Error('a link can clone only once');
         current = processes++;
         steps.push(planned(step, host, { process: current }));
         continue;
       }
       const process = step.side === 'host' ? host : current;
-      const other = step.side === 'host' ? current : host;
-      if (betweenProcesses.has(step.op)) {
-        if (host === current) continue;
-        steps.push(planned(step, process, { process: other }));
-      } else if (step.op === 'seccomp_pass') {
-        if (host === current) throw new Error('a seccomp listener needs a process outside to go to');
-        steps.push(planned(step, process, { process: other }));
-      } else if (step.op === 'supervise') {
-        // Somebody who was adopted, not cloned, is named by no side.
-        const adopted = step.args.process !== peer;
-        if (host === current && !adopted) continue;
-        steps.push(planned(step, process, adopted ? {} : { process: other }));
-      } else {
+      if (step.args.process !== peer) {
         steps.push(planned(step, process, {}));
+      } else if (host !== current) {
+        steps.push(planned(step, process, { process: step.side === 'host' ? current : host }));
+      } else if (!does(step, 'between')) {
+        throw new Error(`${step.op} needs a process outside, and there is none`);
       }
     }
   }

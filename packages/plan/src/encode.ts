@@ -1,6 +1,7 @@
 import { byteLength, concat, encodeBytes } from '@ctr-tools/host';
 import { ERRNO } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
+import { anyDoes } from './effects.ts';
 import { explainStep } from './explain.ts';
 import { type ArgKind, ops } from './ops.ts';
 import type { AnyUndo, Int, Slot, Template, Text, Words } from './step.ts';
@@ -311,7 +312,7 @@ export function encode(plan: Plan): Uint8Array {
   const log = e.textCell(manner.log?.path);
   const data = e.dataBytes();
   const cells = e.cellBytes();
-  const stay = plan.steps.some((s) => s.op === 'ask') ? PLAN_STAY : 0;
+  const stay = anyDoes(plan.steps, 'asks') ? PLAN_STAY : 0;
   const fields = [
     VERSION,
     HEADER + steps.length + cells.length + data.length,

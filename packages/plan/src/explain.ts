@@ -12,7 +12,7 @@ import {
   SIGNALS,
 } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
-import { type ArgKind, ops, type Spelling } from './ops.ts';
+import { type ArgKind, type OpShape, ops, type Spelling } from './ops.ts';
 import type { Int, Slot, Template, Text } from './step.ts';
 import { isSlot } from './step.ts';
 
@@ -29,8 +29,9 @@ function bits(names: Record<string, number>, value: bigint): string {
   return found.join('|') || '0';
 }
 
+const decimal = (v: bigint): string => (v === RLIM_INFINITY ? 'unlimited' : String(v));
+
 const spellings: Record<Spelling, (value: bigint) => string> = {
-  dec: (v) => (v === RLIM_INFINITY ? 'unlimited' : String(v)),
   oct: (v) => `0${v.toString(8)}`,
   clone: (v) => bits(CLONE, v),
   mount: (v) => bits(MS, v),
@@ -45,12 +46,11 @@ const spellings: Record<Spelling, (value: bigint) => string> = {
   seccomp: (v) => bits(SECCOMP_FILTER_FLAG, v),
 };
 
-function spellInt(value: Int, spelling: Spelling): string {
+function spellInt(value: Int, spelling: Spelling | undefined): string {
   if (isSlot(value)) return `{${value.slot}}`;
   const number = BigInt(value);
-  if (number < 0n)
-    return spelling === 'dec' ? String(number) : spellings[spelling](BigInt.asUintN(64, number));
-  return spellings[spelling](number);
+  if (spelling === undefined) return decimal(number);
+  return spellings[spelling](BigInt.asUintN(64, number));
 }
 
 const plainText = /^[\x20-\x7e]*$/;
@@ -73,7 +73,7 @@ function spellPart(part: Template['parts'][number]): string {
 
 const quote = (text: string): string => (bare.test(text) ? text : JSON.stringify(text));
 
-function spell(kind: ArgKind, value: unknown, spelling: Spelling): string {
+function spell(kind: ArgKind, value: unknown, spelling: Spelling | undefined): string {
   switch (kind) {
     case 'int':
       return spellInt(value as Int, spelling);
@@ -91,10 +91,9 @@ function spell(kind: ArgKind, value: unknown, spelling: Spelling): string {
 
 /** `mount root={root} target=/proc type=proc …`: the operation and its arguments by name. */
 export function explainCall(op: keyof typeof ops, args: Record<string, unknown>): string {
-  const shape = ops[op];
-  const spelled = (Object.entries(shape.args) as [string, ArgKind][]).map(
-    ([name, kind]) =>
-      `${name}${kind === 'out' ? '→' : '='}${spell(kind, args[name], shape.spell[name] ?? 'dec')}`,
+  const shape: OpShape = ops[op];
+  const spelled = Object.entries(shape.args).map(
+    ([name, kind]) => `${name}${kind === 'out' ? '→' : '='}${spell(kind, args[name], shape.spell[name])}`,
   );
   return [op, ...spelled].join(' ');
 }

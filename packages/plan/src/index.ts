@@ -1,4 +1,5 @@
 export * from './compile.ts';
+export * from './effects.ts';
 export * from './encode.ts';
 export * from './explain.ts';
 export * from './json-template.ts';

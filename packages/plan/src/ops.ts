@@ -1,9 +1,13 @@
+import type { Effect } from './effects.ts';
+
 /**
  * The language of plans: every operation that the launcher knows, once.
  *
  * `native/src/gen/ops.h` is generated from this table (`scripts/gen-ops.ts`), so an
  * operation's number and the kinds of its arguments are written nowhere else. Numbers
  * are never reused: a plan may be stored and run by a later launcher.
+ *
+ * A row has the number, the arguments, and what the operation changes (`effects.ts`).
  *
  * Argument kinds:
  * - `int`   a 64-bit integer, or a slot that holds one (a PID, a descriptor)
@@ -18,68 +22,80 @@
  */
 export type ArgKind = 'int' | 'text' | 'blob' | 'list' | 'ints' | 'out';
 
-/** How `explain` words an integer: as itself, octal, or by the names of its bits. */
-export type Spelling =
-  | 'dec'
-  | 'oct'
-  | 'clone'
-  | 'mount'
-  | 'attr'
-  | 'open'
-  | 'signal'
-  | 'rlimit'
-  | 'caps'
-  | 'seccomp';
+/** How `explain` words an integer: octal, or by the names of its bits. An argument of such a kind is an `int`. */
+export type Spelling = 'oct' | 'clone' | 'mount' | 'attr' | 'open' | 'signal' | 'rlimit' | 'caps' | 'seccomp';
+
+/** What a row says of an argument: its kind, or for an integer how it is worded. */
+export type Declared = ArgKind | Spelling;
 
 export interface OpShape {
   /** The number in an encoded plan. */
   code: number;
   /** Arguments in their encoded order. */
   args: Record<string, ArgKind>;
-  /** Spelling of integer arguments for people; `dec` if not named. */
-  spell?: Record<string, Spelling>;
+  /** Spelling of integer arguments for people; decimal if not named. */
+  spell: Record<string, Spelling>;
+  /** What it changes (`effects.ts`). */
+  does: readonly Effect[];
 }
 
-const op = <A extends Record<string, ArgKind>>(
-  code: number,
-  args: A,
-  spell: { [K in keyof A]?: Spelling } = {},
-) => ({
-  code,
-  args,
-  spell: spell as Record<string, Spelling>,
-});
+const argKinds = new Set<Declared>(['int', 'text', 'blob', 'list', 'ints', 'out']);
+const isKind = (declared: Declared): declared is ArgKind => argKinds.has(declared);
+
+function op<A extends Record<string, Declared>>(code: number, takes: A, ...does: readonly Effect[]) {
+  const args: Record<string, ArgKind> = {};
+  const spell: Record<string, Spelling> = {};
+  for (const [name, declared] of Object.entries(takes)) {
+    args[name] = isKind(declared) ? declared : 'int';
+    if (!isKind(declared)) spell[name] = declared;
+  }
+  return { code, takes, args, spell, does };
+}
 
 export const ops = {
   // --- processes -------------------------------------------------------------------
   /** clone3(2): start process `process` of this plan. `cgroup` is a v2 directory's descriptor for CLONE_INTO_CGROUP or -1. */
-  clone: op(1, { process: 'int', flags: 'int', cgroup: 'int', pid: 'out', pidfd: 'out' }, { flags: 'clone' }),
+  clone: op(
+    1,
+    { process: 'int', flags: 'clone', cgroup: 'int', pid: 'out', pidfd: 'out' },
+    'creates',
+    'clones',
+    'lets_go',
+    'seals',
+  ),
   /** unshare(2) */
-  unshare: op(2, { flags: 'int' }, { flags: 'clone' }),
+  unshare: op(2, { flags: 'clone' }, 'creates', 'seals'),
   /** setns(2) of a namespace's descriptor, or of a pidfd with several kinds at once. */
-  setns: op(3, { fd: 'int', flags: 'int' }, { flags: 'clone' }),
+  setns: op(3, { fd: 'int', flags: 'clone' }, 'joins', 'seals'),
   /** Tell process `process` that this one has reached `point`. */
-  notify: op(4, { process: 'int', point: 'int' }),
+  notify: op(4, { process: 'int', point: 'int' }, 'between', 'lets_go'),
   /** Wait until process `process` has reached `point`; its failure or death is a failure here. */
-  await: op(5, { process: 'int', point: 'int' }),
+  await: op(5, { process: 'int', point: 'int' }, 'between'),
   /** Give a descriptor to `process`, which takes it with `take`. */
-  pass: op(6, { process: 'int', fd: 'int' }),
-  take: op(7, { process: 'int', fd: 'out' }),
+  pass: op(6, { process: 'int', fd: 'int' }, 'between'),
+  take: op(7, { process: 'int', fd: 'out' }, 'between'),
   /** Give the text of a slot or template to `process`, which reads it with `take_text`. */
-  pass_text: op(8, { process: 'int', text: 'text' }),
-  take_text: op(9, { process: 'int', text: 'out' }),
+  pass_text: op(8, { process: 'int', text: 'text' }, 'between'),
+  take_text: op(9, { process: 'int', text: 'out' }, 'between'),
   /** Wait until `process` runs its command (its channel closed by execve), or has failed. */
-  await_exec: op(10, { process: 'int' }),
+  await_exec: op(10, { process: 'int' }, 'between', 'follows'),
   /**
    * Stay with the child: forward signals, follow stop and continue, relay the terminal
    * `pty` (or -1), reap strays, and end as it ended. `mode` 0: by the same signal;
    * 1: with 128+N.
    */
-  supervise: op(11, { process: 'int', pid: 'int', pidfd: 'int', mode: 'int', pty: 'int' }),
+  supervise: op(
+    11,
+    { process: 'int', pid: 'int', pidfd: 'int', mode: 'int', pty: 'int' },
+    'between',
+    'follows',
+    'stays',
+    'ends',
+  ),
   /** Become the command. The name is looked up in PATH as the environment is now. 127 not found, 126 not runnable. */
-  exec: op(12, { file: 'text', argv: 'list' }),
+  exec: op(12, { file: 'text', argv: 'list' }, 'runs', 'ends'),
   /** End this process of the plan with success and this exit code, undoing nothing but what is marked for the end. */
-  exit: op(13, { code: 'int' }),
+  exit: op(13, { code: 'int' }, 'ends'),
   /** prctl(PR_SET_DUMPABLE). The launcher starts every plan with 0. */
   dumpable: op(14, { on: 'int' }),
   /**
@@ -87,12 +103,12 @@ export const ops = {
    * none; a non-zero exit status, a signal or the time limit is a failure. Its stdout
    * and stderr are shown in the failure's message (the last lines).
    */
-  helper: op(15, { file: 'text', argv: 'list', env: 'list', stdin: 'blob', timeout: 'int' }),
+  helper: op(15, { file: 'text', argv: 'list', env: 'list', stdin: 'blob', timeout: 'int' }, 'seals'),
   /**
    * Ask the planner, which stayed alive for it, and wait for its answer; what it answers fills `reply`. Where
    * `socket` is not empty, a connection to that Unix socket goes along: the planner can make none itself.
    */
-  ask: op(16, { topic: 'text', payload: 'text', reply: 'out', socket: 'text' }),
+  ask: op(16, { topic: 'text', payload: 'text', reply: 'out', socket: 'text' }, 'asks'),
   /** Write a line to a descriptor. */
   print: op(17, { fd: 'int', text: 'text' }),
   /** Milliseconds since the launcher started, as text with one decimal. */
@@ -101,11 +117,11 @@ export const ops = {
   start_time: op(19, { pid: 'int', ticks: 'out' }),
   pidfd_open: op(20, { pid: 'int', pidfd: 'out' }),
   /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is no failure. */
-  kill: op(21, { pid: 'int', pidfd: 'int', signal: 'int' }, { signal: 'signal' }),
+  kill: op(21, { pid: 'int', pidfd: 'int', signal: 'signal' }),
   /** Wait until a byte can be read from a FIFO opened O_NONBLOCK before; read it. */
   await_start: op(22, { fd: 'int' }),
   /** prctl(PR_SET_PDEATHSIG), then check that the parent is still there. */
-  pdeathsig: op(23, { signal: 'int' }, { signal: 'signal' }),
+  pdeathsig: op(23, { signal: 'signal' }),
   /** Reset every signal's disposition to the default and unblock all signals. */
   signals_default: op(24, {}),
   /** The PID of this process, as its own PID namespace counts. */
@@ -123,24 +139,24 @@ export const ops = {
   log: op(98, { text: 'text' }),
 
   // --- files outside the container's root -------------------------------------------
-  open: op(30, { path: 'text', flags: 'int', mode: 'int', fd: 'out' }, { flags: 'open', mode: 'oct' }),
+  open: op(30, { path: 'text', flags: 'open', mode: 'oct', fd: 'out' }),
   /** Open an existing file for writing, write once, close (files of /proc, /sys and cgroups). */
-  write: op(31, { path: 'text', data: 'blob' }),
-  write_fd: op(32, { fd: 'int', data: 'blob' }),
-  mkdir: op(33, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  write: op(31, { path: 'text', data: 'blob' }, 'writes'),
+  write_fd: op(32, { fd: 'int', data: 'blob' }, 'writes'),
+  mkdir: op(33, { path: 'text', mode: 'oct' }, 'makes'),
   /** mkdir -p. What exists is no failure. */
-  mkdirs: op(34, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  mkdirs: op(34, { path: 'text', mode: 'oct' }, 'makes'),
   /** rmdir(2), again for up to a second while it says EBUSY. ENOENT is no failure. */
   rmdir: op(35, { path: 'text' }),
   unlink: op(36, { path: 'text' }),
   /** Write a whole file beside itself and rename it into place. */
-  write_file: op(37, { path: 'text', data: 'blob', mode: 'int' }, { mode: 'oct' }),
+  write_file: op(37, { path: 'text', data: 'blob', mode: 'oct' }, 'writes'),
   chown: op(39, { path: 'text', uid: 'int', gid: 'int' }),
   rename: op(41, { from: 'text', to: 'text' }),
   /** rm -r by descriptors: follows no link and crosses no mount. ENOENT is no failure. */
   remove_tree: op(42, { path: 'text' }),
   close: op(43, { fd: 'int' }),
-  mkfifo: op(44, { path: 'text', mode: 'int' }, { mode: 'oct' }),
+  mkfifo: op(44, { path: 'text', mode: 'oct' }),
   /** mkdtemp(3): `prefix` and six characters; the path fills `path`. */
   mkdtemp: op(45, { prefix: 'text', path: 'out' }),
   /** Write a file of procfs by a path relative to /proc, through a descriptor proved to be procfs (PROC_SUPER_MAGIC, no mount crossed). */
@@ -154,7 +170,7 @@ export const ops = {
 
   // --- mounts. Targets are resolved inside `root` (openat2 RESOLVE_IN_ROOT) ------------
   /** mount(2) for propagation alone: MS_PRIVATE, MS_SLAVE … with MS_REC. */
-  propagation: op(50, { path: 'text', flags: 'int' }, { flags: 'mount' }),
+  propagation: op(50, { path: 'text', flags: 'mount' }),
   /** Open a directory as a root for the operations below (O_PATH). */
   open_root: op(51, { path: 'text', root: 'out' }),
   /**
@@ -163,8 +179,8 @@ export const ops = {
    */
   mount: op(
     52,
-    { root: 'int', target: 'text', type: 'text', source: 'text', flags: 'int', data: 'text', make: 'int' },
-    { flags: 'mount' },
+    { root: 'int', target: 'text', type: 'text', source: 'text', flags: 'mount', data: 'text', make: 'int' },
+    'mounts',
   ),
   /**
    * Bind `source` (a path, or `fd` if not -1) to the target, with the attributes `set` and
@@ -180,37 +196,37 @@ export const ops = {
       source: 'text',
       fd: 'int',
       recursive: 'int',
-      set: 'int',
-      clear: 'int',
-      propagation: 'int',
+      set: 'attr',
+      clear: 'attr',
+      propagation: 'mount',
       userns: 'int',
       make: 'int',
     },
-    { set: 'attr', clear: 'attr', propagation: 'mount' },
+    'mounts',
   ),
   /** mount_setattr(2) of what is mounted at the target. */
   mount_attr: op(
     54,
-    { root: 'int', target: 'text', set: 'int', clear: 'int', propagation: 'int', recursive: 'int' },
-    { set: 'attr', clear: 'attr', propagation: 'mount' },
+    { root: 'int', target: 'text', set: 'attr', clear: 'attr', propagation: 'mount', recursive: 'int' },
+    'mounts',
   ),
   /** Make a device node or FIFO; where mknod is not allowed (`bind` 1), bind the host's node instead. `mode` has the type's bits. */
   device: op(
     55,
-    { root: 'int', path: 'text', mode: 'int', dev: 'int', uid: 'int', gid: 'int', bind: 'int' },
-    { mode: 'oct' },
+    { root: 'int', path: 'text', mode: 'oct', dev: 'int', uid: 'int', gid: 'int', bind: 'int' },
+    'mounts',
   ),
   /** A symbolic link inside the root; one that is already there and the same is no failure. */
   link_in: op(56, { root: 'int', path: 'text', target: 'text' }),
   /** Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory. A missing path is no failure. */
-  mask: op(57, { root: 'int', path: 'text' }),
+  mask: op(57, { root: 'int', path: 'text' }, 'mounts'),
   /** Make a path read-only by binding it over itself. A missing path is no failure. */
-  readonly: op(58, { root: 'int', path: 'text' }),
+  readonly: op(58, { root: 'int', path: 'text' }, 'mounts'),
   /** pivot_root(2) to the root and let the old one go. */
-  pivot: op(59, { root: 'int' }),
+  pivot: op(59, { root: 'int' }, 'root', 'cwd', 'seals'),
   /** Without pivot_root: MS_MOVE the root over / and chroot (for an initramfs), `move` 0: chroot alone. */
-  change_root: op(60, { root: 'int', move: 'int' }),
-  umount: op(61, { path: 'text', flags: 'int' }),
+  change_root: op(60, { root: 'int', move: 'int' }, 'root', 'cwd', 'seals'),
+  umount: op(61, { path: 'text', flags: 'int' }, 'mounts'),
   /**
    * An overlay on the host's path `target` (or, when that is empty, detached), its root
    * opened as `root`. `lower` topmost first; `upper` and `work` may be empty for read-only.
@@ -222,23 +238,27 @@ export const ops = {
       lower: 'list',
       upper: 'text',
       work: 'text',
-      flags: 'int',
+      flags: 'attr',
       options: 'list',
       root: 'out',
     },
-    { flags: 'attr' },
+    'mounts',
   ),
   /** Open a pty in the root's own /dev/pts, mount its end over /dev/console if `bind`, and give both ends. */
-  console: op(63, { root: 'int', rows: 'int', columns: 'int', bind: 'int', master: 'out', slave: 'out' }),
-  mkdir_in: op(64, { root: 'int', path: 'text', mode: 'int', uid: 'int', gid: 'int' }, { mode: 'oct' }),
+  console: op(
+    63,
+    { root: 'int', rows: 'int', columns: 'int', bind: 'int', master: 'out', slave: 'out' },
+    'mounts',
+  ),
+  mkdir_in: op(64, { root: 'int', path: 'text', mode: 'oct', uid: 'int', gid: 'int' }),
   /** A user namespace with these maps, for an idmapped mount. Maps are lines as in /proc/PID/uid_map. */
   idmap_userns: op(65, { uids: 'text', gids: 'text', userns: 'out' }),
   /** Copy the tree at the target into a new tmpfs mounted over it (tmpcopyup). */
-  tmp_copy_up: op(66, { root: 'int', target: 'text', flags: 'int', data: 'text' }, { flags: 'mount' }),
+  tmp_copy_up: op(66, { root: 'int', target: 'text', flags: 'mount', data: 'text' }, 'mounts'),
   /** Make the root's directory a mount of its own (recursive bind onto itself) and open it anew. */
-  root_mount: op(67, { path: 'text', root: 'out' }),
+  root_mount: op(67, { path: 'text', root: 'out' }, 'mounts'),
   /** open a path inside the root (O_PATH unless flags say otherwise). */
-  open_in: op(68, { root: 'int', path: 'text', flags: 'int', fd: 'out' }, { flags: 'open' }),
+  open_in: op(68, { root: 'int', path: 'text', flags: 'open', fd: 'out' }),
   /** open_tree(2) OPEN_TREE_CLONE of a host path, to be mounted after the view of the host is gone. */
   open_tree: op(69, { path: 'text', recursive: 'int', fd: 'out' }),
   /**
@@ -248,50 +268,42 @@ export const ops = {
    */
   check_mounts: op(70, { root: 'int', allowed: 'list', whole: 'list' }),
   /** Mount a tmpfs over a directory, made if missing; one that was there gives it its mode unless `data` names another. */
-  tmpfs: op(
-    71,
-    { root: 'int', target: 'text', source: 'text', flags: 'int', data: 'text' },
-    { flags: 'mount' },
-  ),
+  tmpfs: op(71, { root: 'int', target: 'text', source: 'text', flags: 'mount', data: 'text' }, 'mounts'),
   /** mount_setattr(2) MOUNT_ATTR_IDMAP of a tree from `open_tree`, by who owns its filesystem; `recursive` 1: all of it. */
   idmap_tree: op(72, { fd: 'int', userns: 'int', recursive: 'int' }),
   /** As mask; the tmpfs over a directory gets this option (`context="…"`). */
-  mask_labelled: op(73, { root: 'int', path: 'text', context: 'text' }),
+  mask_labelled: op(73, { root: 'int', path: 'text', context: 'text' }, 'mounts'),
 
   // --- credentials and filters --------------------------------------------------------
-  setgroups: op(80, { gids: 'ints' }),
-  setgid: op(81, { gid: 'int' }),
-  setuid: op(82, { uid: 'int' }),
+  setgroups: op(80, { gids: 'ints' }, 'ids'),
+  setgid: op(81, { gid: 'int' }, 'ids'),
+  setuid: op(82, { uid: 'int' }, 'ids', 'caps'),
   /** Drop from the bounding set what is not in `keep` (a mask), up to the last capability that the kernel knows. */
-  bounding: op(83, { keep: 'int' }, { keep: 'caps' }),
+  bounding: op(83, { keep: 'caps' }, 'caps'),
   /** capset(2) */
-  capset: op(
-    84,
-    { effective: 'int', permitted: 'int', inheritable: 'int' },
-    { effective: 'caps', permitted: 'caps', inheritable: 'caps' },
-  ),
+  capset: op(84, { effective: 'caps', permitted: 'caps', inheritable: 'caps' }, 'caps'),
   /** Clear the ambient set and raise these. */
-  ambient: op(85, { caps: 'int' }, { caps: 'caps' }),
-  securebits: op(86, { bits: 'int' }),
-  keep_caps: op(87, { on: 'int' }),
-  no_new_privs: op(88, {}),
+  ambient: op(85, { caps: 'caps' }, 'caps'),
+  securebits: op(86, { bits: 'int' }, 'caps', 'exec'),
+  keep_caps: op(87, { on: 'int' }, 'exec'),
+  no_new_privs: op(88, {}, 'caps'),
   /** seccomp(2) SECCOMP_SET_MODE_FILTER. `listener` is filled where the flags ask for one, else -1. */
-  seccomp: op(89, { filter: 'blob', flags: 'int', listener: 'out' }, { flags: 'seccomp' }),
+  seccomp: op(89, { filter: 'blob', flags: 'seccomp', listener: 'out' }),
   /** Write an LSM's exec attribute (`apparmor/exec`, `exec`) of this thread, through a checked procfs. */
-  lsm_attr: op(90, { attr: 'text', value: 'text' }),
+  lsm_attr: op(90, { attr: 'text', value: 'text' }, 'exec'),
   /**
    * The same as `seccomp` with SECCOMP_FILTER_FLAG_NEW_LISTENER among the flags; and give the
    * listener to `process`, which takes it with `take`, without making a call that the new
    * filter would see: a thread beside it, which the filter does not hold, does it.
    */
-  seccomp_pass: op(91, { filter: 'blob', flags: 'int', process: 'int' }, { flags: 'seccomp' }),
+  seccomp_pass: op(91, { filter: 'blob', flags: 'seccomp', process: 'int' }),
 
   // --- the command's process ----------------------------------------------------------
-  rlimit: op(100, { resource: 'int', soft: 'int', hard: 'int' }, { resource: 'rlimit' }),
-  umask: op(101, { mask: 'int' }, { mask: 'oct' }),
+  rlimit: op(100, { resource: 'rlimit', soft: 'int', hard: 'int' }),
+  umask: op(101, { mask: 'oct' }, 'umask'),
   personality: op(102, { persona: 'int' }),
   /** chdir(2); with `inside` 1 the new directory is checked to lie within the root (CVE-2024-21626). */
-  chdir: op(103, { path: 'text', inside: 'int' }),
+  chdir: op(103, { path: 'text', inside: 'int' }, 'cwd'),
   setsid: op(104, {}),
   /** Make a terminal the controlling one and the three standard descriptors. */
   controlling_tty: op(105, { fd: 'int' }),
@@ -307,24 +319,24 @@ export const ops = {
   mempolicy: op(111, { mode: 'int', nodes: 'blob', maxnode: 'int' }),
   /** keyctl(2) KEYCTL_JOIN_SESSION_KEYRING; a full quota is no failure. */
   keyring: op(112, { name: 'text' }),
-  setenv: op(113, { name: 'text', value: 'text' }),
-  unsetenv: op(114, { name: 'text' }),
+  setenv: op(113, { name: 'text', value: 'text' }, 'env'),
+  unsetenv: op(114, { name: 'text' }, 'env'),
   /** Replace the environment: NAME=VALUE each. */
-  environ: op(115, { env: 'list' }),
+  environ: op(115, { env: 'list' }, 'env'),
   /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
   /** setenv unless the environment has it. */
-  setenv_default: op(118, { name: 'text', value: 'text' }),
+  setenv_default: op(118, { name: 'text', value: 'text' }, 'env'),
   /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
-  prlimit: op(119, { pid: 'int', resource: 'int', soft: 'int', hard: 'int' }, { resource: 'rlimit' }),
+  prlimit: op(119, { pid: 'int', resource: 'rlimit', soft: 'int', hard: 'int' }),
   /** Look a command up as `exec` would, so that a missing one is known before `start`: `path` is what `exec` then takes. */
-  find_command: op(120, { file: 'text', path: 'out' }),
+  find_command: op(120, { file: 'text', path: 'out' }, 'runs'),
   /** Set HOME, where the environment has none, to this user's directory in the process's own /etc/passwd, or to `/`. */
-  home_default: op(121, { uid: 'int' }),
+  home_default: op(121, { uid: 'int' }, 'env'),
   /** chdir(2) as `chdir` with `inside`, before the user is set; `entered` is 1, or 0 where the directory is forbidden to us (EACCES, EPERM). */
-  chdir_early: op(122, { path: 'text', entered: 'out' }),
+  chdir_early: op(122, { path: 'text', entered: 'out' }, 'cwd'),
   /** chdir(2) as `chdir` with `inside`, as the user, unless `entered` is 1. */
-  chdir_late: op(123, { path: 'text', entered: 'int' }),
+  chdir_late: op(123, { path: 'text', entered: 'int' }, 'cwd'),
 
   // --- network --------------------------------------------------------------------------
   loopback_up: op(130, {}),
@@ -348,7 +360,7 @@ export const ops = {
   /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
   cgroup_prune: op(144, { path: 'text' }),
   /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */
-  cgroup_vacate: op(145, { path: 'text', leaf: 'text' }),
+  cgroup_vacate: op(145, { path: 'text', leaf: 'text' }, 'alone'),
   /**
    * When a command has ended: say on stderr how often a limit of this group was hit, if it was: the number behind
    * `key` in `file` (no key: the file is the number). Files that are not there are no failure. `reached` says that one of `peaks` came up to its
@@ -388,12 +400,12 @@ export const ops = {
    * and new namespaces belong to the user namespace of whoever makes them), while this
    * process stays outside and is the child's parent all the same.
    */
-  join_first: op(160, { joins: 'ints' }),
+  join_first: op(160, { joins: 'ints' }, 'joins'),
   /** st_ino of a path, or of `fd` where that is not -1. EOPNOTSUPP unless it lies on this `filesystem` (statfs(2) f_type; 0: any). */
   inode: op(161, { path: 'text', fd: 'int', filesystem: 'int', inode: 'out' }),
   /** Have `status` filled, before the undoings for the end run, with the exit code that this process ends with (128+N for a signal). */
   end_status: op(162, { status: 'out' }),
-  fchdir: op(163, { fd: 'int' }),
+  fchdir: op(163, { fd: 'int' }, 'cwd'),
   /**
    * Start a process in a new user namespace, which holds it for its maps to be written from
    * here and does nothing else, and dies with this one. With `uid` and `gid` (or -1) it
@@ -494,7 +506,7 @@ export const ops = {
   /** Make a volume that the directory `place` stands for, a snapshot of that of the directory `of`. EEXIST: it has one. */
   thin_volume: op(201, { place: 'text', of: 'text' }),
   /** Mount a directory's volume at `target` (`mount` is then -1), or with an empty one nowhere; its device goes with its last mount. */
-  thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }),
+  thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }, 'mounts'),
   /** As `remove_root`, each `….new` in a directory: what was half made in a thin pool, or given up. */
   thin_collect: op(203, { directory: 'text' }),
   /** Remove a root's directory with the subvolume `tree` or the thin volume in it. What is not there is no failure. */
@@ -506,22 +518,18 @@ export const ops = {
    * empty, they go to a tmpfs and are lost. The root itself is made like the directory `top`, if that
    * is not empty. `scratch` is any other directory.
    */
-  overlay_mapped: op(
-    205,
-    {
-      scratch: 'text',
-      lower: 'list',
-      changes: 'text',
-      top: 'text',
-      flags: 'int',
-      options: 'list',
-      userns: 'int',
-      uids: 'text',
-      gids: 'text',
-      mount: 'out',
-    },
-    { flags: 'attr' },
-  ),
+  overlay_mapped: op(205, {
+    scratch: 'text',
+    lower: 'list',
+    changes: 'text',
+    top: 'text',
+    flags: 'attr',
+    options: 'list',
+    userns: 'int',
+    uids: 'text',
+    gids: 'text',
+    mount: 'out',
+  }),
   /** Show a detached mount with other owners: idmapped by `userns`, or where that cannot be by changing the owners in it. */
   map_owners: op(206, { mount: 'int', userns: 'int', uids: 'text', gids: 'text' }),
   /**

@@ -1,4 +1,4 @@
-import type { ArgKind, OpName, Ops } from './ops.ts';
+import type { Declared, OpName, Ops } from './ops.ts';
 import type { Phase } from './phases.ts';
 
 /** A value that exists only while the plan runs: a PID, a descriptor, a text read from the kernel. */
@@ -64,19 +64,19 @@ export function template(
 export type Text = string | Uint8Array | Slot | Template;
 export type Int = number | bigint | boolean | Slot;
 
-type ArgValue<K extends ArgKind> = K extends 'int'
-  ? Int
-  : K extends 'text' | 'blob'
-    ? Text
-    : K extends 'list'
-      ? readonly Text[]
-      : K extends 'ints'
-        ? readonly Int[]
-        : K extends 'out'
-          ? Slot
-          : never;
+type ArgValue<K extends Declared> = K extends 'text' | 'blob'
+  ? Text
+  : K extends 'list'
+    ? readonly Text[]
+    : K extends 'ints'
+      ? readonly Int[]
+      : K extends 'out'
+        ? Slot
+        : Int;
 
-export type Args<O extends OpName> = { [A in keyof Ops[O]['args']]: ArgValue<Ops[O]['args'][A] & ArgKind> };
+export type Args<O extends OpName> = {
+  [A in keyof Ops[O]['takes']]: ArgValue<Ops[O]['takes'][A] & Declared>;
+};
 
 /**
  * Who carries a step out. `container` is the process that becomes the command; `host` is
