@@ -24,8 +24,8 @@ say() { printf '%s\n' "engine: $*" >&2; }
 fail() { say "$*"; exit 1; }
 is_it() { printf '%s  %s\n' "$SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
 
-# As this very script leaves it.
-state=$(sha256sum <"scripts/engine.sh")
+# As this very script and its changes leave it.
+state=$(cat scripts/engine.sh native/engine/quickjs.sed | sha256sum)
 if [ "$(cat "$there/.complete" 2>/dev/null)" = "$state" ]; then
   printf '%s\n' "$there"
   exit 0
@@ -72,20 +72,21 @@ fetch() {
   return 1
 }
 
-# JSON.parse goes as deep as the text does without a look at the stack's end, which later versions have.
+# What is changed says so in the text.
 mend() {
-  sed -i '/^static JSValue json_parse_value(JSParseState \*s)$/,/^}/ s/^    switch(s->token.val) {$/    if (js_check_stack_overflow(ctx->rt, 0))\n        return JS_ThrowStackOverflow(ctx);\n&/' "$1/quickjs.c"
-  grep -A8 '^static JSValue json_parse_value(' "$1/quickjs.c" | grep -q js_check_stack_overflow
+  sed -i -f native/engine/quickjs.sed "$1/quickjs.c"
+  [ "$(grep -c '/\* changed \*/' "$1/quickjs.c")" = "$(grep -c '/\\*\* changed \\*\*\\*/' native/engine/quickjs.sed)" ]
 }
 
 mkdir -p .cache/engine
 trap 'rm -rf "$private" "$there.$$"' EXIT
-if [ -f "$given" ]; then
+if [ -n "${CTR_QUICKJS-}" ] && [ ! -f "$given" ]; then
+  fail "CTR_QUICKJS names $given, which is not a file"
+elif [ -f "$given" ]; then
   is_it "$given" || fail "$given is not QuickJS $VERSION: its SHA-256 is not $SHA256"
 elif is_it "$kept"; then
   given=$kept
 else
-  [ -z "${CTR_QUICKJS-}" ] || fail "CTR_QUICKJS names $given, which is not a file"
   say "QuickJS $VERSION from the source package of Debian $SUITE"
   fetch || fail "quickjs $VERSION could not be fetched with apt; put $tarball (SHA-256 $SHA256) into .cache/, or name it by CTR_QUICKJS"
   given=$private/$tarball

@@ -22,12 +22,10 @@
 #define READY ((size_t)256 << 10)
 #define MAP_BYTES (HEAP_MOST / HEAP_PAGE * sizeof(uint32_t))
 
-enum { KIND_SMALL = 1, KIND_RUN, KIND_FREE, KIND_SHIFT = 4 };
+enum { KIND_SMALL = HEAP_KIND_SMALL, KIND_RUN, KIND_FREE, KIND_SHIFT = HEAP_KIND_SHIFT };
+#define WORD HEAP_WORD
 
-/* The word of page `n`. */
-#define WORD(n) (*(uint32_t *)(uintptr_t)(HEAP_BASE - sizeof(uint32_t) * ((n) + 1)))
-
-static size_t page_of(const void *at) { return ((uintptr_t)at - HEAP_BASE) / HEAP_PAGE; }
+static size_t page_of(const void *at) { return HEAP_PAGE_OF(at); }
 static void *page_at(size_t n) { return (void *)(HEAP_BASE + n * HEAP_PAGE); }
 static uint32_t kind(uint32_t word) { return word & ((1u << KIND_SHIFT) - 1); }
 static uint32_t count(uint32_t word) { return word >> KIND_SHIFT; }
@@ -199,7 +197,7 @@ static void *small_new(unsigned class) {
   return at;
 }
 
-void *heap_new(size_t size) {
+void *heap_new_slowly(size_t size) {
   if (size <= HEAP_SMALL) {
     unsigned class = class_of(size ? size : 1);
     struct heap_free *block = HEAP->free[class];
@@ -213,21 +211,11 @@ void *heap_new(size_t size) {
   return at;
 }
 
+void heap_delete_run(size_t page) { run_free(page, count(WORD(page))); }
+
 size_t heap_size(const void *at) {
   uint32_t word = WORD(page_of(at));
   return kind(word) == KIND_SMALL ? class_size(count(word)) : (size_t)count(word) * HEAP_PAGE;
-}
-
-void heap_delete(void *at) {
-  size_t page = page_of(at);
-  uint32_t word = WORD(page);
-  if (kind(word) != KIND_SMALL) {
-    run_free(page, count(word));
-    return;
-  }
-  struct heap_free *block = at, **list = &HEAP->free[count(word)];
-  block->next = *list;
-  *list = block;
 }
 
 /* Make the run longer or shorter where it is, if what is behind it allows that. */

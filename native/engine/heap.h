@@ -75,14 +75,43 @@ void heap_end(void);
  */
 void heap_seal(void);
 
-/* Never NULL: without memory heap_exhausted is called. */
-void *heap_new(size_t size);
-void *heap_resize(void *at, size_t size);
-void heap_delete(void *at);
+/* Says that there is no memory left, and ends the process. */
+_Noreturn void heap_exhausted(void);
+
+/* How many bytes of addresses the heap takes; what was given back counts too. */
+static inline size_t heap_used(void) { return (size_t)(HEAP->top - (char *)HEAP_BASE); }
+
+/* --- allocation. Never NULL: without memory heap_exhausted is called. */
+
+/* The word that the page map has for the page of an address: a size and a kind. */
+#define HEAP_PAGE_OF(at) (((uintptr_t)(at) - HEAP_BASE) / HEAP_PAGE)
+#define HEAP_WORD(page) (*(uint32_t *)(uintptr_t)(HEAP_BASE - sizeof(uint32_t) * ((page) + 1)))
+enum { HEAP_KIND_SMALL = 1, HEAP_KIND_SHIFT = 4 };
+
+void *heap_new_slowly(size_t size) __attribute__((returns_nonnull, malloc));
+void *heap_resize(void *at, size_t size) __attribute__((returns_nonnull));
+void heap_delete_run(size_t page);
 /* How many bytes may be used there. */
 size_t heap_size(const void *at);
 
-/* Says that there is no memory left, and ends the process. */
-_Noreturn void heap_exhausted(void);
+static inline void *heap_new(size_t size) {
+  size_t class = (size + 7) / 8 - 1;
+  if (class >= 64) return heap_new_slowly(size);
+  struct heap_free *block = HEAP->free[class];
+  if (!block) return heap_new_slowly(size);
+  HEAP->free[class] = block->next;
+  return block;
+}
+
+static inline void heap_delete(void *at) {
+  uint32_t word = HEAP_WORD(HEAP_PAGE_OF(at));
+  if ((word & ((1u << HEAP_KIND_SHIFT) - 1)) != HEAP_KIND_SMALL) {
+    heap_delete_run(HEAP_PAGE_OF(at));
+    return;
+  }
+  struct heap_free *block = at, **list = &HEAP->free[word >> HEAP_KIND_SHIFT];
+  block->next = *list;
+  *list = block;
+}
 
 #endif

@@ -60,7 +60,7 @@ JSValue host_new_bytes(JSContext *ctx, size_t length, uint8_t **bytes) {
   return array;
 }
 
-JSValue host_bytes(JSContext *ctx, const void *bytes, size_t length) {
+JSValue host_bytes(JSContext *ctx, const uint8_t *bytes, size_t length) {
   uint8_t *to;
   JSValue array = host_new_bytes(ctx, length, &to);
   if (!JS_IsException(array) && length > 0) memcpy(to, bytes, length);

@@ -37,7 +37,7 @@ void host_set(JSContext *ctx, JSValueConst object, enum host_atom name, JSValue 
 /* Throw what the kernel answered, in Node's form; the path may be NULL. Always JS_EXCEPTION. */
 JSValue host_throw(JSContext *ctx, int error, const char *syscall, JSValueConst path);
 /* A Uint8Array that holds a copy. */
-JSValue host_bytes(JSContext *ctx, const void *bytes, size_t length);
+JSValue host_bytes(JSContext *ctx, const uint8_t *bytes, size_t length);
 /* A Uint8Array of so many zeros, and where they are. */
 JSValue host_new_bytes(JSContext *ctx, size_t length, uint8_t **bytes);
 /* What a typed array or ArrayBuffer holds; NULL with an exception where it is neither. */

@@ -1,4 +1,5 @@
 /* The planner's functions for files. Each is one system call, or as few as can be, tried again after a signal. */
+#define _LARGEFILE64_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -15,6 +17,11 @@
 #define AGAIN(result, call) \
   do (result) = (call);     \
   while ((result) < 0 && errno == EINTR)
+
+/* musl's open(3) asks for FD_CLOEXEC once more, for kernels that are older than O_CLOEXEC. */
+static int open_path(const char *path, int flags) {
+  return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_RDONLY | O_CLOEXEC);
+}
 
 static JSValue milliseconds(JSContext *ctx, struct timespec time) {
   return JS_NewFloat64(ctx, (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6);
@@ -101,7 +108,7 @@ static JSValue file_open(JSContext *ctx, JSValueConst self, int argc, JSValueCon
   if (JS_ToInt32(ctx, &flags, argv[1]) < 0) return JS_EXCEPTION;
   char *path = host_path(ctx, argv[0], "open");
   if (!path) return JS_EXCEPTION;
-  AGAIN(fd, open(path, (flags & ~O_ACCMODE & ~O_CREAT & ~O_TRUNC) | O_RDONLY | O_CLOEXEC));
+  AGAIN(fd, open_path(path, flags & ~O_ACCMODE & ~O_CREAT & ~O_TRUNC));
   JSValue done = with_path(ctx, path, argv[0], fd, "open");
   return JS_IsException(done) ? done : JS_NewInt32(ctx, fd);
 }
@@ -160,102 +167,125 @@ static JSValue file_write(JSContext *ctx, JSValueConst self, int argc, JSValueCo
   return put < 0 ? host_throw(ctx, errno, "write", JS_UNDEFINED) : JS_NewInt64(ctx, put);
 }
 
-/* All that can be read; in memory of the context, NULL and errno for an error. */
-static uint8_t *read_whole(JSContext *ctx, int fd, size_t *length) {
+/* What was read of a file: in `first`, or where that is too small in memory of the context. */
+struct contents {
+  uint8_t *bytes;
+  size_t length;
+};
+
+/* Most files that a planner reads are of procfs and shorter than this. */
+static uint8_t first[65536];
+
+/* The rest of a file that does not fit into `first`. 0 or -errno. */
+static int read_rest(JSContext *ctx, int fd, struct contents *c) {
   struct stat st;
-  /* A file of procfs has no size; one that has may grow meanwhile. */
-  size_t room = fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < INT_MAX ? (size_t)st.st_size + 1 : 4096;
+  size_t room = fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < INT_MAX ? (size_t)st.st_size + 1 : 0;
+  if (room < 2 * sizeof first) room = 2 * sizeof first;
   uint8_t *bytes = js_malloc(ctx, room);
-  *length = 0;
+  memcpy(bytes, first, c->length);
+  c->bytes = bytes;
   for (ssize_t n;;) {
-    AGAIN(n, read(fd, bytes + *length, room - *length));
-    if (n < 0) {
-      int error = errno;
-      js_free(ctx, bytes);
-      errno = error;
-      return NULL;
-    }
-    if (n == 0) return bytes;
-    *length += (size_t)n;
-    if (*length == room) bytes = js_realloc(ctx, bytes, room += room < 65536 ? 65536 : room);
+    AGAIN(n, read(fd, c->bytes + c->length, room - c->length));
+    if (n <= 0) return n < 0 ? -errno : 0;
+    c->length += (size_t)n;
+    if (c->length == room) c->bytes = js_realloc(ctx, c->bytes, room *= 2);
   }
 }
 
-/* The file's bytes; NULL with an exception. */
-static uint8_t *read_path(JSContext *ctx, JSValueConst given, size_t *length) {
+/* All that can be read. A file of procfs may give less than is asked for before its end. 0 or -errno. */
+static int read_whole(JSContext *ctx, int fd, struct contents *c) {
+  *c = (struct contents){first, 0};
+  for (ssize_t n; c->length < sizeof first; c->length += (size_t)n) {
+    AGAIN(n, read(fd, first + c->length, sizeof first - c->length));
+    if (n <= 0) return n < 0 ? -errno : 0;
+  }
+  return read_rest(ctx, fd, c);
+}
+
+/* The file's bytes as `value` makes one of them, or the exception. */
+static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JSContext *, const uint8_t *, size_t)) {
   int fd;
   char *path = host_path(ctx, given, "open");
-  if (!path) return NULL;
-  AGAIN(fd, open(path, O_RDONLY | O_CLOEXEC));
+  if (!path) return JS_EXCEPTION;
+  AGAIN(fd, open_path(path, 0));
   JSValue done = with_path(ctx, path, given, fd, "open");
-  if (JS_IsException(done)) return NULL;
-  uint8_t *bytes = read_whole(ctx, fd, length);
-  int error = errno;
+  if (JS_IsException(done)) return done;
+  struct contents contents;
+  int error = read_whole(ctx, fd, &contents);
   close(fd);
-  if (!bytes) host_throw(ctx, error, "read", JS_UNDEFINED);
-  return bytes;
+  JSValue result = error < 0 ? host_throw(ctx, -error, "read", JS_UNDEFINED) : value(ctx, contents.bytes, contents.length);
+  if (contents.bytes != first) js_free(ctx, contents.bytes);
+  return result;
 }
 
 static JSValue file_read_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  size_t length;
-  uint8_t *bytes = read_path(ctx, argv[0], &length);
-  if (!bytes) return JS_EXCEPTION;
-  JSValue array = host_bytes(ctx, bytes, length);
-  js_free(ctx, bytes);
-  return array;
+  return read_path(ctx, argv[0], host_bytes);
 }
 
 static JSValue file_read_text(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  size_t length;
-  uint8_t *bytes = read_path(ctx, argv[0], &length);
-  if (!bytes) return JS_EXCEPTION;
-  JSValue text = host_text(ctx, bytes, length);
-  js_free(ctx, bytes);
-  return text;
+  return read_path(ctx, argv[0], host_text);
 }
 
 /* --- directories and links */
 
 struct entry {
-  char *name;
+  const char *name;
   unsigned char type;
+};
+
+struct listing {
+  struct entry *entries;
+  size_t count, room;
+  char *names;
+  size_t used, names_room;
 };
 
 static int by_name(const void *a, const void *b) {
   return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
-static JSValue pair_of(JSContext *ctx, const struct entry *entry) {
-  JSValue pair = JS_NewArray(ctx);
-  JS_DefinePropertyValueUint32(ctx, pair, 0, host_text(ctx, (uint8_t *)entry->name, strlen(entry->name)), JS_PROP_C_W_E);
-  JS_DefinePropertyValueUint32(ctx, pair, 1, JS_NewInt32(ctx, entry->type), JS_PROP_C_W_E);
-  return pair;
+/* Add what getdents64(2) gave. A name is its place among the names until all are there. */
+static void list_add(JSContext *ctx, struct listing *list, const char *at, const char *end) {
+  for (const struct dirent64 *one; at < end; at += one->d_reclen) {
+    one = (const struct dirent64 *)at;
+    if (strcmp(one->d_name, ".") == 0 || strcmp(one->d_name, "..") == 0) continue;
+    size_t length = strlen(one->d_name) + 1;
+    if (list->count == list->room)
+      list->entries = js_realloc(ctx, list->entries, (list->room += list->room + 32) * sizeof *list->entries);
+    if (list->used + length > list->names_room)
+      list->names = js_realloc(ctx, list->names, list->names_room += list->names_room + length + 1024);
+    memcpy(list->names + list->used, one->d_name, length);
+    list->entries[list->count++] = (struct entry){(const char *)list->used, one->d_type};
+    list->used += length;
+  }
 }
 
-/* The names of an open directory as [name, type] each, in the order of their bytes, as Node has them. */
-static JSValue names_in(JSContext *ctx, DIR *dir) {
-  struct entry *entries = NULL;
-  size_t count = 0, room = 0;
-  errno = 0;
-  for (struct dirent *one; (one = readdir(dir)); errno = 0) {
-    if (strcmp(one->d_name, ".") == 0 || strcmp(one->d_name, "..") == 0) continue;
-    if (count == room) entries = js_realloc(ctx, entries, (room += room + 32) * sizeof *entries);
-    entries[count++] = (struct entry){js_strdup(ctx, one->d_name), one->d_type};
+/* All names of an open directory. 0 or -errno. */
+static int list_read(JSContext *ctx, int fd, struct listing *list) {
+  for (ssize_t n;;) {
+    AGAIN(n, syscall(SYS_getdents64, fd, first, sizeof first));
+    if (n < 0) return -errno;
+    if (n == 0) break;
+    list_add(ctx, list, (const char *)first, (const char *)first + n);
   }
-  int error = errno;
-  qsort(entries, count, sizeof *entries, by_name);
-  JSValue list = JS_NewArray(ctx);
-  for (size_t i = 0; i < count; i++) {
-    JS_DefinePropertyValueUint32(ctx, list, (uint32_t)i, pair_of(ctx, &entries[i]), JS_PROP_C_W_E);
-    js_free(ctx, entries[i].name);
+  for (size_t i = 0; i < list->count; i++) list->entries[i].name = list->names + (uintptr_t)list->entries[i].name;
+  if (list->count > 1) qsort(list->entries, list->count, sizeof *list->entries, by_name);
+  return 0;
+}
+
+/* As [name, type] each, in the order of their bytes, as Node has them. */
+static JSValue list_value(JSContext *ctx, const struct listing *list) {
+  JSValue array = JS_NewArray(ctx);
+  for (size_t i = 0; i < list->count; i++) {
+    const struct entry *entry = &list->entries[i];
+    JSValue pair = JS_NewArray(ctx), name = host_text(ctx, (const uint8_t *)entry->name, strlen(entry->name));
+    JS_DefinePropertyValueUint32(ctx, pair, 0, name, JS_PROP_C_W_E);
+    JS_DefinePropertyValueUint32(ctx, pair, 1, JS_NewInt32(ctx, entry->type), JS_PROP_C_W_E);
+    JS_DefinePropertyValueUint32(ctx, array, (uint32_t)i, pair, JS_PROP_C_W_E);
   }
-  js_free(ctx, entries);
-  if (error == 0) return list;
-  JS_FreeValue(ctx, list);
-  errno = error;
-  return JS_EXCEPTION;
+  return array;
 }
 
 static JSValue file_names(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -263,19 +293,16 @@ static JSValue file_names(JSContext *ctx, JSValueConst self, int argc, JSValueCo
   int fd;
   char *path = host_path(ctx, argv[0], "scandir");
   if (!path) return JS_EXCEPTION;
-  AGAIN(fd, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  AGAIN(fd, open_path(path, O_DIRECTORY));
   JSValue done = with_path(ctx, path, argv[0], fd, "scandir");
   if (JS_IsException(done)) return done;
-  DIR *dir = fdopendir(fd);
-  if (!dir) {
-    int error = errno;
-    close(fd);
-    return host_throw(ctx, error, "scandir", argv[0]);
-  }
-  JSValue list = names_in(ctx, dir);
-  int error = errno;
-  closedir(dir);
-  return JS_IsException(list) ? host_throw(ctx, error, "scandir", argv[0]) : list;
+  struct listing list = {0};
+  int error = list_read(ctx, fd, &list);
+  close(fd);
+  JSValue result = error < 0 ? host_throw(ctx, -error, "scandir", argv[0]) : list_value(ctx, &list);
+  js_free(ctx, list.entries);
+  js_free(ctx, list.names);
+  return result;
 }
 
 static JSValue file_readlink(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {

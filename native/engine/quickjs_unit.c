@@ -2,6 +2,7 @@
  * QuickJS in one unit with what it does not export: its strings' insides, for quick conversions, and its
  * state that tells when and where it was made, for an image of the heap.
  */
+#include "heap.h"
 #include "quickjs.c"
 
 #include "host.h"
