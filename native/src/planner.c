@@ -64,6 +64,8 @@ void planner_start(struct start *start, int argc, char **argv) {
   for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
   find_launcher(&start->own);
   start_on(start, NULL, argc, argv);
+  /* While it plans: it has to be done before the plan is carried out. */
+  launcher_check();
 }
 
 /* The planner on the engine said that this is for Node. It has read nothing but the request, and ends. */

@@ -50,6 +50,16 @@ void planner_engine_run(void) {
   _exit(engine_run());
 }
 
+void launcher_check(void) {
+  struct trailer trailer;
+  const char *why;
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || trailer_read(fd, trailer_own_build(), &trailer, &why) < 0) return; /* for the planner to say */
+  if (trailer_check(fd, &trailer, false, &why) < 0)
+    die(125, "this program's file cannot be used: %s; build it (pnpm build) or install the package again", why);
+  close(fd);
+}
+
 bool launcher_core(int fd, off_t *at, off_t *size) {
   struct trailer trailer;
   const char *why;

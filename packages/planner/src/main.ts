@@ -11,6 +11,7 @@ import {
   runCommand,
   type Siblings,
 } from '@ctr-tools/cli';
+import { basename } from '@ctr-tools/host';
 
 const tools: Record<string, () => Promise<Command>> = {
   'ns-enter': async () => (await import('@ctr-tools/ns-enter')).nsEnter as Command,
@@ -25,12 +26,14 @@ const tools: Record<string, () => Promise<Command>> = {
 const siblings: Siblings = async (name) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined);
 
 /**
- * The tool that was called. Engines call a runtime by a link of whatever name they were told
- * (`runc -> /usr/local/bin/ctr-run`); the launcher's file then says what it is.
+ * The tool that was called. One file is all of them, so a name that none of them has (an engine knows its
+ * runtime as `runc`) is the tool whose file the link leads to, or, for a copy of the file, the runtime.
  */
 export function calledAs({ tool, launcher }: Pick<Host, 'tool' | 'launcher'>): string {
-  const file = launcher.slice(launcher.lastIndexOf('/') + 1);
-  return !Object.hasOwn(tools, tool) && Object.hasOwn(tools, file) ? file : tool;
+  if (Object.hasOwn(tools, tool)) return tool;
+  const file = basename(launcher);
+  if (Object.hasOwn(tools, file)) return file;
+  return file === 'ctr-launcher' ? tool : 'ctr-run';
 }
 
 /** Read the request, do what it asks, and hand over the plan if there is one; the exit code. */
