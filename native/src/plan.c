@@ -109,7 +109,7 @@ static bool words_fit(const struct plan *p, const struct step *s) {
 
 /* Operations that change which process this is, or end it, can be nobody's undoing. */
 static bool can_undo(unsigned op) {
-  return op != OP_CLONE && op != OP_EXEC && op != OP_EXIT && op != OP_SUPERVISE && op != OP_ASK;
+  return op != OP_CLONE && op != OP_EXEC && op != OP_EXEC_PATH && op != OP_EXIT && op != OP_SUPERVISE && op != OP_ASK;
 }
 
 static const char *step_wrong(const struct plan *p, const struct step *s) {

@@ -92,7 +92,6 @@
   X(SETSID, setsid, 104, "") \
   X(CONTROLLING_TTY, controlling_tty, 105, "i") \
   X(DUP2, dup2, 106, "ii") \
-  X(CLOEXEC_FROM, cloexec_from, 107, "i") \
   X(SCHEDULER, scheduler, 108, "b") \
   X(IOPRIO, ioprio, 109, "i") \
   X(AFFINITY, affinity, 110, "ib") \
@@ -108,6 +107,9 @@
   X(HOME_DEFAULT, home_default, 121, "i") \
   X(CHDIR_EARLY, chdir_early, 122, "to") \
   X(CHDIR_LATE, chdir_late, 123, "ti") \
+  X(CLOSE_OTHERS, close_others, 124, "ni") \
+  X(EXEC_PATH, exec_path, 125, "tln") \
+  X(SECCOMP_CHECK, seccomp_check, 126, "ii") \
   X(LOOPBACK_UP, loopback_up, 130, "") \
   X(NETDEV_MOVE, netdev_move, 131, "tit") \
   X(CGROUP_KILL, cgroup_kill, 140, "t") \

@@ -102,7 +102,7 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
-  const facts = await gatherContainer(made, host);
+  const facts = await gatherContainer(made, host, exit);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
   const steps = containerSteps(made, facts);
   return compile([steps], mannerOf(globals, exit));
