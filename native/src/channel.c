@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,10 +23,33 @@ struct head {
   int32_t number;
 };
 
-struct channel *channel_new(int fd) {
+struct left {
+  _Atomic bool is_there;
+  struct failure failure;
+};
+
+struct left *channel_memory(void) {
+  void *memory = mmap(NULL, sizeof(struct left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+struct channel *channel_new(int fd, struct left *left) {
   struct channel *channel = arena(sizeof *channel);
-  *channel = (struct channel){.fd = fd};
+  *channel = (struct channel){.fd = fd, .left = left};
   return channel;
+}
+
+void channel_leave(struct channel *channel, const struct failure *failure) {
+  if (!channel->left) return;
+  channel->left->failure = *failure;
+  atomic_store(&channel->left->is_there, true);
+}
+
+/* The other end is closed. What it left before is there by then. */
+static void ended(struct channel *channel) {
+  channel->ended = true;
+  if (!channel->failed && channel->left && atomic_load(&channel->left->is_there))
+    channel->failed = &channel->left->failure;
 }
 
 void channel_close(struct channel **channel) {
@@ -66,11 +91,11 @@ static struct message *receive(struct channel *channel) {
     if (size >= 0) break;
     /* ECONNRESET: the other end went with messages of ours unread; its own are still to be had. */
     if (errno == EINTR || errno == ECONNRESET) continue;
-    if (errno != EAGAIN) channel->ended = true;
+    if (errno != EAGAIN) ended(channel);
     return NULL;
   }
   if ((size_t)size < sizeof(struct head)) {
-    channel->ended = true;
+    ended(channel);
     return NULL;
   }
   size_t length = (size_t)size - sizeof(struct head);
@@ -83,7 +108,7 @@ static struct message *receive(struct channel *channel) {
       .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
   if (recvmsg(channel->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != size) {
     free(m);
-    channel->ended = true;
+    ended(channel);
     return NULL;
   }
   *m = (struct message){.fd = -1, .type = head.type, .number = head.number, .length = length};

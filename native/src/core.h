@@ -86,12 +86,19 @@ struct channel {
   int signaled; /* the signal of MSG_SIGNALED */
   struct failure *failed;
   struct message *queue; /* came but not asked for yet */
+  struct left *left;     /* memory that both processes have, or NULL */
 };
 
-struct channel *channel_new(int fd);
+/* A failure that could perhaps not be sent. */
+struct left;
+/* Memory for one, for a channel to the process that is about to be cloned; NULL where there is none to be had. */
+struct left *channel_memory(void);
+struct channel *channel_new(int fd, struct left *left);
 void channel_close(struct channel **channel);
 int channel_send(struct channel *channel, enum message_type type, int number, const void *payload,
                  size_t length, int fd);
+/* Leave a failure where the other process finds it when this one has gone: a store to memory, no system call. */
+void channel_leave(struct channel *channel, const struct failure *failure);
 /* Take in what has come; never waits. */
 void channel_pump(struct run *run, struct channel *channel);
 /*
@@ -135,10 +142,35 @@ void guard_forget(void);
 /* Whether the caller ignores SIGCHLD, which the launcher itself must not. Restored before exec. */
 extern bool sigchld_was_ignored;
 
+/* --- descriptors.c */
+
+/* close(2) for this descriptor and all above it. System calls alone. */
+void close_from(int first);
+/*
+ * close(2) for all above 2 but these (-1 among them is none) and what this process speaks to the
+ * others and to its log by. Of those, too, a directory that is close-on-exec, or with
+ * `directories` any directory, is closed.
+ */
+void close_others(struct run *run, const int64_t *keep, unsigned count, bool directories);
+
+/* op_attr.c: chdir(2), with `inside` to where `directory_inside` holds; words in run->detail. */
+int enter_directory(struct run *run, const char *path, bool inside);
+/* 0, or -EXDEV where the working directory lies outside of our root. */
+int directory_inside(void);
+
 /* --- op_exec.c */
 
-/* execvp(3) with the PATH of `environ`; -errno, words in run->detail. */
-int exec_command(struct run *run, const char *file, char **argv, char **envp);
+enum unknown_format { REFUSE_UNKNOWN, SHELL_FOR_UNKNOWN };
+/*
+ * execvp(3) with the PATH of `environ`; -errno, words in run->detail. What the kernel does not know
+ * how to execute is refused (ENOEXEC) or run by /bin/sh.
+ */
+int exec_command(struct run *run, const char *file, char **argv, char **envp, enum unknown_format unknown);
+/*
+ * All that makes system calls before the execve of this step: the planner is sent away, what the
+ * command is not given closed, the others told. For when a filter is about to be loaded; once is enough.
+ */
+void exec_prepare(struct run *run, const struct step *step);
 
 /* --- terminal.c: our terminal and the container's */
 
@@ -255,8 +287,6 @@ void holder_end(long pid);
 
 /* --- sys.c */
 
-/* close(2) for this descriptor and all above it. System calls alone. */
-void close_from(int first);
 /* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */
 int high_fd(int fd);
 /*
@@ -266,5 +296,7 @@ int high_fd(int fd);
 void hold_stdio(void);
 const char *signal_name(int signal);
 void sleep_ms(unsigned ms);
+/* exit_group(2); where a filter does not allow that, by a fault that no filter sees. */
+_Noreturn void leave(int code);
 
 #endif

@@ -93,6 +93,7 @@ struct run {
   pid_t planner_pid;                 /* 0: reaped */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
   bool peer_killed;                  /* a process of the plan died of SIGKILL before its command ran */
+  bool filtered;                     /* a filter of the plan's holds this process: each system call may be refused */
 };
 
 /*
@@ -168,6 +169,9 @@ int open_parent(int root, const char *path, const char **last);
 int real_proc(void);
 /* Open a path below /proc by that descriptor, crossing no mount (RESOLVE_NO_XDEV). */
 int open_proc(const char *path, int flags);
+
+/* A descriptor that a file keeps for itself from step to step stands at this place; it becomes -1 when others are closed. */
+void note_descriptor(int *place);
 
 /* --- signals.c: with nothing kept back for the C library */
 

@@ -1,12 +1,8 @@
 /* Attributes of the process that becomes the command: limits, session, terminal, descriptors. */
+#include "core.h"
 #include "kernel.h"
-#include "launcher.h"
+#include "ops.h"
 
-#include <dirent.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/sysmacros.h>
@@ -29,20 +25,17 @@ int op_personality(struct run *run, const struct step *step) {
   return rc < 0 ? (int)rc : 0;
 }
 
-/*
- * The kernel gives a working directory outside of the root as "(unreachable)/…" (getcwd(2)): a
- * descriptor of the host's that leaked into the container would lead there (CVE-2024-21626).
- */
-int op_chdir(struct run *run, const struct step *step) {
-  char now[PATH_MAX];
-  const char *path = arg_text(run, step, 0);
+/* chdir(2); and proof that we are within our root, which a descriptor of the host's would lead out of (CVE-2024-21626). */
+int enter_directory(struct run *run, const char *path, bool inside) {
   long rc = AGAIN(chdir(path));
-  if (rc != 0 || !arg_int(run, step, 1)) return (int)rc;
-  rc = KERNEL(SYS_getcwd, now, sizeof now);
-  if (rc < 0) return (int)rc;
-  if (now[0] == '/') return 0;
+  if (rc == 0 && inside) rc = directory_inside();
+  if (rc != -EXDEV) return (int)rc;
   detail(run, "%s lies outside of the container's root", path);
   return chdir("/") == 0 ? -EXDEV : -errno;
+}
+
+int op_chdir(struct run *run, const struct step *step) {
+  return enter_directory(run, arg_text(run, step, 0), arg_int(run, step, 1) != 0);
 }
 
 int op_setsid(struct run *run, const struct step *step) {
@@ -64,30 +57,6 @@ int op_dup2(struct run *run, const struct step *step) {
   /* dup2(2) of a descriptor to itself does nothing; what is meant is that the command has it. */
   long rc = from == to ? AGAIN(fcntl(to, F_SETFD, 0)) : AGAIN(dup2(from, to));
   return rc < 0 ? (int)rc : 0;
-}
-
-static int cloexec_one_by_one(int first) {
-  int fd = open_proc("self/fd", O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return fd;
-  DIR *entries = fdopendir(fd);
-  if (!entries) {
-    close_fd(fd);
-    return -ENOMEM;
-  }
-  struct dirent *entry;
-  while ((entry = readdir(entries))) {
-    int open = atoi(entry->d_name);
-    if (entry->d_name[0] != '.' && open >= first) fcntl(open, F_SETFD, FD_CLOEXEC);
-  }
-  closedir(entries);
-  return 0;
-}
-
-int op_cloexec_from(struct run *run, const struct step *step) {
-  int first = (int)arg_int(run, step, 0);
-  long rc = KERNEL(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
-  /* close_range(2): Linux 5.9, its flag 5.11. */
-  return missing_call(rc) || rc == -EINVAL ? cloexec_one_by_one(first) : (int)rc;
 }
 
 /*
@@ -112,5 +81,12 @@ int op_own_stdio(struct run *run, const struct step *step) {
       return (int)rc;
     }
   }
+  return 0;
+}
+
+int op_close_others(struct run *run, const struct step *step) {
+  unsigned count;
+  const int64_t *keep = arg_ints(run, step, 0, &count);
+  close_others(run, keep, count, arg_int(run, step, 1) != 0);
   return 0;
 }

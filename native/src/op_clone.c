@@ -53,13 +53,13 @@ static long fork_with(uint64_t flags, int cgroup, int *pidfd) {
 }
 
 /* In the child: nothing of the parent's but the slots and one channel. */
-static void become(struct run *run, unsigned process, int fd) {
+static void become(struct run *run, unsigned process, int fd, struct left *left) {
   unsigned parent = run->process;
   for (unsigned p = 0; p < MAX_PROCESSES; p++) channel_close(&run->to[p]);
   memset(run->child, 0, sizeof run->child);
   run->process = process;
   run->parent = (int)parent;
-  run->to[parent] = channel_new(fd);
+  run->to[parent] = channel_new(fd, left);
   run->nmade = 0;
   run->planner_pid = 0;
   if (run->planner >= 0) close(run->planner);
@@ -81,6 +81,7 @@ int op_clone(struct run *run, const struct step *step) {
     return -EINVAL;
   int ends[2], pidfd = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
+  struct left *left = channel_memory();
   sigset_t all, old;
   every_signal(&all);
   signal_mask(SIG_BLOCK, &all, &old); /* a signal meant for the child must not find our handlers in it */
@@ -89,7 +90,7 @@ int op_clone(struct run *run, const struct step *step) {
   int error = errno;
   if (pid == 0) {
     close(ends[0]);
-    become(run, (unsigned)process, high_fd(ends[1]));
+    become(run, (unsigned)process, high_fd(ends[1]), left);
     signal_mask(SIG_SETMASK, &old, NULL);
     return 0;
   }
@@ -99,7 +100,7 @@ int op_clone(struct run *run, const struct step *step) {
     close(ends[0]);
     return -error;
   }
-  run->to[process] = channel_new(high_fd(ends[0]));
+  run->to[process] = channel_new(high_fd(ends[0]), left);
   run->child[process] = flags & CLONE_PARENT ? 0 : (pid_t)pid;
   out_int(run, step, 3, pid);
   out_int(run, step, 4, pidfd);

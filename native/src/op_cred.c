@@ -3,7 +3,7 @@
  * is meant; the C library's wrappers would signal threads that do not exist.
  */
 #include "kernel.h"
-#include "launcher.h"
+#include "core.h"
 
 #include <limits.h>
 #include <linux/capability.h>
@@ -103,6 +103,26 @@ int op_no_new_privs(struct run *run, const struct step *step) {
   return (int)AGAIN(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+static long load(struct run *run, unsigned long flags, const struct sock_fprog *program) {
+  long rc = KERNEL(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+  if (rc == -EACCES) detail(run, "it needs CAP_SYS_ADMIN or no_new_privs");
+  if (rc == -EINVAL) detail(run, "the kernel does not take the filter or its flags");
+  return rc;
+}
+
+/*
+ * kernel/seccomp.c looks at the flags, the length and the right to load a filter, in this order,
+ * before it copies the filter; so one at an address where nothing can be is answered with EFAULT.
+ */
+int op_seccomp_check(struct run *run, const struct step *step) {
+  int64_t instructions = arg_int(run, step, 0) / (int64_t)sizeof(struct sock_filter);
+  if (instructions < 1 || instructions > BPF_MAXINSNS) return -EINVAL;
+  struct sock_filter *nowhere = (struct sock_filter *)1;
+  struct sock_fprog program = {.len = (unsigned short)instructions, .filter = nowhere};
+  long rc = load(run, (unsigned long)arg_int(run, step, 1), &program);
+  return rc == -EFAULT ? 0 : rc < 0 ? (int)rc : -EPROTO;
+}
+
 int op_seccomp(struct run *run, const struct step *step) {
   size_t length;
   const void *filter = arg_blob(run, step, 0, &length);
@@ -110,16 +130,13 @@ int op_seccomp(struct run *run, const struct step *step) {
   if (length == 0 || length % sizeof(struct sock_filter) != 0 ||
       length / sizeof(struct sock_filter) > BPF_MAXINSNS)
     return -EINVAL;
-  /* The plan's bytes may begin at any address. */
-  struct sock_filter *copy = malloc(length);
-  if (!copy) return -ENOMEM;
+  /* The plan's bytes may begin at any address. To free memory may take a system call. */
+  struct sock_filter *copy = arena(length);
   memcpy(copy, filter, length);
   struct sock_fprog program = {.len = (unsigned short)(length / sizeof *copy), .filter = copy};
-  long rc = KERNEL(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-  if (rc == -EACCES) detail(run, "it needs CAP_SYS_ADMIN or no_new_privs");
-  if (rc == -EINVAL) detail(run, "the kernel does not take the filter or its flags");
-  free(copy);
+  long rc = load(run, flags, &program);
   if (rc < 0) return (int)rc;
+  run->filtered = true;
   bool listens = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
   int listener = listens ? above_stdio((int)rc) : -1;
   if (listens && listener < 0) return listener;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -84,18 +85,18 @@ static void exec_script(const char *path, char **argv, char **envp) {
   execve(script[0], script, envp);
 }
 
-static int try(const char *path, char **argv, char **envp) {
+static int try(const char *path, char **argv, char **envp, enum unknown_format unknown) {
   execve(path, argv, envp);
-  if (errno == ENOEXEC) {
+  if (errno == ENOEXEC && unknown == SHELL_FOR_UNKNOWN) {
     exec_script(path, argv, envp);
     errno = ENOEXEC;
   }
   return errno;
 }
 
-int exec_command(struct run *run, const char *file, char **argv, char **envp) {
+int exec_command(struct run *run, const char *file, char **argv, char **envp, enum unknown_format unknown) {
   if (strchr(file, '/')) {
-    int error = try(file, argv, envp);
+    int error = try(file, argv, envp, unknown);
     explain(run, file, error);
     return -error;
   }
@@ -107,7 +108,7 @@ int exec_command(struct run *run, const char *file, char **argv, char **envp) {
     for (const char *at = path;; at++) {
       size_t length = strcspn(at, ":");
       sprintf(found, "%.*s%s%s", (int)length, at, length ? "/" : "./", file);
-      int error = try(found, argv, envp);
+      int error = try(found, argv, envp, unknown);
       struct stat st;
       if (error == EACCES) {
         if (!denied && stat(found, &st) == 0) denied = strcpy(arena(strlen(found) + 1), found);
@@ -135,14 +136,52 @@ static void sigchld(bool ignored) {
   sigaction(SIGCHLD, &action, NULL);
 }
 
-int op_exec(struct run *run, const struct step *step) {
-  const char *file = arg_text(run, step, 0);
-  char **argv = arg_list(run, step, 1, NULL);
+/* What exec_prepare has made ready: with a filter loaded, execve is to be the only call. */
+static const struct step *prepared;
+static const char *command;
+static char **words;
+
+void exec_prepare(struct run *run, const struct step *step) {
+  if (prepared == step) return;
+  prepared = step;
+  command = arg_text(run, step, 0);
+  words = arg_list(run, step, 1, NULL);
   planner_dismiss(run);
+  if (step->op == OP_EXEC_PATH) {
+    unsigned count;
+    const int64_t *keep = arg_ints(run, step, 2, &count);
+    close_others(run, keep, count, false);
+  }
   for (unsigned p = 0; p < MAX_PROCESSES; p++)
     if (run->to[p]) channel_send(run->to[p], MSG_EXEC, 0, NULL, 0, -1);
   if (sigchld_was_ignored) sigchld(true);
-  int error = exec_command(run, file, argv, environ);
+}
+
+/*
+ * Whether it is the filter that refuses execve: it decides before the kernel looks at the path,
+ * and so it answers even where there is none (EFAULT without it).
+ */
+static bool filter_refuses(const struct run *run, int error) {
+  if (!run->filtered) return false;
+  syscall(SYS_execve, NULL, NULL, NULL);
+  return errno == error && error != EFAULT;
+}
+
+static int refused(struct run *run, int error) {
   if (sigchld_was_ignored) sigchld(false);
+  if (filter_refuses(run, -error)) detail(run, "the seccomp filter does not allow execve");
   return error;
+}
+
+int op_exec(struct run *run, const struct step *step) {
+  exec_prepare(run, step);
+  return refused(run, exec_command(run, command, words, environ, SHELL_FOR_UNKNOWN));
+}
+
+int op_exec_path(struct run *run, const struct step *step) {
+  exec_prepare(run, step);
+  execve(command, words, environ);
+  int error = errno;
+  if (!filter_refuses(run, error)) explain(run, command, error);
+  return refused(run, -error);
 }

@@ -11,13 +11,19 @@
 #include "kernel.h"
 #include "launcher.h"
 
-/* 0 if this could be executed by us, as execve(2) sees it: a file, not a directory, on no noexec mount. */
+/*
+ * 0 if this could be executed by us, as execve(2) sees it: a file, not a directory, on no noexec
+ * mount. A filter from before Linux 5.8, which the caller may be under, answers EPERM to
+ * faccessat2(2); that says nothing about the file, so its mode alone is looked at.
+ */
 static int executable(const char *path) {
   struct stat st;
   long rc = AGAIN(stat(path, &st));
   if (rc != 0) return (int)rc;
   if (!S_ISREG(st.st_mode)) return -EACCES;
-  return (int)AGAIN(faccessat(AT_FDCWD, path, X_OK, AT_EACCESS));
+  rc = KERNEL(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
+  if (missing_call(rc)) return st.st_mode & 0111 ? 0 : -EACCES;
+  return (int)rc;
 }
 
 /*

@@ -42,7 +42,7 @@ static _Noreturn void child(struct run *run, const struct step *step, const char
   if (!error && dup2(complain, 3) == 3) {
     fcntl(3, F_SETFD, FD_CLOEXEC);
     close_from(4);
-    error = -exec_command(run, file, argv, env);
+    error = -exec_command(run, file, argv, env, REFUSE_UNKNOWN);
     (void)write_all(3, &error, sizeof error);
     (void)write_all(3, run->detail, sizeof run->detail);
   }

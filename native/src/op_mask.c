@@ -40,6 +40,7 @@ static int mask_directory(struct run *run, int target, const char *label) {
   int rc = mount_attach((int)tmpfs, target);
   if (rc < 0) close_fd((int)tmpfs);
   else shared = (int)tmpfs;
+  note_descriptor(&shared);
   return rc;
 }
 

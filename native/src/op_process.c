@@ -1,7 +1,6 @@
 /* Operations on processes that are a system call or two. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,31 +80,16 @@ int op_kill(struct run *run, const struct step *step) {
   return result < 0 && errno != ESRCH ? -errno : 0;
 }
 
-/*
- * A FIFO without a writer: poll(2) waits until the first one comes. One who came and went
- * without a byte leaves POLLHUP for ever; then only looking again now and then is left.
- */
+/* One call, for a filter may hold this process: a FIFO that is open for writing too makes read(2) wait (fifo(7)). */
 int op_await_start(struct run *run, const struct step *step) {
-  struct pollfd p = {.fd = arg_fd(run, step, 0), .events = POLLIN};
-  if (p.fd < 0) return -EBADF;
-  for (unsigned pause = 1;;) {
-    char byte;
-    ssize_t n = read(p.fd, &byte, 1);
-    if (n == 1) return 0;
-    if (n < 0 && errno == EINTR && guard_caught()) return -EINTR;
-    if (n < 0 && errno != EAGAIN && errno != EINTR) return -errno;
-    if (poll(&p, 1, -1) < 0) {
-      if (errno != EINTR) return -errno;
-      if (guard_caught()) return -EINTR;
-      continue;
-    }
-    if (!(p.revents & POLLIN)) {
-      sleep_ms(pause);
-      if (pause < 64) pause *= 2;
-    } else {
-      pause = 1;
-    }
-  }
+  int fd = arg_fd(run, step, 0);
+  char byte;
+  ssize_t n;
+  while ((n = read(fd, &byte, 1)) < 0 && errno == EINTR)
+    if (guard_caught()) return -EINTR;
+  if (n != 1) return n < 0 ? -errno : -EPIPE;
+  if (run->filtered) run->parent = -1; /* who made this process has let it go; to look there may be forbidden */
+  return 0;
 }
 
 int op_pdeathsig(struct run *run, const struct step *step) {

@@ -66,5 +66,6 @@ int op_seccomp_pass(struct run *run, const struct step *step) {
     if (rc == -EACCES) detail(run, "it needs CAP_SYS_ADMIN or no_new_privs");
     return (int)rc;
   }
+  run->filtered = true;
   return result;
 }

@@ -45,7 +45,10 @@ static int format(struct run *run, char **argv, unsigned count, const char *path
     memcpy(all, argv, count * sizeof *all);
     all[count] = (char *)(uintptr_t)path;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (dup2(null, 0) == 0 && dup2(out[1], 1) == 1 && dup2(out[1], 2) == 2) execve(all[0], all, none);
+    if (dup2(null, 0) == 0 && dup2(out[1], 1) == 1 && dup2(out[1], 2) == 2) {
+      close_from(3);
+      execve(all[0], all, none);
+    }
     dprintf(2, "%s", strerror(errno));
     _exit(127);
   }

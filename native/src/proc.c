@@ -54,6 +54,7 @@ int real_proc(void) {
     close_fd((int)fd);
     return -EXDEV;
   }
+  note_descriptor(&known);
   return known = above_stdio((int)fd);
 }
 

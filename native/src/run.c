@@ -103,7 +103,7 @@ void die_by_signal(int signal) {
   sigaddset(&one, signal);
   kill(getpid(), signal);
   signal_mask(SIG_UNBLOCK, &one, NULL);
-  _exit(128 + signal); /* PID 1 of a namespace cannot die of it */
+  leave(128 + signal); /* PID 1 of a namespace cannot die of it */
 }
 
 void run_failed(struct run *run, struct failure *failure) {
@@ -115,13 +115,14 @@ void run_failed(struct run *run, struct failure *failure) {
   if (limit) snprintf(failure->sentence, sizeof failure->sentence, "%s", limit);
   end_words_say(run);
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  if (up && run->filtered) channel_leave(up, failure); /* no message may be allowed */
   bool told = up && !up->bye &&
               channel_send(up, MSG_FAILED, 0, failure,
                            offsetof(struct failure, sentence) + strlen(failure->sentence) + 1, -1) == 0;
-  if (told) _exit(failure->exit_code);
+  if (told) leave(failure->exit_code);
   if (failure->signal) die_by_signal(failure->signal);
   if (!up || up->bye) report_failure(run, failure);
-  _exit(failure->exit_code);
+  leave(failure->exit_code);
 }
 
 void run_end(struct run *run, int code, int signal) {
@@ -134,10 +135,33 @@ void run_end(struct run *run, int code, int signal) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   if (signal && getpid() == 1 && up && !up->ended) channel_send(up, MSG_SIGNALED, signal, NULL, 0, -1);
   if (signal) die_by_signal(signal);
-  _exit(code);
+  leave(code);
 }
 
 static bool command_runs; /* await_exec has seen it */
+
+/*
+ * The step by which this process becomes its command, if before that only a filter is loaded and what
+ * goes with loading it: then all that makes system calls is done before, for the filter may refuse any.
+ */
+static const struct step *exec_behind_filter(const struct run *run, uint32_t at) {
+  unsigned op = run->plan->steps[at].op;
+  if (run->filtered || (op != OP_SECCOMP && op != OP_SECCOMP_PASS)) return NULL;
+  for (uint32_t i = at; i < run->plan->nsteps; i++) {
+    const struct step *step = &run->plan->steps[i];
+    if (step->undoing || step->process != run->process) continue;
+    switch (step->op) {
+      case OP_SECCOMP:
+      case OP_SECCOMP_PASS:
+      case OP_CAPSET:
+      case OP_AWAIT_START: continue;
+      case OP_EXEC:
+      case OP_EXEC_PATH: return step;
+      default: return NULL;
+    }
+  }
+  return NULL;
+}
 
 /* Between two steps: is this still wanted? */
 static int unwanted(struct run *run, const struct step *next) {
@@ -145,7 +169,7 @@ static int unwanted(struct run *run, const struct step *next) {
   run->detail[0] = 0;
   /* When the command runs, or may run, the signal is meant for it: the supervisor hands it on. */
   if (guard_caught() && !command_runs && !op_does(next->op, DOES_FOLLOWS)) return -EINTR;
-  if (!up) return 0;
+  if (!up || run->filtered) return 0; /* a filter may refuse to let us look, which says nothing about the other */
   channel_pump(run, up);
   if (up->aborted) {
     detail(run, "the process that started this one gave up");
@@ -161,10 +185,12 @@ static int unwanted(struct run *run, const struct step *next) {
 }
 
 static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
+  if (run->filtered && error < E_RELAYED && !*run->detail) detail(run, "under the seccomp filter");
   struct failure *failure = error == E_RELAYED ? run->relayed : failure_of(run, at, error);
   if (error == EINTR && guard_caught()) failure->signal = guard_caught();
   unsigned op = run->plan->steps[at].op;
-  if (op_does(op, DOES_RUNS) && error != EINTR && error != E_RELAYED && error != E_DETAIL)
+  bool runs = op_does(op, DOES_RUNS) && !run->plan->steps[at].exit_code;
+  if (runs && error != EINTR && error != E_RELAYED && error != E_DETAIL)
     failure->exit_code = error == ENOENT || error == ENOTDIR ? 127 : 126;
   run_failed(run, failure);
 }
@@ -206,6 +232,8 @@ void run_plan(struct run *run, const char *log, enum log_format format) {
     if (planner_must_be_gone(run, at)) planner_dismiss(run);
     int result = unwanted(run, step);
     if (result < 0) failed_at(run, at, -result);
+    const struct step *command = exec_behind_filter(run, at);
+    if (command) exec_prepare(run, command);
     result = run_step(run, at);
     if (result < 0) failed_at(run, at, -result);
     if (op_does(step->op, DOES_FOLLOWS)) command_runs = true;

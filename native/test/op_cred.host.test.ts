@@ -210,13 +210,13 @@ test('a leaked descriptor of the host is no working directory', () => {
   expect(stderr).toMatch(/outside of the container's root/);
 });
 
-test('descriptors: dup2 lets the command have them, cloexec_from does not', () => {
+test('descriptors: dup2 lets the command have them, close_others does not', () => {
   const opened = op('open', { path: '/etc/passwd', flags: 0, mode: 0, fd: slot('f') });
   const { stdout } = here([
     opened,
     op('dup2', { from: slot('f'), to: 8 }),
     op('dup2', { from: slot('f'), to: 9 }),
-    op('cloexec_from', { first: 9 }),
+    op('close_others', { keep: [8, -1], directories: 0 }),
     exec('ls', '/proc/self/fd'),
   ]);
   expect(stdout.trim().split('\n')).toEqual(['0', '1', '2', '3', '8']); // 3: ls itself

@@ -107,7 +107,7 @@ describe.each([
       op('console', { root, rows: 1, columns: 2, bind: 1, master: slot('m'), slave: slot('s') }),
       op('proc_write', { path: 'self/oom_score_adj', data: '77' }),
       op('pivot', { root }),
-      op('cloexec_from', { first: 3 }),
+      op('close_others', { keep: [], directories: 0 }),
       {
         ...sh(''),
         args: {

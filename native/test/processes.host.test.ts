@@ -179,7 +179,7 @@ describe('create and start', () => {
         step(
           'descriptors',
           'open',
-          { path: fifo, flags: constants.O_RDONLY | constants.O_NONBLOCK, mode: 0, fd: slot('state.start') },
+          { path: fifo, flags: constants.O_RDWR, mode: 0, fd: slot('state.start') },
           'open the FIFO',
           { side: 'host' },
         ),

@@ -120,7 +120,6 @@ enum effect {
   X(SETSID, setsid, 104, "", 0) \
   X(CONTROLLING_TTY, controlling_tty, 105, "i", 0) \
   X(DUP2, dup2, 106, "ii", 0) \
-  X(CLOEXEC_FROM, cloexec_from, 107, "i", 0) \
   X(SCHEDULER, scheduler, 108, "b", 0) \
   X(IOPRIO, ioprio, 109, "i", 0) \
   X(AFFINITY, affinity, 110, "ib", 0) \
@@ -136,6 +135,9 @@ enum effect {
   X(HOME_DEFAULT, home_default, 121, "i", DOES_ENV) \
   X(CHDIR_EARLY, chdir_early, 122, "to", DOES_CWD) \
   X(CHDIR_LATE, chdir_late, 123, "ti", DOES_CWD) \
+  X(CLOSE_OTHERS, close_others, 124, "ni", 0) \
+  X(EXEC_PATH, exec_path, 125, "tln", DOES_RUNS | DOES_ENDS) \
+  X(SECCOMP_CHECK, seccomp_check, 126, "ii", 0) \
   X(LOOPBACK_UP, loopback_up, 130, "", 0) \
   X(NETDEV_MOVE, netdev_move, 131, "tit", 0) \
   X(CGROUP_KILL, cgroup_kill, 140, "t", 0) \

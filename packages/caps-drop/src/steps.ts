@@ -13,6 +13,7 @@ import {
   setSteps,
   uidStep,
 } from './credential-steps.ts';
+import { filterLoading } from './filter-loading.ts';
 import type { CapsFacts } from './gather.ts';
 import { grantable, wantedSets } from './grant.ts';
 import type { Sets } from './privileges.ts';
@@ -37,14 +38,16 @@ function containerSteps(spec: Spec, facts: CapsFacts): AnyStep[] {
   const { uid = 0, gid = 0, additionalGids = [] } = process?.user ?? {};
   checkMapped(spec, uid, gid, additionalGids);
   const { sets } = grantable(spec, facts);
+  const loading = filterLoading(spec, sets, facts);
   return [
     boundingStep(sets.bounding),
     ...(uid === 0 ? [] : [keepCapsStep()]),
     ...containerGroupsStep(spec, additionalGids, facts),
     gidStep(gid),
     uidStep(uid),
-    ...setSteps(sets, true),
+    ...setSteps(loading?.until ?? sets, true),
     ...(process?.noNewPrivileges ? [noNewPrivsStep()] : []),
+    ...(loading?.steps ?? []),
   ];
 }
 

@@ -42,6 +42,29 @@ describe("a container's process", () => {
     expect(contained(spec)).toContain('bounding keep=none');
   });
 
+  it('keeps CAP_SYS_ADMIN until the seccomp filter is loaded, where that takes it and it is there', () => {
+    const spec = defaultSpec();
+    spec.process!.user = { uid: 5, gid: 6 };
+    spec.process!.noNewPrivileges = false;
+    expect(contained(spec).filter((line) => line.startsWith('capset'))).toHaveLength(1);
+    spec.linux!.seccomp = { defaultAction: 'SCMP_ACT_ALLOW' };
+    expect(contained(spec).slice(5)).toEqual([
+      `capset effective=${three} permitted=kill,net_bind_service,sys_admin,audit_write inheritable=none`,
+      'ambient caps=none',
+      'capset effective=kill,net_bind_service,sys_admin,audit_write permitted=kill,net_bind_service,sys_admin,audit_write inheritable=none',
+      // The filter may refuse it.
+      `capset effective=${three} permitted=${three} inheritable=none   [unless any]`,
+    ]);
+    expect(capsDrop.steps(spec, factsOf('oci')).at(-1)).toMatchObject({ phase: 'seccomp-loaded' });
+    const without = { ...root, permitted: root.permitted & ~(1n << 21n) };
+    expect(contained(spec, without).filter((line) => line.startsWith('capset'))).toHaveLength(1);
+    spec.process!.capabilities!.permitted!.push('CAP_SYS_ADMIN');
+    spec.process!.capabilities!.effective!.push('CAP_SYS_ADMIN');
+    expect(contained(spec).filter((line) => line.startsWith('capset'))).toHaveLength(1);
+    spec.process!.noNewPrivileges = true;
+    expect(contained(spec).at(-1)).toBe('no_new_privs');
+  });
+
   it('is given what can be granted, with a warning for the rest', () => {
     const spec = defaultSpec();
     spec.process!.capabilities = {

@@ -52,6 +52,7 @@ export async function applyChain(
     if (!next) {
       links.push([
         ...steps,
+        closeStep(host, [...links.flat(), ...steps]),
         execStep(command, sibling && seesHost(steps) ? besideLauncher(sibling, host) : command[0]!),
       ]);
       break;
@@ -122,6 +123,20 @@ export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[]
     );
   return all;
 }
+
+/**
+ * Close what is ours before the command's path is looked up, which the root that was changed to may
+ * lead through /proc/self/fd (CVE-2024-21626). The caller's descriptors are the command's, as under
+ * nsenter(1), unshare(1) and bwrap(1), but not across a change of root a directory: it would lead
+ * back to where the caller is.
+ */
+const closeStep = (host: Host, steps: readonly AnyStep[]): AnyStep =>
+  step(
+    'environment',
+    'close_others',
+    { keep: host.fds.filter((fd) => fd > 2), directories: seesHost(steps) ? 0 : 1 },
+    "close what is not the command's",
+  );
 
 function execStep(command: readonly string[], file: string): AnyStep {
   return step('exec', 'exec', { file, argv: command }, `run ${command[0]}`, {

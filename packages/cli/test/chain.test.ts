@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encode, explain, type Plan, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, encode, explain, type Plan, slot, step } from '@ctr-tools/plan';
 import { afterAll, describe, expect, test } from 'vitest';
 import { viewAfter } from '../src/chain.ts';
 import type { Tool } from '../src/tool.ts';
@@ -31,20 +31,27 @@ describe('one tool', () => {
     expect(explain(p)).toBe(
       '0  self       hostname name=box\n' +
         '1  self       setenv name=CTR_NAME value=box\n' +
-        '2  self       exec file=sh argv=[sh -c "exit 3"]\n',
+        '2  self       close_others keep=[] directories=0\n' +
+        '3  self       exec file=sh argv=[sh -c "exit 3"]\n',
     );
     expect(p.manner).toEqual({ tool: 'ns-enter', exit: 125 });
   });
 
   test('a cleanup keeps a parent', async () => {
     const p = await plan(dirTool, '--dir', '/x', 'true');
-    expect(ops(p)).toEqual(['0 mkdir', '0 clone', '1 exec', '0 await_exec', '0 supervise']);
+    expect(ops(p)).toEqual(['0 mkdir', '0 clone', '1 close_others', '1 exec', '0 await_exec', '0 supervise']);
     expect(p.steps[0]?.undo?.when).toBe('end');
     expect(p.processes).toBe(2);
   });
 
   test('a clone of its own is not doubled', async () => {
-    expect(ops(await plan(pidTool, 'true'))).toEqual(['0 clone', '1 exec', '0 await_exec', '0 supervise']);
+    expect(ops(await plan(pidTool, 'true'))).toEqual([
+      '0 clone',
+      '1 close_others',
+      '1 exec',
+      '0 await_exec',
+      '0 supervise',
+    ]);
   });
 });
 
@@ -71,6 +78,7 @@ describe('a chain', () => {
       '1 setenv',
       '1 hostname',
       '1 setenv',
+      '1 close_others',
       '1 exec',
     ]);
     expect(p.steps.at(-1)?.args).toMatchObject({ file: 'true', argv: ['true'] });
@@ -85,6 +93,7 @@ describe('a chain', () => {
       '0 supervise',
       '1 mkdir',
       '1 clone',
+      '2 close_others',
       '2 exec',
       '1 await_exec',
       '1 supervise',
@@ -112,13 +121,32 @@ describe('a chain', () => {
     ['amends', ['ns-enter', '--hostname', 'x']],
   ])('a sibling that %s is launched for itself', async (_what, words) => {
     const p = await plan(nameTool, ...words);
-    expect(ops(p)).toEqual(['0 exec']);
-    expect(p.steps[0]?.args).toMatchObject({ file: launcher, argv: words });
+    expect(ops(p)).toEqual(['0 close_others', '0 exec']);
+    expect(p.steps[1]?.args).toMatchObject({ file: launcher, argv: words });
+  });
+
+  test("keeps the caller's descriptors, but no directory where the root is another's", async () => {
+    const closing = async (change: AnyStep[]) => {
+      const tool = { ...nameTool, steps: () => change } as Tool;
+      const outcome = await runTool(
+        tool,
+        hostOf('ns-enter', ['true'], { launcher, fds: [0, 1, 2, 5, 9] }),
+        siblings,
+      );
+      return (outcome as Plan).steps.find((s) => s.op === 'close_others')!.args;
+    };
+    const pivot = step('pivot', 'pivot', { root: 7 }, 'change the root');
+    const join = (flags: number): AnyStep => step('join', 'setns', { fd: 7, flags }, 'join');
+    const [NEWNS, NEWNET] = [0x20000, 0x40000000];
+    expect(await closing([])).toEqual({ keep: [5, 9], directories: 0 });
+    expect(await closing([join(NEWNET)])).toEqual({ keep: [5, 9], directories: 0 });
+    for (const change of [pivot, join(NEWNS), join(0)])
+      expect(await closing([change])).toEqual({ keep: [5, 9], directories: 1 });
   });
 
   test('a link sees the variables that the links before it set', async () => {
     const p = await plan(nameTool, '--hostname', 'box', '--', 'ns-enter', '--', 'true');
-    expect(ops(p)).toEqual(['0 hostname', '0 setenv', '0 hostname', '0 setenv', '0 exec']);
+    expect(ops(p)).toEqual(['0 hostname', '0 setenv', '0 hostname', '0 setenv', '0 close_others', '0 exec']);
   });
 
   test('after a changed root the sibling is the one found there', async () => {

@@ -66,7 +66,7 @@ const machine = (cgroup: ContainerFacts['cgroup'], more: Partial<ContainerFacts>
   rootfs: rootfsFacts(),
   process: {
     mode: 'oci',
-    preserveFds: 0,
+    keepFds: [],
     listenFds: 0,
     keyring: '_ses.c1',
     unprivileged: false,

@@ -92,7 +92,10 @@ export const ops = {
     'stays',
     'ends',
   ),
-  /** Become the command. The name is looked up in PATH as the environment is now. 127 not found, 126 not runnable. */
+  /**
+   * Become the command of a chain, as execvp(3): the name is looked up in PATH as the environment is now, and a file
+   * that the kernel does not know how to execute is given to /bin/sh. 127 not found, 126 not runnable.
+   */
   exec: op(12, { file: 'text', argv: 'list' }, 'runs', 'ends'),
   /** End this process of the plan with success and this exit code, undoing nothing but what is marked for the end. */
   exit: op(13, { code: 'int' }, 'ends'),
@@ -118,7 +121,7 @@ export const ops = {
   pidfd_open: op(20, { pid: 'int', pidfd: 'out' }),
   /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is no failure. */
   kill: op(21, { pid: 'int', pidfd: 'int', signal: 'signal' }),
-  /** Wait until a byte can be read from a FIFO opened O_NONBLOCK before; read it. */
+  /** Wait until a byte can be read from a FIFO that was opened for reading and writing; read it. */
   await_start: op(22, { fd: 'int' }),
   /** prctl(PR_SET_PDEATHSIG), then check that the parent is still there. */
   pdeathsig: op(23, { signal: 'signal' }),
@@ -308,8 +311,7 @@ export const ops = {
   /** Make a terminal the controlling one and the three standard descriptors. */
   controlling_tty: op(105, { fd: 'int' }),
   dup2: op(106, { from: 'int', to: 'int' }),
-  /** Mark descriptors from `first` on close-on-exec. */
-  cloexec_from: op(107, { first: 'int' }),
+  // 107 was cloexec_from: close-on-exec comes after the command's path was looked up.
   /** sched_setattr(2), with the struct as its bytes. */
   scheduler: op(108, { attr: 'blob' }),
   ioprio: op(109, { value: 'int' }),
@@ -329,7 +331,7 @@ export const ops = {
   setenv_default: op(118, { name: 'text', value: 'text' }, 'env'),
   /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
   prlimit: op(119, { pid: 'int', resource: 'rlimit', soft: 'int', hard: 'int' }),
-  /** Look a command up as `exec` would, so that a missing one is known before `start`: `path` is what `exec` then takes. */
+  /** Look a command up in PATH, so that a missing one is known before `start`: `path` is what `exec_path` then takes. */
   find_command: op(120, { file: 'text', path: 'out' }, 'runs'),
   /** Set HOME, where the environment has none, to this user's directory in the process's own /etc/passwd, or to `/`. */
   home_default: op(121, { uid: 'int' }, 'env'),
@@ -337,6 +339,18 @@ export const ops = {
   chdir_early: op(122, { path: 'text', entered: 'out' }, 'cwd'),
   /** chdir(2) as `chdir` with `inside`, as the user, unless `entered` is 1. */
   chdir_late: op(123, { path: 'text', entered: 'int' }, 'cwd'),
+  /**
+   * Close every descriptor above 2 but those in `keep` and what the launcher's processes speak by. Of `keep`, a
+   * directory that is close-on-exec, and so ours, is closed all the same; with `directories` 1 any directory is.
+   */
+  close_others: op(124, { keep: 'ints', directories: 'int' }),
+  /**
+   * Become a container's command: execve(2) of this path, with every descriptor closed before it is looked up as
+   * `close_others` does. There is no search in PATH, and no shell for what the kernel cannot execute.
+   */
+  exec_path: op(125, { path: 'text', argv: 'list', keep: 'ints' }, 'runs', 'ends'),
+  /** Fail as loading a filter of this many bytes with these flags would, whatever is in it; load nothing. */
+  seccomp_check: op(126, { bytes: 'int', flags: 'seccomp' }),
 
   // --- network --------------------------------------------------------------------------
   loopback_up: op(130, {}),

@@ -34,17 +34,19 @@ export const phases = {
   session: 'keyring, session and controlling terminal',
   limits: 'resource limits and scheduling, while the privilege to raise them is still there',
   label: 'the security label for the coming exec, before no_new_privs would forbid the change',
-  'seccomp-early':
-    'without no_new_privs a filter needs CAP_SYS_ADMIN, so it is loaded before capabilities go',
   bounding: 'the bounding set can be cut only with CAP_SETPCAP',
   credentials: 'groups, then gid, then uid: each needs the privilege that the next one gives up',
   capabilities: 'the final sets, after setuid would have cleared them',
   cwd: 'the working directory is entered as the user who must be able to',
   environment: 'variables',
   'no-new-privs': 'from here on exec grants nothing',
-  'seccomp-late': 'with no_new_privs the filter is loaded last, so that it need not allow our own set-up',
   ready: 'the container is made: the host writes the state, the PID file and hands over the terminal',
+  'seccomp-early':
+    'without no_new_privs a filter takes CAP_SYS_ADMIN, which a process that waits for `start` shall not keep; and whoever is to have its listener is still there',
+  'seccomp-loaded': 'what only loading the filter took is given back',
   'await-start': '`create` leaves the process waiting here for `start`',
+  'seccomp-late':
+    'with no_new_privs the filter is loaded last, so that it need not allow our own set-up; hooks inside are held by it as by runc and crun',
   'hooks-start': 'startContainer hooks run in the container, before its program (config.md, Hooks)',
   exec: 'the process becomes the command',
   running: 'the host is told that the command runs, and runs poststart hooks',

@@ -10,6 +10,8 @@ export interface ProcessSituation {
   exec?: boolean;
   /** The process waits before its program until somebody lets it go (`create`). */
   awaitStart?: boolean;
+  /** The exit code where the kernel does not execute the command; 127 or 126, as of a shell, where it is not named. */
+  notExecuted?: number;
 }
 
 /** What `processSteps` needs to know of the machine and of the caller. */
@@ -19,9 +21,9 @@ export interface ProcessFacts extends ProcessSituation {
    * changed. `oci`: the process of a container, which gets what its spec says and nothing else.
    */
   mode: 'apply' | 'oci';
-  /** How many descriptors from 3 on the command inherits. */
-  preserveFds: number;
-  /** How many of them systemd's socket activation gave us. */
+  /** The descriptors above 2 that the command of a container inherits. */
+  keepFds: readonly number[];
+  /** How many of them systemd's socket activation gave us; they begin at 3. */
   listenFds: number;
   /** Name of the new session keyring, if there is to be one. */
   keyring?: string;
@@ -33,10 +35,7 @@ export interface ProcessFacts extends ProcessSituation {
   raised: readonly string[];
 }
 
-/**
- * The impure step. Throws a `Failure` where a descriptor that is to be preserved is not
- * open.
- */
+/** The impure step. Throws a `Failure` where a descriptor that systemd announces is not open. */
 export function gatherProcess(spec: Spec, host: Host, situation: ProcessSituation = {}): ProcessFacts {
   const { container } = host;
   const base = {
@@ -45,36 +44,34 @@ export function gatherProcess(spec: Spec, host: Host, situation: ProcessSituatio
     oomScoreAdj: Number(readText(`/proc/${callerPid(host.pid)}/oom_score_adj`)),
     raised: raisedLimits(spec, host),
   };
-  if (!container) return { ...base, mode: 'apply', preserveFds: 0, listenFds: 0 };
-  const { preserveFds, listenFds } = preservedDescriptors(host, container.preserveFds);
+  if (!container) return { ...base, mode: 'apply', keepFds: [], listenFds: 0 };
   return {
     ...base,
     mode: 'oci',
-    preserveFds,
-    listenFds,
+    ...preservedDescriptors(host, container.preserveFds),
     ...(!container.noNewKeyring && { keyring: `_ses.${container.id}` }),
   };
 }
 
 /**
- * How many descriptors from 3 on go into the container: those of systemd's socket activation
- * (sd_listen_fds(3): LISTEN_PID must name us), and `extra` behind them, as `runc
- * --preserve-fds` counts. Each must be open.
+ * Which descriptors go into the container: those of systemd's socket activation
+ * (sd_listen_fds(3): LISTEN_PID must name us), each of which must be open, and of the `extra`
+ * behind them, as `runc --preserve-fds` counts, those that the caller has open: an engine that gives
+ * 7 alone says 5 (podman-exec(1), --preserve-fd). What is not open stays so: no descriptor of ours is
+ * ever taken for one of these.
  */
-export function preservedDescriptors(host: Host, extra: number): { preserveFds: number; listenFds: number } {
+export function preservedDescriptors(
+  host: Host,
+  extra: number,
+): { keepFds: readonly number[]; listenFds: number } {
   const ours = host.env.get('LISTEN_PID') === String(host.pid);
   const announced = host.env.get('LISTEN_FDS') ?? '';
   const listenFds = ours && /^\d+$/.test(announced) ? Number(announced) : 0;
-  const preserveFds = listenFds + extra;
-  for (let fd = 3; fd < 3 + preserveFds; fd++) {
-    if (host.fds.includes(fd)) continue;
-    throw new Failure(
-      fd < 3 + listenFds
-        ? `descriptor ${fd} is not open, though LISTEN_FDS=${announced} announces it`
-        : `descriptor ${fd} is not open, though ${extra} are to be preserved from ${3 + listenFds} on`,
-    );
-  }
-  return { preserveFds, listenFds };
+  for (let fd = 3; fd < 3 + listenFds; fd++)
+    if (!host.fds.includes(fd))
+      throw new Failure(`descriptor ${fd} is not open, though LISTEN_FDS=${announced} announces it`);
+  const keepFds = host.fds.filter((fd) => fd > 2 && fd < 3 + listenFds + extra);
+  return { keepFds, listenFds };
 }
 
 /** Names of limits that are to be raised above the caller's hard limit, where a user namespace takes the right away. */

@@ -5,7 +5,7 @@ import { environmentSteps } from './environment.ts';
 import type { ProcessFacts } from './gather.ts';
 import { oomSteps, rlimitSteps } from './limits.ts';
 import { schedulingSteps } from './scheduling.ts';
-import { consoleSteps, sessionSteps } from './terminal.ts';
+import { consoleSteps, keptDescriptors, sessionSteps } from './terminal.ts';
 
 /** The umask of a container whose spec names none, as runc has it. */
 const defaultUmask = 0o022;
@@ -81,7 +81,7 @@ function commandHints(file: string): Record<string, string> {
       ? 'no such file or directory, or its interpreter or loader is missing'
       : 'executable file not found in $PATH',
     EACCES: 'permission denied: it is not executable for this user, or lies on a noexec mount',
-    ENOEXEC: 'made for another machine, or a script without #!',
+    ENOEXEC: 'it is made for another machine, or empty, or a script without #!',
     E2BIG: 'arguments and environment together are too long',
   };
 }
@@ -97,7 +97,10 @@ function commandSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   const steps: AnyStep[] = [
     // Now, and not at `start`: a container that cannot run is not to be made.
     step('environment', 'find_command', { file, path: slot('command') }, doing, { hints }),
-    step('exec', 'exec', { file: found, argv: [file, ...rest] }, doing, { hints }),
+    step('exec', 'exec_path', { path: found, argv: [file, ...rest], keep: keptDescriptors(facts) }, doing, {
+      hints,
+      ...(facts.notExecuted !== undefined && { exit: facts.notExecuted }),
+    }),
   ];
   if (facts.awaitStart) {
     steps.push(step('await-start', 'await_start', { fd: slot('state.start') }, 'wait for start'));

@@ -1,6 +1,6 @@
 import { Failure } from '@ctr-tools/cli';
 import type { Process } from '@ctr-tools/oci';
-import { type AnyStep, peer, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, optionalSlot, peer, type Slot, slot, step } from '@ctr-tools/plan';
 import type { ProcessFacts } from './gather.ts';
 
 /**
@@ -41,6 +41,15 @@ export function consoleSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   ];
 }
 
+/**
+ * What stays open until the command is executed: what it inherits, and by what a container that
+ * waits for `start` hears of it and tells what then fails. The kernel closes these two with execve.
+ */
+export const keptDescriptors = (facts: ProcessFacts): readonly (number | Slot)[] => [
+  ...facts.keepFds,
+  ...(facts.awaitStart ? [slot('state.start'), optionalSlot('state.report')] : []),
+];
+
 /** The session of a container's process: its keyring, its terminal, the owner of its standard descriptors. */
 export function sessionSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   if (facts.mode === 'apply') return [];
@@ -58,10 +67,11 @@ export function sessionSteps(process: Process, facts: ProcessFacts): AnyStep[] {
     // The group stays: a devpts gives terminals to its own (mount option gid=).
     step('session', 'own_stdio', { uid, gid: -1 }, 'give standard input and output to the user'),
     step('session', 'signals_default', {}, 'reset signals'),
+    // Before the working directory is entered and the command looked up, whose paths are the image's.
     step(
       'session',
-      'cloexec_from',
-      { first: 3 + facts.preserveFds },
+      'close_others',
+      { keep: keptDescriptors(facts), directories: 0 },
       'close what the container is not given',
     ),
   );

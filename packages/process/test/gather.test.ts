@@ -12,20 +12,28 @@ const activated = new Map([
 ]);
 
 test('socket activation counts only where it names us, and preserved descriptors follow it', () => {
-  const fds = [0, 1, 2, 3, 4, 5];
-  expect(preservedDescriptors(hostOf({ fds, env: activated }), 1)).toEqual({ preserveFds: 3, listenFds: 2 });
+  const fds = [0, 1, 2, 3, 4, 5, 6];
+  expect(preservedDescriptors(hostOf({ fds, env: activated }), 1)).toEqual({
+    keepFds: [3, 4, 5],
+    listenFds: 2,
+  });
   expect(preservedDescriptors(hostOf({ fds, env: activated, pid: 1 }), 1)).toEqual({
-    preserveFds: 1,
+    keepFds: [3],
     listenFds: 0,
   });
 });
 
-test('a descriptor that is to go in and is not open is named', () => {
+test('of descriptors that are to be preserved those that are open go in, and gaps stay gaps', () => {
+  expect(preservedDescriptors(hostOf({ fds: [0, 1, 2, 4, 7, 8] }), 5)).toEqual({
+    keepFds: [4, 7],
+    listenFds: 0,
+  });
+  expect(preservedDescriptors(hostOf({ fds: [0, 2] }), 1_000_000_000)).toEqual({ keepFds: [], listenFds: 0 });
+});
+
+test('a descriptor that systemd announces and that is not open is named', () => {
   expect(() => preservedDescriptors(hostOf({ env: activated, fds: [0, 1, 2, 3] }), 0)).toThrow(
     'descriptor 4 is not open, though LISTEN_FDS=2 announces it',
-  );
-  expect(() => preservedDescriptors(hostOf({ fds: [0, 1, 2, 3] }), 2)).toThrow(
-    'descriptor 4 is not open, though 2 are to be preserved from 3 on',
   );
 });
 
@@ -51,5 +59,5 @@ test('a container gets a keyring of its own unless told not to', () => {
   expect(gatherProcess(defaultSpec(), hostOf({ container })).keyring).toBe('_ses.ctr-test');
   const without = gatherProcess(defaultSpec(), hostOf({ container: { ...container, noNewKeyring: true } }));
   expect(without.keyring).toBeUndefined();
-  expect(gatherProcess(defaultSpec(), hostOf())).toMatchObject({ mode: 'apply', preserveFds: 0 });
+  expect(gatherProcess(defaultSpec(), hostOf())).toMatchObject({ mode: 'apply', keepFds: [] });
 });

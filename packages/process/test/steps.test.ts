@@ -5,7 +5,7 @@ import { told } from './support/container.ts';
 
 const apply: ProcessFacts = {
   mode: 'apply',
-  preserveFds: 0,
+  keepFds: [],
   listenFds: 0,
   unprivileged: false,
   oomScoreAdj: 0,
@@ -70,7 +70,7 @@ test('everything at once, in a user namespace, waiting for start', async () => {
       personality: { domain: 'LINUX32' },
     },
   );
-  const facts = { ...oci, awaitStart: true, listenFds: 1, preserveFds: 3, raised: ['RLIMIT_NOFILE'] };
+  const facts = { ...oci, awaitStart: true, listenFds: 1, keepFds: [3, 4, 5], raised: ['RLIMIT_NOFILE'] };
   await expect(told(processSteps(spec, facts))).toMatchFileSnapshot('golden/everything.txt');
 });
 

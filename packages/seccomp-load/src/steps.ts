@@ -124,9 +124,19 @@ function sendSteps(seccomp: LinuxSeccomp, facts: SeccompFacts, phase: Phase): An
   ];
 }
 
-/** Where the filter goes: last, unless the capabilities that it takes without no_new_privs are gone by then. */
-const phaseOf = (spec: Spec, { mode }: SeccompFacts): Phase =>
-  mode === 'oci' && !spec.process?.noNewPrivileges ? 'seccomp-early' : 'seccomp-late';
+/**
+ * Where the filter goes: last. A container that is to wait for `start` shall not wait with the
+ * capability that loading takes without no_new_privs, nor with a listener still to be handed over.
+ */
+const phaseOf = (spec: Spec, filter: Filter, { mode }: SeccompFacts): Phase =>
+  mode === 'oci' && (filter.listens || !spec.process?.noNewPrivileges) ? 'seccomp-early' : 'seccomp-late';
+
+/** What the kernel would refuse is known before the container is made, though the filter is loaded after. */
+function checkSteps({ bytes, flags, name }: Filter, { mode }: SeccompFacts): AnyStep[] {
+  if (mode !== 'oci') return [];
+  const args = { bytes: bytes.length, flags };
+  return [step('no-new-privs', 'seccomp_check', args, `load ${name}`, { hints })];
+}
 
 /** no_new_privs where nobody else sets it and a filter could not be loaded without. */
 export function privilegeSteps(spec: Spec, { mode, privileged }: SeccompFacts): AnyStep[] {
@@ -144,11 +154,15 @@ function profilesOf(spec: Spec, facts: SeccompFacts): LinuxSeccomp[] {
 export function seccompSteps(spec: Spec, facts: SeccompFacts): AnyStep[] {
   const profiles = profilesOf(spec, facts);
   if (profiles.length === 0) return [];
-  const phase = phaseOf(spec, facts);
   const loads = profiles.map((seccomp, i) => {
     const name = profiles.length > 1 ? `seccomp filter ${i + 1} of ${profiles.length}` : 'the seccomp filter';
     const filter = filterOf(seccomp, facts, name);
-    return [...loadSteps(filter, phase), ...(filter.listens ? sendSteps(seccomp, facts, phase) : [])];
+    const phase = phaseOf(spec, filter, facts);
+    return [
+      ...checkSteps(filter, facts),
+      ...loadSteps(filter, phase),
+      ...(filter.listens ? sendSteps(seccomp, facts, phase) : []),
+    ];
   });
   return [...privilegeSteps(spec, facts), ...loads.flat()];
 }

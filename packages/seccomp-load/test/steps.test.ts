@@ -45,9 +45,11 @@ describe('steps', () => {
   });
   test('in a container late only with no_new_privs, which caps-drop sets', () => {
     expect(ops(spec(profile()), facts({ mode: 'oci', privileged: false }))).toEqual([
+      'no-new-privs seccomp_check',
       'seccomp-early seccomp',
     ]);
     expect(ops(spec(profile(), true), facts({ mode: 'oci', privileged: false }))).toEqual([
+      'no-new-privs seccomp_check',
       'seccomp-late seccomp',
     ]);
   });
@@ -95,6 +97,14 @@ describe('steps', () => {
       '\\"fds\\":[\\"seccompFd\\"],\\"pid\\":{child.pid},\\"metadata\\":\\"m\\\\\\"\\",\\"state\\":{\\"id\\":\\"x\\"}}',
     );
     expect(() => seccompSteps(spec({ ...asks, listenerPath: '' }), facts())).toThrow(/names no listenerPath/);
+    // Who makes a container is still there to take the listener before it waits for `start`.
+    expect(ops(spec(asks, true), facts({ mode: 'oci' }))).toEqual([
+      'no-new-privs seccomp_check',
+      'seccomp-early seccomp_pass',
+      'seccomp-early take',
+      'seccomp-early send_fds',
+      'seccomp-early close',
+    ]);
   });
 });
 

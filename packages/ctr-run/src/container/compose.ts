@@ -111,10 +111,11 @@ const hasLabel = ({ process, linux }: Spec): boolean =>
   Boolean(process?.apparmorProfile || process?.selinuxLabel || linux?.mountLabel);
 
 /**
- * What every tool needs to know of the machine for one container: the impure half.
- * Throws a `Failure` for what cannot be made here.
+ * What every tool needs to know of the machine for one container: the impure half. `exit` is the
+ * code of a failure: 1 for OCI's forms, in which it is that of a command that is not executed too, as
+ * under runc and crun. Throws a `Failure` for what cannot be made here.
  */
-export async function gatherContainer({ spec, context, course }: Making, host: Host) {
+export async function gatherContainer({ spec, context, course }: Making, host: Host, exit: number) {
   const within = withOwn(host, { container: context });
   const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
   const cgroup = cgLimit.gather(undefined, spec, within);
@@ -124,7 +125,10 @@ export async function gatherContainer({ spec, context, course }: Making, host: H
     delegation: await gatherDelegation(spec, cgLimit.cgroupRecord(cgroup)),
     namespaces: nsEnter.gather(undefined, spec, within),
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
-    process: gatherProcess(spec, within, { awaitStart: course === 'create' }),
+    process: gatherProcess(spec, within, {
+      awaitStart: course === 'create',
+      ...(exit === 1 && { notExecuted: 1 }),
+    }),
     capabilities: capsDrop.gather(undefined, spec, within),
     layers: rootSlotFilled ? rootOfLayers(await import('@ctr-tools/ufs-mount'), spec, within) : undefined,
     ...(await gatherConfinement(spec, within)),

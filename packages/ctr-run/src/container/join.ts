@@ -43,7 +43,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const steps = withClone([
     ...groupSteps(record, many(call, 'cgroup')),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
-    ...processSteps(spec, gatherProcess(spec, host, { exec: true })),
+    ...processSteps(spec, gatherProcess(spec, host, { exec: true, notExecuted: 1 })),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
     ...(label?.steps(spec) ?? []),
     ...(filter?.steps(spec) ?? []),

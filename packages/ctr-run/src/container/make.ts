@@ -99,7 +99,7 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
-  const facts = await gatherContainer(made, host);
+  const facts = await gatherContainer(made, host, exit);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) {
     logWarning(globals, text);
     // The container's stderr is its own: `runc spec` itself writes ambient capabilities that no kernel grants.

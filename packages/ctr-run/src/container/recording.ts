@@ -103,7 +103,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
   ];
   if (making.course === 'create') {
     const fifo = startFifo(directory);
-    const flags = O.RDONLY | O.NONBLOCK; // opening does not wait for a writer (fifo(7))
+    const flags = O.RDWR; // neither opening nor the one read(2) before `start` finds nobody writing (fifo(7))
     steps.push(
       step('state', 'mkfifo', { path: fifo, mode: 0o600 }, `make ${fifo}`, { side: 'host' }),
       step('state', 'open', { path: fifo, flags, mode: 0, fd: startFd }, `open ${fifo}`, { side: 'host' }),
