@@ -113,6 +113,7 @@
   X(LOOPBACK_UP, loopback_up, 130, "") \
   X(NETDEV_MOVE, netdev_move, 131, "tit") \
   X(CGROUP_KILL, cgroup_kill, 140, "t") \
+  X(CGROUP_FREEZE, cgroup_freeze, 152, "tii") \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti") \
   X(DEVICE_FILTER, device_filter, 142, "tb") \
   X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb") \

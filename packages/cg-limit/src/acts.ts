@@ -1,7 +1,7 @@
 /** What ctr-run does with the groups of a container that runs. Loaded only then. */
-export { freeze } from './act/freeze.ts';
+export { freezeSteps } from './act/freeze.ts';
 export { inspect, type Line, type Report } from './act/inspect.ts';
 export { type Target, targetOfRecord } from './act/target.ts';
-export { update } from './act/update.ts';
+export { updateSteps } from './act/update.ts';
 export { hugePageSizes } from './gather.ts';
 export { readResources } from './read-resources.ts';

@@ -334,6 +334,11 @@ export const ops = {
   // --- cgroups and names ---------------------------------------------------------------
   /** Kill all processes in the group and below until none is left (cgroup.kill, or freeze and kill). Missing groups are no failure. */
   cgroup_kill: op(140, { path: 'text' }),
+  /**
+   * Stop (`on` 1) or release all processes of a group and below, and wait up to `timeout` ms until the kernel says
+   * that it is so: v1's freezer, or cgroup.freeze (Linux 5.2). Those that do not stop in time all go on.
+   */
+  cgroup_freeze: op(152, { path: 'text', on: 'int', timeout: 'int' }),
   /** Remove a group and the groups below it, for up to `timeout` ms while the kernel says EBUSY. */
   cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
   /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */

@@ -1,10 +1,9 @@
 /** Writing several cgroup files, all or none: what was written is put back when one is refused. */
+import { readText } from '@ctr-tools/host';
+import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
 
-import { writeFileSync } from 'node:fs';
-import { getSystemErrorMap } from 'node:util';
-import { Failure } from '@ctr-tools/cli';
-import { readText, type SystemError } from '@ctr-tools/host';
-import { type AnyStep, step, undo } from '@ctr-tools/plan';
+const side = 'host';
+const phase = 'cgroup';
 
 interface Write {
   path: string;
@@ -16,6 +15,7 @@ export interface Change extends Write {
   doing: string;
   hints?: Record<string, string>;
   unless?: readonly string[];
+  /** The file says what came of it, and a value that was taken and is not in force is refused. */
   saysInvalid?: boolean;
   /** What puts the file back; absent: what it held before. */
   before?: string;
@@ -23,65 +23,36 @@ export interface Change extends Write {
   back?: readonly Write[];
 }
 
-/** How a change is taken back, as long as it has not been made; nothing where it cannot be. */
-function undoing({ path, before = held(path), back }: Change): readonly Write[] {
-  return back ?? (before === undefined ? [] : [{ path, value: before }]);
-}
+/** The changes in order, which the launcher takes back, backwards, when one after them fails. */
+export const changeSteps = (changes: readonly Change[]): AnyStep[] => changes.flatMap(stepsOf);
 
-/** Carry the changes out in order. Throws a `Failure` for the first that is refused, after putting the others back. */
-export function changeAll(changes: readonly Change[]): void {
-  const done: (readonly Write[])[] = [];
-  for (const change of changes) {
-    const back = undoing(change);
-    const code = write(change) ?? (change.saysInvalid ? refusedIn(change) : undefined);
-    // It stands in the file all the same.
-    if (code !== undefined && change.saysInvalid) for (const one of back) write(one);
-    if (code === undefined) {
-      done.unshift(back);
-      continue;
-    }
-    if (change.unless?.includes(code)) continue;
-    // Backwards, as some files only take values that fit the others.
-    const stuck = done
-      .flat()
-      .filter((one) => write(one) !== undefined)
-      .map(({ path }) => path);
-    const hint = change.hints?.[code] ?? change.hints?.else;
-    const words = `${change.doing}: ${spelled(code)}${hint ? `; ${hint}` : ''}`;
-    throw new Failure(
-      stuck.length > 0
-        ? `${words} (and could not be put back: ${stuck.join(', ')})`
-        : `${words}; nothing was changed`,
+function stepsOf(change: Change): AnyStep[] {
+  const { path, value, doing, hints, unless, saysInvalid, before = held(path), back } = change;
+  const rest = { side, ...(hints && { hints }), ...(unless && { unless }) } as const;
+  // Undoings run backwards, so what is to be written back first comes last.
+  const [first, ...others] = (back ?? (before === undefined ? [] : [{ path, value: before }]))
+    .toReversed()
+    .map((one) =>
+      undo('failure', 'write', { path: one.path, data: one.value }, `put ${one.path} back to ${one.value}`),
     );
-  }
+  const made = step(phase, 'write', { path, data: value }, doing, { ...rest, ...(first && { undo: first }) });
+  const steps = [
+    made,
+    ...others.map((one) =>
+      step(phase, 'self_pid', { pid: slot('self') }, 'note the own PID', { side, undo: one }),
+    ),
+    ...(saysInvalid ? [step(phase, 'file_says', { path, text: value }, doing, rest)] : []),
+  ];
+  return steps.map((one) => changingNothing(one));
 }
-
-/**
- * The same as steps of a plan, which the launcher takes back when one after them fails. Not for
- * changes that take more than one file to take back.
- */
-export const changeSteps = (changes: readonly Change[]): AnyStep[] =>
-  changes.map((change) => {
-    const { path, value, doing, hints, unless } = change;
-    const [back] = undoing(change);
-    const made = step('cgroup', 'write', { path, data: value }, doing, {
-      side: 'host',
-      ...(hints && { hints }),
-      ...(unless && { unless }),
-      ...(back && {
-        undo: undo('failure', 'write', { path: back.path, data: back.value }, `put ${back.path} back`),
-      }),
-    });
-    return changingNothing(made);
-  });
 
 /** A step after whose failure all is as it was, which its words say. */
-export function changingNothing(made: AnyStep): AnyStep {
+export function changingNothing(made: AnyStep, words = 'nothing was changed'): AnyStep {
   const { hints = {} } = made.words;
-  const said = Object.entries(hints).map(([code, hint]) => [code, `${hint}; nothing was changed`]);
+  const said = Object.entries(hints).map(([code, hint]) => [code, `${hint}; ${words}`]);
   return {
     ...made,
-    words: { ...made.words, hints: { else: 'nothing was changed', ...Object.fromEntries(said) } },
+    words: { ...made.words, hints: { else: words, ...Object.fromEntries(said) } },
   };
 }
 
@@ -94,28 +65,4 @@ function held(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The errno's name, or undefined. */
-function write({ path, value }: Write): string | undefined {
-  try {
-    writeFileSync(path, value, { flag: 'r+' });
-    return undefined;
-  } catch (error) {
-    const { code = 'EIO' } = error as SystemError;
-    // One number on Linux, which Node calls by its other name.
-    return code === 'ENOTSUP' ? 'EOPNOTSUPP' : code;
-  }
-}
-
-/** What the file says instead of what was written. */
-function refusedIn({ path, value }: Write): string | undefined {
-  const says = held(path);
-  return says === value ? undefined : says;
-}
-
-function spelled(code: string): string {
-  if (code === 'EOPNOTSUPP') return 'operation not supported';
-  for (const [name, words] of getSystemErrorMap().values()) if (name === code) return words;
-  return code;
 }

@@ -2,7 +2,7 @@
 
 import { Failure, type Host, type Outcome } from '@ctr-tools/cli';
 import { dirname } from '@ctr-tools/host';
-import { type AnyStep, compile, step } from '@ctr-tools/plan';
+import { type AnyStep, compile, slot, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
 import { View } from '../view.ts';
 import { changeable, type Target, unitOf } from './target.ts';
@@ -11,7 +11,7 @@ import { busyIn, refuseFromInside } from './within.ts';
 const side = 'host';
 const REMOVE_MS = 2000;
 
-const planOf = (steps: readonly AnyStep[]): Outcome =>
+export const planOf = (steps: readonly AnyStep[]): Outcome =>
   compile([[...steps, step('supervise', 'exit', { code: 0 }, 'end', { side })]], {
     tool: 'cg-limit',
     exit: 125,
@@ -39,7 +39,7 @@ export function kill(target: Target, self: number): Outcome {
 }
 
 /** Remove empty groups, and those below; a unit's, once systemd has stopped it, which would keep it for running else. */
-export async function remove(target: Target, host: Host): Promise<Outcome> {
+export function remove(target: Target, host: Host): Outcome {
   const places = changeable(target);
   // Of all hierarchies before the first group goes, so that none is left without the others.
   const busy = busyIn(places);
@@ -55,13 +55,9 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
     throw new Failure(
       `remove ${target.name}: ${kept.directory} is not ours to remove; run as root; nothing was removed`,
     );
-  const unit = unitOf(places);
-  if (unit !== undefined) {
-    const { stopUnit } = await import('../systemd/answer.ts');
-    await stopUnit({ socket: managerOf(host).socket, name: unit });
-  }
-  return planOf(
-    places.map(({ directory }) =>
+  return planOf([
+    ...stopUnit(unitOf(places), host),
+    ...places.map(({ directory }) =>
       step(
         'state',
         'cgroup_remove',
@@ -77,5 +73,13 @@ export async function remove(target: Target, host: Host): Promise<Outcome> {
         },
       ),
     ),
-  );
+  ]);
+}
+
+function stopUnit(name: string | undefined, host: Host): AnyStep[] {
+  if (name === undefined) return [];
+  const { socket } = managerOf(host);
+  const payload = JSON.stringify({ socket, name });
+  const args = { topic: 'cg-limit/stop', payload, reply: slot('stopped'), socket };
+  return [step('state', 'ask', args, `have systemd end the unit ${name}`, { side })];
 }

@@ -2,14 +2,13 @@
 import { type Host, type Outcome, out, type Parsed, UsageError, wantsColor } from '@ctr-tools/cli';
 import { hugePageSizes } from '../gather.ts';
 import type { Options } from '../options.ts';
-import { kill, remove } from './end.ts';
-import { freeze } from './freeze.ts';
+import { kill, planOf, remove } from './end.ts';
+import { freezeSteps } from './freeze.ts';
 import { inspect } from './inspect.ts';
 import { reportTable } from './table.ts';
 import { targetOf } from './target.ts';
 import { treeReports, treeTable } from './tree.ts';
-import { update } from './update.ts';
-import { watch } from './watch.ts';
+import { updateSteps } from './update.ts';
 
 /** Carry out the act. */
 export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
@@ -21,12 +20,12 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
   const target = targetOf(text === '' ? String(host.pid) : text, host);
   switch (name) {
     case 'watch':
-      return watch(target, hugePageSizes(), host);
+      return (await import('./watch.ts')).watch(target, hugePageSizes(), host);
     case 'update':
-      return update(target, given.resources, host);
+      return planOf(updateSteps(target, given.resources, host));
     case 'freeze':
     case 'thaw':
-      return freeze(target, name === 'freeze', host.pid);
+      return planOf(freezeSteps(target, name === 'freeze', host.pid));
     case 'kill':
       return kill(target, host.pid);
     case 'remove':

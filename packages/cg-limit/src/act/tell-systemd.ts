@@ -1,16 +1,20 @@
 /** The half of `--update` that systemd has to know of. */
 import { Failure, type Host } from '@ctr-tools/cli';
+import { ACCESS, isAccessible } from '@ctr-tools/host';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { managerOf } from '../systemd/choose.ts';
 import { OOM_POLICY, type Property } from '../systemd/properties.ts';
 import { View } from '../view.ts';
-import { type Change, changeAll } from './change.ts';
+import { type Change, changeSteps, changingNothing } from './change.ts';
 import type { Place } from './target.ts';
 
 /** What systemd is to be told, and the files that have it exactly. */
 export interface Told {
-  unit: string | undefined;
+  unit: string;
   properties: readonly Property[];
   limits: readonly Change[];
+  /** Something was done before that stays though systemd refuses: a program that limits devices. */
+  stays: boolean;
 }
 
 /**
@@ -18,31 +22,28 @@ export interface Told {
  * a quota to whole percents, and writes a quota anew for a weight too; so the files then get what was asked, and
  * what stood and was not asked to change.
  */
-export async function tellSystemd(
-  places: readonly Place[],
-  { unit, properties, limits }: Told,
-  host: Host,
-  refused = (unit: string): string =>
-    `the limits are set, but systemd does not take them for ${unit} and may undo them`,
-): Promise<void> {
-  const changing = properties.filter(([name]) => name !== OOM_POLICY);
-  if (unit === undefined || changing.length === 0) return;
-  const { setProperties } = await import('../systemd/answer.ts');
-  const stood = standing(places);
-  try {
-    await setProperties({ socket: managerOf(host).socket, name: unit, properties: changing });
-  } catch (error) {
-    throw new Failure(`${refused(unit)}: ${(error as Error).message}`);
-  }
-  changeAll([...stood.filter(({ path, value }) => new View().read(path) !== value), ...limits]);
+export function tellSystemd(places: readonly Place[], told: Told, host: Host): AnyStep[] {
+  const { unit, limits, stays } = told;
+  const properties = told.properties.filter(([name]) => name !== OOM_POLICY);
+  if (properties.length === 0) return [];
+  const { socket } = managerOf(host);
+  const payload = JSON.stringify({ socket, name: unit, properties });
+  const args = { topic: 'cg-limit/properties', payload, reply: slot('told'), socket };
+  const tell = step('cgroup', 'ask', args, `have systemd take the limits for ${unit}`, { side: 'host' });
+  const asked = new Set(limits.map(({ path }) => path));
+  const stood = standing(places).filter(({ path }) => !asked.has(path));
+  return [
+    changingNothing(tell, stays ? 'all but those of devices were put back' : 'nothing was changed'),
+    ...changeSteps([...stood, ...limits]),
+  ];
 }
 
-/** Limits that systemd may write for another's sake. */
+/** Limits that systemd may write for another's sake, as far as they are ours to write. */
 function standing(places: readonly Place[]): Change[] {
   return places.flatMap(({ directory }) =>
     ['cpu.max', 'cpu.cfs_quota_us', 'memory.oom.group'].flatMap((file) => {
       const path = `${directory}/${file}`;
-      const value = new View().read(path);
+      const value = isAccessible(path, ACCESS.WRITE) ? new View().read(path) : undefined;
       return value === undefined ? [] : [{ path, value, doing: `leave ${path} as it was` }];
     }),
   );

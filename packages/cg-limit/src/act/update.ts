@@ -1,7 +1,7 @@
 /** `--update TARGET`: other limits for what runs already. */
-import { Failure, type Host, type Outcome, UsageError } from '@ctr-tools/cli';
+import { Failure, type Host, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
-import { type AnyStep, compile, slot, step } from '@ctr-tools/plan';
+import type { AnyStep } from '@ctr-tools/plan';
 import { hugePageSizes } from '../gather.ts';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
 import { currentOf } from '../limits/current.ts';
@@ -9,15 +9,15 @@ import { settingsOf } from '../limits/index.ts';
 import type { Abilities, Current, Setting } from '../setting.ts';
 import { anyDevice, deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
 import { View } from '../view.ts';
-import { type Change, changeAll, changeSteps, changingNothing } from './change.ts';
+import { type Change, changeSteps, changingNothing } from './change.ts';
 import { changeable, type Place, type Target, unitOf } from './target.ts';
-import { refuseForeign, type Told, tellSystemd } from './tell-systemd.ts';
+import { refuseForeign, tellSystemd } from './tell-systemd.ts';
 import { type DeviceUpdate, fileUpdate, filterUpdate } from './update-devices.ts';
 import { checkUse } from './use.ts';
 import { withDeviceWeights } from './weights.ts';
 
-/** Change limits, all or none. */
-export async function update(target: Target, resources: LinuxResources, host: Host): Promise<Outcome> {
+/** Change limits, all or none. It is the launcher's work; systemd is told last, for that cannot be taken back. */
+export function updateSteps(target: Target, resources: LinuxResources, host: Host): AnyStep[] {
   if (Object.keys(resources).length === 0)
     throw new UsageError('--update needs a limit to change: cg-limit --update TARGET --memory 64M');
   const places = changeable(target);
@@ -30,12 +30,18 @@ export async function update(target: Target, resources: LinuxResources, host: Ho
   checkUse(places, resources, view);
   const changes = settings.flatMap((s) => withDeviceWeights(changeFor(s, places, view), view));
   const devices = deviceUpdate(resources, places, view);
-  const told = { unit, properties: propertiesFor(settings, current, devices), limits: changes.slice() };
-  changes.push(...devices.changes);
-  if (devices.filter) return withFilter(changes, devices.filter, places, told, host);
-  changeAll(changes);
-  await tellSystemd(places, told, host);
-  return 0;
+  const properties = propertiesFor(settings, current, devices);
+  return [
+    ...changeSteps([...changes, ...devices.changes]),
+    ...(devices.filter ? [changingNothing(devices.filter)] : []),
+    ...(unit === undefined
+      ? []
+      : tellSystemd(
+          places,
+          { unit, properties, limits: changes, stays: devices.filter !== undefined },
+          host,
+        )),
+  ];
 }
 
 function propertiesFor(
@@ -54,41 +60,6 @@ function deviceUpdate({ devices }: LinuxResources, places: readonly Place[], vie
   const v2 = places.find((p) => p.version === 2);
   if (!v2) throw new Failure('limit devices: the target is in no hierarchy that can');
   return filterUpdate(devices, v2);
-}
-
-/**
- * With a program, which Node cannot attach (bpf(2)), it is all the launcher's work: who may write the
- * files of a group may still not limit its devices, and then nothing is to be changed. systemd is told
- * last: what it was told could not be taken back.
- */
-function withFilter(
-  changes: readonly Change[],
-  filter: AnyStep,
-  places: readonly Place[],
-  told: Told,
-  host: Host,
-): Outcome {
-  const side = 'host';
-  const topic = 'cg-limit/update';
-  const tell = step(
-    'cgroup',
-    'ask',
-    { topic, payload: '', reply: slot('told'), socket: '' },
-    'tell systemd',
-    { side },
-  );
-  const asks = told.unit !== undefined && told.properties.length > 0;
-  const steps = [...changeSteps(changes), changingNothing(filter), ...(asks ? [tell] : [])];
-  const end = step('supervise', 'exit', { code: 0 }, 'end', { side });
-  const plan = compile([[...steps, end]], { tool: 'cg-limit', exit: 125 });
-  if (!asks) return plan;
-  const answer = async (): Promise<string> => {
-    const refused = (unit: string): string =>
-      `systemd does not take the limits for ${unit}, so all but those of devices were put back`;
-    await tellSystemd(places, told, host, refused);
-    return '';
-  };
-  return { plan, answer };
 }
 
 /** What can be changed at these places, and, so that `changeFor` can say what the target lacks, what others here could have. */

@@ -85,6 +85,10 @@ export async function stopUnit({ socket, name }: Pick<ScopeRequest, 'socket' | '
 /** Answer a question of a plan's. */
 export async function answer(topic: string, payload: string): Promise<string> {
   if (topic === 'cg-limit/scope') return startScope(JSON.parse(payload) as ScopeRequest);
+  if (topic === 'cg-limit/properties') {
+    await setProperties(JSON.parse(payload) as ScopeRequest);
+    return '';
+  }
   if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest);
   throw new Error(`cg-limit does not know the question ${topic}`);
 }

@@ -1,7 +1,9 @@
-import { readResources, targetOfRecord, update } from '@ctr-tools/cg-limit/acts';
+import { readResources, targetOfRecord, updateSteps } from '@ctr-tools/cg-limit/acts';
 import { Failure, type Outcome, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
-import { classDirectory, schemataOf, setSchemata } from '../container/class-of-service.ts';
+import { compile, step } from '@ctr-tools/plan';
+import { classDirectory, schemataOf, schemataSteps } from '../container/class-of-service.ts';
+import { mannerOf } from '../globals.ts';
 import { theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, one } from '../subcommand.ts';
@@ -25,7 +27,7 @@ const places = {
 } as const;
 
 /** `ctr-run update ID`: other limits for a container that was made, all or none. */
-export function run(call: Call): Outcome | Promise<Outcome> {
+export function run(call: Call): Outcome {
   const record = theRecord(call.globals.root, call.parsed.operands[0]!);
   if (statusOf(record) === 'stopped')
     throw new Failure(`cannot update container ${record.id}: it has stopped`);
@@ -38,11 +40,14 @@ export function run(call: Call): Outcome | Promise<Outcome> {
     );
   }
   const schemata = schemataOf(call);
-  if (schemata.length > 0) setSchemata(record, schemata, classDirectory(record));
+  const steps = schemata.length > 0 ? schemataSteps(record, schemata, classDirectory(record)) : [];
   const resources = file === undefined ? flags : readResources(file, call.host);
-  if (Object.keys(withoutEmpty(resources)).length === 0) return 0;
   const { devices: _, ...limits } = withoutEmpty(resources);
-  return update(targetOfRecord(record.id, record.cgroup), limits, call.host);
+  if (Object.keys(limits).length > 0)
+    steps.push(...updateSteps(targetOfRecord(record.id, record.cgroup), limits, call.host));
+  if (steps.length === 0) return 0;
+  const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
+  return compile([[...steps, end]], mannerOf(call.globals, 1));
 }
 
 function fromFlags(call: Call): LinuxResources {

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
 import { readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
+import { type AnyStep, step } from '@ctr-tools/plan';
 import { resctrlMount } from '@ctr-tools/sys/proc';
 import type { Found } from '../state/record.ts';
 import { type Call, one } from '../subcommand.ts';
@@ -26,15 +26,14 @@ export function classDirectory(record: Found): string {
   return `${mount}/${linux.intelRdt.closID ?? record.id}`;
 }
 
-/** Write lines to the class's schemata (resctrl.rst); what the hardware does not take it says in info/last_cmd_status. */
-export function setSchemata(record: Found, lines: readonly string[], directory: string): void {
-  for (const line of lines) {
-    try {
-      writeFileSync(`${directory}/schemata`, `${line}\n`);
-    } catch (error) {
-      throw new Failure(
-        `update container ${record.id}: set the schemata of ${directory} to ${line}: ${(error as Error).message}`,
-      );
-    }
-  }
-}
+/** Lines for the class's schemata (resctrl.rst); what the hardware does not take it says in info/last_cmd_status. */
+export const schemataSteps = ({ id }: Found, lines: readonly string[], directory: string): AnyStep[] =>
+  lines.map((line) =>
+    step(
+      'cgroup',
+      'write',
+      { path: `${directory}/schemata`, data: `${line}\n` },
+      `update container ${id}: set the schemata of ${directory} to ${line}`,
+      { side: 'host' },
+    ),
+  );
