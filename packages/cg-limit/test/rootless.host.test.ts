@@ -35,7 +35,7 @@ test('changing what is not ours is refused, and nothing is changed', (context) =
   try {
     const ended = runTool('cg-limit', ['--update', path, '--pids-limit', '5'], nobody);
     expect(ended.stderr).toMatch(
-      /permission denied; it is not ours to write; run as root; nothing was changed\n$/,
+      /Permission denied; it is not ours to write; run as root; nothing was changed\n$/,
     );
   } finally {
     expect(runTool('cg-limit', ['--remove', path])).toMatchObject({ status: 0, stderr: '' });
