@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,38 +95,40 @@ static int try(const char *path, char **argv, char **envp, enum unknown_format u
   return errno;
 }
 
-int exec_command(struct run *run, const char *file, char **argv, char **envp, enum unknown_format unknown) {
-  if (strchr(file, '/')) {
-    int error = try(file, argv, envp, unknown);
-    explain(run, file, error);
-    return -error;
-  }
+/* Where a filter holds this process there may be no more memory to be had. */
+static char found[2 * PATH_MAX], denied[sizeof found];
+
+/* The search of execvp(3), with its answers: a file that may not be executed is the reason if no other is found. */
+static int search(struct run *run, const char *file, char **argv, char **envp, enum unknown_format unknown) {
   const char *path = getenv("PATH");
-  if (!path) path = DEFAULT_PATH;
-  char *found = arena(strlen(path) + strlen(file) + 4);
-  char *denied = NULL;
-  if (*file) {
-    for (const char *at = path;; at++) {
-      size_t length = strcspn(at, ":");
-      sprintf(found, "%.*s%s%s", (int)length, at, length ? "/" : "./", file);
-      int error = try(found, argv, envp, unknown);
-      struct stat st;
-      if (error == EACCES) {
-        if (!denied && stat(found, &st) == 0) denied = strcpy(arena(strlen(found) + 1), found);
-      } else if (error != ENOTDIR && (error != ENOENT || lstat(found, &st) == 0)) {
-        explain(run, found, error);
-        return -error;
-      }
-      at += length;
-      if (!*at) break;
+  denied[0] = 0;
+  for (const char *at = path ? path : DEFAULT_PATH; *file; at++) {
+    size_t length = strcspn(at, ":");
+    int n = snprintf(found, sizeof found, "%.*s%s%s", (int)length, at, length ? "/" : "./", file);
+    int error = n < (int)sizeof found ? try(found, argv, envp, unknown) : ENAMETOOLONG;
+    struct stat st;
+    if (error == EACCES) {
+      if (!*denied && stat(found, &st) == 0) strcpy(denied, found);
+    } else if (error != ENOTDIR && (error != ENOENT || lstat(found, &st) == 0)) {
+      explain(run, found, error);
+      return -error;
     }
+    at += length;
+    if (!*at) break;
   }
-  if (denied) {
+  if (*denied) {
     explain(run, denied, EACCES);
     return -EACCES;
   }
   detail(run, "executable file not found in $PATH");
   return -ENOENT;
+}
+
+int exec_command(struct run *run, const char *file, char **argv, char **envp, enum unknown_format unknown) {
+  if (!strchr(file, '/')) return search(run, file, argv, envp, unknown);
+  int error = try(file, argv, envp, unknown);
+  explain(run, file, error);
+  return -error;
 }
 
 /* The command gets SIGCHLD as the launcher got it. */

@@ -46,7 +46,7 @@ static _Noreturn void child(struct run *run, const struct step *step, const char
     (void)write_all(3, &error, sizeof error);
     (void)write_all(3, run->detail, sizeof run->detail);
   }
-  _exit(127);
+  leave(127);
 }
 
 /* Keep the end of what it says. */

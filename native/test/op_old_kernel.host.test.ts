@@ -6,19 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { insn } from '../../test/bpf.ts';
 import { type AnyStep, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const root = slot('root');
-const insn = (code: number, jt: number, jf: number, k: number): Buffer => {
-  const b = Buffer.alloc(8);
-  b.writeUInt16LE(code);
-  b.writeUInt8(jt, 2);
-  b.writeUInt8(jf, 3);
-  b.writeUInt32LE(k >>> 0, 4);
-  return b;
-};
-
 const calls = {
   mounts: [428, 429, 430, 431, 432, 433, 442], // open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr
   others: [436, 437, 452], // close_range, openat2, fchmodat2

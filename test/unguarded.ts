@@ -1,0 +1,38 @@
+/**
+ * The tools with a guard taken out: an attack that fails is worth something where the same attack
+ * succeeds without the guard. native/test/unguarded.c says which guards there are.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tools } from '../scripts/tools.ts';
+import { dist } from './dist.ts';
+import { tempDir, top } from './support.ts';
+
+export type Guard = 'descriptors' | 'directory' | 'dumpable' | 'sealing' | 'writing';
+
+export interface Unguarded {
+  /** The launcher's file, which reads from CTR_UNGUARDED what is taken out. */
+  launcher: string;
+  /** A script that calls a tool of this launcher with that variable: an engine gives a runtime none of its caller's. */
+  tool(name: string): string;
+}
+
+/** Lay out the tools without these guards, in a directory that goes when the test file ends. */
+export function unguarded(...guards: Guard[]): Unguarded {
+  const native = join(top, 'native');
+  const made = spawnSync('make', ['-s', '-C', native, 'build/unguarded'], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`make -C native build/unguarded: ${made.stderr}`);
+  const directory = tempDir('unguarded');
+  chmodSync(directory, 0o755);
+  for (const part of ['bin', 'scripts']) mkdirSync(join(directory, part));
+  symlinkSync(join(dist, 'lib'), join(directory, 'lib'));
+  const launcher = join(directory, 'bin/ctr-launcher');
+  copyFileSync(join(native, 'build/unguarded'), launcher);
+  for (const name of tools) {
+    const path = join(directory, 'scripts', name);
+    writeFileSync(path, `#!/bin/sh\nCTR_UNGUARDED=${guards.join(',')} exec ${launcher} ${name} "$@"\n`);
+    chmodSync(path, 0o755);
+  }
+  return { launcher, tool: (name) => join(directory, 'scripts', name) };
+}
