@@ -62,6 +62,10 @@ const forEngine = (version: string, evaluated: readonly string[]): BuildOptions 
   target: 'es2023',
   format: 'iife',
   external: ['node:*'],
+  define: {
+    ...common(version).define,
+    ...Object.fromEntries(globals.map((name) => [name, `${mark}${name}`])),
+  },
   // Of modules that only Node's planner has.
   logOverride: { 'empty-import-meta': 'silent' },
   metafile: true,
@@ -73,7 +77,23 @@ export interface EngineBundle {
   onlyOnNode: string[];
 }
 
-/** Throws an `Error` that names the module where planning code itself imports one of Node's. */
+/** What Node has beside the language, and the engine has not. */
+const globals = (
+  'AbortController Atomics Buffer Intl SharedArrayBuffer TextDecoder TextEncoder URL URLSearchParams clearInterval ' +
+  'clearTimeout console crypto fetch global performance process queueMicrotask require setImmediate setInterval ' +
+  'setTimeout structuredClone __dirname __filename'
+).split(' ');
+const mark = 'ONLY_ON_NODE_';
+
+/** The names in the bundle that stand for a global of Node's; esbuild replaces no others. */
+const foreignGlobals = (text: string): string[] => [
+  ...new Set([...text.matchAll(new RegExp(`${mark}(\\w+)`, 'g'))].map(([, name]) => name!)),
+];
+
+/**
+ * Throws an `Error` that names the module where planning code itself imports one of Node's, or the global
+ * of Node's that it uses.
+ */
 export async function bundleForEngine(version: string): Promise<EngineBundle> {
   const whole = await build({ ...forEngine(version, []), plugins: [engineSystem] });
   const dynamic = [...new Set(dynamicImports(whole.metafile!))];
@@ -84,7 +104,11 @@ export async function bundleForEngine(version: string): Promise<EngineBundle> {
     const foreign = imports.find((one) => one.path.startsWith('node:'));
     if (foreign) throw new Error(`${path} imports ${foreign.path}, which the planner's engine has not`);
   }
-  return { text: rest.outputFiles![0]!.text, onlyOnNode: [...left].sort() };
+  const { text } = rest.outputFiles![0]!;
+  const used = foreignGlobals(text);
+  if (used.length > 0)
+    throw new Error(`planning code uses ${used.join(', ')}, which the planner's engine has not`);
+  return { text, onlyOnNode: [...left].sort() };
 }
 
 const dynamicImports = ({ inputs }: Metafile): string[] =>

@@ -31,7 +31,7 @@ export function signalNumber(text: string): number {
  * `ctr-run kill ID [SIGNAL]`. The process is held by a pidfd and proved to be the
  * container's by its start time, so that a PID used again is never hit.
  */
-export function run(call: Call): Plan | number {
+export function run(call: Call): Plan {
   const { parsed, globals } = call;
   const signal = signalNumber(parsed.operands[1] ?? 'TERM');
   const record = theRecord(globals.root, parsed.operands[0]!);
@@ -48,7 +48,7 @@ export function run(call: Call): Plan | number {
 }
 
 /** Every process in the container's groups; those that ended meanwhile are no failure. */
-function killAll(record: Found, signal: number, { globals }: Call): Plan | number {
+function killAll(record: Found, signal: number, { globals }: Call): Plan {
   const path = groupOf(record);
   if (path === undefined)
     throw new Failure(`kill all of ${record.id}: it has no cgroup that would tell its processes`);
@@ -59,13 +59,9 @@ function killAll(record: Found, signal: number, { globals }: Call): Plan | numbe
       mannerOf(globals, 1),
     );
   }
-  for (const pid of processesIn(path)) {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH')
-        throw new Failure(`signal process ${pid}: ${(error as Error).message}`);
-    }
-  }
-  return 0;
+  const kills = processesIn(path).map((pid) =>
+    step('running', 'kill', { pid, pidfd: -1, signal }, `signal process ${pid}`, { side: 'host' }),
+  );
+  const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
+  return compile([[...kills, end]], mannerOf(globals, 1));
 }
