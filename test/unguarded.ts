@@ -3,7 +3,7 @@
  * succeeds without the guard. native/test/unguarded.c says which guards there are.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tools } from '../scripts/tools.ts';
 import { dist } from './dist.ts';
@@ -30,8 +30,10 @@ export function unguarded(...guards: Guard[]): Unguarded {
   const launcher = join(directory, 'bin/ctr-launcher');
   copyFileSync(join(native, 'build/unguarded'), launcher);
   for (const name of tools) {
+    // The siblings that a chain knows by their bare names.
+    linkSync(launcher, join(directory, 'bin', name));
     const path = join(directory, 'scripts', name);
-    writeFileSync(path, `#!/bin/sh\nCTR_UNGUARDED=${guards.join(',')} exec ${launcher} ${name} "$@"\n`);
+    writeFileSync(path, `#!/bin/sh\nCTR_UNGUARDED=${guards.join(',')} exec ${directory}/bin/${name} "$@"\n`);
     chmodSync(path, 0o755);
   }
   return { launcher, tool: (name) => join(directory, 'scripts', name) };

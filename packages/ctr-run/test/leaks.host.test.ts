@@ -30,7 +30,7 @@ const roads: Record<
     const words = `R=${runtime}; $R create --bundle ${bundle([command])} ${id} >${out} 2>&1 </dev/null && $R start ${id} 2>&1`;
     const ended = leaking(host, (fd) => run('/bin/sh', ['-c', words], { fds: [fd] }));
     // It ends at once; whoever made it does not wait for that.
-    for (let i = 0; i < 100 && /"(running|created)"/.test(run(runtime, ['state', id]).stdout); i++)
+    for (let i = 0; i < 100 && /"status": "(running|created)"/.test(run(runtime, ['state', id]).stdout); i++)
       run('sleep', ['0.02']);
     run(runtime, ['delete', '--force', id]);
     return { ...ended, stdout: `${ended.stdout}${readFileSync(out, 'utf8')}` };
