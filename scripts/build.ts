@@ -24,6 +24,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
+import { writeRequests } from './requests.ts';
 import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -60,8 +61,9 @@ async function buildPlanner(): Promise<void> {
 function makeLauncher(): void {
   const native = join(top, 'native/build');
   const first = join(bin, 'ctr-launcher');
+  const requests = writeRequests(join(top, '.cache/requests'));
   place(first, (at) => {
-    const words = ['--make-image', planner, join(native, 'core/ctr-launcher'), at];
+    const words = ['--make-image', planner, join(native, 'core/ctr-launcher'), at, ...requests];
     const { status } = spawnSync(join(native, 'program/ctr-launcher'), words, { stdio: 'inherit' });
     if (status !== 0) throw new Error('the launcher could not be made whole');
   });
