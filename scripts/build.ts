@@ -6,6 +6,7 @@
  *     dist/lib/node           the pinned Node
  *     dist/lib/koffi.node     system calls for acts
  *     dist/share/man/man1     a manual page for each tool
+ *     dist/share/licenses     of what is linked into the launcher
  *
  * It may run while tools run: each file is made beside its place and renamed into it.
  */
@@ -80,6 +81,12 @@ function linkRuntime(): void {
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
 }
 
+/** The licence of the engine that is linked into the launcher asks to be shipped with it. */
+function placeLicence(): void {
+  const source = execFileSync(join(top, 'scripts/engine.sh'), { encoding: 'utf8' }).trim();
+  place(join(dist, 'share/licenses/quickjs'), (at) => copyFileSync(join(source, 'LICENSE'), at));
+}
+
 /** Only one build at a time: the rest of this program runs again under flock(1). */
 function alone(): void {
   if (process.env.CTR_BUILD_LOCK) return;
@@ -101,6 +108,7 @@ if (!words.includes('--no-native')) {
   execFileSync('make', ['-s', '-C', join(top, 'native')], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 linkRuntime();
+placeLicence();
 await buildPlanner();
 makeLauncher();
 await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
