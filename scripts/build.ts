@@ -6,6 +6,7 @@
  *     dist/lib/node           the pinned Node
  *     dist/lib/koffi.node     system calls for acts
  *     dist/share/man/man1     a manual page for each tool
+ *     dist/share/licenses     of what is linked into the launcher
  *
  * It may run while tools run: each file is made beside its place and renamed into it.
  */
@@ -24,6 +25,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
+import { writeRequests } from './requests.ts';
 import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
@@ -60,8 +62,9 @@ async function buildPlanner(): Promise<void> {
 function makeLauncher(): void {
   const native = join(top, 'native/build');
   const first = join(bin, 'ctr-launcher');
+  const requests = writeRequests(join(top, '.cache/requests'));
   place(first, (at) => {
-    const words = ['--make-image', planner, join(native, 'core/ctr-launcher'), at];
+    const words = ['--make-image', planner, join(native, 'core/ctr-launcher'), at, ...requests];
     const { status } = spawnSync(join(native, 'program/ctr-launcher'), words, { stdio: 'inherit' });
     if (status !== 0) throw new Error('the launcher could not be made whole');
   });
@@ -76,6 +79,12 @@ function linkRuntime(): void {
   const koffi = dirname(sys.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
   const addon = `linux_${process.arch}/koffi.node`;
   place(join(lib, 'koffi.node'), (at) => copyFileSync(join(koffi, addon), at));
+}
+
+/** The licence of the engine that is linked into the launcher asks to be shipped with it. */
+function placeLicence(): void {
+  const source = execFileSync(join(top, 'scripts/engine.sh'), { encoding: 'utf8' }).trim();
+  place(join(dist, 'share/licenses/quickjs'), (at) => copyFileSync(join(source, 'LICENSE'), at));
 }
 
 /** Only one build at a time: the rest of this program runs again under flock(1). */
@@ -99,6 +108,7 @@ if (!words.includes('--no-native')) {
   execFileSync('make', ['-s', '-C', join(top, 'native')], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 linkRuntime();
+placeLicence();
 await buildPlanner();
 makeLauncher();
 await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {

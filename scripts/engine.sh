@@ -74,8 +74,8 @@ fetch() {
 
 # What is changed says so in the text.
 mend() {
-  sed -i -f native/engine/quickjs.sed "$1/quickjs.c"
-  [ "$(grep -c '/\* changed \*/' "$1/quickjs.c")" = "$(grep -c '/\\*\* changed \\*\*\\*/' native/engine/quickjs.sed)" ]
+  sed -i -f native/engine/quickjs.sed "$1/quickjs.c" "$1/quickjs.h"
+  [ "$(cat "$1/quickjs.c" "$1/quickjs.h" | grep -c '/\* changed \*/')" = 29 ]
 }
 
 mkdir -p .cache/engine

@@ -20,8 +20,9 @@ case $(uname -m) in
 esac
 
 mkdir -p .cache
-install_debian gcc make libc6-dev
-for tool in gcc make npm; do
+# The engine's source is a tarball of xz (scripts/engine.sh).
+install_debian gcc make libc6-dev xz-utils
+for tool in gcc make npm xz; do
   command -v "$tool" >/dev/null || fail "$tool is needed and could not be found"
 done
 if [ "${1-}" = --test ]; then

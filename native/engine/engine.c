@@ -137,7 +137,8 @@ static int failed(JSContext *ctx, JSValue error) {
   size_t length;
   const uint8_t *text = host_text_bytes(ctx, error, &length);
   const char *words = text ? (const char *)text : "an error that has no words";
-  if (strcmp(words, "InternalError: stack overflow") == 0) {
+  const char *what = strchr(words, ':');
+  if (what && strcmp(what, ": stack overflow") == 0) {
     say("the planner ran out of stack");
     return 125;
   }

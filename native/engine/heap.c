@@ -71,7 +71,10 @@ int heap_begin(size_t limit) {
   return 0;
 }
 
+uintptr_t heap_kept_end;
+
 void heap_resume(char *high) {
+  heap_kept_end = (uintptr_t)high;
   HEAP->ready = high;
   HEAP->mapped = high + GROWTH;
 }
@@ -241,9 +244,10 @@ static bool run_resize(size_t page, size_t has, size_t pages) {
 
 void *heap_resize(void *at, size_t size) {
   size_t page = page_of(at), has = heap_size(at);
-  bool small = kind(WORD(page)) == KIND_SMALL;
+  bool small = kind(WORD(page)) == KIND_SMALL, kept = (uintptr_t)at < heap_kept_end;
+  if (kept && size <= has) return at;
   if (small && size <= has && size > has / 2) return at;
-  if (!small && size > HEAP_SMALL && run_resize(page, has / HEAP_PAGE, pages_for(size))) return at;
+  if (!small && !kept && size > HEAP_SMALL && run_resize(page, has / HEAP_PAGE, pages_for(size))) return at;
   void *to = heap_new(size);
   memcpy(to, at, size < has ? size : has);
   heap_delete(at);

@@ -64,7 +64,10 @@ char *heap_low(void);
 char *heap_high(void);
 /* Map what a heap needs beside an image that ends at `high`, before the image is mapped over it. 0 or -errno. */
 int heap_reserve(char *high);
-/* Go on in the image that was mapped. */
+/*
+ * Go on in the image that was mapped: what is in it is kept. It is never given back, and QuickJS counts no references
+ * to it (quickjs.sed), as a page that is written to must be copied first.
+ */
 void heap_resume(char *high);
 void heap_limit(size_t limit);
 /* Everything that was in it is gone, and another may begin. */
@@ -103,7 +106,11 @@ static inline void *heap_new(size_t size) {
   return block;
 }
 
+/* The end of what is kept; 0 while an image is made. */
+extern uintptr_t heap_kept_end;
+
 static inline void heap_delete(void *at) {
+  if ((uintptr_t)at < heap_kept_end) return;
   uint32_t word = HEAP_WORD(HEAP_PAGE_OF(at));
   if ((word & ((1u << HEAP_KIND_SHIFT) - 1)) != HEAP_KIND_SMALL) {
     heap_delete_run(HEAP_PAGE_OF(at));

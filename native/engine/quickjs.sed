@@ -1,14 +1,8 @@
-# What is changed in quickjs.c (scripts/engine.sh). Each change is to functions whose text is known, as the
-# version is pinned; the script checks that all of them were made.
+# What is changed in quickjs.c and quickjs.h (scripts/engine.sh). Each change is to a function whose text is known, as
+# the version is pinned; the script checks that all of them were made.
 
-# JSON.parse goes as deep as the text does without a look at the stack's end, which later versions have.
-/^static JSValue json_parse_value(JSParseState \*s)$/,/^}/ {
-  s/^    switch(s->token.val) {$/    if (js_check_stack_overflow(ctx->rt, 0)) \/* changed *\/\
-        return JS_ThrowStackOverflow(ctx);\
-&/
-}
+# --- memory comes straight from our heap, which never answers NULL, and is not counted block by block
 
-# Memory comes straight from our heap, which never answers NULL, and is not counted block by block.
 /^void \*js_malloc_rt(JSRuntime \*rt, size_t size)$/,/^}/ c\
 void *js_malloc_rt(JSRuntime *rt, size_t size) /* changed */\
 {\
@@ -39,3 +33,43 @@ size_t js_malloc_usable_size_rt(JSRuntime *rt, const void *ptr) /* changed */\
   s/^        rt->malloc_gc_threshold = rt->malloc_state.malloc_size +$/        rt->malloc_gc_threshold = heap_used() +/
   s/^            (rt->malloc_state.malloc_size >> 1);$/            (heap_used() >> 1);/
 }
+
+# --- what lies in the image is kept (heap.h): nobody counts its references, so that nobody writes to its page
+
+s/^#define JS_FLOAT64_NAN NAN$/extern uintptr_t heap_kept_end; \/* changed *\/\
+#define KEPT(at) ((uintptr_t)(at) < heap_kept_end)\
+\
+&/
+/^static inline void JS_FreeValue\(RT\)\{0,1\}(JS/,/^}/ s/if (--p->ref_count <= 0) {/if (!KEPT(p) \&\& --p->ref_count <= 0) { \/* changed *\//
+/^static inline JSValue JS_DupValue\(RT\)\{0,1\}(JS/,/^}/ s/^        p->ref_count++;/        if (!KEPT(p)) p->ref_count++; \/* changed *\//
+
+# Atoms and strings.
+/^static inline void js_free_string(JSRuntime \*rt, JSString \*str)$/,/^}/ s/if (--str->header.ref_count <= 0) {/if (!KEPT(str) \&\& --str->header.ref_count <= 0) { \/* changed *\//
+/^static JSAtom JS_DupAtomRT(JSRuntime \*rt, JSAtom v)$/,/^}/ s/^        p->header.ref_count++;/        if (!KEPT(p)) p->header.ref_count++; \/* changed *\//
+/^JSAtom JS_DupAtom(JSContext \*ctx, JSAtom v)$/,/^}/ s/^        p->header.ref_count++;/        if (!KEPT(p)) p->header.ref_count++; \/* changed *\//
+/^static JSAtom __JS_NewAtom(JSRuntime \*rt, JSString \*str, int atom_type)$/,/^}/ {
+  s/^            if (__JS_AtomIsConst(i))$/            if (__JS_AtomIsConst(i) \&\& !KEPT(str)) \/* changed *\//
+  s/^                if (!__JS_AtomIsConst(i))$/                if (!__JS_AtomIsConst(i) \&\& !KEPT(p)) \/* changed *\//
+}
+/^static JSAtom __JS_FindAtom(/,/^}/ s/^            if (!__JS_AtomIsConst(i))$/            if (!__JS_AtomIsConst(i) \&\& !KEPT(p)) \/* changed *\//
+/^static void __JS_FreeAtom(JSRuntime \*rt, uint32_t i)$/,/^}/ s/if (--p->header.ref_count > 0)$/if (KEPT(p) || --p->header.ref_count > 0) \/* changed *\//
+/^static BOOL JS_ConcatStringInPlace(/,/^}/ s/if (p1->header.ref_count != 1)$/if (KEPT(p1) || p1->header.ref_count != 1) \/* changed *\//
+/^static JSValue js_linearize_string_rope(/,/^}/ s/if (r->header.ref_count > 1) {/if (KEPT(r) || r->header.ref_count > 1) { \/* changed *\//
+
+# Shapes: one that is kept counts as shared, and is copied before it is changed.
+/^static JSShape \*js_dup_shape(JSShape \*sh)$/,/^}/ s/^    sh->header.ref_count++;/    if (!KEPT(sh)) sh->header.ref_count++; \/* changed *\//
+/^static void js_free_shape(JSRuntime \*rt, JSShape \*sh)$/,/^}/ s/if (unlikely(--sh->header.ref_count <= 0)) {/if (!KEPT(sh) \&\& unlikely(--sh->header.ref_count <= 0)) { \/* changed *\//
+/^static JSProperty \*add_property(/,/^}/ s/} else if (sh->header.ref_count != 1) {/} else if (KEPT(sh) || sh->header.ref_count != 1) { \/* changed *\//
+/^static int js_shape_prepare_update(/,/^}/ s/if (sh->header.ref_count != 1) {/if (KEPT(sh) || sh->header.ref_count != 1) { \/* changed *\//
+
+# Variables of closures, and functions that wait.
+/^static void free_var_ref(JSRuntime \*rt, JSVarRef \*var_ref)$/,/^}/ s/^    if (var_ref) {$/    if (var_ref \&\& !KEPT(var_ref)) { \/* changed *\//
+/^static JSValue js_closure2(/,/^}/ s/^                var_ref->header.ref_count++;/                if (!KEPT(var_ref)) var_ref->header.ref_count++; \/* changed *\//
+/^static void async_func_free(JSRuntime \*rt, JSAsyncFunctionState \*s)$/,/^}/ s/if (--s->header.ref_count == 0) {/if (!KEPT(s) \&\& --s->header.ref_count == 0) { \/* changed *\//
+
+# The collector takes all that is kept for reachable.
+/^static void gc_decref_child(/,/^}/ s/^    assert(p->ref_count > 0);$/    if (KEPT(p)) return; \/* changed *\/\
+&/
+/^static void gc_scan_incref_child(/,/^}/ s/^    p->ref_count++;$/    if (KEPT(p)) return; \/* changed *\/\
+&/
+/^static void gc_scan_incref_child2(/,/^}/ s/^    p->ref_count++;$/    if (!KEPT(p)) p->ref_count++; \/* changed *\//

@@ -114,4 +114,10 @@ uint8_t *host_text_bytes(JSContext *ctx, JSValueConst text, size_t *length) {
 void engine_forget(JSRuntime *runtime, JSContext *context) {
   runtime->stack_size = runtime->stack_top = runtime->stack_limit = 0;
   context->random_state = 1;
+  /* A generator that waits still names the frame that it was last called from. */
+  struct list_head *one;
+  list_for_each(one, &runtime->gc_obj_list) {
+    JSGCObjectHeader *object = list_entry(one, JSGCObjectHeader, link);
+    if (object->gc_obj_type == JS_GC_OBJ_TYPE_ASYNC_FUNCTION) ((JSAsyncFunctionState *)object)->frame.prev_frame = NULL;
+  }
 }

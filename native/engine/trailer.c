@@ -30,10 +30,16 @@ static void sum_add(struct sum *sum, const void *at, size_t bytes) {
   *sum = s;
 }
 
+/* Not linear, so that the same change in both sums of a lane does not cancel itself out. */
+static uint64_t mixed(uint64_t sum, uint64_t value) {
+  sum = (sum ^ value) * 0x9e3779b97f4a7c15u;
+  return sum ^ sum >> 32;
+}
+
 static uint64_t sum_end(const struct sum *s) {
   uint64_t sum = 0;
   for (unsigned i = 0; i < 4; i++)
-    for (unsigned k = 0; k < 2; k++) sum = (sum + s->a[i][k]) * 0x9e3779b97f4a7c15u + s->b[i][k];
+    for (unsigned k = 0; k < 2; k++) sum = mixed(mixed(sum, s->a[i][k]), s->b[i][k]);
   return sum;
 }
 

@@ -4,7 +4,8 @@ import type { Host } from './host.ts';
 
 /** The descriptor on which the launcher hands over its request: a memfd. */
 export const REQUEST_FD = 3;
-const MAGIC = 'CTRREQ2';
+/** What a request of this version begins with. */
+export const REQUEST_MAGIC = 'CTRREQ2';
 
 /** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
 export function readRequest(fd = REQUEST_FD): Host {
@@ -32,7 +33,8 @@ export function decodeRequest(bytes: Uint8Array): Host {
     return text;
   };
   const magic = field();
-  if (magic !== MAGIC) throw new Error(`the launcher's request is not ${MAGIC}: launcher and planner differ`);
+  if (magic !== REQUEST_MAGIC)
+    throw new Error(`the launcher's request is not ${REQUEST_MAGIC}: launcher and planner differ`);
   const tool = field();
   const [pid, ppid, uid, euid, gid, egid] = numbers(field(), 6);
   const umask = Number.parseInt(field(), 8);
