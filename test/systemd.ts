@@ -67,7 +67,7 @@ export function systemdMachine(context: TestContext): Machine {
   return machine;
 }
 
-const here: Machine = {
+export const here: Machine = {
   run: (file, args, { timeout, env } = {}) =>
     run(file, args, { ...(timeout && { timeout }), ...(env && { env: toolEnv(env) }) }),
   start,

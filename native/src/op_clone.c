@@ -1,13 +1,16 @@
 /* Starting the next process of the plan. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core.h"
+#include "kernel.h"
 #include "ns.h"
 #include "ops.h"
 
@@ -36,7 +39,7 @@ struct clone3_args {
  * fork(2) with flags. The C library is not told, so nothing in the child may use what it keeps
  * of its thread (raise, abort); kill(getpid()) is what this launcher uses.
  */
-static long fork_with(uint64_t flags, int cgroup, int *pidfd) {
+static long clone_with(uint64_t flags, int cgroup, int *pidfd) {
   struct clone3_args args = {
       .flags = flags | CLONE_PIDFD,
       .pidfd = (uint64_t)(uintptr_t)pidfd,
@@ -50,6 +53,58 @@ static long fork_with(uint64_t flags, int cgroup, int *pidfd) {
   if (pid >= 0 || errno != ENOSYS || cgroup >= 0) return pid;
   /* Before Linux 5.3, and under filters that know no clone3: clone(2), which gives the pidfd too. */
   return syscall(SYS_clone, (unsigned long)(flags | CLONE_PIDFD | SIGCHLD), 0, pidfd, 0, 0);
+}
+
+/* What the child says first: 0, or why it is not where it is to be; EOWNERDEAD where it died before. */
+static int first_word(int from) {
+  int error;
+  return AGAIN(read(from, &error, sizeof error)) == (long)sizeof error ? error : EOWNERDEAD;
+}
+
+/* `procs`: cgroup.procs of the group that the child moves itself to, or -1 where it is born in `cgroup`. */
+static long fork_said(uint64_t flags, int cgroup, int procs, int *pidfd, int *said) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+  long pid = clone_with(flags, cgroup, pidfd);
+  int error = errno;
+  if (pid == 0) {
+    int word = procs >= 0 && write(procs, "0", 1) < 0 ? errno : 0;
+    (void)write_all(ends[1], &word, sizeof word);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+  }
+  close(ends[1]);
+  *said = pid > 0 ? first_word(ends[0]) : 0;
+  close(ends[0]);
+  if (pid > 0 && *said != 0) {
+    kill((pid_t)pid, SIGKILL);
+    while (waitpid((pid_t)pid, NULL, __WALL) < 0 && errno == EINTR) {
+    }
+    if (*pidfd >= 0) close(*pidfd);
+    *pidfd = -1;
+  }
+  errno = error;
+  return pid;
+}
+
+/*
+ * Linux since 6.14 (and stable kernels that have its fix of the race of fork and cgroup.kill) ends a child at its birth
+ * where the groups of parent and child were not killed equally often by cgroup.kill, be it years ago: cgroup_post_fork
+ * compares the one's count with the other's. Such a child moves itself instead.
+ */
+static long fork_with(uint64_t flags, int cgroup, int *pidfd) {
+  if (cgroup < 0) return clone_with(flags, cgroup, pidfd);
+  int said = 0;
+  long pid = fork_said(flags, cgroup, -1, pidfd, &said);
+  if (pid <= 0 || said != EOWNERDEAD) return pid;
+  int procs = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  if (procs < 0) return -1;
+  pid = fork_said(flags, -1, procs, pidfd, &said);
+  close(procs);
+  if (pid <= 0 || said == 0) return pid;
+  errno = said == EOWNERDEAD ? ECHILD : said;
+  return -1;
 }
 
 /* In the child: nothing of the parent's but the slots and one channel. */

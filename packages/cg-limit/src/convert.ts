@@ -10,16 +10,19 @@ export const SHARES_MIN = 2n;
 export const SHARES_MAX = 262_144n;
 
 /**
- * cpu.shares (2 to 262144) as cpu.weight (1 to 10000), linear. The runtime-spec leaves the
- * formula open; this is that of crun.1.md before 1.23 and of runc before 1.3.2, and so of
- * every runc that Debian 12 and 13 and current engines' stable lines carry. Later ones are
- * quadratic through 1024 → 100 (opencontainers/cgroups#20). `cpu.weight` in `unified` says
- * exactly what is meant.
+ * cpu.shares (2 to 262144) as cpu.weight (1 to 10000): the curve through 2 → 1, 1024 → 100 and 262144 → 10000, so that the
+ * usual of one is the usual of the other. The runtime-spec leaves the formula open; runc since 1.3.2 and crun since
+ * 1.23 have this one (opencontainers/cgroups, ConvertCPUSharesToCgroupV2Value). `cpu.weight` in `unified`
+ * says exactly what is meant.
  */
 export function weightOfShares(shares: Integer): bigint {
   const value = BigInt(shares);
   checkShares(value);
-  return 1n + ((value - SHARES_MIN) * 9999n) / (SHARES_MAX - SHARES_MIN);
+  if (value === SHARES_MIN) return 1n;
+  const l = Math.log2(Number(value));
+  const weight = 10 ** ((l * l + 125 * l) / 612 - 7 / 34);
+  // The powers that are whole come out a little more or less.
+  return BigInt(Math.ceil(weight - 1e-9));
 }
 
 /** The kernel clamps what is out of range without a word; that would be dropping it silently. */

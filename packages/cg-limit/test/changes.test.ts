@@ -83,7 +83,7 @@ describe('idle', () => {
   test('is written where it changes, before the weight', () => {
     expect(files({ cpu: { idle: 0, shares: 512 } }, v2Abilities, { ...half, idle: true })).toEqual([
       'cpu.idle 0',
-      'cpu.weight 20',
+      'cpu.weight 59',
     ]);
     expect(files({ cpu: { idle: 0 } }, v1Abilities, half)).toEqual([]);
   });
@@ -94,7 +94,7 @@ describe('idle', () => {
     const told = (cpu: LinuxResources['cpu']) =>
       propertiesOf(settingsOf({ cpu: cpu! }, v2Abilities, { idle: true }));
     expect(told({ idle: 0 })).toEqual([['CPUWeight', 't', '18446744073709551615']]);
-    expect(told({ idle: 0, shares: 512 })).toEqual([['CPUWeight', 't', '20']]);
+    expect(told({ idle: 0, shares: 512 })).toEqual([['CPUWeight', 't', '59']]);
   });
 });
 

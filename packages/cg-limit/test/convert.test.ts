@@ -4,9 +4,12 @@ import { cpuMaxOf, ioWeightOf, swapMaxOf, weightOfShares } from '../src/convert.
 describe('cpu shares to weight', () => {
   test.each([
     [2, 1n],
-    [3, 1n],
-    [1024, 39n],
-    [2048, 79n],
+    [3, 2n],
+    [100, 17n],
+    [512, 59n],
+    [1024, 100n],
+    [2048, 174n],
+    [262_143, 10_000n],
     [262_144, 10_000n],
   ])('%d becomes %d', (shares, weight) => expect(weightOfShares(shares)).toBe(weight));
 

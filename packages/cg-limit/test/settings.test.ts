@@ -55,7 +55,7 @@ test('everything on v2', () => {
     'memory.swap.max 37748736',
     'memory.max 67108864',
     'memory.low 33554432',
-    'cpu.weight 39',
+    'cpu.weight 100',
     'cpu.max 50000 100000',
     'cpu.max.burst 10000',
     'cpuset.cpus 0-1',

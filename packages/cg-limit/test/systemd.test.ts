@@ -15,7 +15,7 @@ test('limits as properties', () => {
   expect(propertiesOf(settingsOf(resources, v2Abilities))).toEqual([
     ['MemorySwapMax', 't', '18446744073709551615'],
     ['MemoryMax', 't', '67108864'],
-    ['CPUWeight', 't', '39'],
+    ['CPUWeight', 't', '100'],
     ['CPUQuotaPeriodUSec', 't', '100000'],
     ['CPUQuotaPerSecUSec', 't', '340000'],
     ['AllowedCPUs', 'ay', [1, 2]],

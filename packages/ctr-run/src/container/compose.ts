@@ -115,14 +115,15 @@ const hasLabel = ({ process, linux }: Spec): boolean =>
  * code of a failure: 1 for OCI's forms, in which it is that of a command that is not executed too, as
  * under runc and crun. Throws a `Failure` for what cannot be made here.
  */
-export async function gatherContainer({ spec, context, course }: Making, host: Host, exit: number) {
+export async function gatherContainer(making: Making, host: Host, exit: number) {
+  const { spec, context, course } = making;
   const within = withOwn(host, { container: context });
   const rootSlotFilled = spec.annotations?.[rootAnnotation] !== undefined;
-  const cgroup = cgLimit.gather(undefined, spec, within);
+  const { cgroup, delegation } = await gatherGroups(making, host);
   const cgroupPath = (hierarchy: CgroupHierarchy): string | undefined => groupIn(cgroup, hierarchy);
   return {
     cgroup,
-    delegation: await gatherDelegation(spec, cgLimit.cgroupRecord(cgroup)),
+    delegation,
     namespaces: nsEnter.gather(undefined, spec, within),
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, {
@@ -133,6 +134,12 @@ export async function gatherContainer({ spec, context, course }: Making, host: H
     layers: rootSlotFilled ? rootOfLayers(await import('@ctr-tools/ufs-mount'), spec, within) : undefined,
     ...(await gatherConfinement(spec, within)),
   };
+}
+
+/** The groups' part of it. */
+export async function gatherGroups({ spec, context }: Making, host: Host) {
+  const cgroup = cgLimit.gather(undefined, spec, withOwn(host, { container: context }));
+  return { cgroup, delegation: await gatherDelegation(spec, cgLimit.cgroupRecord(cgroup)) };
 }
 
 /** The group's new owner, where the container asks for one. */

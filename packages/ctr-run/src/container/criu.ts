@@ -1,6 +1,5 @@
 import { Failure, fromCaller, UsageError } from '@ctr-tools/cli';
-import { ACCESS, isAccessible, readLink, readText, stat } from '@ctr-tools/host';
-import type { Spec } from '@ctr-tools/oci';
+import { ACCESS, isAccessible, readText } from '@ctr-tools/host';
 import { type Call, has, many, one } from '../subcommand.ts';
 
 /** Where criu's images of a container are, and its log. */
@@ -47,44 +46,8 @@ export function commonOptions(call: Call, { images, work }: Places, log: string)
   ];
 }
 
-/** Mounts that come from outside, by the name under which an image knows them: their place. */
-export const externalMounts = (spec: Spec): { destination: string; source: string }[] =>
-  (spec.mounts ?? [])
-    .filter(({ type, options }) => type === 'bind' || options?.some((o) => o === 'bind' || o === 'rbind'))
-    .map(({ destination, source }) => ({ destination, source: source ?? '' }));
-
-/** One of a container's standard descriptors that came from outside, by criu's name for it (criu(8), --inherit-fd). */
-export interface Outside {
-  fd: number;
-  resource: string;
-}
-
-/**
- * Standard descriptors that a container has from outside: a pipe, or a file on a mount that it
- * does not have. criu dumps neither by itself; who restores gives others in their places. A
- * terminal of the caller's is the matter of --shell-job.
- */
-export function outsideOf(pid: number): Outside[] {
-  const read = (path: string): string => readText(`/proc/${pid}/${path}`);
-  const mounts = new Set(
-    read('mountinfo')
-      .split('\n')
-      .map((line) => line.split(' ')[0]),
-  );
-  return [0, 1, 2].flatMap((fd): Outside[] => {
-    let link: string;
-    try {
-      link = readLink(`/proc/${pid}/fd/${fd}`);
-    } catch {
-      return []; // closed
-    }
-    if (link.startsWith('pipe:')) return [{ fd, resource: link }];
-    const [, mount] = /^mnt_id:\s*(\d+)$/m.exec(read(`fdinfo/${fd}`)) ?? [];
-    if (!link.startsWith('/') || /^\/dev\/(?:pts\/|tty)/.test(link) || mounts.has(mount)) return [];
-    const { ino } = stat(`/proc/${pid}/fd/${fd}`);
-    return [{ fd, resource: `file[${Number(mount).toString(16)}:${ino.toString(16)}]` }];
-  });
-}
+/** What stands in every log beside the reason: what criu could not find out, and that it failed. */
+export const besides = "FAILED\\.$|rlimit: Can't setup|tun: Unable to create|cgroupd: recv req";
 
 /** What criu's log says went wrong, for the message; the whole stays where it is. */
 export function troubleIn(path: string): string {
@@ -94,9 +57,11 @@ export function troubleIn(path: string): string {
   } catch {
     return '';
   }
-  const errors = text.split('\n').filter((line) => /\bError\b/.test(line));
+  // Lines of criu's own, not what programs print that it starts.
+  const noise = new RegExp(besides);
+  const errors = text.split('\n').filter((line) => line.includes('Error (') && !noise.test(line));
   return `${errors
-    .slice(-5)
-    .map((line) => line.replace(/^\([^)]*\)\s*/, '').trim())
+    .slice(-2)
+    .map((line) => line.replace(/^\([^)]*\)\s*(?:\d+:\s*)?/, '').trim())
     .join(' / ')} (all of it in ${path})`;
 }
