@@ -22,9 +22,9 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { toolNames as tools } from '../packages/planner/src/tools.ts';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
-import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
 const dist = join(top, 'dist');

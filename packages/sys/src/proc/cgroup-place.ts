@@ -3,7 +3,7 @@
  * from the namespace's root (cgroup_namespaces(7)): of what lies above it `/..` alone is told, once
  * for each directory, and no name.
  */
-import { entries, join, readText } from '@ctr-tools/host';
+import { entriesIn, join, readText } from '@ctr-tools/host';
 
 export interface Place {
   /** How many directories below the mount's root have names that are not told. */
@@ -41,7 +41,7 @@ export function findPlace(mountPoint: string, { hidden, rest }: Place, pid: numb
 
 function directoriesIn(path: string): string[] {
   try {
-    return entries(path)
+    return entriesIn(path)
       .filter((entry) => entry.type === 'directory')
       .map((entry) => join(path, entry.name));
   } catch {
