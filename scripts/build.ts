@@ -23,10 +23,10 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { toolNames as tools } from '../packages/planner/src/tools.ts';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
 import { writeRequests } from './requests.ts';
-import { tools } from './tools.ts';
 
 const top = join(import.meta.dirname, '..');
 const dist = join(top, 'dist');

@@ -1,13 +1,14 @@
 /**
- * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
- * `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
+ * Writes what is made from TypeScript's tables: `native/src/gen/ops.h` and `docs/operations.md` from
+ * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
 import { type Effect, effects } from '../packages/plan/src/effects.ts';
 import { type ArgKind, type OpShape, ops } from '../packages/plan/src/ops.ts';
+import { operationsPage } from './operations-page.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
@@ -48,18 +49,19 @@ function accountsHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/reports.ts. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
 }
 
-const directory = join(import.meta.dirname, '../native/src/gen');
-const headers = {
-  'ops.h': opsHeader,
-  'accounts.h': accountsHeader,
+const top = join(import.meta.dirname, '..');
+const files = {
+  'native/src/gen/ops.h': opsHeader,
+  'native/src/gen/accounts.h': accountsHeader,
+  'docs/operations.md': () => operationsPage(readFileSync(join(top, 'packages/plan/src/ops.ts'), 'utf8')),
 };
 if (import.meta.main) {
-  mkdirSync(directory, { recursive: true });
-  for (const [name, text] of Object.entries(headers)) {
-    const path = join(directory, name);
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(top, name);
+    mkdirSync(dirname(path), { recursive: true });
     if (!process.argv.includes('--check')) writeFileSync(path, text());
     else if (!existsSync(path) || readFileSync(path, 'utf8') !== text()) {
-      process.stderr.write(`native/src/gen/${name} is stale: run node scripts/gen-ops.ts\n`);
+      process.stderr.write(`${name} is stale: run node scripts/gen-ops.ts\n`);
       process.exitCode = 1;
     }
   }

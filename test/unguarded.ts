@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tools } from '../scripts/tools.ts';
+import { toolNames as tools } from '../packages/planner/src/tools.ts';
 import { dist } from './dist.ts';
 import { tempDir, top } from './support.ts';
 

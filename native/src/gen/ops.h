@@ -13,19 +13,20 @@ enum effect {
   DOES_UMASK = 1u << 6, /* changes the umask */
   DOES_EXEC = 1u << 7, /* acts at the next execve(2), or is undone by it */
   DOES_MAKES = 1u << 8, /* makes a directory at `path` */
-  DOES_WRITES = 1u << 9, /* writes `data` into the file `path`, or into the one behind `fd` */
-  DOES_CREATES = 1u << 10, /* makes the namespaces that its flags name */
-  DOES_JOINS = 1u << 11, /* joins the namespaces that its flags name */
-  DOES_BETWEEN = 1u << 12, /* lies between two processes of a plan, and falls away where both are one */
-  DOES_CLONES = 1u << 13, /* starts the next process of the plan */
-  DOES_ENDS = 1u << 14, /* ends the process, or makes it the command */
-  DOES_RUNS = 1u << 15, /* looks up a command: an exit code says why it cannot be run */
-  DOES_FOLLOWS = 1u << 16, /* waits for a command, which signals from outside are meant for from then on */
-  DOES_STAYS = 1u << 17, /* stays with a command until its end */
-  DOES_ASKS = 1u << 18, /* asks the planner */
-  DOES_LETS_GO = 1u << 19, /* lets another process go on, perhaps to its command */
-  DOES_ALONE = 1u << 20, /* finds no planner running any more */
-  DOES_SEALS = 1u << 21, /* lets a process of a container reach the file of the launcher */
+  DOES_OPENS = 1u << 9, /* opens `path` as `fd` */
+  DOES_WRITES = 1u << 10, /* writes `data` into the file `path`, or into the one behind `fd` */
+  DOES_CREATES = 1u << 11, /* makes the namespaces that its flags name */
+  DOES_JOINS = 1u << 12, /* joins the namespaces that its flags name */
+  DOES_BETWEEN = 1u << 13, /* lies between two processes of a plan, and falls away where both are one */
+  DOES_CLONES = 1u << 14, /* starts the next process of the plan */
+  DOES_ENDS = 1u << 15, /* ends the process, or makes it the command */
+  DOES_RUNS = 1u << 16, /* looks up a command: an exit code says why it cannot be run */
+  DOES_FOLLOWS = 1u << 17, /* waits for a command, which signals from outside are meant for from then on */
+  DOES_STAYS = 1u << 18, /* stays with a command until its end */
+  DOES_ASKS = 1u << 19, /* asks the planner */
+  DOES_LETS_GO = 1u << 20, /* lets another process go on, perhaps to its command */
+  DOES_ALONE = 1u << 21, /* finds no planner running any more */
+  DOES_SEALS = 1u << 22, /* lets a process of a container reach the file of the launcher */
 };
 
 #define OPS(X) \
@@ -59,7 +60,7 @@ enum effect {
   X(EXPECT, expect, 28, "tt", 0) \
   X(FAIL, fail, 29, "", 0) \
   X(LOG, log, 98, "t", 0) \
-  X(OPEN, open, 30, "tiio", 0) \
+  X(OPEN, open, 30, "tiio", DOES_OPENS) \
   X(WRITE, write, 31, "tb", DOES_WRITES) \
   X(WRITE_FD, write_fd, 32, "ib", DOES_WRITES) \
   X(MKDIR, mkdir, 33, "ti", DOES_MAKES) \

@@ -1,11 +1,11 @@
 import type { Host } from '@ctr-tools/cli';
 import { exists, readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
-import type { AnyStep, Int } from '@ctr-tools/plan';
-import { callerPid } from '@ctr-tools/sys/proc';
+import { capabilitiesAfter } from '@ctr-tools/plan';
+import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import { type Identity, resolveIdentity } from './identity.ts';
 import type { CapsOptions } from './options.ts';
-import { lastCapability, type Privileges, readPrivileges } from './privileges.ts';
+import { lastCapability, type Privileges } from './privileges.ts';
 
 export interface CapsFacts {
   /**
@@ -27,7 +27,7 @@ export interface CapsFacts {
 /** The impure step: the caller's own privileges, the kernel's newest capability, names of users. */
 export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: Host): CapsFacts {
   const mode = options ? (options.applies ? 'apply' : 'amend') : 'oci';
-  const current = afterSteps(readPrivileges(callerPid(host.pid)), host.earlier ?? []);
+  const current = capabilitiesAfter(readStatus(callerPid(host.pid)), host.earlier ?? []);
   const present = mode === 'amend' ? (spec.process?.user?.gid ?? 0) : current.gids[1]!;
   return {
     mode,
@@ -43,23 +43,4 @@ export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: H
 function setgroupsDenied(): boolean {
   const path = '/proc/self/setgroups';
   return exists(path) && readText(path).trim() === 'deny';
-}
-
-const mask = (value: unknown): bigint => BigInt.asUintN(64, BigInt(value as Exclude<Int, object>));
-
-/** What is left of the caller's privileges after the links before this one in a fused chain. */
-export function afterSteps(start: Privileges, steps: readonly AnyStep[]): Privileges {
-  const now = { ...start };
-  for (const { op, args, side } of steps) {
-    if (side !== 'container') continue;
-    if (op === 'bounding') now.bounding &= mask(args.keep);
-    else if (op === 'capset') {
-      now.effective = mask(args.effective);
-      now.permitted = mask(args.permitted);
-      now.inheritable = mask(args.inheritable);
-      now.ambient &= now.permitted & now.inheritable;
-    } else if (op === 'ambient') now.ambient = mask(args.caps);
-    else if (op === 'no_new_privs') now.noNewPrivs = true;
-  }
-  return now;
 }

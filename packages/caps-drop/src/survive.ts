@@ -1,4 +1,5 @@
-/** What an exec leaves of a process's capabilities (capabilities(7), "Transformation of capabilities during execve"). */
+/** What an exec leaves of a process's capabilities, and why. */
+import { capabilitiesAfterExec } from '@ctr-tools/plan';
 import type { Privileges } from './privileges.ts';
 
 export interface AfterExec {
@@ -15,34 +16,18 @@ export interface AfterExec {
  * not mapped.
  */
 export function afterExec(p: Privileges, rootUid: number | undefined): AfterExec {
-  const [real, effective] = p.uids;
-  const root = (uid: number | undefined) => uid !== undefined && uid === rootUid;
-  if (root(real) || root(effective)) {
-    // For root the file counts as having every capability; no_new_privs lets nothing be gained by that
-    // (security/commoncap.c, cap_bprm_creds_from_file).
-    const permitted = (p.inheritable | p.bounding) & (p.noNewPrivs ? p.permitted : ~0n);
-    return root(effective)
-      ? {
-          permitted,
-          effective: permitted,
-          ambient: p.ambient,
-          because: p.noNewPrivs
-            ? 'root keeps what it has; no_new_privs lets nothing be gained'
-            : 'root gets the bounding and inheritable sets',
-        }
-      : {
-          permitted,
-          effective: p.ambient,
-          ambient: p.ambient,
-          because: 'the real user is root, the effective one is not',
-        };
-  }
-  return {
-    permitted: p.ambient,
-    effective: p.ambient,
-    ambient: p.ambient,
-    because: p.ambient
-      ? 'another user than root keeps the ambient set'
-      : 'another user than root keeps only the ambient set, which is empty',
-  };
+  const { permitted, effective, ambient } = capabilitiesAfterExec(p, rootUid);
+  return { permitted, effective, ambient, because: reason(p, rootUid) };
+}
+
+function reason({ uids, noNewPrivs, ambient }: Privileges, rootUid: number | undefined): string {
+  const [real, effective] = uids;
+  if (rootUid !== undefined && effective === rootUid)
+    return noNewPrivs
+      ? 'root keeps what it has; no_new_privs lets nothing be gained'
+      : 'root gets the bounding and inheritable sets';
+  if (rootUid !== undefined && real === rootUid) return 'the real user is root, the effective one is not';
+  return ambient
+    ? 'another user than root keeps the ambient set'
+    : 'another user than root keeps only the ambient set, which is empty';
 }

@@ -1,10 +1,9 @@
+import { capabilitiesAfter } from '@ctr-tools/plan';
 import { describe, expect, it } from 'vitest';
 import { learned } from '../src/act/learned.ts';
 import { markOwner, parseTrace } from '../src/act/trace.ts';
 import { fileCapabilitiesText, parseFileCapabilities } from '../src/file-capabilities.ts';
-import { afterSteps } from '../src/gather.ts';
 import { capsDrop } from '../src/index.ts';
-import { parseStatus } from '../src/privileges.ts';
 import { afterExec } from '../src/survive.ts';
 import { factsOf, nobody, options, root } from './fixtures.ts';
 
@@ -25,23 +24,6 @@ describe('what an exec leaves (capabilities(7))', () => {
   });
 });
 
-it('reads /proc/PID/status', () => {
-  const text =
-    'Name:\ta b: c\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\nGroups:\t7 8 \nCapInh:\t0\nCapPrm:\t21\nCapEff:\t1\nCapBnd:\t000001ffffffffff\nCapAmb:\t0\nNoNewPrivs:\t1\n';
-  expect(parseStatus(text)).toEqual({
-    name: 'a b: c',
-    uids: [1, 2, 3, 4],
-    gids: [5, 5, 5, 5],
-    groups: [7, 8],
-    noNewPrivs: true,
-    inheritable: 0n,
-    permitted: 0x21n,
-    effective: 1n,
-    bounding: 0x1ffffffffffn,
-    ambient: 0n,
-  });
-});
-
 it('counts what earlier links of a chain leave', () => {
   const facts = factsOf('apply');
   const spec = capsDrop.amend(
@@ -49,7 +31,7 @@ it('counts what earlier links of a chain leave', () => {
     options({ only: 'kill,chown', 'no-new-privs': '' }, ['x']),
     facts,
   );
-  expect(afterSteps(root, capsDrop.steps(spec, facts))).toMatchObject({
+  expect(capabilitiesAfter(root, capsDrop.steps(spec, facts))).toMatchObject({
     permitted: 0x21n,
     effective: 0x21n,
     bounding: 0x21n,

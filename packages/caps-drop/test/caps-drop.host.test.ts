@@ -2,9 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseStatus } from '@ctr-tools/sys/proc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCommand, toolPath } from '../../../test/support.ts';
-import { parseStatus } from '../src/privileges.ts';
 
 const tool = toolPath('caps-drop');
 const status = ['cat', '/proc/self/status'];

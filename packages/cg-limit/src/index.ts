@@ -1,4 +1,5 @@
 import type { Tool } from '@ctr-tools/cli';
+import { anyDoes } from '@ctr-tools/plan';
 import { amend } from './amend.ts';
 import type { Facts } from './facts.ts';
 import { flags } from './flags.ts';
@@ -40,6 +41,8 @@ export const cgLimit: Tool<Options, Facts> = {
   gather,
   amend: (spec, given) => amend(spec, given),
   steps,
+  // A group that systemd makes is there only once it was asked.
+  decidesAfter: (earlier) => !anyDoes(earlier, 'asks'),
   stays: (_spec, facts) => mustStay(facts),
   answer: async (...question) => (await import('./systemd/answer.ts')).answer(...question),
   act: async (name, given, parsed, host) => {

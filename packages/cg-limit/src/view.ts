@@ -3,7 +3,7 @@
  * it have made groups, written limits and joined by then (`Host.earlier`).
  */
 import { ACCESS, access, dirname, entriesIn, readText, statIfAny } from '@ctr-tools/host';
-import { type AnyStep, isSlot, type Text } from '@ctr-tools/plan';
+import { type AnyStep, does, isSlot } from '@ctr-tools/plan';
 
 export class View {
   private readonly made = new Set<string>();
@@ -13,21 +13,27 @@ export class View {
 
   constructor(earlier: readonly AnyStep[] = []) {
     const joined: string[] = [];
-    for (const { op, args, side } of earlier) {
-      const path = args.path as Text;
-      if (typeof path !== 'string') continue;
-      if (op === 'mkdir' || op === 'mkdirs') this.made.add(path);
-      if (op === 'open' && isSlot(args.fd) && args.fd.slot === 'cgroup') joined.push(path);
-      if (op !== 'write' || typeof args.data !== 'string') continue;
-      if (side === 'container' && /\/(?:tasks|cgroup\.procs)$/.test(path)) joined.push(dirname(path));
-      else this.written.set(path, args.data);
+    const opened = new Map<string, string>();
+    for (const step of earlier) {
+      const { path: named, fd, data } = step.args;
+      const path = typeof named === 'string' ? named : isSlot(fd) ? opened.get(fd.slot) : undefined;
+      if (path === undefined) continue;
+      if (does(step, 'opens') && isSlot(fd)) {
+        opened.set(fd.slot, path);
+        // A process is born in the group that is open at its clone.
+        if (fd.slot === 'cgroup') joined.push(path);
+      }
+      if (does(step, 'makes')) this.made.add(path);
+      if (!does(step, 'writes') || typeof data !== 'string') continue;
+      if (step.side === 'container' && /\/(?:tasks|cgroup\.procs)$/.test(path)) joined.push(dirname(path));
+      else this.written.set(path, data);
     }
     this.joined = joined;
   }
 
-  /** The deepest group that earlier links join below a mount point. */
+  /** The group that earlier links joined last, at or below a mount point. */
   joinedBelow(mountPoint: string): string | undefined {
-    return this.joined.findLast((path) => path.startsWith(`${mountPoint}/`));
+    return this.joined.findLast((path) => `${path}/`.startsWith(`${mountPoint}/`));
   }
 
   exists(path: string): boolean {

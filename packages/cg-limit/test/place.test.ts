@@ -66,6 +66,21 @@ describe('below which group a new one goes', () => {
     });
     expect(new View(earlier).populated(`${mount}/outer`)).toBe(true);
   });
+  test('in a fused chain: the one that the link before enters by a descriptor (ns-enter --join-cgroup)', () => {
+    const fd = slot('cgroup.0');
+    const path = `${mount}/other/cgroup.procs`;
+    const earlier = [
+      step('descriptors', 'open', { path, flags: 1, mode: 0, fd }, 'x', { side: 'host' }),
+      step('cgroup-join', 'write_fd', { fd, data: '0' }, 'x'),
+    ];
+    expect(new View(earlier).joinedBelow(mount)).toBe(`${mount}/other`);
+    expect(new View(earlier.slice(0, 1)).joinedBelow(mount)).toBeUndefined();
+  });
+  test('in a fused chain: the root of the hierarchy, where the link before enters that', () => {
+    const earlier = [step('cgroup-join', 'write', { path: `${mount}/tasks`, data: '0' }, 'x')];
+    expect(new View(earlier).joinedBelow(mount)).toBe(mount);
+    expect(new View(earlier).joinedBelow(`${mount}-other`)).toBeUndefined();
+  });
   test('a name that is not taken', () => {
     mkdirSync(join(mount, 'x'));
     expect(freeName('x', [mount], view)).toBe('x-2');

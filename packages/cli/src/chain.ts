@@ -4,17 +4,31 @@
  * launch for the whole line. The result is that of launching each for itself, so a link
  * is fused only where its planner would find in between just what it finds now.
  */
-import { decodeBytes, dirname, exists, join } from '@ctr-tools/host';
+import { dirname, exists, join } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
-import type { AnyStep, Manner, Plan, Slot, Text } from '@ctr-tools/plan';
-import { compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
+import {
+  type AnyStep,
+  anyDoes,
+  capabilitiesAfter,
+  changeEnvironment,
+  compile,
+  does,
+  type Manner,
+  namespacesOf,
+  optionalSlot,
+  type Plan,
+  peer,
+  slot,
+  step,
+  surviveExec,
+} from '@ctr-tools/plan';
 import { CLONE } from '@ctr-tools/sys/constants';
+import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
 import { isFailure } from './errors.ts';
 import { type Host, withOwn } from './host.ts';
-import { flagsOf, namespaceOps } from './namespace-steps.ts';
-import type { Parsed, Siblings, Tool } from './tool.ts';
+import type { Command, Parsed, Siblings, Tool } from './tool.ts';
 
 /** What a tool amends when it applies: a spec that says nothing. */
 export const emptySpec: Spec = { ociVersion: '1.2.0' };
@@ -43,18 +57,11 @@ export async function applyChain(
   for (;;) {
     const { steps } = link;
     const command = link.parsed.command!;
-    const view = viewAfter(steps, link.host);
-    const sibling = siblingName(command[0]!, host);
-    const next =
-      sibling && view && foreseen(sibling, view.earlier ?? [])
-        ? await nextLink(sibling, command.slice(1), view, siblings)
-        : undefined;
+    const sibling = await siblingOf(command[0]!, host, siblings);
+    const next = sibling && nextLink(sibling, command.slice(1), viewAfter(steps, link.host));
     if (!next) {
-      links.push([
-        ...steps,
-        closeStep(host, [...links.flat(), ...steps]),
-        execStep(command, sibling && seesHost(steps) ? besideLauncher(sibling, host) : command[0]!),
-      ]);
+      const file = sibling && seesHost(steps) ? besideLauncher(sibling.name, host) : command[0]!;
+      links.push([...steps, closeStep(host, [...links.flat(), ...steps]), execStep(command, file)]);
       break;
     }
     links.push([...steps]);
@@ -83,8 +90,7 @@ function linkSteps(tool: Tool, parsed: Parsed, host: Host): AnyStep[] {
  * command runs, and staying with it.
  */
 export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[] {
-  const has = (op: AnyStep['op']): boolean => steps.some((s) => s.op === op);
-  const cloned = has('clone');
+  const cloned = anyDoes(steps, 'clones');
   if (!cloned && !stays) return [...steps];
   const all = [...steps];
   if (!cloned) {
@@ -107,11 +113,11 @@ export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[]
       ),
     );
   }
-  if (!has('await_exec'))
+  if (!steps.some((s) => s.op === 'await_exec'))
     all.push(
       step('running', 'await_exec', { process: peer }, 'wait until the command runs', { side: 'host' }),
     );
-  if (!has('supervise'))
+  if (!anyDoes(steps, 'stays'))
     all.push(
       step(
         'supervise',
@@ -153,41 +159,28 @@ function execStep(command: readonly string[], file: string): AnyStep {
 
 const besideLauncher = (name: string, host: Host): string => join(dirname(host.launcher), name);
 
-/** The name, if it is bare and a tool of that name is installed beside this one. */
-function siblingName(word: string, host: Host): string | undefined {
-  if (word === '' || word.includes('/') || host.launcher === '') return undefined;
-  if (!siblingNames.has(word)) return undefined;
-  return exists(besideLauncher(word, host)) ? word : undefined;
+/** The tool that a word names, if it is a bare name and the tool is installed beside this one. */
+async function siblingOf(word: string, host: Host, siblings: Siblings): Promise<Command | undefined> {
+  if (word.includes('/') || host.launcher === '') return undefined;
+  const command = await siblings(word);
+  return command && exists(besideLauncher(word, host)) ? command : undefined;
 }
 
-const siblingNames = new Set([
-  'ns-enter',
-  'cg-limit',
-  'ufs-mount',
-  'caps-drop',
-  'seccomp-load',
-  'aa-confine',
-  'ctr-run',
-]);
-
 /**
- * The sibling's part of the line as a link, or undefined where it does something else than
- * apply, or is called wrongly: then it is launched and says so itself.
+ * The sibling's part of the line as a link, or undefined where it would decide something else in its
+ * own process (`view`), does something else than apply, or is called wrongly: then it is launched and
+ * says so itself.
  */
-async function nextLink(
-  name: string,
-  argv: readonly string[],
-  host: Host,
-  siblings: Siblings,
-): Promise<Link | undefined> {
-  const command = await siblings(name);
-  if (!command || 'run' in command) return undefined;
-  const own: Host = withOwn(host, { tool: name, argv });
+function nextLink(command: Command, argv: readonly string[], view: Host | undefined): Link | undefined {
+  if (!view || 'run' in command) return undefined;
+  const earlier = view.earlier ?? [];
+  if (command.decidesAfter && !command.decidesAfter(earlier)) return undefined;
+  const own: Host = withOwn(view, { tool: command.name, argv });
   const parsed = plainApply(command, argv, own);
   if (!parsed) return undefined;
   const steps = linkSteps(command, parsed, own);
   // Only the launcher's own process is answered by the planner.
-  if (asks(steps) && own.earlier?.some((s) => s.op === 'clone')) return undefined;
+  if (anyDoes(steps, 'asks') && anyDoes(earlier, 'clones')) return undefined;
   return { tool: command, parsed, host: own, steps };
 }
 
@@ -201,99 +194,47 @@ function plainApply(tool: Tool, argv: readonly string[], host: Host): Parsed | u
   }
 }
 
-/** Operations after which a path, an ID or the working directory means something else. */
-const changesView = new Set<AnyStep['op']>([
-  'pivot',
-  'change_root',
-  'chdir',
-  'setuid',
-  'setgid',
-  'setgroups',
-]);
-const changesRoot = new Set<AnyStep['op']>(['pivot', 'change_root']);
-
 /** Whether a path of the host still names the same file for the command. */
-function seesHost(steps: readonly AnyStep[]): boolean {
-  return !steps.some((s) =>
-    s.op !== 'join_first'
-      ? s.side === 'container' && (changesRoot.has(s.op) || joinsMounts(s))
-      : joinsMounts(s),
-  );
-}
+const seesHost = (steps: readonly AnyStep[]): boolean =>
+  !steps.some((s) => (s.side === 'container' && does(s, 'root')) || joins(s, CLONE.NEWNS));
 
-/** setns with no kind named is any kind that the descriptor has. */
-function joinsMounts(s: AnyStep): boolean {
-  if (s.op !== 'setns' && s.op !== 'join_first') return false;
-  const flags = flagsOf(s);
-  return flags === 0n || (flags & BigInt(CLONE.NEWNS)) !== 0n;
-}
-
-function changesIds(s: AnyStep): boolean {
-  return namespaceOps.has(s.op) && (flagsOf(s) & BigInt(CLONE.NEWUSER)) !== 0n;
-}
-
-/** Whether processes are counted, or networks seen, otherwise after these steps: what ns-enter decides by. */
-const changesNamespaces = (steps: readonly AnyStep[]): boolean =>
-  steps.some((s) => namespaceOps.has(s.op) && (s.op !== 'clone' || flagsOf(s) !== 0n));
-
-const asks = (steps: readonly AnyStep[]): boolean => steps.some((s) => s.op === 'ask');
+const joins = (s: AnyStep, kind: number): boolean =>
+  does(s, 'joins') && (namespacesOf(s) & BigInt(kind)) !== 0n;
 
 /**
- * Whether a tool would decide now what it would decide after these steps. A group that systemd
- * makes is there only once it was asked.
+ * Whether a planner after this step would find other files, by another directory or as another user,
+ * or whether its launch would have an effect: an execve(2) too many.
  */
-function foreseen(tool: string, earlier: readonly AnyStep[]): boolean {
-  if (tool === 'ns-enter') return !changesNamespaces(earlier);
-  return tool !== 'cg-limit' || !asks(earlier);
+function hides(s: AnyStep): boolean {
+  if ((namespacesOf(s) & BigInt(CLONE.NEWUSER)) !== 0n) return true;
+  if (s.side !== 'container') return false;
+  if (does(s, 'mounts')) return !isProc(s);
+  return does(s, 'root') || does(s, 'cwd') || does(s, 'ids') || does(s, 'exec');
 }
+
+/** A fresh /proc tells a process the same of itself. */
+const isProc = ({ args }: AnyStep): boolean => args.type === 'proc' && args.target === '/proc';
+
+/** Whether the launch of a sibling, an execve(2), would leave the capabilities as these steps have them. */
+const keepsCapabilities = (steps: readonly AnyStep[], host: Host): boolean =>
+  !anyDoes(steps, 'caps') ||
+  surviveExec(capabilitiesAfter(readStatus(callerPid(host.pid)), [...(host.earlier ?? []), ...steps]));
 
 /**
  * What a tool after these steps would be told by its launcher; undefined where that cannot
  * be known beforehand.
  */
 export function viewAfter(steps: readonly AnyStep[], host: Host): Host | undefined {
-  if (!seesHost(steps)) return undefined;
+  if (!seesHost(steps) || steps.some(hides)) return undefined;
   const env = new Map(host.env);
   let { umask } = host;
   for (const s of steps) {
-    if (changesIds(s)) return undefined;
     if (s.side !== 'container') continue;
-    if (changesView.has(s.op)) return undefined;
-    const { args } = s;
-    if (s.op === 'umask') {
-      if (typeof args.mask !== 'number') return undefined;
-      umask = args.mask;
-    } else if (s.op === 'unsetenv') {
-      const name = literal(args.name as Text);
-      if (name === undefined) return undefined;
-      env.delete(name);
-    } else if (s.op === 'setenv' || s.op === 'setenv_default') {
-      const name = literal(args.name as Text);
-      const value = literal(args.value as Text);
-      if (name === undefined || value === undefined) return undefined;
-      if (s.op === 'setenv' || !env.has(name)) env.set(name, value);
-    } else if (s.op === 'environ') {
-      env.clear();
-      for (const text of args.env as readonly Text[]) {
-        const entry = literal(text);
-        if (entry === undefined) return undefined;
-        const equals = entry.indexOf('=', 1);
-        if (equals > 0 && !env.has(entry.slice(0, equals)))
-          env.set(entry.slice(0, equals), entry.slice(equals + 1));
-      }
-    }
+    if (does(s, 'env') && !changeEnvironment(env, s)) return undefined;
+    if (!does(s, 'umask')) continue;
+    if (typeof s.args.mask !== 'number') return undefined;
+    umask = s.args.mask;
   }
+  if (!keepsCapabilities(steps, host)) return undefined;
   return withOwn(host, { env, umask, earlier: [...(host.earlier ?? []), ...steps] });
 }
-
-/** A text's value if it is known before the plan runs. */
-function literal(text: Text): string | undefined {
-  if (typeof text === 'string') return text;
-  if (text instanceof Uint8Array) return decodeBytes(text);
-  if ('slot' in text) return undefined;
-  const parts = text.parts.map((part) => (isKnown(part) ? literal(part) : undefined));
-  return parts.every((part) => part !== undefined) ? parts.join('') : undefined;
-}
-
-const isKnown = (part: string | Uint8Array | Slot): part is string | Uint8Array =>
-  typeof part === 'string' || part instanceof Uint8Array;

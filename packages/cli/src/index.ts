@@ -3,7 +3,6 @@ export * from './chain.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './main.ts';
-export * from './namespace-steps.ts';
 export * from './output.ts';
 export * from './progress.ts';
 export * from './request.ts';

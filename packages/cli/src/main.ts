@@ -1,5 +1,5 @@
 import { isNeedsNode, needNode } from '@ctr-tools/host';
-import { encode, type Plan } from '@ctr-tools/plan';
+import { anyDoes, does, encode, type Plan } from '@ctr-tools/plan';
 import { TOOL_FAILED } from './chain.ts';
 import { isFailure } from './errors.ts';
 import type { Host } from './host.ts';
@@ -30,7 +30,7 @@ async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
   if (!('plan' in outcome)) {
     await needNodeForAnswers(outcome, siblings);
     writePlan(encode(outcome));
-    if (outcome.steps.some((s) => s.op === 'ask')) {
+    if (anyDoes(outcome.steps, 'asks')) {
       const { converse } = await import('./converse.ts');
       await converse({ answer: (...question) => answerOf(siblings, ...question) });
     }
@@ -44,9 +44,9 @@ async function finish(outcome: Outcome, siblings: Siblings): Promise<number> {
 
 /** Once the launcher has the plan, nobody else can answer. */
 async function needNodeForAnswers(plan: Plan, siblings: Siblings): Promise<void> {
-  for (const { op, args } of plan.steps) {
-    const { topic } = args;
-    if (op !== 'ask' || typeof topic !== 'string') continue;
+  for (const asked of plan.steps) {
+    const { topic } = asked.args;
+    if (!does(asked, 'asks') || typeof topic !== 'string') continue;
     if ((await toolOf(topic, siblings))?.nodeTopics?.includes(topic)) needNode(`answering ${topic}`);
   }
 }

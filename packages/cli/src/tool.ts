@@ -73,6 +73,11 @@ export interface Tool<O = unknown, F = unknown> {
   amend(spec: Spec, options: O, facts: F): Spec;
   /** Pure. The kernel operations for this tool's section of the spec. */
   steps(spec: Spec, facts: F): AnyStep[];
+  /**
+   * In a chain: whether this tool, planned before `earlier` steps are carried out, decides what it would
+   * decide after them. Absent: always, with what `Host` has of them.
+   */
+  decidesAfter?(earlier: readonly AnyStep[]): boolean;
   /** Whether something must stay beside the command (a cleanup), though nothing else clones a process. */
   stays?(spec: Spec, facts: F): boolean;
   /**

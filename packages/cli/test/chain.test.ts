@@ -164,6 +164,19 @@ describe('a chain', () => {
     expect(p.steps.at(-1)?.args).toMatchObject({ file: launcher });
   });
 
+  test('a tool that cannot decide after these links is launched', async () => {
+    const asking = {
+      ...nameTool,
+      decidesAfter: (earlier: readonly { op: string }[]) => earlier.length === 0,
+    };
+    const outcome = await runTool(
+      nameTool as Tool,
+      hostOf('ns-enter', ['-n', 'a', 'ns-enter', '-n', 'b', 'true'], { launcher }),
+      siblingsOf(asking as unknown as Tool),
+    );
+    expect(ops(outcome as Plan)).toEqual(['0 hostname', '0 setenv', '0 exec']);
+  });
+
   test('a failure in a later link carries its name', async () => {
     const failing = {
       ...nameTool,
@@ -223,9 +236,44 @@ describe('the view after steps', () => {
     ['a joined namespace of whatever kind', step('join', 'setns', { fd: 3, flags: 0 }, '')],
     ['a new user namespace', step('unshare', 'unshare', { flags: 0x10000000 }, '')],
     ['another directory', step('cwd', 'chdir', { path: '/', inside: 0 }, '')],
+    ['a directory that was open', step('cwd', 'fchdir', { fd: 3 }, '')],
+    [
+      'another mount',
+      step(
+        'mounts',
+        'mount',
+        { root: -1, target: '/x', type: 'proc', source: 'proc', flags: 0, data: '', make: 0 },
+        '',
+      ),
+    ],
+    ['a label for the next exec', step('label', 'lsm_attr', { attr: 'exec', value: 'x' }, '')],
+    ['a capability kept over a change of user alone', step('credentials', 'keep_caps', { on: 1 }, '')],
     ['another user', step('credentials', 'setuid', { uid: 1 }, '')],
   ])('%s cannot be known', (_what, s) => {
     expect(viewAfter([s], host)).toBeUndefined();
+  });
+
+  test('a fresh /proc tells the same of oneself', () => {
+    const args = { root: -1, target: '/proc', type: 'proc', source: 'proc', flags: 0, data: '', make: 0 };
+    expect(viewAfter([step('mounts', 'mount', args, '')], host)).toBeDefined();
+  });
+
+  test('mounts of the process outside are its own', () => {
+    const args = { root: -1, target: '/x', type: 'tmpfs', source: 'x', flags: 0, data: '', make: 0 };
+    expect(viewAfter([step('ready', 'mount', args, '', { side: 'host' })], host)).toBeDefined();
+  });
+
+  test('capabilities that an exec would change are not those that a planner would find', () => {
+    const own = hostOf('x', [], { pid: process.pid });
+    // Whoever runs this: root would get its bounding set, anybody else lose what is not ambient.
+    const raised = { effective: 1, permitted: 3, inheritable: 0 };
+    expect(viewAfter([step('capabilities', 'capset', raised, '')], own)).toBeUndefined();
+    const kept = [
+      step('bounding', 'bounding', { keep: 0 }, ''),
+      step('capabilities', 'capset', { effective: 0, permitted: 0, inheritable: 0 }, ''),
+      step('capabilities', 'ambient', { caps: 0 }, ''),
+    ];
+    expect(viewAfter(kept, own)).toBeDefined();
   });
 
   test('a joined network namespace changes nothing that a planner sees of files', () => {

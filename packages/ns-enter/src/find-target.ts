@@ -13,10 +13,10 @@ import {
 } from '@ctr-tools/host';
 import { parseJson } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { cgroupHierarchies } from '@ctr-tools/sys/proc';
+import { cgroupHierarchies, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
 import type { Options } from './options.ts';
-import { isGone, namespaceOf, readEnviron, readStat, readStatus, type Stat } from './proc.ts';
+import { isGone, namespaceOf, readEnviron, readStat, type Stat } from './proc.ts';
 
 export interface Pins {
   directory: string;
@@ -99,7 +99,8 @@ function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: 
         if (found !== undefined) namespaces[file] = found;
       }
     }
-    const { uid, gid } = readStatus(pid);
+    const { uids, gids } = readStatus(pid);
+    const [uid, gid] = [uids[1]!, gids[1]!];
     return {
       pid,
       startTime: stat.startTime,
@@ -117,7 +118,7 @@ function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: 
     const denied = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '');
     if (!denied) throw error;
     throw new Failure(
-      `look at process ${pid}: permission denied; it belongs to UID ${readStatus(pid).uid} and you are UID ${caller.uid}. ` +
+      `look at process ${pid}: permission denied; it belongs to UID ${readStatus(pid).uids[1]} and you are UID ${caller.uid}. ` +
         'It takes root, or the same user and a process that gave up nothing (ptrace(2), PTRACE_MODE_READ)',
     );
   }

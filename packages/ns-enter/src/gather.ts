@@ -3,8 +3,9 @@
 import { Failure, type Host } from '@ctr-tools/cli';
 import { join, readText, stat } from '@ctr-tools/host';
 import { type IDMapping, parseId, requireId, type Spec } from '@ctr-tools/oci';
+import { capabilitiesAfter } from '@ctr-tools/plan';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { callerPid } from '@ctr-tools/sys/proc';
+import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
 import { findTarget } from './find-target.ts';
 import { fileOf, type Kind, kinds, optionOf } from './kinds.ts';
@@ -18,7 +19,7 @@ import {
 } from './maps.ts';
 import { inspectFile } from './namespace-file.ts';
 import { isTargets, type MapOption, type Options } from './options.ts';
-import { namespaceOf, readStatus } from './proc.ts';
+import { namespaceOf } from './proc.ts';
 
 export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
   const caller = gatherCaller(host, mapsIds(options, spec));
@@ -65,7 +66,7 @@ function mapsIds(o: Options | undefined, spec: Spec): boolean {
 }
 
 function gatherCaller(host: Host, maps: boolean): CallerFacts {
-  const status = readStatus(callerPid(host.pid));
+  const status = capabilitiesAfter(readStatus(callerPid(host.pid)), host.earlier ?? []);
   const namespaces: Partial<Record<NamespaceFile, number>> = {};
   for (const file of Object.keys(namespaceFlags) as NamespaceFile[]) {
     // The planner is the launcher's child, and in the same namespaces.
@@ -75,7 +76,7 @@ function gatherCaller(host: Host, maps: boolean): CallerFacts {
   return {
     uid: host.euid,
     gid: host.egid,
-    effective: capabilitiesThen(host, status.effective),
+    effective: status.effective,
     permitted: status.permitted,
     namespaces,
     subuids: [],
@@ -98,12 +99,6 @@ function gatherRanges(host: Host): Ranges {
     ...(newuidmap && { newuidmap }),
     ...(newgidmap && { newgidmap }),
   };
-}
-
-/** In a fused chain an earlier link may give capabilities up before our steps. */
-function capabilitiesThen(host: Host, now: bigint): bigint {
-  const last = host.earlier?.findLast((step) => step.op === 'capset')?.args.effective;
-  return typeof last === 'bigint' || typeof last === 'number' ? now & BigInt(last) : now;
 }
 
 function readIfThere(path: string): string {

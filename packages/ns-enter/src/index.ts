@@ -1,4 +1,5 @@
 import type { Tool } from '@ctr-tools/cli';
+import { namespacesOf } from '@ctr-tools/plan';
 import { amend } from './amend.ts';
 import type { Facts } from './facts.ts';
 import { examples, flags, notes, usage } from './flags.ts';
@@ -21,6 +22,8 @@ export const nsEnter: Tool<Options, Facts> = {
   gather,
   amend,
   steps,
+  // It looks at the namespaces that it is in.
+  decidesAfter: (earlier) => earlier.every((step) => namespacesOf(step) === 0n),
   async act(name, _options, parsed, host) {
     if (name === 'unpin') return (await import('./act/unpin.ts')).unpin(parsed, host);
     return (await import('./act/show.ts')).show(parsed, host);

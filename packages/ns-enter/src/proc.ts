@@ -65,28 +65,6 @@ export function parseStat(text: string): Stat {
 
 export const readStat = (pid: Pid): Stat => parseStat(readText(`/proc/${pid}/stat`));
 
-export interface Credentials {
-  /** Effective. */
-  uid: number;
-  gid: number;
-  effective: bigint;
-  permitted: bigint;
-}
-
-export function parseStatus(text: string): Credentials {
-  const field = (name: string): string[] =>
-    new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(text)?.[1]?.split(/\s+/) ?? [];
-  const mask = (name: string): bigint => BigInt(`0x${field(name)[0] ?? '0'}`);
-  return {
-    uid: Number(field('Uid')[1]),
-    gid: Number(field('Gid')[1]),
-    effective: mask('CapEff'),
-    permitted: mask('CapPrm'),
-  };
-}
-
-export const readStatus = (pid: Pid): Credentials => parseStatus(readText(`/proc/${pid}/status`));
-
 /** The variables a process was started with, as byte strings. */
 export function readEnviron(pid: Pid): string[] {
   const bytes = readFile(`/proc/${pid}/environ`);

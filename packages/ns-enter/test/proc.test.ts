@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inodeOfLink, parseStat, parseStatus } from '../src/proc.ts';
+import { inodeOfLink, parseStat } from '../src/proc.ts';
 
 test('a name with parentheses and spaces does not shift the fields', () => {
   const rest = Array.from({ length: 40 }, (_, i) => String(i + 100));
@@ -13,12 +13,6 @@ test('a name with parentheses and spaces does not shift the fields', () => {
     ppid: 7,
     startTime: 4711,
   });
-});
-
-test('credentials are the effective ones', () => {
-  const text =
-    'Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000080\n';
-  expect(parseStatus(text)).toEqual({ uid: 2, gid: 6, permitted: 0x1ffffffffffn, effective: 0x80n });
 });
 
 test('a link names an inode', () => {

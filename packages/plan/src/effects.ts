@@ -18,6 +18,7 @@ export const effects = {
   umask: 'changes the umask',
   exec: 'acts at the next execve(2), or is undone by it',
   makes: 'makes a directory at `path`',
+  opens: 'opens `path` as `fd`',
   writes: 'writes `data` into the file `path`, or into the one behind `fd`',
   creates: 'makes the namespaces that its flags name',
   joins: 'joins the namespaces that its flags name',

@@ -142,7 +142,7 @@ export const ops = {
   log: op(98, { text: 'text' }),
 
   // --- files outside the container's root -------------------------------------------
-  open: op(30, { path: 'text', flags: 'open', mode: 'oct', fd: 'out' }),
+  open: op(30, { path: 'text', flags: 'open', mode: 'oct', fd: 'out' }, 'opens'),
   /** Open an existing file for writing, write once, close (files of /proc, /sys and cgroups). */
   write: op(31, { path: 'text', data: 'blob' }, 'writes'),
   write_fd: op(32, { fd: 'int', data: 'blob' }, 'writes'),

@@ -3,9 +3,8 @@
 import { Failure, type Host } from '@ctr-tools/cli';
 import { arch, readText } from '@ctr-tools/host';
 import type { LinuxSeccomp } from '@ctr-tools/oci';
-import type { AnyStep, Int, Template } from '@ctr-tools/plan';
-import { slot, template } from '@ctr-tools/plan';
-import { callerPid, kernelRelease } from '@ctr-tools/sys/proc';
+import { capabilitiesAfter, slot, type Template, template } from '@ctr-tools/plan';
+import { callerPid, kernelRelease, type ProcessStatus, readStatus } from '@ctr-tools/sys/proc';
 import { type AbiName, nativeAbi } from './abi.ts';
 
 export interface SeccompFacts {
@@ -33,39 +32,9 @@ export function machine(): AbiName {
   return native;
 }
 
-export interface Status {
-  bounding: bigint;
-  effective: bigint;
-  noNewPrivs: boolean;
-}
-
-const ALL = (1n << 64n) - 1n;
-
-/** proc_pid_status(5) */
-export function readStatus(pid: number | 'self'): Status {
-  const text = readText(`/proc/${pid}/status`);
-  const mask = (name: string): bigint =>
-    BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(text)?.[1] ?? '0'}`);
-  return { bounding: mask('CapBnd'), effective: mask('CapEff'), noNewPrivs: /^NoNewPrivs:\s*1/m.test(text) };
-}
-
 /** Of the process that becomes the command, after the links before this one. */
-export function statusOf(host: Host): Status {
-  const status = readStatus(callerPid(host.pid));
-  for (const step of host.earlier ?? []) applyStep(status, step);
-  return status;
-}
-
-const number = (value: unknown): bigint => BigInt.asUintN(64, BigInt(value as Exclude<Int, object>));
-
-function applyStep(status: Status, { op, args, side }: AnyStep): void {
-  if (side !== 'container') return;
-  if (op === 'bounding') status.bounding &= number(args.keep);
-  else if (op === 'capset') status.effective = number(args.effective);
-  else if (op === 'no_new_privs') status.noNewPrivs = true;
-  // A new user namespace comes with all capabilities in it (user_namespaces(7)).
-  else if (op === 'unshare' && number(args.flags) & 0x10000000n) status.effective = ALL;
-}
+export const statusOf = (host: Host): ProcessStatus =>
+  capabilitiesAfter(readStatus(callerPid(host.pid)), host.earlier ?? []);
 
 const SYS_ADMIN = 1n << 21n;
 
@@ -85,7 +54,7 @@ export function stateOf(host: Host): Template {
 }
 
 /** Whether a process may load a filter as it is. */
-export const isPrivileged = ({ effective, noNewPrivs }: Status): boolean =>
+export const isPrivileged = ({ effective, noNewPrivs }: ProcessStatus): boolean =>
   (effective & SYS_ADMIN) !== 0n || noNewPrivs;
 
 /** The impure step for a container's process, whose spec says all else. */

@@ -1,7 +1,7 @@
 import { err, Failure, type Host } from '@ctr-tools/cli';
 import type { LinuxSeccomp, Spec } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
-import { kernelRelease } from '@ctr-tools/sys/proc';
+import { kernelRelease, readStatus } from '@ctr-tools/sys/proc';
 import type { AbiName } from './abi.ts';
 import { complaints } from './complaints.ts';
 import {
@@ -9,7 +9,6 @@ import {
   containerFacts,
   isPrivileged,
   machine,
-  readStatus,
   type SeccompFacts,
   stateOf,
   statusOf,

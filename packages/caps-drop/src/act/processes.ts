@@ -2,8 +2,8 @@
 
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
 import { errorCode, namesIn, readLink, readText } from '@ctr-tools/host';
-import { callerPid } from '@ctr-tools/sys/proc';
-import { type Privileges, readPrivileges } from '../privileges.ts';
+import { callerPid, readStatus } from '@ctr-tools/sys/proc';
+import type { Privileges } from '../privileges.ts';
 
 const MAX_PID = 4_194_304;
 
@@ -18,7 +18,7 @@ export function targetPid(text: string, host: Host): number {
 /** The privileges of one process. Throws `Failure` where it is gone. */
 export function privilegesOf(pid: number): Privileges {
   try {
-    return readPrivileges(pid);
+    return readStatus(pid);
   } catch (error) {
     throw new Failure(
       `read the capabilities of PID ${pid}: ${gone(error) ? 'no such process' : (error as Error).message}`,
@@ -58,7 +58,7 @@ export function allProcesses(): { pid: number; ppid: number; privileges: Privile
         // The fourth field, counted from behind the name, which may hold anything (proc_pid_stat(5)).
         const stat = readText(`/proc/${pid}/stat`);
         const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return [{ pid, ppid, privileges: readPrivileges(pid) }];
+        return [{ pid, ppid, privileges: readStatus(pid) }];
       } catch (error) {
         if (gone(error)) return [];
         throw error;

@@ -1,7 +1,8 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
-
-import { type ContainerContext, changesPids, Failure, type Host } from '@ctr-tools/cli';
+import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
 import { basename, dirname, exists, join, readText, statIfAny } from '@ctr-tools/host';
+import { namespacesOf } from '@ctr-tools/plan';
+import { CLONE } from '@ctr-tools/sys/constants';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
 import { carriedBy, type Hierarchy } from '../layout.ts';
 import type { Options } from '../options.ts';
@@ -47,7 +48,7 @@ function bySystemd(host: Host): 'systemd' {
  * (hidepid), it is believed to be.
  */
 function sharesPids({ earlier }: Host): boolean {
-  if (changesPids(earlier ?? [])) return false;
+  if (earlier?.some((step) => namespacesOf(step) & BigInt(CLONE.NEWPID))) return false;
   const [, pids] = /^NSpid:\s+(.*)$/m.exec(text('/proc/self/status') ?? '') ?? [];
   if (pids?.includes('\t')) return false;
   return /^(systemd|init)$/.test((text('/proc/1/comm') ?? 'systemd').trim());

@@ -10,8 +10,8 @@ import {
   parentNamespace,
 } from '@ctr-tools/sys';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { parseMountinfo } from '@ctr-tools/sys/proc';
-import { inodeOfLink, readStat, readStatus } from '../proc.ts';
+import { parseMountinfo, readStatus } from '@ctr-tools/sys/proc';
+import { inodeOfLink, readStat } from '../proc.ts';
 
 export interface ProcessInfo {
   pid: number;
@@ -76,7 +76,7 @@ export function processInfo(pid: number): ProcessInfo | undefined {
     const line = decodeBytes(readFileSync(`/proc/${pid}/cmdline`))
       .replace(/\0+$/, '')
       .replaceAll('\0', ' ');
-    return { pid, ppid: stat.ppid, uid: readStatus(pid).uid, command: line || `[${stat.command}]` };
+    return { pid, ppid: stat.ppid, uid: readStatus(pid).uids[1]!, command: line || `[${stat.command}]` };
   });
 }
 

@@ -1,5 +1,6 @@
-import { join, readText, relative, statFs } from '@ctr-tools/host';
+import { join, ownPid, readText, statFs } from '@ctr-tools/host';
 import { MAGIC } from '../constants/files.ts';
+import { findPlace, placeBelow } from './cgroup-place.ts';
 import { type MountInfo, readMountinfo } from './mountinfo.ts';
 
 /** A line of /proc/PID/cgroup (cgroups(7)): one hierarchy, and the process's group in it. */
@@ -86,7 +87,7 @@ export function matchHierarchies(
       version,
       mountPoint: mount.mountPoint,
       root: mount.root,
-      directory: join(mount.mountPoint, relative(mount.root, line.path)),
+      directory: join(mount.mountPoint, placeBelow(mount.root, line.path)?.rest ?? ''),
     });
   }
   // In the order in which they were mounted, as everybody lists them.
@@ -114,6 +115,14 @@ export function versionAt(path: string): 1 | 2 | undefined {
 
 let own: Cgroups | undefined;
 
+/** With the directory of the group of `pid`; nothing where the mount does not show it. */
+function placed(h: CgroupHierarchy, pid: number): CgroupHierarchy[] {
+  const place = placeBelow(h.root, h.path);
+  if (!place) return [];
+  const directory = place.hidden === 0 ? h.directory : findPlace(h.mountPoint, place, pid);
+  return directory === undefined ? [] : [{ ...h, directory }];
+}
+
 /**
  * The hierarchies that can be reached here, and the group of a process in each. A mount that is
  * hidden by another is believed only after statfs(2), and one which does not show the process's
@@ -130,7 +139,7 @@ export function cgroupHierarchies(pid: number | 'self' = 'self'): Cgroups {
   const all = matchHierarchies(readCgroups(pid), reached, versionAt(cgroupRoot) === 2);
   const found = {
     ...all,
-    hierarchies: all.hierarchies.filter((h) => !relative(h.root, h.path).startsWith('..')),
+    hierarchies: all.hierarchies.flatMap((h) => placed(h, pid === 'self' ? ownPid() : pid)),
   };
   if (pid === 'self') own = found;
   return found;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { placeBelow } from '../../src/proc/cgroup-place.ts';
 import { cgroupHierarchies, matchHierarchies, parseCgroups, parseMountinfo } from '../../src/proc/index.ts';
 
 const mounts = parseMountinfo(`31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
@@ -41,6 +42,25 @@ test('without cgroup2 the host is v1, with it alone v2, with nothing none', () =
     hierarchies: [{ directory: '/sys/fs/cgroup/a' }],
   });
   expect(matchHierarchies([], [], false)).toEqual({ mode: 'none', hierarchies: [] });
+});
+
+test.each([
+  ['/', '/', { hidden: 0, rest: '' }],
+  ['/', '/a/b', { hidden: 0, rest: 'a/b' }],
+  ['/a', '/a/b', { hidden: 0, rest: 'b' }],
+  ['/a', '/ab', undefined],
+  ['/a/b', '/a', undefined],
+  // In a cgroup namespace: the mount's root lies two above it, and the process in it or elsewhere.
+  ['/../..', '/', { hidden: 2, rest: '' }],
+  ['/../..', '/a', { hidden: 2, rest: 'a' }],
+  ['/../..', '/../b', { hidden: 1, rest: 'b' }],
+  ['/../..', '/../../c/d', { hidden: 0, rest: 'c/d' }],
+  ['/', '/..', undefined],
+  ['/..', '/../..', undefined],
+  ['/../b', '/../b/c', { hidden: 0, rest: 'c' }],
+  ['/../../b', '/../b', undefined],
+])('below the mount of %s lies %s', (root, path, place) => {
+  expect(placeBelow(root, path)).toEqual(place);
 });
 
 test('this machine has what its own files say', () => {
