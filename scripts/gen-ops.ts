@@ -1,13 +1,15 @@
 /**
  * Writes what C has from TypeScript: `native/src/gen/ops.h` from the table of operations in
- * `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
+ * `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`,
+ * `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
 import { type Effect, effects } from '../packages/plan/src/effects.ts';
 import { type ArgKind, type OpShape, ops } from '../packages/plan/src/ops.ts';
+import { layerKinds, requests } from '../packages/ufs-mount/src/layers-request.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
 
@@ -48,18 +50,50 @@ function accountsHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/reports.ts. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
 }
 
-const directory = join(import.meta.dirname, '../native/src/gen');
+/** REQUESTS(X) calls X(name, arguments) for every request; each argument's place has a name, and so has each kind of layer. */
+function requestsHeader(): string {
+  const upper = (text: string): string => text.toUpperCase().replaceAll('-', '_');
+  const entries = Object.entries(requests) as [string, Record<string, ArgKind>][];
+  const rows = entries.map(([name, args]) => {
+    const list = Object.entries(args).map(([arg, kind]) => `${letters[kind]}${arg}`);
+    return `  X(${name}, "${list.join(' ')}")`;
+  });
+  const places = entries.map(
+    ([name, args]) =>
+      `enum { ${Object.keys(args)
+        .map((arg) => upper(`${name}_${arg}`))
+        .join(', ')} };`,
+  );
+  const kinds = layerKinds.map((kind) => `LAYERS_${upper(kind)}`);
+  return `/* Made by scripts/gen-ops.ts from packages/ufs-mount/src/layers-request.ts. Do not edit. */
+#ifndef CTR_GEN_REQUESTS_H
+#define CTR_GEN_REQUESTS_H
+
+#define REQUESTS(X) \\
+${rows.join(' \\\n')}
+
+${places.join('\n')}
+
+enum layers_kind { ${kinds.join(', ')} };
+#define LAYERS_KINDS ${layerKinds.map((kind) => JSON.stringify(kind)).join(', ')}
+
+#endif
+`;
+}
+
+const native = join(import.meta.dirname, '../native');
 const headers = {
-  'ops.h': opsHeader,
-  'accounts.h': accountsHeader,
+  'src/gen/ops.h': opsHeader,
+  'src/gen/accounts.h': accountsHeader,
+  'layers/gen/requests.h': requestsHeader,
 };
 if (import.meta.main) {
-  mkdirSync(directory, { recursive: true });
   for (const [name, text] of Object.entries(headers)) {
-    const path = join(directory, name);
+    const path = join(native, name);
+    mkdirSync(dirname(path), { recursive: true });
     if (!process.argv.includes('--check')) writeFileSync(path, text());
     else if (!existsSync(path) || readFileSync(path, 'utf8') !== text()) {
-      process.stderr.write(`native/src/gen/${name} is stale: run node scripts/gen-ops.ts\n`);
+      process.stderr.write(`native/${name} is stale: run node scripts/gen-ops.ts\n`);
       process.exitCode = 1;
     }
   }

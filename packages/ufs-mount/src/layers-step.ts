@@ -1,10 +1,8 @@
 import { Failure } from '@ctr-tools/cli';
 import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
+import { type layerKinds, layersStep } from './layers-request.ts';
 import { chainPath, layerPath, type StackLayer } from './stack.ts';
 import type { Store } from './store.ts';
-
-/** How layers lie in the store (ops.ts, `layers`). */
-export const layerKinds = { overlay: 0, overlayUser: 1, copy: 2, btrfs: 3, thin: 4 } as const;
 
 /** Filled with the directory of the layer that says what the root directory itself is like. */
 export const topSlot: Slot = slot('layers.top');
@@ -12,7 +10,7 @@ export const topSlot: Slot = slot('layers.top');
 export interface LayersRequest {
   store: Store;
   layers: readonly StackLayer[];
-  kind: number;
+  kind: (typeof layerKinds)[number];
   /** Where each layer goes with a driver that has no union: everything up to it. */
   built?: (layer: StackLayer) => string;
   /** Not root: everything belongs to us, devices are empty files. */
@@ -20,8 +18,6 @@ export interface LayersRequest {
   /** Width of the terminal on stderr, or 0. */
   columns: number;
 }
-
-const compressions = { none: 0, gzip: 1, guess: 2, zstd: 0 } as const;
 
 /** Slot for the path of a layer that the planner decompresses (native code knows gzip only). */
 const decompressed = (i: number): Slot => slot(`layers.plain${i}`);
@@ -88,28 +84,35 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
   const archives: Text[] = layers.map((layer, i) =>
     layer.compression === 'zstd' ? decompressed(i) : layer.path,
   );
-  const where = layers.flatMap((layer) =>
-    layer.compression === 'zstd' ? [0, -1, 0] : [layer.offset, layer.size, compressions[layer.compression]],
+  // What the planner decompressed lies in a file of its own, whole and verified.
+  const known = layers.map((layer) =>
+    layer.compression === 'zstd' ? { offset: 0, size: -1, digest: '' } : layer,
   );
   const targets = layers.map((layer) => built?.(layer) ?? layerPath(store, layer));
   const args = {
     kind,
+    squash,
+    columns,
     targets,
     chains: built ? [] : layers.map((layer) => chainPath(store, layer)),
     archives,
-    where,
-    digests: layers.map((layer) => (layer.compression === 'zstd' ? '' : layer.digest)),
+    offsets: known.map(({ offset }) => offset),
+    sizes: known.map(({ size }) => size),
+    digests: known.map(({ digest }) => digest),
     diffs: layers.map((layer) => layer.diffId),
-    squash,
-    columns,
-    top: topSlot,
   };
   return [
     ...unpacked.flat(),
-    step('state', 'layers', args, `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`, {
-      side: 'host',
-      hints: storeHints,
-    }),
+    layersStep(
+      'state',
+      'apply',
+      args,
+      `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`,
+      {
+        hints: storeHints,
+        reply: topSlot,
+      },
+    ),
     ...layers.flatMap((layer, i) =>
       layer.compression === 'zstd'
         ? [
