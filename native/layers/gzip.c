@@ -3,30 +3,6 @@
 
 #include <stdlib.h>
 
-static uint32_t crc_tables[8][256];
-
-uint32_t crc32_add(uint32_t crc, const unsigned char *data, size_t length) {
-  if (crc_tables[0][1] == 0) {
-    for (unsigned i = 0; i < 256; i++) {
-      uint32_t c = i;
-      for (unsigned k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0xedb88320 : c >> 1;
-      crc_tables[0][i] = c;
-    }
-    for (unsigned i = 0; i < 256; i++)
-      for (unsigned t = 1; t < 8; t++)
-        crc_tables[t][i] = crc_tables[t - 1][i] >> 8 ^ crc_tables[0][crc_tables[t - 1][i] & 255];
-  }
-  crc = ~crc;
-  for (; length >= 8; length -= 8, data += 8) {
-    uint32_t low = crc ^ ((uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24);
-    crc = crc_tables[7][low & 255] ^ crc_tables[6][low >> 8 & 255] ^ crc_tables[5][low >> 16 & 255] ^
-          crc_tables[4][low >> 24] ^ crc_tables[3][data[4]] ^ crc_tables[2][data[5]] ^ crc_tables[1][data[6]] ^
-          crc_tables[0][data[7]];
-  }
-  while (length-- > 0) crc = crc >> 8 ^ crc_tables[0][(crc ^ *data++) & 255];
-  return ~crc;
-}
-
 /* A member's header. False where nothing but zeros follows, with which some writers fill up. */
 static bool header(struct inflate *z, bool first) {
   unsigned magic;
@@ -63,11 +39,11 @@ static void member(struct inflate *z) {
   uint32_t size = inflate_take(z, 16);
   size |= inflate_take(z, 16) << 16;
   if (z->pretended * 8 > z->count) inflate_fail(z, "the compressed data end too early");
-  if (z->io->check && crc != z->crc) inflate_fail(z, "the checksum of the compressed data is wrong");
+  if (crc != z->crc) inflate_fail(z, "the checksum of the compressed data is wrong");
   if (size != z->size) inflate_fail(z, "the length of the compressed data is wrong");
 }
 
-const char *inflate_gzip(const struct inflate_io *io, unsigned char *block) {
+const char *inflate_gzip(const struct codec_io *io, unsigned char *block) {
   struct inflate *z = calloc(1, sizeof *z);
   if (!z) return "no memory";
   z->io = io;

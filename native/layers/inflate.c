@@ -65,7 +65,7 @@ uint32_t inflate_take(struct inflate *z, unsigned n) {
 
 void inflate_flush(struct inflate *z) {
   size_t n = (size_t)(z->out - z->block);
-  if (z->io->check) z->crc = crc32_add(z->crc, z->block, n);
+  z->crc = crc32_add(z->crc, z->block, n);
   z->size += (uint32_t)n;
   z->written += n;
   z->block = z->out = z->io->put(z->io->data, z->block, n);

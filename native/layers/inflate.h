@@ -4,7 +4,9 @@
 
 #include <setjmp.h>
 
-#include "gzip.h"
+#include <stdbool.h>
+
+#include "codec.h"
 
 /* --- huffman.c: tables by which a code is looked up */
 
@@ -47,7 +49,7 @@ const char *huffman_code(uint32_t *table, const unsigned char lengths[19]);
 /* --- inflate.c: a deflate stream */
 
 struct inflate {
-  const struct inflate_io *io;
+  const struct codec_io *io;
   uint64_t bits; /* the next bits, lowest first; above `count` lie some that will be read again */
   unsigned count;
   const unsigned char *in, *in_end;
@@ -61,9 +63,6 @@ struct inflate {
   bool fixed; /* the tables are those of fixed codes */
   struct tables tables;
 };
-/* --- gzip.c */
-uint32_t crc32_add(uint32_t crc, const unsigned char *data, size_t length);
-
 _Noreturn void inflate_fail(struct inflate *z, const char *why);
 /* Have more input, where none is left. False at its end. */
 bool inflate_more(struct inflate *z);

@@ -5,8 +5,8 @@
  */
 #include "stream.h"
 
+#include "codec.h"
 #include "digest.h"
-#include "gzip.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -111,22 +111,59 @@ static unsigned char *put_first(void *data, unsigned char *block, size_t length)
   return put(((struct first *)data)->stream, block, length);
 }
 
+/*
+ * How an archive is compressed, by its first bytes: no archive begins so. What a descriptor says of it is not
+ * asked, for some are wrong.
+ */
+struct format {
+  const char *name;
+  unsigned length;
+  unsigned char magic[6], mask; /* of the first byte: the bits that count */
+  const char *(*decompress)(const struct codec_io *io, unsigned char *block); /* NULL: no layer is compressed so */
+};
+static const struct format formats[] = {
+    {"gzip", 2, {0x1f, 0x8b}, 0xff, inflate_gzip},                                  /* RFC 1952, 2.3.1 */
+    {"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}, 0xff, decompress_zstd},                   /* RFC 8878, 3.1.1 */
+    {"zstd", 4, {0x50, 0x2a, 0x4d, 0x18}, 0xf0, decompress_zstd},                   /* 3.1.2, a skippable frame */
+    {"bzip2", 3, {'B', 'Z', 'h'}, 0xff, NULL},
+    {"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0}, 0xff, NULL},                           /* xz-file-format, 2.1.1.1 */
+    {"lz4", 4, {0x04, 0x22, 0x4d, 0x18}, 0xff, NULL},
+    {"lzip", 4, {'L', 'Z', 'I', 'P'}, 0xff, NULL},
+};
+
+/* NULL: it is not compressed. */
+static const struct format *format_of(const unsigned char *first, long n) {
+  for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++) {
+    const struct format *f = formats + i;
+    if (n >= (long)f->length && (first[0] & f->mask) == f->magic[0] && memcmp(first + 1, f->magic + 1, f->length - 1) == 0)
+      return f;
+  }
+  return NULL;
+}
+
+static void decompress(struct stream *s, const struct format *format, struct first *first) {
+  const struct codec_io io = {.data = first, .more = again, .put = put_first, .room = BLOCK};
+  char words[200];
+  if (!format->decompress)
+    snprintf(words, sizeof words, "it is compressed by %s; a layer is a plain archive, or compressed by gzip or zstd", format->name);
+  else {
+    const char *why = format->decompress(&io, body(s, s->filled));
+    if (!why) return;
+    snprintf(words, sizeof words, "%s", why);
+  }
+  pthread_mutex_lock(&s->mutex);
+  if (!s->stopped) complain(s, words);
+  pthread_mutex_unlock(&s->mutex);
+}
+
 static void *produce(void *data) {
   struct stream *s = data;
   struct first first = {.stream = s};
   first.n = read_more(s, &first.from);
-  /* RFC 1952, 2.3.1: no archive begins so. What a descriptor says is not asked, for some are wrong. */
-  bool gzip = first.n > 2 && first.from[0] == 0x1f && first.from[1] == 0x8b;
-  const char *why = NULL;
-  if (first.n >= 0 && gzip) {
-    const struct inflate_io io = {
-        .data = &first, .more = again, .put = put_first, .room = BLOCK, .check = !*s->source.digest && !*s->source.diff};
-    why = inflate_gzip(&io, body(s, s->filled));
-  } else if (first.n > 0) {
-    copy_plain(s, first.from, first.n);
-  }
+  const struct format *format = format_of(first.from, first.n);
+  if (first.n > 0 && format) decompress(s, format, &first);
+  else if (first.n > 0) copy_plain(s, first.from, first.n);
   pthread_mutex_lock(&s->mutex);
-  if (why && !s->stopped) complain(s, why);
   s->over = true;
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->mutex);
@@ -225,7 +262,7 @@ void stream_close(struct stream *s) {
   free(s);
 }
 
-/* Bytes behind the gzip stream's end, or behind where it could not be understood, belong to the blob too. */
+/* Bytes behind the compressed stream's end, or behind where it could not be understood, belong to the blob too. */
 static int rest_of_blob(struct stream *s) {
   const unsigned char *from;
   long n = 1;

@@ -1,5 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
-import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
+import { type AnyStep, type Slot, slot, step } from '@ctr-tools/plan';
 import { type layerKinds, layersStep } from './layers-request.ts';
 import { chainPath, layerPath, type StackLayer } from './stack.ts';
 import type { Store } from './store.ts';
@@ -18,9 +18,6 @@ export interface LayersRequest {
   /** Width of the terminal on stderr, or 0. */
   columns: number;
 }
-
-/** Slot for the path of a layer that the planner decompresses (native code knows gzip only). */
-const decompressed = (i: number): Slot => slot(`layers.plain${i}`);
 
 const storeHints = {
   EACCES: 'the store belongs to somebody else; name another in CTR_STORE',
@@ -78,16 +75,6 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
   const { store, layers, kind, built, squash, columns } = request;
   if (layers.length === 0) return [];
   if (layers.length > 500) throw new Failure(`a root of ${layers.length} layers; overlay takes 500 at most`);
-  const unpacked = layers.map((layer, i) =>
-    layer.compression === 'zstd' ? decompressSteps(request, layer, i) : [],
-  );
-  const archives: Text[] = layers.map((layer, i) =>
-    layer.compression === 'zstd' ? decompressed(i) : layer.path,
-  );
-  // What the planner decompressed lies in a file of its own, whole and verified.
-  const known = layers.map((layer) =>
-    layer.compression === 'zstd' ? { offset: 0, size: -1, digest: '' } : layer,
-  );
   const targets = layers.map((layer) => built?.(layer) ?? layerPath(store, layer));
   const args = {
     kind,
@@ -95,44 +82,12 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
     columns,
     targets,
     chains: built ? [] : layers.map((layer) => chainPath(store, layer)),
-    archives,
-    offsets: known.map(({ offset }) => offset),
-    sizes: known.map(({ size }) => size),
-    digests: known.map(({ digest }) => digest),
-    diffs: layers.map((layer) => layer.diffId),
+    archives: layers.map(({ path }) => path),
+    offsets: layers.map(({ offset }) => offset),
+    sizes: layers.map(({ size }) => size),
+    digests: layers.map(({ digest }) => digest),
+    diffs: layers.map(({ diffId }) => diffId),
   };
-  return [
-    ...unpacked.flat(),
-    layersStep(
-      'state',
-      'apply',
-      args,
-      `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`,
-      {
-        hints: storeHints,
-        reply: topSlot,
-      },
-    ),
-    ...layers.flatMap((layer, i) =>
-      layer.compression === 'zstd'
-        ? [
-            step('state', 'unlink', { path: decompressed(i) }, 'remove what was decompressed', {
-              side: 'host',
-              unless: ['any'],
-            }),
-          ]
-        : [],
-    ),
-  ];
-}
-
-/** zstd is Node's to decompress: the planner stays for it, and gives back the path of a file that is removed afterwards. */
-function decompressSteps({ store, built }: LayersRequest, layer: StackLayer, i: number): AnyStep[] {
-  const { path, offset, size, digest } = layer;
-  const done = { store: store.path, place: built?.(layer) ?? chainPath(store, layer) };
-  const payload = JSON.stringify({ path, offset, size, digest, ...done });
-  const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i), socket: '' };
-  const doing = `decompress ${digest || path}`;
-  const remove = undo('failure', 'unlink', { path: decompressed(i) }, 'remove what was decompressed');
-  return [step('state', 'ask', args, doing, { side: 'host', undo: remove })];
+  const doing = `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`;
+  return [layersStep('state', 'apply', args, doing, { hints: storeHints, reply: topSlot })];
 }
