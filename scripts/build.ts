@@ -2,6 +2,7 @@
  * `pnpm build`: everything that an installation holds, under dist/.
  *
  *     dist/bin/TOOL           the launcher under every tool's name, and as ctr-launcher
+ *     dist/lib/ctr-layers     the program that does what is done to layers of images
  *     dist/lib/planner.cjs    the planner, as Node runs it
  *     dist/lib/node           the pinned Node
  *     dist/lib/koffi.node     system calls for acts
@@ -71,6 +72,10 @@ function makeLauncher(): void {
   for (const tool of tools) place(join(bin, tool), (at) => linkSync(first, at));
 }
 
+function placeLayers(): void {
+  place(join(lib, 'ctr-layers'), (at) => copyFileSync(join(top, 'native/build/ctr-layers'), at));
+}
+
 function linkRuntime(): void {
   const require = createRequire(import.meta.url);
   const node = join(dirname(require.resolve(`node-linux-${process.arch}/package.json`)), 'bin/node');
@@ -107,6 +112,7 @@ const words = process.argv.slice(2);
 if (!words.includes('--no-native')) {
   execFileSync('make', ['-s', '-C', join(top, 'native')], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
+placeLayers();
 linkRuntime();
 placeLicence();
 await buildPlanner();

@@ -1,6 +1,7 @@
 /**
  * Writes what is made from TypeScript's tables: `native/src/gen/ops.h` and `docs/operations.md` from
- * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`.
+ * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`,
+ * `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
 import { type Effect, effects } from '../packages/plan/src/effects.ts';
 import { type ArgKind, type OpShape, ops } from '../packages/plan/src/ops.ts';
+import { layerKinds, requests } from '../packages/ufs-mount/src/layers-request.ts';
 import { operationsPage } from './operations-page.ts';
 
 const letters: Record<ArgKind, string> = { int: 'i', text: 't', blob: 'b', list: 'l', ints: 'n', out: 'o' };
@@ -49,10 +51,42 @@ function accountsHeader(): string {
   return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/reports.ts. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
 }
 
+/** REQUESTS(X) calls X(name, arguments) for every request; each argument's place has a name, and so has each kind of layer. */
+function requestsHeader(): string {
+  const upper = (text: string): string => text.toUpperCase().replaceAll('-', '_');
+  const entries = Object.entries(requests) as [string, Record<string, ArgKind>][];
+  const rows = entries.map(([name, args]) => {
+    const list = Object.entries(args).map(([arg, kind]) => `${letters[kind]}${arg}`);
+    return `  X(${name}, "${list.join(' ')}")`;
+  });
+  const places = entries.map(
+    ([name, args]) =>
+      `enum { ${Object.keys(args)
+        .map((arg) => upper(`${name}_${arg}`))
+        .join(', ')} };`,
+  );
+  const kinds = layerKinds.map((kind) => `LAYERS_${upper(kind)}`);
+  return `/* Made by scripts/gen-ops.ts from packages/ufs-mount/src/layers-request.ts. Do not edit. */
+#ifndef CTR_GEN_REQUESTS_H
+#define CTR_GEN_REQUESTS_H
+
+#define REQUESTS(X) \\
+${rows.join(' \\\n')}
+
+${places.join('\n')}
+
+enum layers_kind { ${kinds.join(', ')} };
+#define LAYERS_KINDS ${layerKinds.map((kind) => JSON.stringify(kind)).join(', ')}
+
+#endif
+`;
+}
+
 const top = join(import.meta.dirname, '..');
 const files = {
   'native/src/gen/ops.h': opsHeader,
   'native/src/gen/accounts.h': accountsHeader,
+  'native/layers/gen/requests.h': requestsHeader,
   'docs/operations.md': () => operationsPage(readFileSync(join(top, 'packages/plan/src/ops.ts'), 'utf8')),
 };
 if (import.meta.main) {

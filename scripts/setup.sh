@@ -21,7 +21,7 @@ esac
 
 mkdir -p .cache
 # The engine's source is a tarball of xz (scripts/engine.sh).
-install_debian gcc make libc6-dev xz-utils
+install_debian gcc make libc6-dev libzstd-dev xz-utils
 for tool in gcc make npm xz; do
   command -v "$tool" >/dev/null || fail "$tool is needed and could not be found"
 done

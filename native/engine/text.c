@@ -1,7 +1,7 @@
 /* UTF-8, and the planner's functions between bytes and strings. */
 #include <string.h>
 
-#include "../src/layer.h"
+#include "../common/sha256.h"
 #include "host.h"
 
 static bool continues(uint8_t byte) { return (byte & 0xc0) == 0x80; }

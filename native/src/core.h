@@ -131,9 +131,8 @@ _Noreturn void die_by_signal(int signal);
 
 /* --- guard.c: signals that would end a process which has something to undo */
 
+/* guard_caught (io.h) tells of the signal that came. */
 void guard_begin(struct run *run);
-/* The signal that came, or 0. */
-int guard_caught(void);
 /* The same, and forgotten, with who sent it (si_code). For when signals are blocked. */
 int guard_take(int *code);
 /* In a cloned child: back to the dispositions that the caller gave. */
@@ -241,6 +240,10 @@ void stdio_restore(const struct start *start);
 int request_make(int argc, char **argv, const char *launcher);
 /* Ends where the own file cannot be known. */
 void find_launcher(struct launcher_file *own);
+/* The same, with an empty path where it cannot be known. */
+void look_for_launcher(struct launcher_file *own);
+/* `relative` to the directory of the launcher, resolved and malloc'd; NULL if there is none. */
+char *beside(const char *launcher, const char *relative);
 /* 0, or -EPERM with the component that is not to be trusted in *culprit. `path` is resolved. */
 int trusted(const char *path, uid_t owner, const char **culprit, const char **why);
 /* Become a sealed copy of this file, telling it `start` and the arguments. Ends on failure. */
@@ -287,15 +290,6 @@ void holder_end(long pid);
 
 /* --- sys.c */
 
-/* The same description under a number that a plan does not use, close-on-exec. Closes `fd`. */
-int high_fd(int fd);
-/*
- * Where the caller closed 0, 1 or 2, the next file opened would take its number, and a message
- * would be written into it. /dev/null holds the place, and goes with exec.
- */
-void hold_stdio(void);
-const char *signal_name(int signal);
-void sleep_ms(unsigned ms);
 /* exit_group(2); where a filter does not allow that, by a fault that no filter sees. */
 _Noreturn void leave(int code);
 

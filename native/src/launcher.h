@@ -5,11 +5,15 @@
 #ifndef CTR_LAUNCHER_H
 #define CTR_LAUNCHER_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "io.h"
+#include "path.h"
+#include "signals.h"
+#include "words.h"
 
 /* --- plan.c: a decoded plan. Everything in it was checked once; nothing points outside. */
 
@@ -84,7 +88,7 @@ struct run {
   const struct start *start;         /* or NULL: there was no planner */
   uint64_t started_ns;               /* CLOCK_MONOTONIC when the launcher began */
   uint32_t at;                       /* the step that is being carried out */
-  char detail[1024];                 /* words of the operation's own for the failure, if it has any */
+  char detail[WORDS];                /* words of the operation's own for the failure, if it has any */
   int parent;                        /* the process that cloned this one, -1: none, or it has let go */
   uint32_t *made, nmade;             /* steps of this process that have an undoing, in order */
   struct failure *relayed;           /* another process's failure, for E_RELAYED */
@@ -97,10 +101,9 @@ struct run {
 };
 
 /*
- * What an operation may return beside -errno. E_DETAIL: run->detail says it all, there is no
- * errno to explain. E_RELAYED: run->relayed has the words of the process that failed.
+ * What an operation may return beside -errno and -E_DETAIL (words.h): run->relayed has the words of
+ * the process that failed.
  */
-#define E_DETAIL 4094
 #define E_RELAYED 4093
 
 /*
@@ -150,21 +153,8 @@ const struct op_shape *op_shape(unsigned op); /* NULL if there is none */
 /* Whether an operation of a decoded plan has one of these effects (DOES_…). */
 bool op_does(unsigned op, unsigned effects);
 
-/* --- path.c: paths inside a root. */
+/* --- proc.c */
 
-#define AT_ROOT_NONE (-1) /* not confined: the process's own view */
-
-/*
- * Open `path` inside the directory `root` with openat2 RESOLVE_IN_ROOT (or by walking, where
- * the kernel has no openat2 or CTR_NO_OPENAT2 was compiled or set for tests): the result is
- * inside the root even while the root is being changed. A descriptor or -errno.
- */
-int open_inside(int root, const char *path, int flags);
-enum make { MAKE_NOTHING = 0, MAKE_DIRECTORY = 1, MAKE_LIKE_SOURCE = 2, MAKE_FILE = 3 };
-/* The same, making missing directories (mode 0755) and the last component as `make` says; O_PATH. */
-int open_target(int root, const char *path, enum make make, mode_t mode);
-/* The parent directory of `path`, made if missing, and the last component's name (in the path given). */
-int open_parent(int root, const char *path, const char **last);
 /* A descriptor of the real procfs (PROC_SUPER_MAGIC), made once; or -errno. */
 int real_proc(void);
 /* Open a path below /proc by that descriptor, crossing no mount (RESOLVE_NO_XDEV). */
@@ -173,22 +163,8 @@ int open_proc(const char *path, int flags);
 /* A descriptor that a file keeps for itself from step to step stands at this place; it becomes -1 when others are closed. */
 void note_descriptor(int *place);
 
-/* --- signals.c: with nothing kept back for the C library */
-
-/* sigprocmask(2) */
-int signal_mask(int how, const sigset_t *set, sigset_t *old);
-void every_signal(sigset_t *set);
-/* SIG_DFL for all of them. */
-void signals_to_default(void);
-typedef void signal_handler(int signal, siginfo_t *info, void *context);
-/* Handle those of the signals whose disposition is the default, with SA_SIGINFO and `flags`; who ignores one goes on so. */
-void signals_handle(const int *signals, unsigned count, signal_handler *handler, int flags);
-/* The default again for those that this handler has. */
-void signals_handle_no_more(const int *signals, unsigned count, signal_handler *handler);
-
 /* --- small things, sys.c */
 
-uint64_t now_ns(void);
 /*
  * Start time of a process in clock ticks after boot (proc_pid_stat(5), field 22); 0, -ESRCH where
  * it has gone, or another -errno. Read from the caller's own /proc, as the planner does: it decides
@@ -199,7 +175,6 @@ int start_time_of(int64_t pid, int64_t *ticks);
 int life_of(int64_t pid, int64_t *ticks, char *state);
 /* At most `room` bytes from the beginning of a file, which a FIFO or a terminal does not make wait; how many, or -errno. */
 ssize_t read_beginning(const char *path, char *bytes, size_t room);
-ssize_t write_all(int fd, const void *data, size_t length); /* 0 or -errno */
 const char *errno_name(int error);                          /* "ENOENT" */
 
 #endif

@@ -96,12 +96,16 @@ static _Noreturn void with_planner(struct start *start, int argc, char **argv, b
 
 static _Noreturn void with_stored(struct start *start, char **argv, const char *path, bool copy) {
   /* A plan that is still to come is waited for by the copy: that is then all that is left to do. */
-  if (!copy && strcmp(path, "-") == 0) seal(start, argv);
+  if (!copy && strcmp(path, "-") == 0) {
+    look_for_launcher(&start->own);
+    seal(start, argv);
+  }
   if (start->plan < 0) start->plan = open_plan(path);
   size_t length;
   void *bytes = stored_plan(start->plan, &length);
   struct plan plan;
   decode(bytes, length, &plan);
+  if (!copy) look_for_launcher(&start->own);
   if (!copy && wants_seal(&plan)) seal(start, argv);
   close(start->plan);
   carry_out(start, bytes, length);

@@ -1,4 +1,5 @@
 /* Binds, and changes of what is mounted. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ static int bind_the_old_way(struct run *run, const struct bind *b, int target) {
   if (rc < 0) return rc;
   int mount = open_inside(b->root, b->target, O_PATH);
   if (mount < 0) return mount;
-  rc = mount_change(run, mount, b->set, b->clear, b->propagation, b->userns, b->recursive & 2);
+  rc = mount_change(run->detail, mount, b->set, b->clear, b->propagation, b->userns, b->recursive & 2);
   close_fd(mount);
   return rc;
 }
@@ -64,7 +65,7 @@ int op_bind(struct run *run, const struct step *step) {
     rc = bind_the_old_way(run, &b, target);
   } else if (target >= 0) {
     /* Attributes before it is attached, so that nobody sees it without; propagation after, for being attached to a shared mount shares it. */
-    rc = mount_change(run, (int)tree, b.set, b.clear, 0, b.userns, b.recursive & 2);
+    rc = mount_change(run->detail, (int)tree, b.set, b.clear, 0, b.userns, b.recursive & 2);
     if (rc == 0) rc = mount_attach((int)tree, target);
     if (rc == -ENOTDIR || rc == -EISDIR)
       detail(run, "one is a directory and the other is not");
@@ -78,7 +79,7 @@ int op_bind(struct run *run, const struct step *step) {
 int op_mount_attr(struct run *run, const struct step *step) {
   int mount = open_inside(arg_fd(run, step, 0), arg_text(run, step, 1), O_PATH);
   if (mount < 0) return mount;
-  int rc = mount_change(run, mount, (uint64_t)arg_int(run, step, 2), (uint64_t)arg_int(run, step, 3),
+  int rc = mount_change(run->detail, mount, (uint64_t)arg_int(run, step, 2), (uint64_t)arg_int(run, step, 3),
                         (uint64_t)arg_int(run, step, 4), -1, arg_int(run, step, 5) != 0);
   close_fd(mount);
   return rc;
@@ -91,14 +92,14 @@ int op_readonly(struct run *run, const struct step *step) {
   long tree = sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE);
   int rc = (int)tree;
   if (tree >= 0) {
-    rc = mount_change(run, (int)tree, MOUNT_ATTR_RDONLY, 0, 0, -1, false);
+    rc = mount_change(run->detail, (int)tree, MOUNT_ATTR_RDONLY, 0, 0, -1, false);
     if (rc == 0) rc = mount_attach((int)tree, fd);
   } else if (tree == -ENOSYS) {
     char source[32];
     snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
     rc = mount_at(source, fd, NULL, MS_BIND | MS_REC, NULL);
     int mount = rc == 0 ? open_inside(arg_fd(run, step, 0), arg_text(run, step, 1), O_PATH) : -1;
-    if (mount >= 0) rc = mount_change(run, mount, MOUNT_ATTR_RDONLY, 0, 0, -1, false);
+    if (mount >= 0) rc = mount_change(run->detail, mount, MOUNT_ATTR_RDONLY, 0, 0, -1, false);
     close_fd(mount);
   }
   close_fd((int)tree);

@@ -1,4 +1,5 @@
 /* A terminal in the container's own devpts. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* A tmpfs over a directory, with a copy of what the directory holds (tmpcopyup). */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <dirent.h>
@@ -117,10 +118,10 @@ int op_tmp_copy_up(struct run *run, const struct step *step) {
   unsigned long flags = (unsigned long)arg_int(run, step, 2);
   /* Read-only only when all is copied: as the mount's attribute. */
   int tmpfs = rc < 0 ? rc
-                     : filesystem_new(run, "tmpfs", "tmpfs", flags & ~(unsigned long)MS_RDONLY, options, &attr);
+                     : filesystem_new(run->detail, "tmpfs", "tmpfs", flags & ~(unsigned long)MS_RDONLY, options, &attr);
   rc = tmpfs < 0 ? tmpfs : copy_directory(target, tmpfs);
   if (flags & MS_RDONLY) attr |= MOUNT_ATTR_RDONLY;
-  if (rc == 0) rc = mount_change(run, tmpfs, attr, 0, 0, -1, false);
+  if (rc == 0) rc = mount_change(run->detail, tmpfs, attr, 0, 0, -1, false);
   if (rc == 0) rc = mount_attach(tmpfs, target);
   close_fd(tmpfs);
   close_fd(target);

@@ -1,4 +1,5 @@
 /* Nodes, links and directories inside the root. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <limits.h>

@@ -1,6 +1,7 @@
 /* Operations on files by the process's own paths, one system call each or little more. */
 #include "kernel.h"
 #include "launcher.h"
+#include "tree.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -168,6 +169,14 @@ int op_mkdtemp(struct run *run, const struct step *step) {
 
 int op_lock(struct run *run, const struct step *step) {
   return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_EX));
+}
+
+int op_lock_shared(struct run *run, const struct step *step) {
+  return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_SH));
+}
+
+int op_remove_tree(struct run *run, const struct step *step) {
+  return remove_tree(run->detail, arg_text(run, step, 0));
 }
 
 int op_read_file(struct run *run, const struct step *step) {

@@ -1,255 +1,160 @@
-/* Having layers in the store: the operation that starts jobs, shows how far they are, and links them. */
-#include "layer.h"
-
-#include <limits.h>
+/* Having `ctr-layers`, the program for layers of images that lies beside this one, carry out a request. */
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "core.h"
-#include "ops.h"
+#include "kernel.h"
+#include "layers_reply.h"
 
-enum { WORKERS = 4 };
-
-struct layers {
-  struct run *run;
-  struct job *jobs;
-  struct job_state *states;
-  pid_t *pids;
-  unsigned n;
-  struct progress progress;
+enum {
+  HIGH = 32,          /* where descriptors wait until they are put in order */
+  LOOK_MS = 200,      /* a signal between our look and poll(2) does not wake it */
+  PATIENCE_MS = 10000 /* for it to take back what it made, once it was told to end */
 };
 
-/* What a job makes when it is done; where a chain is kept, that is what is looked for. */
-static const char *product(const struct job *job) { return job->kind < LAYERS_COPY ? job->chain : job->target; }
-
-static int begin(struct layers *l, unsigned i) {
-  l->states[i].result = -1;
-  pid_t parent = getpid(), pid = fork();
-  if (pid < 0) return -errno;
-  if (pid == 0) {
-    guard_forget();
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-    job_do(l->jobs + i, l->states + i);
-    _exit(1);
+/* Its path. NULL with words. */
+static char *program(struct run *run) {
+  static const char relative[] = "../lib/ctr-layers";
+  const struct launcher_file *own = &run->start->own;
+  if (!*own->path) {
+    detail(run, "the launcher does not know its own file, beside which ctr-layers lies; is /proc mounted?");
+    return NULL;
   }
-  l->pids[i] = pid;
-  return 0;
-}
-
-static void kill_all(struct layers *l) {
-  for (unsigned i = 0; i < l->n; i++)
-    if (l->pids[i] > 0) kill(l->pids[i], SIGKILL);
-  for (unsigned i = 0; i < l->n; i++)
-    if (l->pids[i] > 0) {
-      while (waitpid(l->pids[i], NULL, 0) < 0 && errno == EINTR) continue;
-      l->pids[i] = 0;
-    }
-}
-
-/* One of ours that has ended: its number; -1: none yet; -EINTR for a signal that is to end us. */
-static int reap(struct layers *l) {
-  for (;;) {
-    if (guard_caught()) return -EINTR;
-    for (unsigned i = 0; i < l->n; i++) {
-      int status;
-      if (l->pids[i] <= 0 || waitpid(l->pids[i], &status, WNOHANG) != l->pids[i]) continue;
-      l->pids[i] = 0;
-      if (l->states[i].result < 0) {
-        l->states[i].result = JOB_FAILED;
-        if (WIFSIGNALED(status))
-          snprintf(l->states[i].error, sizeof l->states[i].error, "%s: the process that applied it was killed by %s",
-                   l->jobs[i].archive, signal_name(WTERMSIG(status)));
-      }
-      return (int)i;
-    }
-    progress_draw(&l->progress, l->jobs, l->states, l->pids, l->n);
-    poll(NULL, 0, 1 + (l->n > 0 && l->states[0].progress > 4000000) * 9);
+  char *path = beside(own->path, relative);
+  if (!path) {
+    detail(run, "the program for layers is missing: no %s beside %s; install the package again", relative, own->path);
+    return NULL;
   }
+  const char *culprit = path, *why = "cannot be looked at";
+  if (geteuid() != 0 || trusted(path, own->owner, &culprit, &why) == 0) return path;
+  detail(run, "will not run %s as root: %s %s; make it root's, writable by root alone", path, culprit, why);
+  free(path);
+  return NULL;
 }
 
-static int link_chain(struct layers *l, unsigned i) {
-  const struct job *job = l->jobs + i;
-  if (job->kind >= LAYERS_COPY || layer_is_whole(job->chain)) return 0;
-  const char *name = strrchr(job->target, '/');
-  char target[PATH_MAX];
-  snprintf(target, sizeof target, "../layers%s", name ? name : "");
-  if (symlink(target, job->chain) == 0 || errno == EEXIST) return 0;
-  return -errno;
+/* The request as a file: each field with a NUL behind it. */
+static int request_file(struct run *run, const struct step *step) {
+  char **fields = arg_list(run, step, 0, NULL);
+  limits_lift();
+  int fd = high_fd((int)AGAIN(syscall(SYS_memfd_create, "layers", 1u)));
+  long rc = fd < 0 ? fd : 0;
+  for (; rc == 0 && *fields; fields++) rc = write_all(fd, *fields, strlen(*fields) + 1);
+  limits_restore();
+  if (rc == 0) rc = AGAIN(lseek(fd, 0, SEEK_SET));
+  if (rc < 0) close_fd(fd);
+  return rc < 0 ? (int)rc : fd;
 }
 
-/* A job has ended: again upon what lies below it, where it needs that; or its words. */
-static int ended(struct layers *l, unsigned i, bool *again) {
-  const struct job_state *state = l->states + i;
-  *again = state->result == JOB_NEEDS_LOWER && !layer_is_whole(product(l->jobs + i));
-  if (state->result == JOB_FAILED) {
-    detail(l->run, "%s", state->error[0] ? state->error : "a layer could not be applied");
+static int put(int from, int to) { return from < 0 || dup2(from, to) < 0 ? -errno : 0; }
+
+/* In the child: the request, 1 and 2 as they are, our socket, the descriptors given; and nothing else. */
+static _Noreturn void become(const char *file, int request, int socket, const int64_t *given, unsigned count, pid_t parent) {
+  char *argv[] = {(char *)"ctr-layers", NULL}, *none[] = {NULL};
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(125);
+  request = fcntl(request, F_DUPFD, HIGH);
+  socket = fcntl(socket, F_DUPFD, HIGH);
+  int high[16], rc = count > 16 ? -E2BIG : 0;
+  for (unsigned i = 0; rc == 0 && i < count; i++) {
+    high[i] = fcntl((int)given[i], F_DUPFD, HIGH);
+    if (high[i] < 0) rc = -errno;
+  }
+  if (rc == 0) rc = put(request, 0);
+  if (rc == 0) rc = put(socket, LAYERS_SOCKET);
+  for (unsigned i = 0; rc == 0 && i < count; i++) rc = put(high[i], LAYERS_GIVEN + (int)i);
+  if (rc == 0) {
+    close_from(LAYERS_GIVEN + (int)count);
+    execve(file, argv, none);
+    rc = -errno;
+    socket = LAYERS_SOCKET;
+  }
+  struct layers_reply reply = {.error = -rc};
+  (void)send(socket, &reply, offsetof(struct layers_reply, text), MSG_NOSIGNAL);
+  _exit(125);
+}
+
+/* What it says: true once it has said it, or has ended without a word (*length is then 0). */
+static bool hear(int socket, struct layers_reply *reply, size_t *length, int *fd) {
+  struct iovec bytes = {.iov_base = reply, .iov_len = sizeof *reply};
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+  struct msghdr message = {
+      .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  *length = n > 0 ? (size_t)n : 0;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(fd, CMSG_DATA(header), sizeof *fd);
+  return true;
+}
+
+/* Wait for its answer and its end. One that is told to end takes back what it made first. */
+static int attend(pid_t pid, int socket, struct layers_reply *reply, size_t *length, int *fd) {
+  uint64_t until = 0;
+  int status = 0;
+  while (!hear(socket, reply, length, fd)) {
+    struct pollfd p = {.fd = socket, .events = POLLIN};
+    if (guard_caught() && !until) {
+      kill(pid, SIGTERM);
+      until = now_ns() + PATIENCE_MS * 1000000ull;
+    }
+    if (until && now_ns() > until) kill(pid, SIGKILL);
+    (void)poll(&p, 1, LOOK_MS);
+  }
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+/* What it did although a signal came meanwhile is done: that is for the steps that follow to take back. */
+static int verdict(struct run *run, const struct step *step, const struct layers_reply *reply, size_t length, int fd,
+                   int status) {
+  size_t head = offsetof(struct layers_reply, text), text = length > head ? length - head : 0;
+  if (guard_caught() && (length < head || reply->error)) return -EINTR;
+  if (length < head) {
+    if (WIFSIGNALED(status)) detail(run, "ctr-layers was killed by %s", signal_name(WTERMSIG(status)));
+    else detail(run, "ctr-layers ended without an answer");
     return -E_DETAIL;
   }
-  if (*again) return 0;
-  int rc = link_chain(l, i);
-  /* Where a chain of its own stood half written, it is made anew. */
-  *again = rc == 0 && l->jobs[i].kind < LAYERS_COPY && !layer_is_whole(product(l->jobs + i));
-  return rc;
-}
-
-/* Those that need nothing of one another, a few at once. */
-static int together(struct layers *l, bool *again) {
-  unsigned running = 0, next = 0;
-  int rc = 0;
-  while (rc >= 0) {
-    while (next < l->n && running < WORKERS) {
-      unsigned i = next++;
-      if (layer_is_whole(product(l->jobs + i))) {
-        l->states[i].result = JOB_DONE;
-        continue;
-      }
-      rc = begin(l, i);
-      if (rc < 0) return rc;
-      running++;
-    }
-    if (running == 0) return 0;
-    int i = reap(l);
-    if (i < 0) return i;
-    running--;
-    rc = ended(l, (unsigned)i, again + i);
+  if (reply->error) {
+    detail(run, "%.*s", (int)text, reply->text);
+    return -reply->error;
   }
-  return rc;
-}
-
-static int one_by_one(struct layers *l, const bool *wanted) {
-  for (unsigned i = 0; i < l->n; i++) {
-    if (wanted && !wanted[i]) continue;
-    if (layer_is_whole(product(l->jobs + i))) {
-      l->states[i].result = JOB_DONE;
-      continue;
-    }
-    bool again = false;
-    l->jobs[i].upon_lower = wanted != NULL;
-    int rc = begin(l, i);
-    if (rc == 0) rc = reap(l);
-    if (rc >= 0) rc = ended(l, i, &again);
-    if (rc < 0) return rc;
-  }
+  if (fd < 0) return out_text(run, step, 2, reply->text, text);
+  out_int(run, step, 2, fd);
   return 0;
-}
-
-/* The topmost layer that says what the root directory itself is. */
-static const char *root_of(struct layers *l) {
-  for (unsigned i = l->n; i-- > 0;) {
-    char path[PATH_MAX], text[128] = "";
-    snprintf(path, sizeof path, "%s/info", product(l->jobs + i));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) continue;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n > 1 && text[n - 2] == '1') return product(l->jobs + i);
-  }
-  return l->n > 0 ? product(l->jobs) : "";
-}
-
-/* Layers that are left to the file system become durable when they are used again. */
-static void keep(struct layers *l) {
-  const char **places = arena(l->n * sizeof *places);
-  for (unsigned i = 0; i < l->n; i++) places[i] = product(l->jobs + i);
-  layers_make_durable(places, l->n);
-}
-
-/* The length of an archive of which nobody says it. */
-static uint64_t length_of(const char *archive) {
-  struct stat st;
-  return stat(archive, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 int op_layers(struct run *run, const struct step *step) {
-  unsigned n, counts[5], nwhere;
-  char **targets = arg_list(run, step, 1, &n), **chains = arg_list(run, step, 2, counts);
-  char **archives = arg_list(run, step, 3, counts + 1);
-  int64_t *where = arg_ints(run, step, 4, &nwhere);
-  char **digests = arg_list(run, step, 5, counts + 2), **diffs = arg_list(run, step, 6, counts + 3);
-  enum layers_kind kind = (enum layers_kind)arg_int(run, step, 0);
-  bool own_chains = kind < LAYERS_COPY;
-  if (n == 0 || kind > LAYERS_THIN || (own_chains && counts[0] != n) || counts[1] != n || counts[2] != n ||
-      counts[3] != n || nwhere != 3 * n)
-    return -EINVAL;
-  struct layers l = {.run = run, .n = n, .progress.columns = (int)arg_int(run, step, 8)};
-  l.jobs = arena(n * sizeof *l.jobs);
-  l.pids = arena(n * sizeof *l.pids);
-  bool *again = arena(n * sizeof *again);
-  char **below = arena((n + 1) * sizeof *below); /* topmost first: the end of it belongs to a layer */
-  l.states = mmap(NULL, n * sizeof *l.states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (l.states == MAP_FAILED) return -errno;
-  for (unsigned i = 0; i < n; i++) {
-    l.pids[i] = 0;
-    l.states[i].result = -1;
-    again[i] = false;
-    below[n - 1 - i] = own_chains ? chains[i] : targets[i];
-    l.jobs[i] = (struct job){.kind = kind,
-                             .squash = arg_int(run, step, 7) != 0,
-                             .bottom = i == 0,
-                             .target = targets[i],
-                             .chain = own_chains ? chains[i] : "",
-                             .archive = archives[i],
-                             .offset = (uint64_t)where[3 * i],
-                             .size = (uint64_t)where[3 * i + 1],
-                             .compression = (enum compression)where[3 * i + 2],
-                             .digest = digests[i],
-                             .diff = diffs[i],
-                             .lower = below + n - i,
-                             .lowers = i};
-    if (l.jobs[i].size == UINT64_MAX) l.jobs[i].size = length_of(archives[i]);
-  }
-  int rc = own_chains ? together(&l, again) : one_by_one(&l, NULL);
-  if (rc == 0 && own_chains) rc = one_by_one(&l, again);
-  kill_all(&l);
-  progress_end(&l.progress);
-  if (rc == 0) keep(&l);
-  const char *top = rc == 0 ? root_of(&l) : "";
-  munmap(l.states, n * sizeof *l.states);
-  return rc < 0 ? rc : out_text(run, step, 9, top, strlen(top));
-}
-
-int op_copy_attr(struct run *run, const struct step *step) {
-  int from = (int)AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int to = (int)AGAIN(open(arg_text(run, step, 1), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int rc = from < 0 ? from : to < 0 ? to : copy_attributes(from, to);
-  close_fd(from);
-  close_fd(to);
+  static struct layers_reply reply;
+  unsigned count;
+  int64_t *given = arg_ints(run, step, 1, &count);
+  char *file = program(run);
+  if (!file) return -E_DETAIL;
+  int pair[2], fd = -1, request = request_file(run, step);
+  if (request < 0) return request;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+  int ours = high_fd(pair[0]), theirs = high_fd(pair[1]);
+  pid_t parent = getpid(), pid = fork();
+  if (pid == 0) become(file, request, theirs, given, count, parent);
+  int rc = pid < 0 ? -errno : 0, status = 0;
+  size_t length = 0;
+  close_fd(request);
+  close_fd(theirs);
+  if (rc == 0) status = attend(pid, ours, &reply, &length, &fd);
+  close_fd(ours);
+  free(file);
+  fd = above_stdio(fd);
+  if (rc == 0) rc = verdict(run, step, &reply, length, fd, status);
+  if (rc < 0) close_fd(fd);
   return rc;
-}
-
-int op_copy_tree(struct run *run, const struct step *step) {
-  char culprit[PATH_MAX] = "";
-  int from = (int)AGAIN(open(arg_text(run, step, 0), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int to = (int)AGAIN(open(arg_text(run, step, 1), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int rc = from < 0 ? from : to < 0 ? to : copy_tree(from, to, culprit, sizeof culprit);
-  close_fd(from);
-  close_fd(to);
-  if (rc < 0 && *culprit) detail(run, "%s", culprit);
-  return rc;
-}
-
-int op_lock_shared(struct run *run, const struct step *step) {
-  return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_SH));
-}
-
-int op_try_lock(struct run *run, const struct step *step) {
-  return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_EX | LOCK_NB));
-}
-
-int op_subvolume(struct run *run, const struct step *step) {
-  return btrfs_subvolume(arg_text(run, step, 0), arg_text(run, step, 1));
-}
-
-int op_remove_subvolume(struct run *run, const struct step *step) {
-  const char *path = arg_text(run, step, 0);
-  int rc = btrfs_delete(path);
-  if (rc == 0 || rc == -ENOENT) return 0;
-  return remove_tree(run, path);
 }

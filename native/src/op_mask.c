@@ -1,4 +1,5 @@
 /* Hiding paths. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <stdio.h>
@@ -31,7 +32,7 @@ static int mask_directory(struct run *run, int target, const char *label) {
     close_fd(shared);
     shared = -1;
   }
-  long tmpfs = filesystem_new(run, "tmpfs", "tmpfs", EMPTY, options, NULL);
+  long tmpfs = filesystem_new(run->detail, "tmpfs", "tmpfs", EMPTY, options, NULL);
   if (missing_call(tmpfs)) {
     run->detail[0] = '\0';
     return mount_at("tmpfs", target, "tmpfs", EMPTY, options);

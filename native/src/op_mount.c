@@ -1,4 +1,5 @@
 /* Mounting filesystems, opening and leaving mounts. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <string.h>
@@ -45,7 +46,7 @@ int op_mount(struct run *run, const struct step *step) {
     close_fd(target);
     return rc;
   }
-  int mount = filesystem_new(run, type, source, flags, data, NULL);
+  int mount = filesystem_new(run->detail, type, source, flags, data, NULL);
   if (mount >= 0) {
     rc = mount_attach(mount, target);
     if (rc == 0) rc = mount_propagate(mount, flags & (PROPAGATION | MS_REC));

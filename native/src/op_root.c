@@ -1,4 +1,5 @@
 /* Changing the root. */
+#include "launcher.h"
 #include "mounting.h"
 
 #include <limits.h>

@@ -28,7 +28,7 @@ int op_tmpfs(struct run *run, const struct step *step) {
   if (fd < 0) return fd;
   const char *source = arg_text(run, step, 2);
   unsigned long flags = (unsigned long)arg_int(run, step, 3);
-  int mount = filesystem_new(run, "tmpfs", source, flags, data, NULL);
+  int mount = filesystem_new(run->detail, "tmpfs", source, flags, data, NULL);
   int rc = mount;
   if (mount >= 0) {
     rc = mount_attach(mount, fd);

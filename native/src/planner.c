@@ -17,13 +17,18 @@
 
 #include "core.h"
 
-void find_launcher(struct launcher_file *own) {
+void look_for_launcher(struct launcher_file *own) {
   struct stat st;
   ssize_t n = readlink("/proc/self/exe", own->path, sizeof own->path - 1);
-  if (n <= 0 || own->path[0] != '/' || stat("/proc/self/exe", &st) < 0)
+  bool known = n > 0 && own->path[0] == '/' && stat("/proc/self/exe", &st) == 0;
+  own->path[known ? n : 0] = 0;
+  if (known) own->owner = st.st_uid;
+}
+
+void find_launcher(struct launcher_file *own) {
+  look_for_launcher(own);
+  if (!*own->path)
     die(125, "cannot find the launcher's own file by /proc/self/exe: %s; is /proc mounted?", strerror(errno));
-  own->path[n] = 0;
-  own->owner = st.st_uid;
 }
 
 /* The planner's process: nothing but 0, 1, 2, the request on 3 and the socket on 4 is open in it. */

@@ -31,14 +31,6 @@ static const char planner_file[] = "../lib/planner.cjs";
 /* System calls for acts, which the planner loads. */
 static const char addon_file[] = "../lib/koffi.node";
 
-/* `relative` to the directory of the launcher, resolved; NULL if there is none. */
-static char *beside(const char *launcher, const char *relative) {
-  char path[PATH_MAX + 128];
-  const char *slash = strrchr(launcher, '/');
-  snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, relative);
-  return realpath(path, NULL);
-}
-
 static void must_be_trusted(const char *path, uid_t owner) {
   const char *culprit = path, *why = "cannot be looked at";
   if (geteuid() != 0 || trusted(path, owner, &culprit, &why) == 0) return;

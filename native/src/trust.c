@@ -1,9 +1,19 @@
 /* What root executes, only root (or the owner of the launcher's file) may have been able to write. */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core.h"
+
+char *beside(const char *launcher, const char *relative) {
+  char path[PATH_MAX + 128];
+  const char *slash = strrchr(launcher, '/');
+  snprintf(path, sizeof path, "%.*s/%s", (int)(slash - launcher), launcher, relative);
+  return realpath(path, NULL);
+}
 
 /*
  * Every component of the resolved path, from / to the file. A sticky directory that others can

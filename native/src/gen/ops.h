@@ -164,24 +164,11 @@ enum effect {
   X(WATCH_FILE, watch_file, 172, "tttt", 0) \
   X(CGROUP_HOLD, cgroup_hold, 177, "lo", 0) \
   X(FILE_SAYS, file_says, 178, "tt", 0) \
-  X(LAYERS, layers, 180, "illlnlliio", 0) \
+  X(LAYERS, layers, 210, "lno", DOES_MOUNTS) \
   X(COPY_ATTR, copy_attr, 181, "tt", 0) \
   X(LOCK_SHARED, lock_shared, 182, "i", 0) \
-  X(COPY_TREE, copy_tree, 183, "tt", 0) \
-  X(SUBVOLUME, subvolume, 184, "tt", 0) \
-  X(REMOVE_SUBVOLUME, remove_subvolume, 185, "t", 0) \
-  X(TRY_LOCK, try_lock, 186, "i", 0) \
-  X(TREE_DIFF, tree_diff, 187, "ltiii", 0) \
   X(REPORT_TO, report_to, 190, "i", 0) \
   X(AWAIT_READER, await_reader, 191, "it", 0) \
-  X(THIN_POOL, thin_pool, 200, "tiiilo", 0) \
-  X(THIN_VOLUME, thin_volume, 201, "tt", 0) \
-  X(THIN_MOUNT, thin_mount, 202, "tito", DOES_MOUNTS) \
-  X(THIN_COLLECT, thin_collect, 203, "t", 0) \
-  X(REMOVE_ROOT, remove_root, 204, "t", 0) \
-  X(OVERLAY_MAPPED, overlay_mapped, 205, "tlttilitto", 0) \
-  X(MAP_OWNERS, map_owners, 206, "iitt", 0) \
-  X(TREE_WHICH, tree_which, 207, "ttllo", 0) \
   X(NETDEV_LEND, netdev_lend, 208, "tito", 0) \
   X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit", 0)
 

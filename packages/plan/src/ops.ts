@@ -454,45 +454,15 @@ export const ops = {
 
   // --- layers of images ---------------------------------------------------------------------
   /**
-   * Have layers in the store: each archive is verified, decompressed and applied into its
-   * directory `targets` (a tree and a file `info`), which is there whole or not there. `kind` 0:
-   * each by itself with overlay's marks, several at once, and a link to each in `chains`; 1: the
-   * same with marks as `user.*`; 2: each upon a copy of the one before; 3: upon a btrfs snapshot.
-   * `where` has offset, size and compression (0 none, 1 gzip, 2 by its first bytes) of each.
-   * Empty texts in `digests` (of the blob) and `diffs` (of the archive in it) verify nothing.
-   * `squash` 1: not root, so everything belongs to us. `columns`: width of the terminal on 2
-   * for a bar, or 0. `top`: the directory whose owner, mode and times the root has.
+   * Have `ctr-layers`, the program for layers of images beside the launcher, carry out a request: fields
+   * that packages/ufs-mount/src/layers-request.ts knows, with the descriptors `fds`. Its 1 and 2 are
+   * this process's own. `reply` is filled with the text or the descriptor that it answers with.
    */
-  layers: op(180, {
-    kind: 'int',
-    targets: 'list',
-    chains: 'list',
-    archives: 'list',
-    where: 'ints',
-    digests: 'list',
-    diffs: 'list',
-    squash: 'int',
-    columns: 'int',
-    top: 'out',
-  }),
+  layers: op(210, { request: 'list', fds: 'ints', reply: 'out' }, 'mounts'),
   /** Give a directory the owner, mode, times and attributes of another. */
   copy_attr: op(181, { from: 'text', to: 'text' }),
   /** flock(2) shared of a descriptor. */
   lock_shared: op(182, { fd: 'int' }),
-  /** Copy everything in a directory into another, with reflinks where the filesystem has them. */
-  copy_tree: op(183, { from: 'text', to: 'text' }),
-  /** Make a btrfs subvolume: an empty one, or a snapshot of the subvolume `of`. */
-  subvolume: op(184, { path: 'text', of: 'text' }),
-  /** Delete a btrfs subvolume, or rm -r what is none. What is not there is no failure. */
-  remove_subvolume: op(185, { path: 'text' }),
-  /** flock(2) exclusive of a descriptor, without waiting: EAGAIN where it is in use. */
-  try_lock: op(186, { fd: 'int' }),
-  /**
-   * Compare the tree of layers (`lower`, topmost first; `marked` 1: with overlay's marks, to be
-   * mounted) with a root, and write what changed to `fd`: a layer's archive, or with `text` 1 a
-   * line each, `A`, `C` or `D` and the path.
-   */
-  tree_diff: op(187, { lower: 'list', root: 'text', marked: 'int', fd: 'int', text: 'int' }),
   // --- a container that was let go --------------------------------------------------------
   /** From here on the words of a failure of this process go to `fd` too, once nobody of its plan is left to hear them. */
   report_to: op(190, { fd: 'int' }),
@@ -502,55 +472,7 @@ export const ops = {
    * the failure, and EPIPE where it never read what was written.
    */
   await_reader: op(191, { fd: 'int', report: 'text' }),
-  // --- the device mapper's thin provisioning --------------------------------------------------
-  /**
-   * Have the thin pool of `directory` active as long as `pool` is open or a volume of it is in use.
-   * A directory named `loop` gets a pool of its own, over files of `data` and `metadata` bytes there;
-   * any other is named like the pool's device. Its base volume of `base` bytes is formatted by `mkfs`,
-   * behind whose arguments the device's path goes.
-   */
-  thin_pool: op(200, {
-    directory: 'text',
-    data: 'int',
-    metadata: 'int',
-    base: 'int',
-    mkfs: 'list',
-    pool: 'out',
-  }),
-  /** Make a volume that the directory `place` stands for, a snapshot of that of the directory `of`. EEXIST: it has one. */
-  thin_volume: op(201, { place: 'text', of: 'text' }),
-  /** Mount a directory's volume at `target` (`mount` is then -1), or with an empty one nowhere; its device goes with its last mount. */
-  thin_mount: op(202, { place: 'text', readonly: 'int', target: 'text', mount: 'out' }, 'mounts'),
-  /** As `remove_root`, each `….new` in a directory: what was half made in a thin pool, or given up. */
-  thin_collect: op(203, { directory: 'text' }),
-  /** Remove a root's directory with the subvolume `tree` or the thin volume in it. What is not there is no failure. */
-  remove_root: op(204, { path: 'text' }),
-  /**
-   * An overlay that is attached nowhere and shows other owners: `lower` (topmost first) is idmapped
-   * by `userns`; where the file system or the kernel cannot, owners are changed by `uids` and `gids`
-   * (lines as in /proc/PID/uid_map) after mounting. The directory `changes` has `upper` and `work`;
-   * empty, they go to a tmpfs and are lost. The root itself is made like the directory `top`, if that
-   * is not empty. `scratch` is any other directory.
-   */
-  overlay_mapped: op(205, {
-    scratch: 'text',
-    lower: 'list',
-    changes: 'text',
-    top: 'text',
-    flags: 'attr',
-    options: 'list',
-    userns: 'int',
-    uids: 'text',
-    gids: 'text',
-    mount: 'out',
-  }),
-  /** Show a detached mount with other owners: idmapped by `userns`, or where that cannot be by changing the owners in it. */
-  map_owners: op(206, { mount: 'int', userns: 'int', uids: 'text', gids: 'text' }),
-  /**
-   * Which of `trees` (topmost first, each with all that is below it) a path of `root` comes from:
-   * the one of `names` at its number; the name behind the last is for what is in none of them.
-   */
-  tree_which: op(207, { root: 'text', path: 'text', trees: 'list', names: 'list', name: 'out' }),
+  // 180, 183 to 187 and 200 to 207 were operations on layers that ctr-layers now does.
   /** As netdev_move, and its index there, by which it is known whatever it is called later. */
   netdev_lend: op(208, { name: 'text', pid: 'int', as: 'text', index: 'out' }),
   /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */

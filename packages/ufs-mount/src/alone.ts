@@ -2,8 +2,9 @@
 
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
 import { dirname, join, lstatIfAny, realPath, resolve, stat } from '@ctr-tools/host';
-import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
 import { requestOf } from './gather.ts';
+import { layersUndo } from './layers-request.ts';
 import { storeSteps } from './layers-step.ts';
 import type { UfsOptions } from './options.ts';
 import { type RootRecord, recordOf } from './record.ts';
@@ -50,7 +51,7 @@ export function mountSteps(facts: RootFacts, options: UfsOptions, host: Host): A
       'make a place for the root',
       {
         side,
-        undo: undo('failure', 'remove_root', { path: directory }, 'remove what was made'),
+        undo: layersUndo('failure', 'remove_root', { path: directory }, 'remove what was made'),
       },
     ),
     // Before anything is mounted, so that whoever is killed from here on leaves nothing that the store does not know.

@@ -13,10 +13,6 @@ export interface CommitQuestion {
 
 export async function answer(topic: string, payload: string): Promise<string> {
   switch (topic) {
-    case 'ufs-mount/zstd': {
-      const { decompress } = await import('./zstd.ts');
-      return decompress(payload);
-    }
     case 'ufs-mount/gc': {
       const { collectGarbage } = await import('./garbage.ts');
       return collectGarbage(payload);

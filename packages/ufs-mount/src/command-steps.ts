@@ -1,6 +1,7 @@
 /** Entering a root to run a command in it: `ufs-mount SOURCE… -- COMMAND`. */
-import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
+import { type AnyStep, slot, step, template } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
+import { layersUndo } from './layers-request.ts';
 import { storeSteps, unlockSteps } from './layers-step.ts';
 import { overlaySteps } from './overlay-steps.ts';
 import type { RootFacts } from './root-facts.ts';
@@ -71,7 +72,7 @@ function outsideSteps(facts: RootFacts): AnyStep[] {
       'make a place for the root',
       {
         side: 'host',
-        undo: undo('end', 'remove_root', { path: directory }, 'remove the root'),
+        undo: layersUndo('end', 'remove_root', { path: directory }, 'remove the root'),
       },
     ),
     step('state', 'mkdir', { path: target, mode: 0o755 }, 'make the mount point', { side: 'host' }),

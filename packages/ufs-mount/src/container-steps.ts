@@ -7,9 +7,10 @@
 
 import type { ContainerContext } from '@ctr-tools/cli';
 import { exists, hex, randomBytes } from '@ctr-tools/host';
-import { type AnyStep, slot, step, template, undo } from '@ctr-tools/plan';
+import { type AnyStep, slot, step, template } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { lowerDirectories, optionsOf } from './driver/overlay.ts';
+import { layersStep, layersUndo } from './layers-request.ts';
 import { storeSteps, topSlot, unlockSteps } from './layers-step.ts';
 import { overlaySteps } from './overlay-steps.ts';
 import { type RootRecord, recordOf } from './record.ts';
@@ -74,7 +75,7 @@ function directorySteps(
   return [
     step('state', 'mkdir', { path: directory, mode: 0o700 }, 'make a place for the root', {
       side,
-      undo: undo(
+      undo: layersUndo(
         lifetime === 'command' ? 'end' : 'failure',
         'remove_root',
         { path: directory },
@@ -108,7 +109,7 @@ function mountSteps(facts: RootFacts, own: string): AnyStep[] {
     ...mapping,
     ...driver.detach(facts, { directory, passing: request.upper === undefined, mount }),
     ...(owners && !driver.mapsOwners
-      ? [step('state', 'map_owners', { mount, userns, ...owners }, 'map the owners of the root', { side })]
+      ? [layersStep('state', 'map_owners', owners, 'map the owners of the root', { fds: [mount, userns] })]
       : []),
   ];
 }
@@ -127,16 +128,17 @@ function mappedOverlay(facts: RootFacts, userns: ReturnType<typeof slot>): AnySt
     top: fresh ? top : '',
     flags: request.readOnly ? MOUNT_ATTR.RDONLY : 0,
     options: optionsOf(facts, kept === undefined),
-    userns,
     uids: owners!.uids,
     gids: owners!.gids,
-    mount,
   };
   return [
     ...made.map((path) =>
       step('state', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes', { side }),
     ),
-    step('state', 'overlay_mapped', args, "mount the layers with the container's owners", { side }),
+    layersStep('state', 'mapped_overlay', args, "mount the layers with the container's owners", {
+      fds: [userns],
+      reply: mount,
+    }),
   ];
 }
 

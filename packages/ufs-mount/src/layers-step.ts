@@ -1,10 +1,8 @@
 import { Failure } from '@ctr-tools/cli';
-import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
+import { type AnyStep, type Slot, slot, step } from '@ctr-tools/plan';
+import { type layerKinds, layersStep } from './layers-request.ts';
 import { chainPath, layerPath, type StackLayer } from './stack.ts';
 import type { Store } from './store.ts';
-
-/** How layers lie in the store (ops.ts, `layers`). */
-export const layerKinds = { overlay: 0, overlayUser: 1, copy: 2, btrfs: 3, thin: 4 } as const;
 
 /** Filled with the directory of the layer that says what the root directory itself is like. */
 export const topSlot: Slot = slot('layers.top');
@@ -12,7 +10,7 @@ export const topSlot: Slot = slot('layers.top');
 export interface LayersRequest {
   store: Store;
   layers: readonly StackLayer[];
-  kind: number;
+  kind: (typeof layerKinds)[number];
   /** Where each layer goes with a driver that has no union: everything up to it. */
   built?: (layer: StackLayer) => string;
   /** Not root: everything belongs to us, devices are empty files. */
@@ -20,11 +18,6 @@ export interface LayersRequest {
   /** Width of the terminal on stderr, or 0. */
   columns: number;
 }
-
-const compressions = { none: 0, gzip: 1, guess: 2, zstd: 0 } as const;
-
-/** Slot for the path of a layer that the planner decompresses (native code knows gzip only). */
-const decompressed = (i: number): Slot => slot(`layers.plain${i}`);
 
 const storeHints = {
   EACCES: 'the store belongs to somebody else; name another in CTR_STORE',
@@ -82,54 +75,19 @@ export function layersSteps(request: LayersRequest): AnyStep[] {
   const { store, layers, kind, built, squash, columns } = request;
   if (layers.length === 0) return [];
   if (layers.length > 500) throw new Failure(`a root of ${layers.length} layers; overlay takes 500 at most`);
-  const unpacked = layers.map((layer, i) =>
-    layer.compression === 'zstd' ? decompressSteps(request, layer, i) : [],
-  );
-  const archives: Text[] = layers.map((layer, i) =>
-    layer.compression === 'zstd' ? decompressed(i) : layer.path,
-  );
-  const where = layers.flatMap((layer) =>
-    layer.compression === 'zstd' ? [0, -1, 0] : [layer.offset, layer.size, compressions[layer.compression]],
-  );
   const targets = layers.map((layer) => built?.(layer) ?? layerPath(store, layer));
   const args = {
     kind,
-    targets,
-    chains: built ? [] : layers.map((layer) => chainPath(store, layer)),
-    archives,
-    where,
-    digests: layers.map((layer) => (layer.compression === 'zstd' ? '' : layer.digest)),
-    diffs: layers.map((layer) => layer.diffId),
     squash,
     columns,
-    top: topSlot,
+    targets,
+    chains: built ? [] : layers.map((layer) => chainPath(store, layer)),
+    archives: layers.map(({ path }) => path),
+    offsets: layers.map(({ offset }) => offset),
+    sizes: layers.map(({ size }) => size),
+    digests: layers.map(({ digest }) => digest),
+    diffs: layers.map(({ diffId }) => diffId),
   };
-  return [
-    ...unpacked.flat(),
-    step('state', 'layers', args, `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`, {
-      side: 'host',
-      hints: storeHints,
-    }),
-    ...layers.flatMap((layer, i) =>
-      layer.compression === 'zstd'
-        ? [
-            step('state', 'unlink', { path: decompressed(i) }, 'remove what was decompressed', {
-              side: 'host',
-              unless: ['any'],
-            }),
-          ]
-        : [],
-    ),
-  ];
-}
-
-/** zstd is Node's to decompress: the planner stays for it, and gives back the path of a file that is removed afterwards. */
-function decompressSteps({ store, built }: LayersRequest, layer: StackLayer, i: number): AnyStep[] {
-  const { path, offset, size, digest } = layer;
-  const done = { store: store.path, place: built?.(layer) ?? chainPath(store, layer) };
-  const payload = JSON.stringify({ path, offset, size, digest, ...done });
-  const args = { topic: 'ufs-mount/zstd', payload, reply: decompressed(i), socket: '' };
-  const doing = `decompress ${digest || path}`;
-  const remove = undo('failure', 'unlink', { path: decompressed(i) }, 'remove what was decompressed');
-  return [step('state', 'ask', args, doing, { side: 'host', undo: remove })];
+  const doing = `apply ${layers.length === 1 ? 'a layer' : `${layers.length} layers`}`;
+  return [layersStep('state', 'apply', args, doing, { hints: storeHints, reply: topSlot })];
 }

@@ -54,7 +54,7 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     const { act } = await import('./act/index.ts');
     return act(name, options, parsed, host);
   },
-  nodeTopics: ['ufs-mount/zstd', 'ufs-mount/gc', 'ufs-mount/commit'],
+  nodeTopics: ['ufs-mount/gc', 'ufs-mount/commit'],
   async answer(topic, payload) {
     const { answer } = await import('./answer.ts');
     return answer(topic, payload);

@@ -78,6 +78,8 @@ const digestOf = (data: Buffer): string => `sha256:${createHash('sha256').update
 export interface LayoutOptions {
   tag?: string;
   compression?: 'none' | 'gzip' | 'zstd';
+  /** The blob of a layer, where it is not what `compression` makes of it. */
+  compressed?: (layer: Buffer) => Buffer;
   config?: object;
   /** What the index says beside; `undefined` for a plain one. */
   directory?: string;
@@ -85,7 +87,7 @@ export interface LayoutOptions {
 
 /** An OCI image layout of these layers (archives, bottom first). Its directory. */
 export function layout(layers: readonly Buffer[], options: LayoutOptions = {}): string {
-  const { tag = '3', compression = 'gzip', config = {}, directory = tempDir('layout') } = options;
+  const { tag = '3', compression = 'gzip', config = {}, compressed, directory = tempDir('layout') } = options;
   mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
   const put = (mediaType: string, data: Buffer) => {
     const digest = digestOf(data);
@@ -100,7 +102,7 @@ export function layout(layers: readonly Buffer[], options: LayoutOptions = {}): 
     zstd: (d: Buffer) => zstdCompressSync(d),
   };
   const blobs = layers.map((layer) =>
-    put(`application/vnd.oci.image.layer.v1.tar${suffix}`, compress[compression](layer)),
+    put(`application/vnd.oci.image.layer.v1.tar${suffix}`, (compressed ?? compress[compression])(layer)),
   );
   const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64'];
   const image = json('application/vnd.oci.image.config.v1+json', {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
+  isRoot,
   needs,
   run,
   runShell,
@@ -19,6 +20,7 @@ import {
   tempDir,
   toolEnv,
   toolPath,
+  until,
 } from '../../../test/support.ts';
 import { layout, type TarEntry, tar } from './archives.ts';
 import { treeOf } from './tree.ts';
@@ -109,6 +111,40 @@ test.for(tried)('killed at %s, the next one finds nothing or all', (stage, conte
   });
   if (killed.status === 0) runTool('ufs-mount', ['--unmount', killed.stdout.trimEnd()], { env });
   wholeTree(store);
+});
+
+/** What is half made in a store. */
+const halfMade = (store: string): string => runShell(`ls -d ${store}/*/*.new`).stdout;
+
+test.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)(
+  'ended by %s, it takes away what it had half made',
+  async (signal) => {
+    if (!isRoot) return;
+    const store = tempDir('store');
+    const env = { ...toolEnv(), CTR_STORE: store };
+    const one = start(toolPath('ufs-mount'), [`oci:${image}`], { env });
+    await until('a layer is half made', () => halfMade(store) !== '');
+    one.child.kill(signal);
+    expect(await one.ended).toMatchObject({ signal, stderr: '' });
+    await until('nothing is half made any more', () => halfMade(store) === '');
+    wholeTree(store);
+  },
+);
+
+test('where one layer is refused, the others that were begun are taken away', (context) => {
+  needs(context, 'root');
+  const store = tempDir('store');
+  const many = Array.from({ length: 3 }, (_, i) => [{ name: `big${i}`, data: Buffer.alloc(64 << 20, i) }]);
+  const images = layout([
+    ...many.map((one) => tar([entries[0]!, ...one])),
+    Buffer.from('no archive'.repeat(100)),
+  ]);
+  const { status, stderr } = runTool('ufs-mount', [`oci:${images}`], {
+    env: { ...toolEnv(), CTR_STORE: store },
+  });
+  expect(status).toBe(125);
+  expect(stderr).toContain('this is no tar archive');
+  expect(halfMade(store)).toBe('');
 });
 
 /** The layer's directory in a store that has one. */

@@ -2,6 +2,7 @@ import { stopUnitStep } from '@ctr-tools/cg-limit/container';
 import { errorCode, readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
+import { layersStep } from '@ctr-tools/ufs-mount/layers-request';
 import { groupOf } from '../state/group.ts';
 import type { Found, LastingRecord } from '../state/record.ts';
 import { poststopCarriers } from './hooks.ts';
@@ -40,9 +41,7 @@ export function removalSteps(record: Remains, spec: Spec, alive: Process | undef
     ...(record.resctrl ?? []).map((path) =>
       step('running', 'rmdir', { path }, `remove ${path}`, { side, unless: ['ENOENT'] }),
     ),
-    ...(record.remove ?? []).map((path) =>
-      step('running', 'remove_root', { path }, `remove ${path}`, { side }),
-    ),
+    ...(record.remove ?? []).map((path) => layersStep('running', 'remove_root', { path }, `remove ${path}`)),
     ...poststopCarriers(spec, state, 'end', 'supervise'),
     ...removeState(record.directory),
   ];

@@ -4,6 +4,7 @@ import { Failure, type Host } from '@ctr-tools/cli';
 import { resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import type { CommitQuestion } from '../answer.ts';
+import { layersStep } from '../layers-request.ts';
 import type { KnownRoot } from '../record.ts';
 import { storeOf } from '../store.ts';
 import { readyTrees, withBuiltTrees } from './trees.ts';
@@ -18,7 +19,7 @@ function comparing(
   root: KnownRoot,
   host: Host,
   fd: number | ReturnType<typeof slot>,
-  text: boolean,
+  lines: boolean,
 ): AnyStep[] {
   const { record, target } = root;
   if (mountPointsOf(root).length === 0)
@@ -32,12 +33,12 @@ function comparing(
   const lower = built ? top : [...record.lower, `${storeOf(host).path}/empty`];
   return [
     ...readyTrees(root, top),
-    step(
+    layersStep(
       'root',
-      'tree_diff',
-      { lower, root: target, marked: !built, fd, text },
+      'diff',
+      { lower, root: target, marked: !built, lines },
       `compare ${target} with its layers`,
-      { side },
+      { fds: [fd] },
     ),
   ];
 }

@@ -3,6 +3,7 @@
 import { Failure, type Host } from '@ctr-tools/cli';
 import { exists } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { layersStep } from '../layers-request.ts';
 import { poolsOf, storeOf } from '../store.ts';
 import { findRoot, mountPointsOf, removeSteps } from './unmount.ts';
 
@@ -49,9 +50,7 @@ export function collect(host: Host): Plan {
           },
         ),
         ...[...poolsOf(store), `${store}/roots`].map((directory) =>
-          step('state', 'thin_collect', { directory }, `remove what nothing uses from ${directory}`, {
-            side,
-          }),
+          layersStep('state', 'collect', { directory }, `remove what nothing uses from ${directory}`),
         ),
         step('state', 'print', { fd: 1, text: reply }, 'say what was removed', { side }),
         end,

@@ -1,8 +1,9 @@
 /** The trees of layers that drivers without a union built, made ready to be compared with a root. */
 import { dirname } from '@ctr-tools/host';
-import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, step } from '@ctr-tools/plan';
 import { CLONE, MS } from '@ctr-tools/sys/constants';
 import { hasUnion } from '../driver/index.ts';
+import { layersStep } from '../layers-request.ts';
 import type { KnownRoot } from '../record.ts';
 
 const side = 'host';
@@ -15,13 +16,12 @@ export const readyTrees = ({ record }: KnownRoot, trees: readonly string[]): Any
   step('unshare', 'unshare', { flags: CLONE.NEWNS }, 'make a mount namespace', { side }),
   step('root', 'propagation', { path: '/', flags: MS.PRIVATE | MS.REC }, 'cut the mounts off', { side }),
   ...(record.driver === 'devicemapper'
-    ? trees.map((target, i) =>
-        step(
+    ? trees.map((target) =>
+        layersStep(
           'root',
           'thin_mount',
-          { place: dirname(target), readonly: 1, target, mount: slot(`layer.${i}`) },
+          { place: dirname(target), readonly: 1, target },
           'mount the volume of a layer',
-          { side },
         ),
       )
     : []),

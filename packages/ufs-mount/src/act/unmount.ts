@@ -4,6 +4,7 @@ import { Failure, type Host } from '@ctr-tools/cli';
 import { realPath, resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
 import { readMountinfo } from '@ctr-tools/sys/proc';
+import { layersStep } from '../layers-request.ts';
 import { type KnownRoot, knownRoots } from '../record.ts';
 import { storeOf } from '../store.ts';
 
@@ -67,8 +68,7 @@ export const unmountSteps = (root: KnownRoot, points: readonly string[]): AnySte
 
 /** Remove what the store has of a root: its changes too, where they are not elsewhere. */
 export const removeSteps = ({ directory }: KnownRoot): AnyStep[] => [
-  step('state', 'remove_root', { path: directory }, `remove ${directory}`, {
-    side: 'host',
+  layersStep('state', 'remove_root', { path: directory }, `remove ${directory}`, {
     hints: { EBUSY: 'something still has its volume mounted, in a mount namespace of its own perhaps' },
   }),
 ];

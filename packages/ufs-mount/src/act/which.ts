@@ -3,6 +3,7 @@
 import { Failure, type Host, type Outcome, out } from '@ctr-tools/cli';
 import { basename, dirname, lstatIfAny, realPath, resolve } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
+import { layersStep } from '../layers-request.ts';
 import { type KnownRoot, knownRoots } from '../record.ts';
 import { storeOf } from '../store.ts';
 import { layersOf, type ShownLayer } from './show.ts';
@@ -47,12 +48,12 @@ function whichBuilt(root: KnownRoot, path: string, names: string[]): Plan {
   const name = slot('which');
   const steps: AnyStep[] = [
     ...readyTrees(root, root.record.lower),
-    step(
+    layersStep(
       'root',
-      'tree_which',
-      { root: root.target, path, trees: root.record.lower, names, name },
+      'which',
+      { root: root.target, path, trees: root.record.lower, names },
       `look for /${path} in the layers`,
-      { side: 'host' },
+      { reply: name },
     ),
     step('mounts', 'print', { fd: 1, text: name }, 'print the layer', { side: 'host' }),
     step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' }),

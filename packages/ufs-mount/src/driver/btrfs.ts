@@ -1,7 +1,8 @@
 import { dirname, exists, statFs } from '@ctr-tools/host';
-import { type AnyStep, step, type Text, undo } from '@ctr-tools/plan';
+import { type AnyStep, step, type Text } from '@ctr-tools/plan';
 import { MAGIC } from '@ctr-tools/sys/constants';
-import { layerKinds, layersSteps } from '../layers-step.ts';
+import { layersStep, layersUndo } from '../layers-request.ts';
+import { layersSteps } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { builtPath } from '../stack.ts';
 import { below } from '../text.ts';
@@ -22,15 +23,20 @@ function snapshotSteps(facts: RootFacts, directory: Text): AnyStep[] {
   const path = below(directory, '/tree');
   return [
     step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the snapshot', { side }),
-    step('state', 'subvolume', { path, of: topDirectory(facts, 'btrfs') }, 'make a snapshot of the layers', {
-      side,
-      unless: ['EEXIST'],
-      hints: {
-        EXDEV: 'a snapshot lies on the same file system as the store; choose another --upper',
-        ENOTTY: 'a snapshot lies on the same file system as the store; choose another --upper',
+    layersStep(
+      'state',
+      'subvolume',
+      { path, of: topDirectory(facts, 'btrfs') },
+      'make a snapshot of the layers',
+      {
+        unless: ['EEXIST'],
+        hints: {
+          EXDEV: 'a snapshot lies on the same file system as the store; choose another --upper',
+          ENOTTY: 'a snapshot lies on the same file system as the store; choose another --upper',
+        },
+        undo: layersUndo('failure', 'remove_subvolume', { path }, 'delete the snapshot'),
       },
-      undo: undo('failure', 'remove_subvolume', { path }, 'delete the snapshot'),
-    }),
+    ),
   ];
 }
 
@@ -47,7 +53,7 @@ export const btrfs: Driver = {
     ...layersSteps({
       store: facts.store,
       layers: facts.stack.layers,
-      kind: layerKinds.btrfs,
+      kind: 'btrfs',
       built: (layer) => builtPath(facts.store, 'btrfs', layer),
       squash: facts.squash,
       columns: facts.columns,

@@ -1,7 +1,8 @@
 import { exists } from '@ctr-tools/host';
 import { type AnyStep, type Slot, slot, step, type Text, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
-import { layerKinds, layersSteps } from '../layers-step.ts';
+import { layersStep } from '../layers-request.ts';
+import { layersSteps } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { builtPath } from '../stack.ts';
 import { builtTrees, lackingUnion } from './built.ts';
@@ -37,21 +38,20 @@ function volumeSteps(facts: RootFacts, directory: Text): AnyStep[] {
   const of = builtPath(store, poolPlace(request.pool), stack.layers.at(-1)!);
   return [
     step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the volume', { side }),
-    step('state', 'thin_volume', { place: directory, of }, 'make a snapshot of the layers', {
-      side,
+    layersStep('state', 'thin_volume', { place: directory, of }, 'make a snapshot of the layers', {
       unless: ['EEXIST'],
     }),
   ];
 }
 
-const mountStep = (facts: RootFacts, place: Text, target: Text, mount: Slot): AnyStep =>
-  step(
+const mountStep = (facts: RootFacts, place: Text, target: Text, reply: Slot): AnyStep =>
+  layersStep(
     'state',
     'thin_mount',
-    { place, readonly: facts.request.readOnly ?? false, target, mount },
+    { place, readonly: facts.request.readOnly ?? false, target },
     'mount the volume',
     {
-      side,
+      reply,
       ...(target !== '' && {
         undo: undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount the volume'),
       }),
@@ -73,18 +73,17 @@ export const devicemapper: Driver = {
   layers(facts) {
     const place = poolPlace(facts.request.pool);
     const directory = `${facts.store.path}/${place}`;
-    const pool = slot('thin.pool');
     return [
       step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make the store', { side }),
-      step(
+      layersStep(
         'state',
         'thin_pool',
-        { directory, ...sizes, mkfs: mkfs(), pool },
+        { directory, ...sizes, mkfs: mkfs() },
         facts.request.pool === undefined
           ? 'have a thin pool over files of the store'
           : `use the thin pool ${facts.request.pool}`,
         {
-          side,
+          reply: slot('thin.pool'),
           hints: {
             ENOSPC: 'the file system of the store is full; CTR_STORE says where it is',
             EFBIG: 'the file system of the store takes no files of 100 GiB; name a pool with --pool',
@@ -95,7 +94,7 @@ export const devicemapper: Driver = {
       ...layersSteps({
         store: facts.store,
         layers: facts.stack.layers,
-        kind: layerKinds.thin,
+        kind: 'thin',
         built: (layer) => builtPath(facts.store, place, layer),
         squash: facts.squash,
         columns: facts.columns,

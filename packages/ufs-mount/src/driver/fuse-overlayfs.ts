@@ -1,7 +1,7 @@
 import { exists } from '@ctr-tools/host';
 import { step, undo } from '@ctr-tools/plan';
 import { MNT } from '@ctr-tools/sys/constants';
-import { layerKinds, layersSteps } from '../layers-step.ts';
+import { layersSteps } from '../layers-step.ts';
 import type { Owners } from '../owners.ts';
 import { below, partsOf } from '../text.ts';
 import { mountPoint, takenFrom } from './built.ts';
@@ -31,7 +31,7 @@ export const fuseOverlayfs: Driver = {
   mapsOwners: true,
   trees: lowerDirectories,
   layers: ({ store, stack, squash, columns }) =>
-    layersSteps({ store, layers: stack.layers, kind: layerKinds.overlay, squash, columns }),
+    layersSteps({ store, layers: stack.layers, kind: 'overlay', squash, columns }),
   make(facts, { directory, target }) {
     const { readOnly } = facts.request;
     const upper = below(directory, '/upper');

@@ -2,7 +2,7 @@ import { exists, readText } from '@ctr-tools/host';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
 import { kernelRelease } from '@ctr-tools/sys/proc';
-import { layerKinds, layersSteps, topSlot } from '../layers-step.ts';
+import { layersSteps, topSlot } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { chainPath } from '../stack.ts';
 import { below } from '../text.ts';
@@ -102,7 +102,7 @@ export const overlay: Driver = {
     layersSteps({
       store,
       layers: stack.layers,
-      kind: userMarks ? layerKinds.overlayUser : layerKinds.overlay,
+      kind: userMarks ? 'overlay-user' : 'overlay',
       squash,
       columns,
     }),

@@ -1,6 +1,7 @@
 import { exists } from '@ctr-tools/host';
 import { type AnyStep, step, type Text } from '@ctr-tools/plan';
-import { layerKinds, layersSteps } from '../layers-step.ts';
+import { layersStep } from '../layers-request.ts';
+import { layersSteps } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { builtPath } from '../stack.ts';
 import { below } from '../text.ts';
@@ -17,7 +18,7 @@ function copySteps(facts: RootFacts, directory: Text): AnyStep[] {
     step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the copy', { side }),
     step('state', 'remove_tree', { path: half }, 'remove what was left of a copy', { side }),
     step('state', 'mkdir', { path: half, mode: 0o755 }, 'make the directory of the root', { side }),
-    step('state', 'copy_tree', { from: topDirectory(facts, 'vfs'), to: half }, 'copy the layers', { side }),
+    layersStep('state', 'copy', { from: topDirectory(facts, 'vfs'), to: half }, 'copy the layers'),
     step('state', 'rename', { from: half, to: tree }, 'put the copy into place', { side }),
   ];
 }
@@ -33,7 +34,7 @@ export const vfs: Driver = {
     ...layersSteps({
       store: facts.store,
       layers: facts.stack.layers,
-      kind: layerKinds.copy,
+      kind: 'copy',
       built: (layer) => builtPath(facts.store, 'vfs', layer),
       squash: facts.squash,
       columns: facts.columns,
