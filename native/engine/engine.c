@@ -17,9 +17,6 @@
 
 /* What the stack needs beyond what the engine counts: the system calls' own functions, and signals. */
 #define STACK_MARGIN (64u << 10)
-/* The collector's first round comes when the heap has grown by this; a plan's does not. */
-#define UNCOLLECTED ((size_t)64 << 20)
-
 static const struct engine_request *request_now;
 
 /* A line on stderr, from anywhere, a signal's handler too. */
@@ -209,7 +206,7 @@ int engine_begin(const struct engine_request *request, int program) {
   struct host *host = HEAP->root;
   JS_UpdateStackTop(host->runtime);
   JS_SetMaxStackSize(host->runtime, stack);
-  JS_SetGCThreshold(host->runtime, heap_used() + UNCOLLECTED);
+  JS_SetGCThreshold(host->runtime, heap_used() + HEAP_UNCOLLECTED);
   return request->bundle ? evaluate(host->context, request->bundle, request->length) : 0;
 }
 

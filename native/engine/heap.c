@@ -254,6 +254,25 @@ void *heap_resize(void *at, size_t size) {
   return to;
 }
 
+/* What was given back and not given out again. */
+static size_t spare(void) {
+  size_t bytes = 0;
+  for (unsigned class = 0; class < HEAP_CLASSES; class++)
+    for (const struct heap_free *block = HEAP->free[class]; block; block = block->next) bytes += class_size(class);
+  for (unsigned bin = 0; bin < HEAP_BINS; bin++)
+    for (const struct heap_run *run = HEAP->runs[bin]; run; run = run->next)
+      bytes += (size_t)count(WORD(page_of(run))) * HEAP_PAGE;
+  return bytes;
+}
+
+/* As much garbage is let lie as half of what is alive; it first takes the room that the round left. */
+size_t heap_threshold(void) {
+  const size_t least = (size_t)1 << 20;
+  size_t has = spare(), alive = heap_used() - has;
+  size_t garbage = alive / 2 > HEAP_UNCOLLECTED ? alive / 2 : HEAP_UNCOLLECTED;
+  return heap_used() + (garbage > has + least ? garbage - has : least);
+}
+
 void heap_seal(void) {
   struct heap *heap = HEAP;
   for (unsigned class = 0; class < HEAP_CLASSES; class++) {

@@ -81,6 +81,11 @@ void heap_seal(void);
 /* Says that there is no memory left, and ends the process. */
 _Noreturn void heap_exhausted(void);
 
+/* The collector's round comes when the heap has grown by this without one; a plan's never does. */
+#define HEAP_UNCOLLECTED ((size_t)64 << 20)
+/* After a round: how large the heap may become before the next one. */
+size_t heap_threshold(void);
+
 /* How many bytes of addresses the heap takes; what was given back counts too. */
 static inline size_t heap_used(void) { return (size_t)(HEAP->top - (char *)HEAP_BASE); }
 

@@ -30,8 +30,8 @@ size_t js_malloc_usable_size_rt(JSRuntime *rt, const void *ptr) /* changed */\
 # The collector goes by how much of the heap was ever used.
 /^static void js_trigger_gc(JSRuntime \*rt, size_t size)$/,/^}/ {
   s/^    force_gc = ((rt->malloc_state.malloc_size + size) >$/    force_gc = ((heap_used() + size) > \/* changed *\//
-  s/^        rt->malloc_gc_threshold = rt->malloc_state.malloc_size +$/        rt->malloc_gc_threshold = heap_used() +/
-  s/^            (rt->malloc_state.malloc_size >> 1);$/            (heap_used() >> 1);/
+  s/^        rt->malloc_gc_threshold = rt->malloc_state.malloc_size +$/        rt->malloc_gc_threshold = heap_threshold();/
+  /^            (rt->malloc_state.malloc_size >> 1);$/d
 }
 
 # --- what lies in the image is kept (heap.h): nobody counts its references, so that nobody writes to its page

@@ -58,6 +58,41 @@ describe('the image', () => {
     expect(ended(engine, ['--check-image', whole])).toMatchObject({ status: 0, stderr: '' });
   });
 
+  test('is collected with what came after it, and nothing of it is lost', () => {
+    const cycles = bundle(`const kept = new Map(), list = [], proto = { hello() { return this.n; } };
+      for (let i = 0; i < 500; i++) { const o = Object.create(proto); o.n = i; o.self = o; list.push(o); kept.set('k' + i, o); }
+      const s = 'constant ' + list.length;
+      globalThis.main = () => {
+        let sum = 0;
+        for (let round = 0; round < 15; round++) {
+          for (let i = 0; i < 20000; i++) {
+            const a = { i, of: list[i % 500], text: s + i }, b = { a };
+            a.b = b; a.bytes = new Uint8Array(100);
+            if (i % 5000 === 0) { kept.set('round ' + round + ' ' + i, a); list[i % 500].last = a; }
+          }
+          let t = s; t += round; t += '!'; sum += t.length;
+          list[round].more = { round }; delete list[round].self;
+          Object.defineProperty(list[round + 100], 'n', { get: () => round });
+        }
+        for (const [k, v] of kept) sum += k.length + (v.i ?? v.n);
+        for (const o of list) sum += o.hello() + (o.last?.i ?? 0) + (o.more?.round ?? 0);
+        __host.write(1, __host.bytes(sum + ' ' + s), 0);
+      };`);
+    const at = join(work, 'cycles');
+    expect(ended(engine, ['--make-image', cycles, core, at]).status).toBe(0);
+    let said = '';
+    const node = new Function('__host', `${readFileSync(cycles, 'utf8')}; globalThis.main();`);
+    node({
+      bytes: (text: string) => text,
+      write: (_: number, text: string) => {
+        said = text;
+      },
+    });
+    // 200 MB of garbage, in a heap of 128 MB too.
+    expect(ended(at, [])).toEqual({ status: 0, signal: null, stdout: said, stderr: '' });
+    expect(ended(engine, [cycles, '128'])).toEqual({ status: 0, signal: null, stdout: said, stderr: '' });
+  });
+
   test('is the same however often it is made, and by a program that has one already', () => {
     const again = join(work, 'again');
     expect(ended(whole, ['--make-image', script, core, again]).status).toBe(0);
