@@ -32,21 +32,22 @@ void find_launcher(struct launcher_file *own) {
 }
 
 /* The planner's process: nothing but 0, 1, 2, the request on 3 and the socket on 4 is open in it. */
-static _Noreturn void planner_child(const struct node *node, int request, int socket, pid_t parent) {
+static _Noreturn void planner_child(const struct node *node, int input, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
+  if (input >= 0 && dup2(input, 0) != 0) _exit(127);
   if (dup2(request, 3) != 3 || dup2(socket, 4) != 4) _exit(127);
   close_from(5);
   if (node) planner_node_run(node);
   planner_engine_run();
 }
 
-/* Start a planner for this request: on Node, or where `node` is NULL on the engine. */
-static void start_on(struct start *start, const struct node *node, int argc, char **argv) {
+/* Start a planner for this request: on Node, or where `node` is NULL on the engine. `input` is its stdin, -1 our own. */
+static void start_on(struct start *start, const struct node *node, int input, int argc, char **argv) {
   limits_lift();
   int request = request_make(argc, argv, start->own.path), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -55,7 +56,7 @@ static void start_on(struct start *start, const struct node *node, int argc, cha
   int theirs = high_fd(ends[1]);
   pid_t parent = getpid();
   start->planner = fork();
-  if (start->planner == 0) planner_child(node, request, theirs, parent);
+  if (start->planner == 0) planner_child(node, input, request, theirs, parent);
   int error = errno;
   limits_restore();
   if (start->planner < 0)
@@ -68,19 +69,40 @@ static void start_on(struct start *start, const struct node *node, int argc, cha
 void planner_start(struct start *start, int argc, char **argv) {
   for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
   find_launcher(&start->own);
-  start_on(start, NULL, argc, argv);
+  start_on(start, NULL, -1, argc, argv);
   /* While it plans: it has to be done before the plan is carried out. */
   launcher_check();
 }
 
-/* The planner on the engine said that this is for Node. It has read nothing but the request, and ends. */
+/*
+ * What the planner has read from stdin, all there was, as a file: behind the demand for Node stands a byte of 1
+ * and then what it read. -1 where it has read nothing.
+ */
+static int consumed_input(int socket) {
+  char part[65536];
+  ssize_t n;
+  while ((n = read(socket, part, 1)) < 0 && errno == EINTR) {
+  }
+  if (n <= 0) return -1;
+  int file = high_fd(memfd_create("stdin", MFD_CLOEXEC));
+  if (file < 0) die(125, "make a file for what was read from stdin: %s", strerror(errno));
+  while ((n = read(socket, part, sizeof part)) > 0 || (n < 0 && errno == EINTR))
+    if (n > 0 && write_all(file, part, (size_t)n) < 0)
+      die(125, "keep what was read from stdin: %s", strerror(errno));
+  lseek(file, 0, SEEK_SET);
+  return file;
+}
+
+/* The planner on the engine said that this is for Node. It has written nothing else, and ends. */
 static void start_again_on_node(struct start *start, int argc, char **argv) {
   struct node node;
+  int input = consumed_input(start->socket);
   close(start->socket);
   while (waitpid(start->planner, NULL, 0) < 0 && errno == EINTR) {
   }
   planner_node_find(&start->own, &node);
-  start_on(start, &node, argc, argv);
+  start_on(start, &node, input, argc, argv);
+  if (input >= 0) close(input);
 }
 
 void stdio_restore(const struct start *start) {

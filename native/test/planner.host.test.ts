@@ -33,6 +33,8 @@ const readN = (n) => { const b = Buffer.alloc(n); let at = 0; while (at < n) at 
 const acts = {
   request: () => { console.log(JSON.stringify({ fields, env: process.env, fds: fs.readdirSync('/proc/self/fd').map((f) => { try { return f + ' ' + fs.readlinkSync('/proc/self/fd/' + f); } catch { return ''; } }) })); process.exit(7); },
   exit: () => process.exit(Number(rest[0])),
+  consumed: () => fs.writeSync(1, fs.readFileSync(0)),
+  unread: () => fs.writeSync(1, fs.readFileSync(0)),
   kill: () => process.kill(process.pid, rest[0]),
   mind: () => { process.on('SIGTERM', () => { console.log('minded'); process.exit(5); }); setTimeout(() => {}, 60000); console.log('ready'); },
   junk: () => fs.writeSync(4, 'x'.repeat(500)),
@@ -53,7 +55,17 @@ acts[what]();
 `;
 
 /** What the engine does of all that is asked here. */
-const onNode = "globalThis.main = () => { __host.write(4, __host.bytes('CTRNODE\\0'), 0); return 0; };";
+const onNode = `
+globalThis.main = () => {
+  const part = new Uint8Array(65536);
+  const request = __host.latin1(part.subarray(0, __host.read(3, part, 0, part.length, 0)));
+  __host.write(4, __host.bytes('CTRNODE\\0'), 0);
+  if (!request.includes('\\0consumed\\0')) return 0;
+  __host.write(4, __host.bytes('\\x01'), 0);
+  for (let n; (n = __host.read(0, part, 0, part.length, null)) > 0; )
+    for (let at = 0; at < n; ) at += __host.write(4, part.subarray(0, n), at);
+  return 0;
+};`;
 
 beforeAll(() => {
   mkdirSync(join(root, 'bin'), { recursive: true });
@@ -96,6 +108,16 @@ describe('the request', () => {
     expect(fields.slice(13, 13 + count)).toContain('X=a b');
     expect(fields.slice(13 + count)).toEqual(['/', '']);
   });
+
+  test.each(['', 'a spec', 'x'.repeat(300_000)])(
+    'on Node stdin is what the engine read of it, or still all of it',
+    (input) => {
+      for (const act of ['consumed', 'unread']) {
+        const { status, stdout, stderr } = spawnSync(tool, [act], { encoding: 'utf8', input });
+        expect([act, stderr, stdout === input, status]).toEqual([act, '', true, 0]);
+      }
+    },
+  );
 
   test('under the own name the first argument is the tool', () => {
     const { fields } = ask(`${root}/bin/ctr-launcher caps-drop request x`);

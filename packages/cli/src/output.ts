@@ -3,7 +3,8 @@
  * caller shares and load Node's stream code. All of it is synchronous, so that a planner
  * that is ended right after its plan has left nothing unwritten.
  */
-import { encodeBytes, errorCode, sleep, write } from '@ctr-tools/host';
+import { concat, encodeBytes, errorCode, sleep, write } from '@ctr-tools/host';
+import { consumedStdin } from './stdin.ts';
 
 /** The socket on which the plan goes to the launcher. */
 export const PLAN_FD = 4;
@@ -50,7 +51,11 @@ export function writePlan(plan: Uint8Array, fd = PLAN_FD): void {
   writeAll(fd, plan);
 }
 
-/** Have the launcher start the planner again on Node, with the same request (`native/src/planner.c`). */
+/**
+ * Have the launcher start the planner again on Node, with the same request (`native/src/planner.c`), and what
+ * was read from stdin as its stdin: a byte of 1, and then all of it.
+ */
 export function askForNode(): void {
   writeAll(PLAN_FD, encodeBytes('CTRNODE\0'));
+  if (consumedStdin) writeAll(PLAN_FD, concat([Uint8Array.of(1), consumedStdin]));
 }

@@ -1,5 +1,8 @@
 import { concat, errorCode, read, sleep } from '@ctr-tools/host';
 
+/** What was read from stdin, which nobody can read again; undefined where nothing was. */
+export let consumedStdin: Uint8Array | undefined;
+
 /** All of stdin, or undefined where it is closed. */
 export function readStdin(): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
@@ -17,7 +20,10 @@ export function readStdin(): Uint8Array | undefined {
         continue;
       } else throw error;
     }
-    if (n === 0) return concat(parts);
+    if (n === 0) {
+      consumedStdin = concat(parts);
+      return consumedStdin;
+    }
     parts.push(part.subarray(0, n));
   }
 }

@@ -3,7 +3,7 @@ import { system } from './system-node.ts';
 
 /**
  * What was asked for needs Node, and this is the small engine: the same request is to be answered
- * there. Whoever throws it has not read stdin, and has written nothing.
+ * there. Whoever throws it has written nothing.
  */
 export class NeedsNode extends Error {
   override name = 'NeedsNode';
