@@ -128,8 +128,7 @@ static void enqueue(struct channel *channel, struct message *m) {
 static void take_in(struct run *run, struct channel *channel, struct message *m) {
   switch (m->type) {
     case MSG_POINT:
-    case MSG_FD:
-    case MSG_TEXT: enqueue(channel, m); return;
+    case MSG_FD: enqueue(channel, m); return;
     case MSG_EXEC: channel->exec = true; break;
     case MSG_RUNNING: channel->running = true; break;
     case MSG_BYE: channel->bye = true; break;

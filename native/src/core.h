@@ -55,7 +55,6 @@ void open_log(struct run *run, const char *path, enum log_format format);
 enum message_type {
   MSG_POINT = 1, /* number: the point */
   MSG_FD,        /* a descriptor comes with it */
-  MSG_TEXT,      /* payload: the text */
   MSG_EXEC,      /* the next thing is execve: the channel's end means that it worked */
   MSG_RUNNING,   /* my command runs, and I stay with it */
   MSG_BYE,       /* I go, all is well, go on without me */

@@ -22,29 +22,21 @@ static int sent(struct run *run, unsigned peer, int result) {
   return peer_gone(run, peer);
 }
 
-static int tell(struct run *run, const struct step *step, enum message_type type, int number,
-                const char *text, size_t length, int fd) {
+static int tell(struct run *run, const struct step *step, enum message_type type, int number, int fd) {
   unsigned peer;
   struct channel *channel = channel_of(run, step, 0, &peer);
   if (!channel) return -E_DETAIL;
-  return sent(run, peer, channel_send(channel, type, number, text, length, fd));
+  return sent(run, peer, channel_send(channel, type, number, NULL, 0, fd));
 }
 
 int op_notify(struct run *run, const struct step *step) {
-  return tell(run, step, MSG_POINT, (int)arg_int(run, step, 1), NULL, 0, -1);
+  return tell(run, step, MSG_POINT, (int)arg_int(run, step, 1), -1);
 }
 
 int op_pass(struct run *run, const struct step *step) {
   int fd = arg_fd(run, step, 1);
   if (fd < 0) return -EBADF;
-  return tell(run, step, MSG_FD, 0, NULL, 0, fd);
-}
-
-int op_pass_text(struct run *run, const struct step *step) {
-  size_t length;
-  const char *text = arg_blob(run, step, 1, &length);
-  if (length > MAX_SLOT_TEXT) return -E2BIG;
-  return tell(run, step, MSG_TEXT, 0, text, length, -1);
+  return tell(run, step, MSG_FD, 0, fd);
 }
 
 static int hear(struct run *run, const struct step *step, enum message_type type, int number,
@@ -70,15 +62,6 @@ int op_take(struct run *run, const struct step *step) {
   if (fd < 0) return -EBADF; /* too many open files here: the kernel dropped it */
   out_int(run, step, 1, fd);
   return 0;
-}
-
-int op_take_text(struct run *run, const struct step *step) {
-  struct message *message;
-  int result = hear(run, step, MSG_TEXT, 0, &message);
-  if (result < 0) return result;
-  result = out_text(run, step, 1, message->payload, message->length);
-  free(message);
-  return result;
 }
 
 int op_await_exec(struct run *run, const struct step *step) {

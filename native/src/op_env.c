@@ -46,13 +46,6 @@ int op_setenv(struct run *run, const struct step *step) {
   return replace(name, entry);
 }
 
-int op_setenv_default(struct run *run, const struct step *step) {
-  const char *name = arg_text(run, step, 0);
-  for (char **at = environ; at && *at; at++)
-    if (names(*at, name, strlen(name))) return 0;
-  return op_setenv(run, step);
-}
-
 int op_unsetenv(struct run *run, const struct step *step) { return replace(arg_text(run, step, 0), NULL); }
 
 int op_environ(struct run *run, const struct step *step) {

@@ -37,8 +37,6 @@ enum effect {
   X(AWAIT, await, 5, "ii", DOES_BETWEEN) \
   X(PASS, pass, 6, "ii", DOES_BETWEEN) \
   X(TAKE, take, 7, "io", DOES_BETWEEN) \
-  X(PASS_TEXT, pass_text, 8, "it", DOES_BETWEEN) \
-  X(TAKE_TEXT, take_text, 9, "io", DOES_BETWEEN) \
   X(AWAIT_EXEC, await_exec, 10, "i", DOES_BETWEEN | DOES_FOLLOWS) \
   X(SUPERVISE, supervise, 11, "iiiii", DOES_BETWEEN | DOES_FOLLOWS | DOES_STAYS | DOES_ENDS) \
   X(EXEC, exec, 12, "tl", DOES_RUNS | DOES_ENDS) \
@@ -130,7 +128,6 @@ enum effect {
   X(UNSETENV, unsetenv, 114, "t", DOES_ENV) \
   X(ENVIRON, environ, 115, "l", DOES_ENV) \
   X(OWN_STDIO, own_stdio, 117, "ii", 0) \
-  X(SETENV_DEFAULT, setenv_default, 118, "tt", DOES_ENV) \
   X(PRLIMIT, prlimit, 119, "iiii", 0) \
   X(FIND_COMMAND, find_command, 120, "to", DOES_RUNS) \
   X(HOME_DEFAULT, home_default, 121, "i", DOES_ENV) \

@@ -204,7 +204,6 @@ describe('the view after steps', () => {
     const view = viewAfter(
       [
         step('environment', 'setenv', { name: 'B', value: '2' }, ''),
-        step('environment', 'setenv_default', { name: 'A', value: 'other' }, ''),
         step('environment', 'unsetenv', { name: 'C' }, ''),
         step('limits', 'umask', { mask: 0o77 }, ''),
       ],

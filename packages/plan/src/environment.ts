@@ -9,8 +9,8 @@ export function changeEnvironment(env: Map<string, string>, { op, args }: AnySte
   if (op === 'environ') return replace(env, args.env as readonly Text[]);
   if (name === undefined) return false;
   if (op === 'unsetenv') return env.delete(name) || true;
-  if (value === undefined || (op !== 'setenv' && op !== 'setenv_default')) return false;
-  if (op === 'setenv' || !env.has(name)) env.set(name, value);
+  if (op !== 'setenv' || value === undefined) return false;
+  env.set(name, value);
   return true;
 }
 

@@ -74,9 +74,7 @@ export const ops = {
   /** Give a descriptor to `process`, which takes it with `take`. */
   pass: op(6, { process: 'int', fd: 'int' }, 'between'),
   take: op(7, { process: 'int', fd: 'out' }, 'between'),
-  /** Give the text of a slot or template to `process`, which reads it with `take_text`. */
-  pass_text: op(8, { process: 'int', text: 'text' }, 'between'),
-  take_text: op(9, { process: 'int', text: 'out' }, 'between'),
+  // 8 and 9 were pass_text and take_text, which nobody emitted.
   /** Wait until `process` runs its command (its channel closed by execve), or has failed. */
   await_exec: op(10, { process: 'int' }, 'between', 'follows'),
   /**
@@ -327,8 +325,7 @@ export const ops = {
   environ: op(115, { env: 'list' }, 'env'),
   /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
-  /** setenv unless the environment has it. */
-  setenv_default: op(118, { name: 'text', value: 'text' }, 'env'),
+  // 118 was setenv_default.
   /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
   prlimit: op(119, { pid: 'int', resource: 'rlimit', soft: 'int', hard: 'int' }),
   /** Look a command up in PATH, so that a missing one is known before `start`: `path` is what `exec_path` then takes. */
