@@ -21,14 +21,14 @@ export interface Unguarded {
 /** Lay out the tools without these guards, in a directory that goes when the test file ends. */
 export function unguarded(...guards: Guard[]): Unguarded {
   const native = join(top, 'native');
-  const made = spawnSync('make', ['-s', '-C', native, 'build/unguarded'], { encoding: 'utf8' });
-  if (made.status !== 0) throw new Error(`make -C native build/unguarded: ${made.stderr}`);
+  const made = spawnSync('make', ['-s', '-C', native, 'build/unguarded/ctr-launcher'], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`make -C native build/unguarded/ctr-launcher: ${made.stderr}`);
   const directory = tempDir('unguarded');
   chmodSync(directory, 0o755);
   for (const part of ['bin', 'scripts']) mkdirSync(join(directory, part));
   symlinkSync(join(dist, 'lib'), join(directory, 'lib'));
   const launcher = join(directory, 'bin/ctr-launcher');
-  copyFileSync(join(native, 'build/unguarded'), launcher);
+  copyFileSync(join(native, 'build/unguarded/ctr-launcher'), launcher);
   for (const name of tools) {
     // The siblings that a chain knows by their bare names.
     linkSync(launcher, join(directory, 'bin', name));
