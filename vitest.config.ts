@@ -34,6 +34,9 @@ export const vm = {
  */
 const retry = process.env.CI ? 2 : 0;
 
+/** A test that returns in silence, or asks nothing, is a failure and not a pass. */
+const expecting = { requireAssertions: true };
+
 export default defineConfig({
   test: {
     projects: [
@@ -43,6 +46,7 @@ export default defineConfig({
           include: everywhere.map((at) => `${at}/*.test.ts`),
           exclude: ['**/*.host.test.ts', '**/*.vm.test.ts', '**/node_modules/**'],
           setupFiles: ['test/worker.ts'],
+          expect: expecting,
         },
       },
       {
@@ -57,6 +61,7 @@ export default defineConfig({
           fileParallelism: false,
           globalSetup: ['test/dist.ts', 'test/leftovers.ts'],
           setupFiles: ['test/worker.ts'],
+          expect: expecting,
         },
       },
       {
@@ -71,6 +76,7 @@ export default defineConfig({
           isolate: false,
           globalSetup: ['test/dist.ts', 'test/leftovers.ts'],
           setupFiles: ['test/worker.ts'],
+          expect: expecting,
         },
       },
     ],

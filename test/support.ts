@@ -141,6 +141,13 @@ export function tempDir(name = 'test'): string {
   return path;
 }
 
+/** kill(2) of one process. 0 and PIDs below it would be whole groups, our own among them (kill(2)). */
+export function killOne(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  if (!Number.isInteger(pid) || pid < 2)
+    throw new Error(`a test wants to send ${signal} to ${pid}, which is not one process`);
+  process.kill(pid, signal);
+}
+
 /** Wait until no process names a path: an engine cleans up after a container without anybody waiting for it. */
 export const untilNobodyNames = (path: string): Promise<void> =>
   until(`nobody names ${path}`, () => run('pgrep', ['-f', '--', path]).status === 1, 30_000);

@@ -1,7 +1,7 @@
 /* Emptying and removing cgroups (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). */
 #include "cgroup_counts.h"
 #include "kernel.h"
-#include "launcher.h"
+#include "core.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -164,6 +164,68 @@ int op_cgroup_kill(struct run *run, const struct step *step) {
   close_fd((int)group);
   if (rc == -EBUSY) detail(run, "processes in it do not die of SIGKILL");
   return (int)rc;
+}
+
+/* Who was sent the signal already, and the signal. */
+static struct {
+  int signal;
+  int *pids;
+  size_t count, room;
+} told;
+
+static bool tell_once(int pid) {
+  for (size_t i = 0; i < told.count; i++)
+    if (told.pids[i] == pid) return false;
+  if (told.count == told.room) {
+    size_t room = told.room ? 2 * told.room : 64;
+    int *pids = arena(room * sizeof *pids);
+    if (told.count) memcpy(pids, told.pids, told.count * sizeof *pids);
+    told.pids = pids;
+    told.room = room;
+  }
+  told.pids[told.count++] = pid;
+  return true;
+}
+
+/* The signal to all of one group that did not get it yet; how many these were. */
+static int signal_here(int group) {
+  long fd = AGAIN(openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  if (fd == -ENOENT || fd == -ENODEV || fd == -EOPNOTSUPP) return 0; /* as in kill_here */
+  if (fd < 0) return (int)fd;
+  FILE *list = fdopen((int)fd, "r");
+  if (!list) {
+    close_fd((int)fd);
+    return -ENOMEM;
+  }
+  int pid, count = 0;
+  while (fscanf(list, "%d", &pid) == 1) {
+    if (pid <= 0 || pid == getpid() || !tell_once(pid)) continue;
+    count++;
+    if (kill(pid, told.signal) != 0 && errno == EPERM) refused = true;
+  }
+  fclose(list);
+  return count;
+}
+
+int op_cgroup_signal(struct run *run, const struct step *step) {
+  char **groups = arg_list(run, step, 0, NULL);
+  told.signal = (int)arg_int(run, step, 1);
+  told.count = 0;
+  refused = false;
+  (void)tell_once((int)arg_int(run, step, 2));
+  /* Children of one that had no signal yet come anew; those of one that forks for ever have to be killed. */
+  for (unsigned round = 0, more = 1; more > 0 && round < 100; round++) {
+    more = 0;
+    for (char **path = groups; *path; path++) {
+      long group = AGAIN(open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (group < 0 && group != -ENOENT) return (int)group;
+      int n = group < 0 ? 0 : each_group((int)group, signal_here);
+      close_fd((int)group);
+      if (n < 0) return n;
+      more += (unsigned)n;
+    }
+  }
+  return refused ? -EPERM : 0;
 }
 
 /* rmdir(2) of all groups below `group`; 0, or the last failure. */

@@ -1,6 +1,7 @@
 /* Operations on processes that are a system call or two. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,6 +79,46 @@ int op_kill(struct run *run, const struct step *step) {
   if (pidfd < 0 && pid <= 0) return -EINVAL; /* 0 and -1 would be whole groups */
   long result = pidfd >= 0 ? syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) : kill((pid_t)pid, signal);
   return result < 0 && errno != ESRCH ? -errno : 0;
+}
+
+/*
+ * A pidfd of the process that started then. -ESRCH where it has ended or its PID is another's by now: the
+ * start time is read after the PID is held, so it is that of the process that is held, or of a later one.
+ */
+static int hold_process(int64_t pid, int64_t ticks) {
+  int64_t found = ticks;
+  int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+  if (fd < 0) return -errno;
+  int rc = ticks < 0 ? 0 : start_time_of(pid, &found);
+  if (rc == 0 && found == ticks) return fd;
+  close(fd);
+  return rc < 0 ? rc : -ESRCH;
+}
+
+/* A pidfd can be read from when its process has ended, all threads and its PID namespace with it (pidfd_open(2)). */
+static int await_end(int pidfd, uint64_t until) {
+  for (;;) {
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    uint64_t now = now_ns();
+    int ready = poll(&p, 1, now < until ? (int)((until - now) / 1000000) + 1 : 0);
+    if (ready > 0) return 0;
+    if (ready == 0) return -EBUSY;
+    if (errno != EINTR) return -errno;
+    if (guard_caught()) return -EINTR;
+  }
+}
+
+int op_end_process(struct run *run, const struct step *step) {
+  int64_t pid = arg_int(run, step, 0), timeout = arg_int(run, step, 2);
+  if (pid <= 0) return -EINVAL;
+  int pidfd = hold_process(pid, arg_int(run, step, 1));
+  if (pidfd < 0) return pidfd == -ESRCH ? 0 : pidfd;
+  int rc = checked(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0));
+  if (rc == -ESRCH) rc = 0;
+  if (rc == 0 && timeout > 0) rc = await_end(pidfd, now_ns() + (uint64_t)timeout * 1000000);
+  close(pidfd);
+  if (rc == -EBUSY) detail(run, "it does not die of SIGKILL: a cgroup keeps it frozen, or the kernel holds it (state D)");
+  return rc;
 }
 
 /* One call, for a filter may hold this process: a FIFO that is open for writing too makes read(2) wait (fifo(7)). */

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, type TestContext, test } from 'vitest';
 import { type AnyStep, slot } from '../../packages/plan/src/index.ts';
 import { skip, slower } from '../../test/support.ts';
+import { work } from './launcher.ts';
 import { here, op, sh } from './ops.ts';
 
 /** Where each hierarchy is mounted: v2 and v1's, by controller. */
@@ -173,6 +175,43 @@ for (const [kind, name] of [
     const state = join(path, 'below/freezer.state');
     if (existsSync(state)) expect(readFileSync(state, 'utf8')).toBe('THAWED\n');
   });
+
+test('cgroup_signal tells each process once, whatever groups it is in and however late it is born', async (context) => {
+  needsMounted(context, 'freezer', 'pids');
+  const groups = [group(v1('freezer')!), group(v1('pids')!)];
+  const heard = join(groups[1]!, '..', 'none');
+  mkdirSync(join(groups[0]!, 'below'));
+  // Each line that a process writes is one signal that it got.
+  const out = join(work, `heard-${process.pid}`);
+  const listen = `trap 'echo x >> ${out}' USR1; while :; do sleep 0.02; done`;
+  enter(groups, listen);
+  enter([join(groups[0]!, 'below')], listen);
+  const spared = enter(groups, listen);
+  await until(() => procs(groups[1]!).length >= 2 && procs(join(groups[0]!, 'below')).length >= 1);
+  const signal = (but: number) =>
+    here([op('cgroup_signal', { groups: [...groups, heard], signal: constants.signals.SIGUSR1, but })]);
+  expect(signal(spared.pid!)).toMatchObject({ status: 0, stderr: '' });
+  const lines = () => (existsSync(out) ? readFileSync(out, 'utf8').length / 2 : 0);
+  await until(() => lines() === 2);
+  await new Promise((resolve) => setTimeout(resolve, 200 * slower));
+  expect(lines()).toBe(2);
+});
+
+test('end_process ends the process that is meant, waits for its end, and hits no other', async () => {
+  const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  started.push(child);
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const end = (startTime: number, timeout: number) =>
+    here([op('end_process', { pid: child.pid!, ticks: startTime, timeout })]);
+  expect(end(ticks + 1, 1000)).toMatchObject({ status: 0, stderr: '' });
+  expect(readFileSync(`/proc/${child.pid}/stat`, 'utf8')).toMatch(/\) S /);
+  expect(end(ticks, 1000)).toMatchObject({ status: 0, stderr: '' });
+  expect(existsSync(`/proc/${child.pid}/exe`)).toBe(false);
+  await until(() => child.signalCode === 'SIGKILL');
+  expect(end(ticks, 1000)).toMatchObject({ status: 0, stderr: '' });
+  expect(here([op('end_process', { pid: 0, ticks: -1, timeout: 0 })]).status).toBe(125);
+});
 
 test('a group that is not there is dead already, and removed', () => {
   const path = join(v2 ?? v1('pids')!, 'ctr-test-ops-none');

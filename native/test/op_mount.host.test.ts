@@ -232,14 +232,41 @@ test('masked paths are empty, unreadable and need not exist', () => {
   expect(stderr).toMatch(/Read-only file system/);
 });
 
-test('masking trusts no /dev/null that is another file', () => {
+/** What stands at /dev/null of a root, by a shell line. CVE-2025-31133: what is masked then shows that instead. */
+test.each([
+  ['a link', 'ln -s /etc/passwd dev/null', false],
+  ['an ordinary file', 'echo secret >dev/null', false],
+  ['a directory', 'mkdir dev/null', false],
+  ['another character device', 'mknod dev/null c 1 5', false],
+  ['one with its minor number', 'mknod dev/null c 5 3', false],
+  ['a block device of its numbers', 'mknod dev/null b 1 3', false],
+  ['the null device', 'mknod dev/null c 1 3', true],
+])('masking trusts a /dev/null only if it is the null device: %s', (_, line, trusted) => {
   const path = rootfs();
   mkdirSync(join(path, 'dev'));
-  symlinkSync('/etc/passwd', join(path, 'dev/null'));
   writeFileSync(join(path, 'file'), 'k');
-  const { stderr, status } = inside([openRoot(path), op('mask', { root, path: '/file' })]);
-  expect(status).toBe(125);
-  expect(stderr).toMatch(/not the null device/);
+  const masked = inside(
+    [openRoot(path), op('mask', { root, path: '/file' }), sh(`stat -L -c %t:%T ${path}/file`)],
+    '--mount',
+    `cd ${path} && ${line}`,
+  );
+  expect(masked).toMatchObject(
+    trusted
+      ? { status: 0, stdout: '1:3\n', stderr: '' }
+      : { status: 125, stdout: '', stderr: expect.stringContaining('not the null device') },
+  );
+});
+
+test('the control: without the check any character device would be shown in place of what is masked', () => {
+  const path = rootfs();
+  mkdirSync(join(path, 'dev'));
+  writeFileSync(join(path, 'file'), 'k');
+  const bound = inside(
+    [openRoot(path), sh(`mount --bind ${path}/dev/null ${path}/file && stat -c %t:%T ${path}/file`)],
+    '--mount',
+    `cd ${path} && mknod dev/null c 1 5`,
+  );
+  expect(bound).toMatchObject({ status: 0, stdout: '1:5\n' });
 });
 
 test('readonly takes writing from a path and keeps its content', () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { killOne } from '../../test/support.ts';
 import { typed as typedWith } from '../../test/terminal.ts';
 import {
   awaitExec,
@@ -82,7 +83,7 @@ describe('signals from elsewhere', () => {
     const script = 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.02; done';
     for (const flags of [0, NEWPID])
       expect(
-        await during(plan([stay(flags, 0, 'sh', '-c', script)]), (pid) => void process.kill(pid, 'SIGTERM')),
+        await during(plan([stay(flags, 0, 'sh', '-c', script)]), (pid) => void killOne(pid, 'SIGTERM')),
       ).toEqual({
         status: 5,
         signal: null,
@@ -93,13 +94,13 @@ describe('signals from elsewhere', () => {
   test('end PID 1 of a namespace though the kernel drops them for it', async () => {
     // bash as PID 1, with default dispositions, runs no traps
     const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 600')]);
-    const end = await during(path, (pid) => void process.kill(pid, 'SIGTERM'));
+    const end = await during(path, (pid) => void killOne(pid, 'SIGTERM'));
     expect(end).toMatchObject({ status: null, signal: 'SIGTERM' });
   });
 
   test('are not lost on a PID 1 that ignores them', async () => {
     const path = plan([stay(NEWPID, 0, 'sh', '-c', "trap '' TERM; echo ready; sleep 0.5; exit 6")]);
-    expect(await during(path, (pid) => void process.kill(pid, 'SIGTERM'))).toMatchObject({ status: 6 });
+    expect(await during(path, (pid) => void killOne(pid, 'SIGTERM'))).toMatchObject({ status: 6 });
   });
 
   test('SIGUSR1, SIGHUP and SIGWINCH too', async () => {
@@ -107,11 +108,11 @@ describe('signals from elsewhere', () => {
       'trap "echo U" USR1; trap "echo W" WINCH; trap "echo H; exit 0" HUP; echo ready; while :; do sleep 0.02; done';
     // A shell runs the traps of signals that wait together in the order of their numbers, HUP first.
     const end = await during(plan([stay(0, 0, 'sh', '-c', script)]), async (pid, written) => {
-      process.kill(pid, 'SIGUSR1');
+      killOne(pid, 'SIGUSR1');
       await written('U\n');
-      process.kill(pid, 'SIGWINCH');
+      killOne(pid, 'SIGWINCH');
       await written('W\n');
-      process.kill(pid, 'SIGHUP');
+      killOne(pid, 'SIGHUP');
     });
     expect(end).toMatchObject({ status: 0, stdout: 'ready\nU\nW\nH\n' });
   });
@@ -122,7 +123,7 @@ test('a supervisor is small, and its planner and memory stay away', async () => 
   let rss = 0;
   await during(path, (pid) => {
     rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
-    process.kill(pid, 'SIGTERM');
+    killOne(pid, 'SIGTERM');
   });
   expect(rss).toBeLessThan(1024);
 });

@@ -85,6 +85,7 @@ test('who is interrupted while it waits for a lock leaves nobody waiting', async
   waiter.kill('SIGINT');
   await once(waiter, 'exit');
   await until('only the holder is left', () => holding(path).length === 1);
+  expect(holding(path)).toHaveLength(1);
   free!();
 });
 

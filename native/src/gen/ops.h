@@ -51,7 +51,9 @@ enum effect {
   X(KILL, kill, 21, "iii", 0) \
   X(AWAIT_START, await_start, 22, "i", 0) \
   X(PDEATHSIG, pdeathsig, 23, "i", 0) \
+  X(END_PROCESS, end_process, 192, "iii", 0) \
   X(SIGNALS_DEFAULT, signals_default, 24, "", 0) \
+  X(INIT_SIGNALS, init_signals, 194, "", 0) \
   X(SELF_PID, self_pid, 25, "o", 0) \
   X(SUBREAPER, subreaper, 26, "i", 0) \
   X(WAIT_CHILD, wait_child, 27, "io", 0) \
@@ -140,6 +142,7 @@ enum effect {
   X(NETDEV_MOVE, netdev_move, 131, "tit", 0) \
   X(CGROUP_KILL, cgroup_kill, 140, "t", 0) \
   X(CGROUP_FREEZE, cgroup_freeze, 152, "tii", 0) \
+  X(CGROUP_SIGNAL, cgroup_signal, 193, "lii", 0) \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti", 0) \
   X(DEVICE_FILTER, device_filter, 142, "tb", 0) \
   X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb", 0) \

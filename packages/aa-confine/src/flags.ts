@@ -36,7 +36,7 @@ export const flags: readonly Flag[] = [
   {
     name: 'load',
     value: '[FILE]',
-    act: true,
+    act: 'changes',
     node: true,
     help: 'load our default profile, or those of a file',
     group: load,
@@ -44,7 +44,7 @@ export const flags: readonly Flag[] = [
   {
     name: 'replace',
     value: '[FILE]',
-    act: true,
+    act: 'changes',
     node: true,
     help: 'the same, over profiles of these names that are loaded',
     group: load,
@@ -52,12 +52,12 @@ export const flags: readonly Flag[] = [
   {
     name: 'unload',
     value: '[NAME]',
-    act: true,
+    act: 'changes',
     node: true,
     help: 'take our default profile, or another, out of the kernel',
     group: load,
   },
-  { name: 'render', act: true, help: 'print our default profile', group: load },
+  { name: 'render', act: 'asks', help: 'print our default profile', group: load },
   {
     name: 'name',
     value: 'NAME',
@@ -79,10 +79,10 @@ export const flags: readonly Flag[] = [
     applyOnly: true,
   },
 
-  { name: 'show', value: '[PID]', act: true, help: 'the labels of a process', group: ask },
+  { name: 'show', value: '[PID]', act: 'asks', help: 'the labels of a process', group: ask },
   {
     name: 'list',
-    act: true,
+    act: 'asks',
     help: 'the profiles that are loaded, and how many processes are under each',
     group: ask,
   },

@@ -2,6 +2,7 @@ import type { Host, Parsed } from '@ctr-tools/cli';
 import { defaultSpec, type Spec } from '@ctr-tools/oci';
 import { compile, explain } from '@ctr-tools/plan';
 import { describe, expect, it } from 'vitest';
+import { policyPlan } from '../src/act/policy.ts';
 import type { ConfineFacts } from '../src/gather.ts';
 import { aaConfine } from '../src/index.ts';
 import { parseLabel } from '../src/labels.ts';
@@ -32,6 +33,28 @@ const steps = (spec: Spec, facts: ConfineFacts): string =>
   explain(compile([aaConfine.steps(spec, facts)], { tool: 'aa-confine', exit: 125 }));
 const applied = (flags: Record<string, string>, facts: ConfineFacts) =>
   steps(aaConfine.amend({ ociVersion: '1.3.0' }, options(flags, ['true']), facts), facts);
+
+describe('loading', () => {
+  const told = (...args: Parameters<typeof policyPlan>) => explain(policyPlan(...args));
+
+  it('is one write of the compiled profiles, and makes a namespace that is missing', () => {
+    const data = Uint8Array.of(4, 8, 0, 118);
+    expect(told(undefined, '.replace', data, 'replace x')).toBe(
+      '0  self       write path=/sys/kernel/security/apparmor/.replace data=<4 bytes>\n1  self       exit code=0\n',
+    );
+    expect(told('a//b', '.load', data, 'load x')).toBe(
+      '0  self       mkdirs path=/sys/kernel/security/apparmor/policy/namespaces/a/namespaces/b mode=0755\n' +
+        '1  self       write path=/sys/kernel/security/apparmor/policy/namespaces/a/namespaces/b/.load data=<4 bytes>\n' +
+        '2  self       exit code=0\n',
+    );
+  });
+
+  it('is taken back by the name alone, and makes nothing', () => {
+    expect(told('gone', '.remove', new TextEncoder().encode('web'), 'unload web')).toBe(
+      '0  self       write path=/sys/kernel/security/apparmor/policy/namespaces/gone/.remove data=web\n1  self       exit code=0\n',
+    );
+  });
+});
 
 describe('a command', () => {
   it('runs under a profile from its exec on', () => {

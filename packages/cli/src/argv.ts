@@ -12,6 +12,8 @@ export interface Grammar {
   flags: readonly Flag[];
   /** Where the command begins; `never`: there is none, and operands and flags may be mixed. */
   command: 'first-operand' | 'after-dashes' | 'never';
+  /** Of a flag that is given twice the last one counts, as with runc; else that is an error. */
+  lastCounts?: boolean;
 }
 
 interface Names {
@@ -51,11 +53,19 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
   let i = 0;
 
   const give = (flag: Flag, value: string, spelled: string): void => {
-    const given = flags.get(flag.name);
-    if (given && !flag.many) throw new UsageError(`${spelled} is given twice; it takes effect only once`);
+    const before = flags.get(flag.name);
+    if (before && !flag.many && !grammar.lastCounts)
+      throw new UsageError(`${spelled} is given twice; it takes effect only once`);
     if (flag.act && !flag.takesCommand) act = true;
-    if (given) given.push(value);
+    if (before) before.push(value);
     else flags.set(flag.name, [value]);
+  };
+
+  /** A value that was given as a word, attached or not. */
+  const given = (flag: Flag, value: string, spelled: string): string => {
+    if (value === '' && !flag.empty)
+      throw new UsageError(`${spelled} has an empty value; it needs ${flag.value!.replace(/^\[|\]$/g, '')}`);
+    return value;
   };
 
   const following = (flag: Flag, spelled: string): string => {
@@ -63,7 +73,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
     if (value === undefined) throw new UsageError(`${spelled} needs a value: ${spelled} ${flag.value}`);
     if (value === '--')
       throw new UsageError(`${spelled} needs a value before "--": ${spelled} ${flag.value}`);
-    return value;
+    return given(flag, value, spelled);
   };
 
   const longFlag = (word: string): void => {
@@ -85,10 +95,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
       if (equals >= 0) throw new UsageError(`${spelled} takes no value, but "${word}" gives it one`);
       give(flag, '', spelled);
     } else if (equals >= 0) {
-      const value = word.slice(equals + 1);
-      if (value === '' && !flag.empty)
-        throw new UsageError(`${spelled} has an empty value; it needs ${flag.value.replace(/^\[|\]$/g, '')}`);
-      give(flag, value, spelled);
+      give(flag, given(flag, word.slice(equals + 1), spelled), spelled);
     } else if (isOptional(flag)) give(flag, '', spelled);
     else give(flag, following(flag, spelled), spelled);
   };
@@ -112,8 +119,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
         continue;
       }
       if (rest.startsWith('=')) {
-        if (rest === '=' && !flag.empty) throw new UsageError(`${spelled} has an empty value`);
-        give(flag, rest.slice(1), spelled);
+        give(flag, given(flag, rest.slice(1), spelled), spelled);
         return;
       }
       if (isOptional(flag)) {
@@ -140,6 +146,8 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
       break;
     } else operands.push(word);
   }
+  if (grammar.command !== 'never' && operands.includes(''))
+    throw new UsageError('a word is empty, and names nothing (a variable that is not set?)');
   return { flags, operands, command };
 }
 

@@ -21,15 +21,20 @@ export interface Flag {
   group?: string;
   /** The variable that is its default (`CTR_CGROUP`). */
   env?: string;
-  /** This flag asks or changes something outside instead of applying or amending. */
-  act?: boolean;
+  /**
+   * This flag asks or changes something outside instead of applying or amending. With `--plan` an act that asks is
+   * not carried out, and one that changes says what it would do (`Tool.act`).
+   */
+  act?: 'asks' | 'changes';
   /** An act that only Node can carry out: it changes files, waits, or makes system calls of its own. */
   node?: boolean;
+  /** How many operands an act takes; none if absent. `tool`: they are the tool's own, who minds them itself. */
+  operands?: number | 'tool';
   /** A flag without a place in a spec: an error when amending. */
   applyOnly?: boolean;
   /** An act that runs the command itself (`--learn -- COMMAND`); without it an act beside a command is an error. */
   takesCommand?: boolean;
-  /** The empty text is a value like another (`--name=`); else it is an error. */
+  /** The empty text is a value like another (`--name=`); else it is an error: an unset variable names nothing. */
   empty?: boolean;
 }
 
@@ -87,7 +92,8 @@ export interface Tool<O = unknown, F = unknown> {
   warnings?(spec: Spec, facts: F): string[];
   /**
    * Carry out the act `name` (a flag with `act`): the exit code, or a plan where the kernel's
-   * work is the launcher's. Its code is loaded only then.
+   * work is the launcher's. Its code is loaded only then. Where `parsed` has the flag `plan`, an act that changes
+   * something changes nothing: it answers with a plan, or prints what it would do (`wouldDo`).
    */
   act?(name: string, options: O, parsed: Parsed, host: Host): Outcome | Promise<Outcome>;
   /**

@@ -1,13 +1,13 @@
 /** Which of the three verbs a command line means (DESIGN.md, "Three verbs"), and doing it. */
 import { needNode } from '@ctr-tools/host';
 import { explain } from '@ctr-tools/plan';
-import { parseArgv, withDefaults } from './argv.ts';
+import { isOptional, parseArgv, spellFlag, withDefaults } from './argv.ts';
 import { applyChain } from './chain.ts';
 import { actsOf, grammarOf, probablyMeant } from './common.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
-import type { Outcome, Parsed, Siblings, Tool } from './tool.ts';
+import type { Flag, Outcome, Parsed, Siblings, Tool } from './tool.ts';
 import { shellLine } from './words.ts';
 
 /** Carry out one call of a tool. */
@@ -43,9 +43,13 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
         `--${act.name} takes no command; leave out ${shellLine(['--', ...parsed.command])}`,
       );
     if (!tool.act) throw new Error(`${tool.name} has the act ${act.name} but does not carry it out`);
-    if (act.node) needNode(`--${act.name}`);
+    checkOperands(act, parsed);
     const full = withDefaults(parsed, tool.flags, host.env);
-    return tool.act(act.name, tool.options(full, host), full, host);
+    const options = tool.options(full, host);
+    if (act.act === 'asks' && parsed.flags.has('plan'))
+      return wouldDo(`${tool.name} --${act.name} only asks; it would change nothing`);
+    if (act.node) needNode(`--${act.name}`);
+    return tool.act(act.name, options, full, host);
   }
   if (parsed.command) {
     if (parsed.command.length === 0)
@@ -62,6 +66,24 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
   if (parsed.flags.has('plan')) throw new UsageError(`--plan needs a command; ${probablyMeant(tool, host)}`);
   const { amendSpec } = await import('./amend.ts');
   return amendSpec(tool, parsed, host);
+}
+
+/** An operand that an act does not take was meant for something, and would be lost. */
+function checkOperands(act: Flag, { operands, flags }: Parsed): void {
+  if (act.operands === 'tool' || operands.length <= (act.operands ?? 0)) return;
+  const surplus = operands[act.operands ?? 0]!;
+  const attached = !act.operands && isOptional(act) && flags.get(act.name)![0] === '';
+  throw new UsageError(
+    attached
+      ? `--${act.name} takes its value attached: ${shellLine([`--${act.name}=${surplus}`])}`
+      : `${shellLine([surplus])} is too much: ${spellFlag(act)} takes ${act.operands ? `${act.operands} word${act.operands > 1 ? 's' : ''}` : 'no word'} beside it`,
+  );
+}
+
+/** What an act says for `--plan` where it has no kernel operations to print: a line each. The exit code. */
+export function wouldDo(...lines: readonly string[]): number {
+  for (const line of lines) out(`${line}\n`);
+  return 0;
 }
 
 /** Whether colour belongs on descriptor 1 or 2 (no-color.org: a NO_COLOR that is not empty). */

@@ -12,7 +12,7 @@ const flags: Flag[] = [
   { name: 'no-new-privs', help: '' },
   { name: 'env', alias: ['e'], value: 'NAME=VALUE', many: true, help: '' },
   { name: 'label', value: 'TEXT', empty: true, help: '', env: 'CTR_LABEL' },
-  { name: 'show', value: '[PID]', act: true, help: '' },
+  { name: 'show', value: '[PID]', act: 'asks', help: '' },
   { name: 'json', help: '' },
   { name: 'group', value: '[CONTROLLER:]PATH', help: '' },
 ];

@@ -38,9 +38,9 @@ export const nameTool: Tool<NameOptions, undefined> = {
   flags: [
     { name: 'hostname', alias: ['n'], value: 'NAME', help: 'the name', env: 'CTR_NAME' },
     { name: 'keep', help: 'leave it', applyOnly: true },
-    { name: 'show', value: '[WHAT]', act: true, help: 'show the name' },
-    { name: 'drop', act: true, help: 'drop the name' },
-    { name: 'learn', act: true, takesCommand: true, help: 'watch a command' },
+    { name: 'show', value: '[WHAT]', act: 'asks', operands: 3, help: 'show the name' },
+    { name: 'drop', act: 'asks', help: 'drop the name' },
+    { name: 'learn', act: 'asks', takesCommand: true, help: 'watch a command' },
   ],
   examples: [['ns-enter --hostname box -- sh', 'a shell on a host named box']],
   options: (parsed) => ({ hostname: parsed.flags.get('hostname')?.[0] ?? '' }),

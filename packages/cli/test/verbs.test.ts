@@ -9,6 +9,18 @@ import { hostOf, nameTool, siblingsOf } from './fixtures.ts';
 const call = (argv: string[], changed: Partial<Host> = {}, tool: unknown = nameTool) =>
   runTool(tool as Tool, hostOf('ns-enter', argv, changed), siblingsOf());
 
+test('an act gets no more operands than it takes', async () => {
+  await expect(call(['--show', 'a', 'b', 'c', 'd'])).rejects.toThrow(
+    'd is too much: --show[=WHAT] takes 3 words beside it',
+  );
+  await expect(call(['--drop', 'it'])).rejects.toThrow('it is too much: --drop takes no word beside it');
+});
+
+test('with --plan an act that only asks says so, and is not carried out', async () => {
+  expect(await call(['--plan', '--drop'])).toBe(0);
+  expect(await call(['--drop'])).toBe(7);
+});
+
 test('an act gets its operands and gives its exit code', async () => {
   expect(await call(['--show', 'a', 'b'])).toBe(2);
   expect(await call(['--drop'])).toBe(7);

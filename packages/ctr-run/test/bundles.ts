@@ -132,6 +132,14 @@ export function ctrLeaving(...argv: string[]): Ended {
   return { status, signal, stdout: '', stderr: text };
 }
 
+/** Groups of a container (`ctr-run-ID`, or a unit that ends so) and its state, by its ID. */
+export function leftoversOf(id: string): string[] {
+  const named = ['(', '-name', `*${id}`, '-o', '-name', `*${id}.scope`, ')'];
+  const groups = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', ...named], { encoding: 'utf8' });
+  const state = `/run/ctr-run/${id}`;
+  return [...groups.stdout.split('\n').filter(Boolean), ...(existsSync(state) ? [state] : [])];
+}
+
 /**
  * What a container of this bundle and ID has on the machine: mounts with either in them, its
  * groups, its state. Whatever else there is belongs to others, who come and go meanwhile.
@@ -142,8 +150,5 @@ export function tracesOf(bundle: string, id: string): string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line.includes(bundle) || (known && line.includes(id)));
-  if (!known) return mounts;
-  const groups = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `*${id}`], { encoding: 'utf8' });
-  const state = `/run/ctr-run/${id}`;
-  return [...mounts, ...groups.stdout.split('\n').filter(Boolean), ...(existsSync(state) ? [state] : [])];
+  return known ? [...mounts, ...leftoversOf(id)] : mounts;
 }

@@ -2,7 +2,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isRoot, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import {
+  isRoot,
+  killOne,
+  needs,
+  run,
+  runTool,
+  start,
+  tempDir,
+  toolPath,
+  until,
+} from '../../../test/support.ts';
 import { ctrLeaving, makeBundle, searchable, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
@@ -125,7 +135,7 @@ describe('a process that is run in a container', () => {
     });
     const pid = Number(readFileSync(file, 'utf8'));
     expect(JSON.parse(ctr('ps', '--format', 'json', id).stdout)).toContain(pid);
-    process.kill(pid, 'SIGKILL');
+    killOne(pid);
     await until(
       'it is gone',
       () => !(JSON.parse(ctr('ps', '-f', 'json', id).stdout) as number[]).includes(pid),

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Hook, Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs, run, runTool, tempDir, until } from '../../../test/support.ts';
-import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { ctrLeaving, leftoversOf, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const kinds = [
@@ -106,7 +106,7 @@ test('each kind runs at its moment of create, start and delete, with the state o
   for (const { state } of lines) {
     expect(state).toMatchObject({ ociVersion: '1.3.0', id, bundle, annotations: { 'org.test': 'yes' } });
   }
-  expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+  expect(leftoversOf(id)).toEqual([]);
 });
 
 test('a foreground run has all of them too, poststop when everything else is gone', (context) => {
@@ -132,7 +132,7 @@ describe('a failing hook', () => {
     expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
     expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
     expect(ctr('state', id).status).toBe(1);
-    expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+    expect(leftoversOf(id)).toEqual([]);
   });
 
   test.each(['startContainer', 'poststart'] as const)(
@@ -160,7 +160,7 @@ describe('a failing hook', () => {
     const ended = ctr('run', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id);
     expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
     expect(ended.status).toBe(1);
-    expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+    expect(leftoversOf(id)).toEqual([]);
   });
 
   test('poststop only warns, and the next one and the rest go on', () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
-import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { killOne, needs, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import { ctrLeaving, leftoversOf, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const stateOf = (id: string) =>
@@ -32,7 +32,7 @@ test('create, start, kill, delete: the states between are those of the specifica
   expect(ctr('kill', id).stderr).toContain('container not running');
   expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
   expect(ctr('state', id).stderr).toContain('does not exist');
-  expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+  expect(leftoversOf(id)).toEqual([]);
 });
 
 test('start of a container that died after create is an error at once, and delete removes it', (context) => {
@@ -53,12 +53,12 @@ test('start of a container that dies before it hears of it is an error too', asy
   const id = testId();
   expect(ctrLeaving('create', '--bundle', makeBundle(['/bin/true']), id).status).toBe(0);
   const { pid } = stateOf(id);
-  process.kill(pid, 'SIGSTOP');
+  killOne(pid, 'SIGSTOP');
   const starting = start(toolPath('ctr-run'), ['start', id]);
   await until('the word was given', () => !existsSync(`/run/ctr-run/${id}/start.fifo`));
   // Who comes second is told so, and the first is none the worse for it.
   expect(ctr('start', id).status).toBe(1);
-  process.kill(pid, 'SIGKILL');
+  killOne(pid);
   expect(await starting.ended).toMatchObject({
     status: 1,
     stderr: expect.stringContaining('died after create'),
@@ -88,7 +88,7 @@ test('a supervisor that was killed leaves a container that delete can remove', a
   await supervised.ended;
   // Its new parent reaps it when it likes; until then it is a zombie without anything.
   expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
-  expect(run('find', ['/sys/fs/cgroup', '/run/ctr-run', '-name', id]).stdout).toBe('');
+  expect(leftoversOf(id)).toEqual([]);
 });
 
 test('a signal to the supervisor reaches the container', async (context) => {

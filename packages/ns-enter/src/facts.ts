@@ -53,4 +53,6 @@ export interface Facts {
   lastCapability: number;
   /** Whether the new root has a directory for /proc. */
   procInRoot: boolean;
+  /** Of `--pin`: whether its directory is there already. */
+  pinExists?: boolean;
 }

@@ -276,12 +276,13 @@ export const flags: readonly Flag[] = [
     group: keep,
     applyOnly: true,
   },
-  { name: 'unpin', value: 'DIR', act: true, help: 'let the namespaces in DIR go', group: keep },
+  { name: 'unpin', value: 'DIR', act: 'changes', help: 'let the namespaces in DIR go', group: keep },
 
   {
     name: 'show',
     value: '[PID]',
-    act: true,
+    act: 'asks',
+    operands: 1,
     node: true,
     help: "list every namespace of the machine, or which are PID's own and which the host's (self: yours)",
     group: show,

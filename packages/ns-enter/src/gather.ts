@@ -1,7 +1,6 @@
 /** The impure step: what the decisions of `amend` and `steps` need to know of the machine. */
-
 import { Failure, type Host } from '@ctr-tools/cli';
-import { join, readText, stat } from '@ctr-tools/host';
+import { exists, join, readText, stat } from '@ctr-tools/host';
 import { type IDMapping, parseId, requireId, type Spec } from '@ctr-tools/oci';
 import { capabilitiesAfter } from '@ctr-tools/plan';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
@@ -43,6 +42,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     inodes,
     ...maps,
     lastCapability: Number(readText('/proc/sys/kernel/cap_last_cap')),
+    ...(options?.pin !== undefined && { pinExists: exists(options.pin) }),
     procInRoot: root !== undefined && !isTargets(root) && isDirectory(join(root, 'proc')),
   };
 }

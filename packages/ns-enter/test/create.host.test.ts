@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isRoot, needs, run, runShell, runTool, start, tempDir, until } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, start, tempDir, until } from '../../../test/support.ts';
 import { busyboxRoot, nsOf } from './support.ts';
 
 const nobody = { uid: 65534, gid: 65534 };
@@ -18,10 +18,10 @@ const nsEnter = (line: string, ...command: string[]) =>
 const sh = (line: string, script: string) => nsEnter(line, 'sh', '-c', script);
 
 describe('new namespaces', () => {
-  test.each(['mnt', 'net', 'ipc', 'uts', 'cgroup', 'time', 'user'])(
+  test.for(['mnt', 'net', 'ipc', 'uts', 'cgroup', 'time', 'user'])(
     '%s is made in the same process, and nothing else',
-    (kind) => {
-      if (!isRoot) return;
+    (kind, context) => {
+      needs(context, 'root');
       const { stdout } = sh(
         `--new ${kind}`,
         'for k in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$k; done',
@@ -139,15 +139,15 @@ describe('user namespaces', () => {
       .split('\n')
       .map((line) => line.trim().replace(/\s+/g, ' '));
 
-  test.each([
+  test.for([
     ['--map-root-user', {}],
     ['--map-current-user', {}],
     ['--map-user=5 --map-group=6', {}],
     ['--map-root-user', nobody],
     ['--map-current-user', nobody],
     ['--map-user=5 --map-group=6', nobody],
-  ])('%s is as with unshare', (flags, ids) => {
-    if (!isRoot) return;
+  ] as const)('%s is as with unshare', ([flags, ids], context) => {
+    needs(context, 'root');
     const ours = runTool('ns-enter', [...flags.split(' '), '--', 'sh', '-c', look], ids);
     const theirs = run('unshare', [...flags.split(' '), 'sh', '-c', look], ids);
     expect([ours.stderr, words(ours.stdout)]).toEqual(['', words(theirs.stdout)]);
@@ -271,17 +271,17 @@ describe('the parent', () => {
       return command !== '' && readFileSync(`/proc/${command}/comm`, 'utf8') === 'sleep\n';
     });
     child.kill('SIGKILL');
-    await until(
-      'the command has ended',
-      () => !existsSync(`/proc/${command}`) || / Z /.test(readFileSync(`/proc/${command}/stat`, 'utf8')),
-    );
+    const ended = () =>
+      !existsSync(`/proc/${command}`) || / Z /.test(readFileSync(`/proc/${command}/stat`, 'utf8'));
+    await until('the command has ended', ended);
+    expect(ended()).toBe(true);
   });
 
-  test.each([
+  test.for([
     ['exit 9', 9],
     ['kill -KILL $$ & wait', 137],
-  ])('--status-fd tells of the child and its end: %s', (script, code) => {
-    if (!isRoot) return;
+  ] as const)('--status-fd tells of the child and its end: %s', ([script, code], context) => {
+    needs(context, 'root');
     const path = join(tempDir('status'), 'status');
     const fd = openSync(path, 'w');
     runTool(

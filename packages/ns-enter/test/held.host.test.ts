@@ -1,7 +1,7 @@
 /** Namespaces that no process is in, and who keeps them; and processes of other sandboxes. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runShell, runTool, start, tempDir, until } from '../../../test/support.ts';
+import { killOne, needs, run, runShell, runTool, start, tempDir, until } from '../../../test/support.ts';
 import { nsOf, unshared } from './support.ts';
 
 interface Shown {
@@ -179,5 +179,5 @@ test("a browser's sandbox: a user namespace within one, and an empty network", a
   expect(user?.pns).not.toBe(inode(nsOf('self', 'user')));
   const text = runShell(`ns-enter --show ${pid}`).stdout;
   expect(text).toMatch(/user +\d+ +own/);
-  process.kill(pid, 'SIGKILL');
+  killOne(pid);
 });

@@ -11,14 +11,14 @@ const nsEnter = (line: string, ...command: string[]) =>
 describe("a container of runc's", () => {
   let pid = 0;
   let end = (): void => {};
-  const missing = lacking('root', 'command:runc', 'command:busybox');
+  const needed = ['root', 'command:runc', 'command:busybox'] as const;
   beforeAll(() => {
-    if (missing === undefined) ({ pid, end } = runcContainer());
+    if (lacking(...needed) === undefined) ({ pid, end } = runcContainer());
   });
   afterAll(() => end());
 
   test('is entered by the line that people type, and looks as with nsenter', (context) => {
-    needs(context, 'root', 'command:runc', 'command:busybox');
+    needs(context, ...needed);
     // The shell itself counts the processes: of a pipeline it would see as many as have started.
     const look = 'hostname; pwd; echo $$; set -- /proc/[0-9]*; echo $#; readlink /proc/$$/ns/net; exit 3';
     const line = [
@@ -44,10 +44,10 @@ describe("a container of runc's", () => {
 
   const all = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'uts', 'user', 'time'];
 
-  test.each(['mount', 'uts', 'ipc', 'net', 'pid', 'cgroup'])(
+  test.for(['mount', 'uts', 'ipc', 'net', 'pid', 'cgroup'])(
     '%s alone is joined, and nothing else',
-    async (kind) => {
-      if (missing) return;
+    async (kind, context) => {
+      needs(context, ...needed);
       const file = kind === 'mount' ? 'mnt' : kind;
       const seen = await namespacesOf(['-t', String(pid), `--${kind}`]);
       const expected = Object.fromEntries(
@@ -57,21 +57,21 @@ describe("a container of runc's", () => {
     },
   );
 
-  test('--all joins what is not ours already', async () => {
-    if (missing) return;
+  test('--all joins what is not ours already', async (context) => {
+    needs(context, ...needed);
     const seen = await namespacesOf(['-t', String(pid), '--all']);
     expect(seen).toEqual(Object.fromEntries(all.map((kind) => [kind, nsOf(pid, kind)])));
   });
 
-  test('without a PID namespace it becomes the command, in the same process', async () => {
-    if (missing) return;
+  test('without a PID namespace it becomes the command, in the same process', async (context) => {
+    needs(context, ...needed);
     const { child } = start('ns-enter', ['-t', String(pid), '--net', '--uts', '--', 'sleep', '1000']);
     await until('it is sleep', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'sleep\n');
     expect(nsOf(child.pid!, 'net')).toBe(nsOf(pid, 'net'));
   });
 
-  test('root, working directory, environment and cgroup of the target', () => {
-    if (missing) return;
+  test('root, working directory, environment and cgroup of the target', (context) => {
+    needs(context, ...needed);
     const t = `-t ${pid}`;
     expect(nsEnter(`${t} -m --root --wd`, 'pwd').stdout).toBe('/\n');
     expect(nsEnter(`${t} -m --wdns /tmp`, 'pwd').stdout).toBe('/tmp\n');
@@ -85,22 +85,22 @@ describe("a container of runc's", () => {
     );
   });
 
-  test('user and group are set, and the target’s followed', () => {
-    if (missing) return;
+  test('user and group are set, and the target’s followed', (context) => {
+    needs(context, ...needed);
     expect(nsEnter(`-t ${pid} -n --setuid 5 --setgid 6`, 'id').stdout).toMatch(
       /^uid=5\S* gid=6\S* groups=6\S*\n$/,
     );
     expect(nsEnter(`-t ${pid} -n -S follow -G follow`, 'id', '-u').stdout).toBe('0\n');
   });
 
-  test('a signal that ends the command ends ns-enter so', () => {
-    if (missing) return;
+  test('a signal that ends the command ends ns-enter so', (context) => {
+    needs(context, ...needed);
     const { signal } = nsEnter(`-t ${pid} -p -m`, '/bin/sh', '-c', 'kill -TERM $$');
     expect(signal).toBe('SIGTERM');
   });
 
-  test('--show says which namespaces are its own', () => {
-    if (missing) return;
+  test('--show says which namespaces are its own', (context) => {
+    needs(context, ...needed);
     const shown = JSON.parse(runTool('ns-enter', ['--show', String(pid), '--json']).stdout) as {
       namespaces: { type: string; ns: number; whose: string }[];
     };

@@ -123,8 +123,18 @@ export const ops = {
   await_start: op(22, { fd: 'int' }),
   /** prctl(PR_SET_PDEATHSIG), then check that the parent is still there. */
   pdeathsig: op(23, { signal: 'signal' }),
+  /**
+   * Kill the process that started at `ticks` (proc_pid_stat(5) field 22; -1: at any time), held by a pidfd, and
+   * wait up to `timeout` ms until it has ended. One that has ended, or whose PID is another's by now, is no failure.
+   */
+  end_process: op(192, { pid: 'int', ticks: 'int', timeout: 'int' }),
   /** Reset every signal's disposition to the default and unblock all signals. */
   signals_default: op(24, {}),
+  /**
+   * For PID 1 of a namespace, which the kernel spares whatever it has no handler for (pid_namespaces(7)): until its
+   * command runs, end by each signal that would end any other process.
+   */
+  init_signals: op(194, {}),
   /** The PID of this process, as its own PID namespace counts. */
   self_pid: op(25, { pid: 'out' }),
   /** PR_SET_CHILD_SUBREAPER */
@@ -362,6 +372,11 @@ export const ops = {
    * that it is so: v1's freezer, or cgroup.freeze (Linux 5.2). Those that do not stop in time all go on.
    */
   cgroup_freeze: op(152, { path: 'text', on: 'int', timeout: 'int' }),
+  /**
+   * Send a signal once to each process in the groups and below, to those too that are born meanwhile, but not to
+   * process `but`. Missing groups, and processes that have ended, are no failure.
+   */
+  cgroup_signal: op(193, { groups: 'list', signal: 'signal', but: 'int' }),
   /** Remove a group and the groups below it, for up to `timeout` ms while the kernel says EBUSY. */
   cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
   /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */

@@ -67,6 +67,9 @@ export function sessionSteps(process: Process, facts: ProcessFacts): AnyStep[] {
     // The group stays: a devpts gives terminals to its own (mount option gid=).
     step('session', 'own_stdio', { uid, gid: -1 }, 'give standard input and output to the user'),
     step('session', 'signals_default', {}, 'reset signals'),
+    ...(facts.awaitStart
+      ? [step('session', 'init_signals', {}, 'let signals end a process that waits for start')]
+      : []),
     // Before the working directory is entered and the command looked up, whose paths are the image's.
     step(
       'session',

@@ -53,8 +53,9 @@ describe('compiler against plain interpretation', () => {
       const call = { arch: r.below(20) ? abi.audit : r.next(), nr, args };
       const want = interpret(plain, call);
       const got = simulate(compiled, call).value;
-      if (got !== want.value)
-        expect({ seed, call, got }).toEqual({ seed, call, got: want.value, because: want.because });
+      // Only where they differ, for one expectation a call would take seconds.
+      if (got !== want.value || i === 2999)
+        expect({ seed, call, got }).toEqual({ seed, call, got: want.value });
     }
   });
 

@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, dirname } from 'node:path';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import {
-  isRoot,
   needs,
   run,
   runShell,
@@ -152,10 +151,10 @@ test("--amend fills the process from the image's configuration, its user looked 
   expect(existsSync(`${target}/bin/busybox`)).toBe(true);
 });
 
-test.each(['overlay', 'vfs'])(
+test.for(['overlay', 'vfs'])(
   '--gc does not wait for commands that run, and takes what killed ones left, by %s',
-  async (driver) => {
-    if (!isRoot) return;
+  async (driver, context) => {
+    needs(context, 'root');
     const own = { ...env, CTR_STORE: tempDir('store') };
     const gc = () => runTool('ufs-mount', ['--gc'], { env: own });
     const args = [`oci:${image}`, '--driver', driver, '--', 'sh', '-c', 'echo up; read x; ls /bin/busybox'];
@@ -173,6 +172,28 @@ test.each(['overlay', 'vfs'])(
     expect(readdirSync(`${own.CTR_STORE}/roots`)).toEqual([]);
   },
 );
+
+test('--gc spares a layer that was made upon another, as long as a command has it mounted', async (context) => {
+  needs(context, 'root');
+  const own = { ...env, CTR_STORE: tempDir('store') };
+  const gc = () => runTool('ufs-mount', ['--gc'], { env: own });
+  // A hard link to a file of the layer below: such a layer has no tree by itself.
+  const linked = layout([
+    tar([...busyboxEntries(), { name: 'below', data: 'b' }]),
+    tar([{ name: 'above', type: '1', link: 'below' }]),
+  ]);
+  const args = [`oci:${linked}`, '--', 'sh', '-c', 'echo up; read x; cat above'];
+  const command = start(toolPath('ufs-mount'), args, { env: own });
+  await until('the command runs', () => command.output().stdout === 'up\n');
+  const chains = readdirSync(`${own.CTR_STORE}/chains`, { withFileTypes: true }).filter(
+    ({ name }) => !name.endsWith('.lock'),
+  );
+  expect(chains.map((entry) => entry.isDirectory()).toSorted()).toEqual([false, true]);
+  expect(gc()).toMatchObject({ stdout: '0 layers removed\n', stderr: '' });
+  command.child.stdin!.end('\n');
+  expect(await command.ended).toMatchObject({ stdout: 'up\nb', stderr: '', status: 0 });
+  expect(gc()).toMatchObject({ stdout: '2 layers removed\n', stderr: '' });
+});
 
 test("a container's root goes with it, and with --gc where its state is gone", (context) => {
   needs(context, 'root');

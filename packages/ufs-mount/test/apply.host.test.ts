@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   atFileEnd,
@@ -8,6 +8,7 @@ import {
   run,
   runShell,
   runTool,
+  skip,
   slower,
   tempDir,
   toolEnv,
@@ -208,9 +209,10 @@ describe.each(Object.entries(tried))('%s', (_name, layers) => {
     expect(ours).toEqual(alike(ours, said(treeOf(`${bundle}/rootfs`))));
   });
 
-  test.each(drivers.slice(1))('the same tree by %s', (driver) => {
-    if (!isRoot || !storeFor(driver)) return;
-    if (driver === 'fuse-overlayfs' && !(hasCommand('fuse-overlayfs') && existsSync('/dev/fuse'))) return;
+  test.for(drivers.slice(1))('the same tree by %s', (driver, context) => {
+    needs(context, 'root');
+    if (driver === 'fuse-overlayfs') needs(context, 'command:fuse-overlayfs', 'file:/dev/fuse');
+    if (!storeFor(driver)) skip(context, `no file system here is for the driver ${driver}`);
     expect(said(seen(image, driver))).toEqual(said(seen(image)));
   });
 });

@@ -4,8 +4,6 @@ import { dirname } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import {
   type Ended,
-  hasCommand,
-  isRoot,
   needs,
   run,
   runShell,
@@ -62,11 +60,11 @@ function without(names: readonly string[], ...args: string[]) {
   return runTool('seccomp-load', [profile, '--', 'ufs-mount', ...args], { env, timeout: 120_000 });
 }
 
-test.each([
+test.for([
   ['one by one', (args: string[]) => ufs(...args)],
   ['as one string, where the kernel has no fsopen(2)', (args: string[]) => without(calls, ...args)],
-])('500 layers, %s', (_, ask) => {
-  if (!isRoot) return;
+] as const)('500 layers, %s', ([, ask], context) => {
+  needs(context, 'root');
   const layers = stack(500);
   const root = kept(ask([...layers, '--temp']));
   expect(readFileSync(`${root}/same`, 'utf8')).toBe('499');
@@ -93,11 +91,11 @@ test('changes that are thrown away are not synced, those that are kept are', (co
   expect(optionsAt(mount(layer!)).join()).not.toContain('volatile');
 });
 
-test.each([
+test.for([
   ['one by one', (args: string[]) => ufs(...args)],
   ['as one string', (args: string[]) => without(calls, ...args)],
-])('contents of files from data-only directories, %s', (_, ask) => {
-  if (!isRoot) return;
+] as const)('contents of files from data-only directories, %s', ([, ask], context) => {
+  needs(context, 'root');
   const [data, more, names] = [tempDir('data'), tempDir('more'), tempDir('names')];
   writeFileSync(`${data}/blob`, 'the content');
   writeFileSync(`${more}/other`, 'more');
@@ -236,10 +234,10 @@ async function asEngine(use: (inside: (...words: string[]) => Ended) => void): P
   );
 }
 
-test.each(['overlay', 'vfs'])(
+test.for(['overlay', 'vfs'])(
   'root of a user namespace keeps owners, and has empty files for devices, by %s',
-  async (driver) => {
-    if (!isRoot || !hasCommand('nsenter')) return;
+  async (driver, context) => {
+    needs(context, 'root', 'command:nsenter');
     const image = tempDir('open');
     chmodSync(image, 0o755);
     writeFileSync(

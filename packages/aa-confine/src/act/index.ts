@@ -1,7 +1,7 @@
-import type { Host } from '@ctr-tools/cli';
+import type { Host, Outcome } from '@ctr-tools/cli';
 import type { ConfineOptions } from '../options.ts';
 
-type Act = (value: string, options: ConfineOptions, host: Host) => Promise<number>;
+type Act = (value: string, options: ConfineOptions, host: Host) => Promise<Outcome>;
 
 /** Each act's code is loaded only when it is asked for. */
 export const acts: Record<string, Act> = {

@@ -1,8 +1,6 @@
 /** The kernel's files for policy (Documentation/admin-guide/LSM/apparmor.rst; security/apparmor/apparmorfs.c). */
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { Failure } from '@ctr-tools/cli';
-import { makeDirectories } from '@ctr-tools/cli/node';
+import { exists, join } from '@ctr-tools/host';
+import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
 import { apparmorfs } from '../modules.ts';
 
 /** Directory of a policy namespace; `a//b` is b inside a. */
@@ -14,20 +12,9 @@ export function namespaceDirectory(namespace: string | undefined): string {
   );
 }
 
-/** The namespace's directory, made if it is missing: mkdir in this file system makes the namespace. */
-export function madeNamespace(namespace: string | undefined): string {
-  const directory = namespaceDirectory(namespace);
-  if (!existsSync(directory))
-    try {
-      makeDirectories(directory);
-    } catch (error) {
-      throw new Failure(`make the policy namespace ${namespace}: ${(error as Error).message}`);
-    }
-  return directory;
-}
-
+const takesRoot = 'this takes root (CAP_MAC_ADMIN)';
 const answers: Record<string, string> = {
-  EACCES: 'this takes root (CAP_MAC_ADMIN)',
+  EACCES: takesRoot,
   EPERM: 'this takes root (CAP_MAC_ADMIN), or a profile of this name is loaded that may not be replaced',
   EEXIST: 'a profile of this name is loaded; --replace replaces it',
   ENOENT: 'no such profile is loaded (aa-confine --list)',
@@ -35,23 +22,28 @@ const answers: Record<string, string> = {
   EPROTO: 'the kernel cannot read the compiled profile',
 };
 
-/** One write from the beginning, which is all that the kernel takes. */
-export function writePolicy(
-  directory: string,
+/**
+ * The plan that writes a policy into a namespace, in one write from the beginning, which is all that the kernel
+ * takes. A namespace that is missing is made where something is loaded: mkdir in this file system makes it.
+ */
+export function policyPlan(
+  namespace: string | undefined,
   file: '.load' | '.replace' | '.remove',
   data: Uint8Array,
   doing: string,
-): void {
-  try {
-    const fd = openSync(join(directory, file), 'w');
-    try {
-      writeSync(fd, data, 0, data.length, 0);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const hint = answers[code];
-    throw new Failure(`${doing}: ${hint ? `${code}; ${hint}` : message}`);
-  }
+): Plan {
+  const directory = namespaceDirectory(namespace);
+  const side = 'host';
+  const steps: AnyStep[] = [
+    step('state', 'write', { path: join(directory, file), data }, doing, { side, hints: answers }),
+    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+  ];
+  if (namespace !== undefined && file !== '.remove' && !exists(directory))
+    steps.unshift(
+      step('state', 'mkdirs', { path: directory, mode: 0o755 }, `make the policy namespace ${namespace}`, {
+        side,
+        hints: { EACCES: takesRoot, EPERM: takesRoot },
+      }),
+    );
+  return compile([steps], { tool: 'aa-confine', exit: 125 });
 }

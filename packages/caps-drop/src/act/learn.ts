@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { err, Failure, type Host, out, type Parsed, UsageError } from '@ctr-tools/cli';
+import { err, Failure, type Host, out, type Parsed, shellLine, UsageError, wouldDo } from '@ctr-tools/cli';
 import { ociVersion, serializeJson } from '@ctr-tools/oci';
 import { shortNames, specNames } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
@@ -22,6 +22,11 @@ export async function learn(
 ): Promise<number> {
   const { command } = parsed;
   if (!command?.length) throw new UsageError('--learn runs a command: caps-drop --learn caps.txt -- COMMAND');
+  if (parsed.flags.has('plan'))
+    return wouldDo(
+      `run ${shellLine(command)} while the kernel records its capability checks`,
+      `write what it needed to ${file === '-' ? 'standard output' : resolve(host.cwd, file)}`,
+    );
   const trace = new CapabilityTrace();
   let code: number;
   let found: ReturnType<CapabilityTrace['read']>;

@@ -1,10 +1,11 @@
 import { Failure } from '@ctr-tools/cli';
-import { exists } from '@ctr-tools/host';
+import { exists, statIfAny } from '@ctr-tools/host';
 import { invalidId } from '@ctr-tools/oci';
-import { compile, type Plan } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, slot, step, template } from '@ctr-tools/plan';
+import { endSteps, type Process } from '../container/killing.ts';
 import { removalSteps, removeState, specOf } from '../container/removal.ts';
 import { mannerOf } from '../globals.ts';
-import { readRecord } from '../state/record.ts';
+import { type Found, readRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has } from '../subcommand.ts';
 
@@ -32,7 +33,33 @@ export function run(call: Call): Plan | number {
       `cannot delete container ${id} that is not stopped: ${status}; kill it first, or use --force`,
     );
   }
-  const { pid, startTime } = record;
-  const alive = status !== 'stopped' && pid ? { pid, startTime } : undefined;
-  return compile([removalSteps(record, specOf(record), alive)], mannerOf(globals, 1));
+  const { pid, startTime, maker } = record;
+  const alive = status === 'stopped' ? undefined : pid ? { pid, startTime } : maker;
+  const before = pid ? [] : unfinished(record, alive, globals.root);
+  return compile([[...before, ...removalSteps(record, specOf(record), alive)]], mannerOf(globals, 1));
+}
+
+/**
+ * Who deletes a container while it is made ends its maker, and with that what the maker has begun. A maker that
+ * got further meanwhile has written another state, by renaming: then nothing that was read here holds.
+ */
+function unfinished({ directory, id }: Found, maker: Process | undefined, root: string): AnyStep[] {
+  if (!maker) return [];
+  const path = `${directory}/state.json`;
+  const doing = `delete container ${id}`;
+  const finished = 'it was finished meanwhile; delete it again';
+  const wanted = String(statIfAny(path)?.ino);
+  if (readRecord(root, id)?.status !== 'creating') throw new Failure(`${doing}: ${finished}`);
+  const inode = slot('state.inode');
+  return [
+    ...endSteps(maker, []),
+    step('ready', 'inode', { path, fd: -1, filesystem: 0, inode }, `look at ${path}`, {
+      side: 'host',
+      unless: ['ENOENT'],
+    }),
+    step('ready', 'expect', { found: template`${inode}`, wanted }, doing, {
+      side: 'host',
+      hints: { ESRCH: finished },
+    }),
+  ];
 }

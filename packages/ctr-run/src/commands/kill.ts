@@ -1,11 +1,13 @@
 import { Failure, UsageError } from '@ctr-tools/cli';
-import { compile, type Plan, step } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
 import { SIGNALS } from '@ctr-tools/sys/constants';
-import { killSteps } from '../container/killing.ts';
+import { endSteps, killSteps } from '../container/killing.ts';
+import { ownsPidNamespace } from '../container/making.ts';
+import { specOf } from '../container/removal.ts';
 import { mannerOf } from '../globals.ts';
-import { groupOf, processesIn } from '../state/group.ts';
+import { groupsOf } from '../state/group.ts';
 import { type Found, theRecord } from '../state/record.ts';
-import { statusOf } from '../state/status.ts';
+import { type Status, statusOf } from '../state/status.ts';
 import { type Call, has } from '../subcommand.ts';
 
 /** The number of a signal by number, name, or name with SIG, in any case (runc-kill(8)); real-time ones as RTMIN+N. */
@@ -36,32 +38,35 @@ export function run(call: Call): Plan {
   const signal = signalNumber(parsed.operands[1] ?? 'TERM');
   const record = theRecord(globals.root, parsed.operands[0]!);
   const status = statusOf(record);
-  if (has(call, 'all')) return killAll(record, signal, call);
-  if (status === 'stopped' || status === 'creating' || !record.pid) {
+  const all = has(call, 'all') || endsAll(record, status, signal);
+  if ((status === 'stopped' && !all) || status === 'creating')
     throw new Failure(`container not running (${record.id} is ${status})`);
-  }
+  const steps = all
+    ? killAll(record, status, signal)
+    : killSteps({ pid: record.pid!, startTime: record.startTime }, signal);
   const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
-  return compile(
-    [[...killSteps({ pid: record.pid, startTime: record.startTime }, signal), end]],
-    mannerOf(globals, 1),
-  );
+  return compile([[...steps, end]], mannerOf(globals, 1));
 }
 
-/** Every process in the container's groups; those that ended meanwhile are no failure. */
-function killAll(record: Found, signal: number, { globals }: Call): Plan {
-  const path = groupOf(record);
-  if (path === undefined)
-    throw new Failure(`kill all of ${record.id}: it has no cgroup that would tell its processes`);
-  if (signal === SIGNALS.SIGKILL) {
-    const kill = step('state', 'cgroup_kill', { path }, `kill every process in ${path}`, { side: 'host' });
-    return compile(
-      [[kill, step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' })]],
-      mannerOf(globals, 1),
-    );
-  }
-  const kills = processesIn(path).map((pid) =>
-    step('running', 'kill', { pid, pidfd: -1, signal }, `signal process ${pid}`, { side: 'host' }),
-  );
-  const end = step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' });
-  return compile([[...kills, end]], mannerOf(globals, 1));
+/**
+ * SIGKILL is to end the container: where no PID namespace takes the others along with the first process they
+ * are killed too, the first being gone or not; and who is frozen is thawed for it (runc 1.3, Container.Signal).
+ */
+function endsAll(record: Found, status: Status, signal: number): boolean {
+  if (signal !== SIGNALS.SIGKILL || groupsOf(record).length === 0) return false;
+  return status === 'paused' || !ownsPidNamespace(specOf(record));
+}
+
+/** Every process of the container: the first wherever it is, and all in its groups. Those that ended meanwhile are no failure. */
+function killAll(record: Found, status: Status, signal: number): AnyStep[] {
+  const { id, pid, startTime } = record;
+  const groups = groupsOf(record);
+  if (groups.length === 0)
+    throw new Failure(`kill all of ${id}: it has no cgroup that would tell its processes`);
+  const first = status === 'stopped' || !pid ? undefined : { pid, startTime };
+  if (signal === SIGNALS.SIGKILL) return endSteps(first, groups);
+  const one = first ? killSteps(first, signal) : [];
+  const args = { groups, signal, but: first?.pid ?? -1 };
+  const doing = `send signal ${signal} to the processes in ${groups.join(', ')}`;
+  return [...one, step('running', 'cgroup_signal', args, doing, { side: 'host' })];
 }

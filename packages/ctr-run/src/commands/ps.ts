@@ -1,6 +1,6 @@
 import { Failure, out, UsageError } from '@ctr-tools/cli';
 import { runProgram } from '@ctr-tools/host';
-import { groupOf, processesIn } from '../state/group.ts';
+import { groupsOf, processesOf } from '../state/group.ts';
 import { theRecord } from '../state/record.ts';
 import { type Call, one } from '../subcommand.ts';
 
@@ -12,10 +12,9 @@ export function run(call: Call): number {
   if (format !== 'table' && format !== 'json')
     throw new UsageError(`--format is "${format}"; it can be table or json`, 1);
   const record = theRecord(call.globals.root, id);
-  const group = groupOf(record);
-  if (group === undefined)
+  if (groupsOf(record).length === 0)
     throw new Failure(`list the processes of ${id}: it has no cgroup that would tell them`);
-  const pids = processesIn(group);
+  const pids = processesOf(record);
   if (format === 'json') out(`${JSON.stringify(pids)}\n`);
   else out(table(pids, options.length > 0 ? options : ['-ef']));
   return 0;

@@ -1,11 +1,11 @@
 import { Failure } from '@ctr-tools/cli';
-import { readFile } from '@ctr-tools/host';
+import { exists, readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { startSteps } from '../container/starting.ts';
 import { mannerOf } from '../globals.ts';
 import { theRecord } from '../state/record.ts';
-import { statusOf } from '../state/status.ts';
+import { startFifo, statusOf } from '../state/status.ts';
 import type { Call } from '../subcommand.ts';
 
 /** `ctr-run start ID`: let a created container go. */
@@ -15,6 +15,8 @@ export function run({ globals, parsed }: Call): Plan {
   const status = statusOf(record);
   if (status === 'stopped')
     throw new Failure(`cannot start container ${id}: it has stopped; delete it and create it anew`);
+  if (status === 'paused' && exists(startFifo(record.directory)))
+    throw new Failure(`cannot start container ${id}: it is paused; resume it first`);
   if (status !== 'created') throw new Failure(`cannot start container ${id}: it is already ${status}`);
   const spec = parseJson(readFile(`${record.directory}/config.json`), 'config.json') as Spec;
   return compile([startSteps(record, spec)], mannerOf(globals, 1));

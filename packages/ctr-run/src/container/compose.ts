@@ -9,10 +9,10 @@ import { gatherProcess, processSteps } from '@ctr-tools/process';
 import { gatherRootfs, rootfsSteps } from '@ctr-tools/rootfs';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
-import { groupOf } from '../state/group.ts';
+import { groupsOf } from '../state/group.ts';
 import { groupIn } from './group-path.ts';
 import { hookSteps, poststopCarriers, runsInside } from './hooks.ts';
-import type { Making } from './making.ts';
+import { type Making, ownsPidNamespace } from './making.ts';
 import { lifetime, recordBirth, recordReady, stayOrGo, takeName } from './recording.ts';
 import { stateJson } from './state-json.ts';
 
@@ -57,13 +57,16 @@ function insideHooks({ spec, context: { id, bundle } }: Making): AnyStep[] {
  * one of its own leaves processes behind, which end with it all the same.
  */
 function endStrays({ spec, cgroup, ...making }: Making): AnyStep[] {
-  const own = spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && path === undefined);
-  const path = groupOf({ ...(cgroup && { cgroup }) });
-  if (own || path === undefined) return [];
-  const kill = undo(lifetime(making), 'cgroup_kill', { path }, `end what is left in ${path}`);
-  return [
-    step('descriptors', 'self_pid', { pid: slot('self') }, 'note the own PID', { side: 'host', undo: kill }),
-  ];
+  if (ownsPidNamespace(spec)) return [];
+  // Undoings run backwards.
+  return groupsOf({ cgroup })
+    .toReversed()
+    .map((path) =>
+      step('descriptors', 'self_pid', { pid: slot('self') }, 'note the own PID', {
+        side: 'host',
+        undo: undo(lifetime(making), 'cgroup_kill', { path }, `end what is left in ${path}`),
+      }),
+    );
 }
 
 /** With the spec on stdin the container gets an empty one, or the terminal if it wants one. */

@@ -43,4 +43,27 @@ export function killSteps({ pid, startTime }: Process, signal: Int): AnyStep[] {
   ];
 }
 
+/** How long a killed process, or a group of them, may take to end: it still has to release its memory. In milliseconds. */
+export const PATIENCE_MS = 10_000;
+
+/**
+ * Steps after which none of these lives: the first process wherever it was moved to, by its pidfd, and whatever is
+ * in the groups. A process that is left is a failure of these steps.
+ */
+export function endSteps(first: Process | undefined, groups: readonly string[]): AnyStep[] {
+  const end = (timeout: number, doing: string): AnyStep[] => {
+    if (!first) return [];
+    const { pid, startTime: ticks = -1 } = first;
+    return [
+      step('ready', 'end_process', { pid, ticks, timeout }, template`${doing} ${shown(pid)}`, { side }),
+    ];
+  };
+  return [
+    ...end(0, 'kill process'),
+    ...groups.map((path) => step('ready', 'cgroup_kill', { path }, `kill what is left in ${path}`, { side })),
+    // After the groups: one of them may have held it frozen.
+    ...end(PATIENCE_MS, 'wait for the end of process'),
+  ];
+}
+
 const shown = (value: Int) => (typeof value === 'boolean' ? Number(value) : value);

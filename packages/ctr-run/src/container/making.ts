@@ -39,3 +39,7 @@ export interface Making {
 }
 
 export const stateDirectory = (making: Making): string => `${making.root}/${making.context.id}`;
+
+/** Whether the container has a PID namespace of its own, whose processes all end with its first one (pid_namespaces(7)). */
+export const ownsPidNamespace = ({ linux }: Spec): boolean =>
+  linux?.namespaces?.some(({ type, path }) => type === 'pid' && !path) ?? false;

@@ -3,16 +3,13 @@ import { errorCode, readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
 import { layersStep } from '@ctr-tools/ufs-mount/layers-request';
-import { groupOf } from '../state/group.ts';
+import { groupsOf } from '../state/group.ts';
 import type { Found, LastingRecord } from '../state/record.ts';
 import { poststopCarriers } from './hooks.ts';
-import { killSteps, type Process } from './killing.ts';
+import { endSteps, PATIENCE_MS, type Process } from './killing.ts';
 import { stateJson } from './state-json.ts';
 
 const side = 'host';
-const SIGKILL = 9;
-/** How long a group may take to lose its last process: a killed process still has to release its memory. */
-const groupTimeout = 10_000;
 
 /** What a container leaves to be removed. */
 export type Remains = LastingRecord & { directory: string };
@@ -22,18 +19,13 @@ export type Remains = LastingRecord & { directory: string };
  * first process, if it may still run.
  */
 export function removalSteps(record: Remains, spec: Spec, alive: Process | undefined): AnyStep[] {
-  const paths = [...new Set(Object.values(record.cgroup?.paths ?? {}))];
-  const group = groupOf(record);
-  // Without a group nobody tells the other processes; with a PID namespace they die with the first.
-  const kill = alive ? killSteps(alive, SIGKILL) : [];
+  const groups = groupsOf(record);
   const state = () => stateJson(record, 'stopped', undefined);
   return [
-    ...(group === undefined
-      ? kill
-      : [step('ready', 'cgroup_kill', { path: group }, `kill what is left in ${group}`, { side })]),
+    ...endSteps(alive, groups),
     ...stopUnit(record),
-    ...paths.map((path) =>
-      step('running', 'cgroup_remove', { path, timeout: groupTimeout }, `remove the cgroup ${path}`, {
+    ...groups.map((path) =>
+      step('running', 'cgroup_remove', { path, timeout: PATIENCE_MS }, `remove the cgroup ${path}`, {
         side,
         hints: { EBUSY: 'a process in it does not end; look at it with ctr-run ps' },
       }),

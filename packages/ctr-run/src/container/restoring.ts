@@ -8,7 +8,7 @@ import { stat } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { type AnyStep, optionalSlot, peer, points, slot, step, type Text, undo } from '@ctr-tools/plan';
 import { CLONE, MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
-import { groupOf } from '../state/group.ts';
+import { groupsOf } from '../state/group.ts';
 import type { ContainerFacts } from './compose.ts';
 import { besides, type Places } from './criu.ts';
 import { childPid } from './state-json.ts';
@@ -22,7 +22,7 @@ export function groupSteps(
   { cgroup, delegation }: Pick<ContainerFacts, 'cgroup' | 'delegation'>,
 ): AnyStep[] {
   const record = cgLimit.cgroupRecord(cgroup);
-  const path = groupOf({ ...(record && { cgroup: record }) });
+  const [path] = groupsOf({ cgroup: record });
   const clone = {
     process: peer,
     flags: 0,

@@ -15,8 +15,9 @@ export function statusOf(record: Found): Status {
   }
   if (!record.pid || !isAlive(record.pid, record.startTime)) return 'stopped';
   if (record.status === 'creating') return 'creating';
-  if (exists(startFifo(record.directory))) return 'created';
-  return isFrozen(record) ? 'paused' : 'running';
+  // Also one that waits for `start`, which it could not hear.
+  if (isFrozen(record)) return 'paused';
+  return exists(startFifo(record.directory)) ? 'created' : 'running';
 }
 
 /** The FIFO on which a created container waits for `start`; it is gone once the container was started. */
@@ -40,19 +41,19 @@ export function lifeOf(pid: number): { state: string; startTime: number } | unde
 }
 
 /**
- * The file, and the line in it, by which a container's group tells whether it is frozen: cgroup v2's
+ * The group by which a container is frozen, and the file and the line in it that say so: cgroup v2's
  * `cgroup.freeze` as it came into force, or v1's freezer.state (cgroup-v2.rst, freezer-subsystem.rst).
  */
 export function freezingOf({ cgroup }: Pick<Found, 'cgroup'>) {
   const { unified, freezer } = cgroup?.paths ?? {};
-  if (freezer) return { path: `${freezer}/freezer.state`, frozen: 'FROZEN', thawed: 'THAWED' };
-  if (unified) return { path: `${unified}/cgroup.events`, frozen: 'frozen 1', thawed: 'frozen 0' };
+  if (freezer) return { group: freezer, file: 'freezer.state', frozen: 'FROZEN' };
+  if (unified) return { group: unified, file: 'cgroup.events', frozen: 'frozen 1' };
   return undefined;
 }
 
 function isFrozen(record: Found): boolean {
-  const told = freezingOf(record);
-  return told !== undefined && (read(told.path)?.split('\n').includes(told.frozen) ?? false);
+  const by = freezingOf(record);
+  return by !== undefined && (read(`${by.group}/${by.file}`)?.split('\n').includes(by.frozen) ?? false);
 }
 
 function read(path: string): string | undefined {

@@ -87,6 +87,6 @@ function personSteps(arrangement: Arrangement, facts: Facts): AnyStep[] {
     ...credentialSteps(o, arrangement, facts),
     ...directorySteps(o),
     ...environmentSteps(o, arrangement, facts),
-    ...parentSteps(o, arrangement),
+    ...parentSteps(o, arrangement, facts),
   ];
 }

@@ -1,9 +1,10 @@
 /** What the parent does beside the command: pins, status lines, ending it with itself. */
 import { type AnyStep, jsonTemplate, peer, points, slot, step, template, undo } from '@ctr-tools/plan';
-import { MS } from '@ctr-tools/sys/constants';
+import type { Facts } from '../facts.ts';
 import { fileOf, type Kind } from '../kinds.ts';
 import type { Options } from '../options.ts';
 import type { Arrangement } from './arrange.ts';
+import { pinSteps } from './pin.ts';
 
 const side = 'host' as const;
 const child = slot('child.pid');
@@ -13,7 +14,7 @@ const all = (arrangement: Arrangement): Kind[] => [
   ...(arrangement.held ? (['user'] as const) : []),
 ];
 
-export function parentSteps(o: Options, arrangement: Arrangement): AnyStep[] {
+export function parentSteps(o: Options, arrangement: Arrangement, facts: Facts): AnyStep[] {
   const steps: AnyStep[] = [];
   const waits = o.pin !== undefined || o.statusFd !== undefined;
   if (o.statusFd !== undefined)
@@ -23,7 +24,7 @@ export function parentSteps(o: Options, arrangement: Arrangement): AnyStep[] {
     steps.push(
       step('ready', 'notify', { process: peer, point: points.ready }, 'say that the namespaces are made'),
       step('ready', 'await', { process: peer, point: points.ready }, 'wait for the namespaces', { side }),
-      ...(o.pin === undefined ? [] : pinSteps(o.pin, all(arrangement))),
+      ...(o.pin === undefined ? [] : pinSteps(o.pin, all(arrangement), child, facts.pinExists === true)),
       ...(o.statusFd === undefined ? [] : statusSteps(o.statusFd, all(arrangement))),
       step('ready', 'notify', { process: peer, point: points.recorded }, 'let the command begin', { side }),
       step('ready', 'await', { process: peer, point: points.recorded }, 'wait for the parent'),
@@ -32,65 +33,6 @@ export function parentSteps(o: Options, arrangement: Arrangement): AnyStep[] {
   // Last of all: a change of credentials clears it (prctl(2), PR_SET_PDEATHSIG).
   if (o.killChild !== undefined)
     steps.push(step('ready', 'pdeathsig', { signal: o.killChild }, "ask for a signal at the parent's death"));
-  return steps;
-}
-
-/**
- * A mount namespace takes binds of younger ones only (mount_namespaces(7)), which the kernel tells by
- * their numbers; since Linux 6.18 these are handed out to each CPU in batches.
- */
-const olderOrNot =
-  'in a mount namespace that is not the first, Linux 6.18 can take the new one for an older; try again, or on one CPU (taskset)';
-
-/**
- * Each namespace bound on a file of its name. The directory becomes a private mount first:
- * a mount namespace cannot be bound where the bind would propagate into itself
- * (mount_namespaces(7); ip-netns(8) does the same with /run/netns).
- */
-function pinSteps(directory: string, created: readonly Kind[]): AnyStep[] {
-  const hints = {
-    EPERM: 'it takes CAP_SYS_ADMIN in the own mount namespace',
-    EBUSY: 'namespaces are pinned there already; --unpin lets them go',
-  };
-  const steps = [
-    step('ready', 'mkdirs', { path: directory, mode: 0o755 }, `make the directory ${directory}`, { side }),
-    step(
-      'ready',
-      'mount',
-      { root: -1, target: directory, type: '', source: directory, flags: MS.BIND, data: '', make: 0 },
-      `make ${directory} a mount`,
-      {
-        side,
-        hints,
-        undo: undo('failure', 'umount', { path: directory, flags: 2 }, `unmount ${directory}`),
-      },
-    ),
-    step('ready', 'propagation', { path: directory, flags: MS.PRIVATE }, `make ${directory} private`, {
-      side,
-    }),
-  ];
-  for (const kind of created) {
-    const path = `${directory}/${fileOf(kind)}`;
-    const source = template`/proc/${child}/ns/${fileOf(kind)}`;
-    steps.push(
-      step('ready', 'write_file', { path, data: '', mode: 0o444 }, `make the file ${path}`, {
-        side,
-        hints,
-        undo: undo('failure', 'unlink', { path }, `remove ${path}`),
-      }),
-      step(
-        'ready',
-        'mount',
-        { root: -1, target: path, type: '', source, flags: MS.BIND, data: '', make: 0 },
-        `pin the ${fileOf(kind)} namespace on ${path}`,
-        {
-          side,
-          hints: { ...hints, ...(kind === 'mount' && { EINVAL: olderOrNot }) },
-          undo: undo('failure', 'umount', { path, flags: 2 }, `unmount ${path}`),
-        },
-      ),
-    );
-  }
   return steps;
 }
 

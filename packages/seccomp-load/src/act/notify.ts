@@ -1,4 +1,4 @@
-import { err, type Host, type Outcome, type Parsed, printable, UsageError } from '@ctr-tools/cli';
+import { err, type Host, type Outcome, type Parsed, printable, UsageError, wouldDo } from '@ctr-tools/cli';
 import { errnoName } from '../errno.ts';
 import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
@@ -44,6 +44,8 @@ export function notify(
   const socket = parsed.flags.get('socket')?.[0];
   if (socket === undefined) return watched(rules.profile, ['--notify', file!], parsed, host);
   if (parsed.command) throw new UsageError('--socket serves what runtimes send; it takes no command');
+  if (parsed.flags.has('plan'))
+    return wouldDo(`answer by ${file} the calls of the listeners that come to ${socket}`);
   if (!socket.endsWith('/')) return serveMany(socket, answering(rules, true));
   serveOnce(socket.slice(0, -1), answering(rules, false));
   return 0;

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { Failure } from '@ctr-tools/cli';
 import { acceptUnix, listenUnix, lockFile, POLL, pollFd, receiveFds } from '@ctr-tools/sys';
 import { type Answer, type Notification, serve, serveOne, sizes } from './serve.ts';
 
@@ -62,7 +63,11 @@ export function serveOnce(directory: string, answer: (call: Notification, listen
 
 /** Serve every listener that runtimes send to a socket, until a signal ends it. */
 export function serveMany(path: string, answer: (call: Notification, listener: number) => Answer): never {
-  rmSync(path, { force: true });
+  const left = lstatSync(path, { throwIfNoEntry: false });
+  if (left && !left.isSocket())
+    throw new Failure(`listen on ${path}: something that is not a socket is there`);
+  // One that an earlier agent left: bind(2) takes no name that is taken.
+  if (left) rmSync(path);
   const server = listenUnix(path);
   const listeners = new Set<number>();
   const memory = Buffer.alloc(sizes.notification);

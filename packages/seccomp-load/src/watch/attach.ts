@@ -94,7 +94,8 @@ export async function watched(
   if (!parsed.command || parsed.command.length === 0)
     throw new UsageError('there is no command to watch; give it after "--"');
   if (host.earlier?.length) throw new UsageError('a command is watched by a chain’s first link only');
-  const directory = mkdtempSync('/tmp/seccomp-load-');
+  const planned = parsed.flags.has('plan');
+  const directory = planned ? '/tmp/seccomp-load-XXXXXX' : mkdtempSync('/tmp/seccomp-load-');
   const watching = {
     ...seccompLoad,
     stays: () => true,
@@ -109,11 +110,10 @@ export async function watched(
     const plan = await applyChain(watching as never, parsed, host, async () => undefined, {
       debug: parsed.flags.has('debug'),
     });
-    if (!parsed.flags.has('plan')) startAgent(args, directory, host);
-    else rmSync(directory, { recursive: true });
+    if (!planned) startAgent(args, directory, host);
     return plan;
   } catch (error) {
-    rmSync(directory, { recursive: true, force: true });
+    if (!planned) rmSync(directory, { recursive: true, force: true });
     throw error;
   }
 }

@@ -41,4 +41,4 @@ export const MOUNT_ATTR = {
 } as const;
 
 /** umount2(2) flags. */
-export const MNT = { FORCE: 1, DETACH: 2, EXPIRE: 4 } as const;
+export const MNT = { FORCE: 1, DETACH: 2, EXPIRE: 4, /** UMOUNT_NOFOLLOW */ NOFOLLOW: 8 } as const;

@@ -1,0 +1,98 @@
+/**
+ * What holds for every flag of every tool, by the tables that command lines are split by: a flag that is
+ * new is in here by itself.
+ */
+
+import { describe, expect, test } from 'vitest';
+import { aaConfine } from '../packages/aa-confine/src/index.ts';
+import { capsDrop } from '../packages/caps-drop/src/index.ts';
+import { cgLimit } from '../packages/cg-limit/src/index.ts';
+import { grammarOf } from '../packages/cli/src/common.ts';
+import {
+  type Command,
+  type Flag,
+  type Grammar,
+  isOptional,
+  parseArgv,
+  runTool,
+  type Tool,
+  UsageError,
+} from '../packages/cli/src/index.ts';
+import { hostOf } from '../packages/cli/test/fixtures.ts';
+import { topFlags } from '../packages/ctr-run/src/describe.ts';
+import { ctrRun } from '../packages/ctr-run/src/index.ts';
+import { subcommands } from '../packages/ctr-run/src/subcommands.ts';
+import { nsEnter } from '../packages/ns-enter/src/index.ts';
+import { toolNames as names } from '../packages/planner/src/tools.ts';
+import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
+import { ufsMount } from '../packages/ufs-mount/src/index.ts';
+
+const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine] as unknown as Tool[];
+
+test('these are all the tools that there are', () => {
+  expect([...tools, ctrRun as Command].map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+});
+
+const lines: readonly (readonly [string, Grammar])[] = [
+  ...tools.map((tool) => [tool.name, grammarOf(tool)] as const),
+  ['ctr-run', { flags: topFlags, command: 'first-operand' }],
+  ...subcommands.map(({ name, flags, command }) => [`ctr-run ${name}`, { flags, command }] as const),
+];
+
+const takesValue = (flag: Flag): boolean => flag.value !== undefined;
+
+describe.each(lines.filter(([, { flags }]) => flags.some(takesValue)))('%s', (_name, grammar) => {
+  const valued = grammar.flags.filter(takesValue);
+
+  test('an empty value is refused, however it is given, by every flag that takes one', () => {
+    for (const flag of valued) {
+      const long = `--${flag.name}`;
+      const letters = (flag.alias ?? []).filter((name) => name.length === 1).map((name) => `-${name}`);
+      const forms = [[`${long}=`], ...letters.map((letter) => [`${letter}=`])];
+      if (!isOptional(flag)) forms.push([long, ''], ...letters.map((letter) => [letter, '']));
+      for (const words of forms) {
+        const parse = () => parseArgv([...words, '--', 'true'], grammar);
+        expect(parse, words.join(' ')).toThrow(UsageError);
+        expect(parse, words.join(' ')).toThrow(/has an empty value; it needs/);
+      }
+    }
+  });
+});
+
+/** A value that parses, for acts that need one. */
+const someValue = (flag: Flag): string[] =>
+  flag.value === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'default'];
+
+describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (name, tool) => {
+  const acts = tool.flags.filter(
+    // Else the word begins the command.
+    (flag) => flag.act !== undefined && !(flag.takesCommand && tool.command === 'first-operand'),
+  );
+  const call = (...argv: string[]) =>
+    runTool(
+      {
+        ...tool,
+        act: (act) => {
+          throw new Error(`${act} was carried out`);
+        },
+      },
+      hostOf(name, argv),
+      async () => undefined,
+    );
+
+  test('a word that an act does not take is refused, and the act not carried out', async () => {
+    for (const act of acts.filter(({ operands }) => operands !== 'tool')) {
+      const words = Array.from({ length: Number(act.operands ?? 0) + 1 }, (_, n) => `./word${n}`);
+      const refused = call(...someValue(act), ...words);
+      await expect(refused, act.name).rejects.toThrow(UsageError);
+      await expect(refused, act.name).rejects.toThrow(
+        isOptional(act) && !act.operands ? `--${act.name}=./word0` : /is too much/,
+      );
+    }
+  });
+
+  test('an empty word is refused', async () => {
+    for (const act of acts)
+      await expect(call(...someValue(act), ''), act.name).rejects.toThrow(/a word is empty/);
+  });
+});
