@@ -1,0 +1,175 @@
+/**
+ * What a container's processes get of the launcher while it is among them: its descriptors
+ * (CVE-2016-9962), and its file (CVE-2019-5736). Each attack is also made on the launcher without the
+ * guard, where it succeeds.
+ */
+import {
+  chmodSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isRoot, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
+import { unguarded } from '../../../test/unguarded.ts';
+import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+
+const stateOf = (id: string) => JSON.parse(runTool('ctr-run', ['state', id]).stdout) as { pid: number };
+
+/** A socket that nobody accepts on for a while: who connects to it waits, and with it the process that is being made. */
+async function stalling(seconds: number) {
+  const socket = `${tempDir('stall')}/s`;
+  const lines = [
+    'import socket, sys, time',
+    's = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)',
+    'c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1])', // now its queue is full
+    'print("full", flush=True); time.sleep(float(sys.argv[2]))',
+    's.accept(); a, _ = s.accept(); a.recv(1000)',
+  ];
+  const peer = start('python3', ['-c', lines.join('\n'), socket, String(seconds)]);
+  await until('the socket is there', () => peer.output().stdout.includes('full'));
+  return { socket, ended: peer.ended };
+}
+
+describe('CVE-2016-9962: who enters a container is looked into', () => {
+  const id = testId();
+  const shared = tempDir('watched');
+
+  /*
+   * In a loop: where the descriptors of each process of the launcher's name lead; among them is the socket by which
+   * it speaks to the one outside, which its command does not have. (Their numbers are not a secret: the directory
+   * belongs to its user, and only the links ask for the right to trace.)
+   */
+  const watcher = `
+    while :; do for p in /proc/[0-9]*; do
+      read -r comm < $p/comm 2>/dev/null || continue
+      case $comm in ctr-*)
+        echo >> /shared/looks
+        ls -l $p/fd 2>/dev/null | grep socket: >> /shared/seen ;;
+      esac
+    done; done`;
+
+  beforeAll(() => {
+    if (!isRoot) return;
+    chmodSync(shared, 0o777);
+    const bundle = makeBundle(['/bin/sh', '-c', watcher], (spec) => {
+      spec.mounts!.push({ destination: '/shared', type: 'bind', source: shared, options: ['rbind', 'rw'] });
+    });
+    const made = ctrLeaving('run', '--detach', '--bundle', bundle, id);
+    if (made.status !== 0) throw new Error(made.stderr);
+  });
+  afterAll(() => {
+    if (isRoot) runTool('ctr-run', ['delete', '--force', id]);
+  });
+
+  /** While a process that enters, with no more than the container's own capabilities by then, waits to be let go. */
+  async function lookedAt(runtime: string) {
+    for (const name of ['seen', 'looks']) {
+      writeFileSync(`${shared}/${name}`, '');
+      chmodSync(`${shared}/${name}`, 0o666);
+    }
+    const { socket, ended } = await stalling(2);
+    expect(run(runtime, ['exec', '--pidfd-socket', socket, id, '/bin/true'])).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+    await ended;
+    const [seen, looks] = ['seen', 'looks'].map((name) => readFileSync(`${shared}/${name}`, 'utf8'));
+    return { seen: seen!, looks: looks!.length };
+  }
+
+  test('none of its descriptors can be had', async (context) => {
+    needs(context, 'root', 'command:python3');
+    const { seen, looks } = await lookedAt(toolPath('ctr-run'));
+    expect(looks).toBeGreaterThan(10);
+    expect(seen).toBe('');
+  });
+
+  test('control: those of a launcher that can be dumped are there to be taken', async (context) => {
+    needs(context, 'root', 'command:python3');
+    const { seen } = await lookedAt(unguarded('dumpable').tool('ctr-run'));
+    expect(seen).toContain('socket:');
+  });
+});
+
+describe('CVE-2019-5736: a container writes to the launcher by /proc/PID/exe', () => {
+  const mark = 'written by a container';
+
+  /** Hold on to the file of a process, and write to it when nobody executes it any more; what that comes to. */
+  async function overwritten(pid: number, end: () => void): Promise<string> {
+    const held = openSync(`/proc/${pid}/exe`, 'r');
+    try {
+      end();
+      await until('it has ended', () => {
+        try {
+          readlinkSync(`/proc/${pid}/exe`);
+          return false;
+        } catch {
+          return true;
+        }
+      });
+      const fd = openSync(`/proc/self/fd/${held}`, 'r+');
+      try {
+        writeSync(fd, mark, 0);
+        return 'written';
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? String(error);
+    } finally {
+      closeSync(held);
+    }
+  }
+
+  /** A created container's process is the launcher until it is started. */
+  function created(runtime: string): { pid: number; end: () => void } {
+    const id = testId();
+    const bundle = makeBundle(['/bin/true']);
+    const made = run('/bin/sh', [
+      '-c',
+      `${runtime} create --bundle ${bundle} ${id} </dev/null >/dev/null 2>&1`,
+    ]);
+    expect(made.status).toBe(0);
+    return { pid: stateOf(id).pid, end: () => void runTool('ctr-run', ['delete', '--force', id]) };
+  }
+
+  test('what runs is a copy in memory, sealed against every change', async (context) => {
+    needs(context, 'root', 'command:python3');
+    const { pid, end } = created(toolPath('ctr-run'));
+    expect(readlinkSync(`/proc/${pid}/exe`)).toMatch(/^\/memfd:ctr-launcher/);
+    // F_GET_SEALS; F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE (fcntl(2), F_ADD_SEALS(2const))
+    const ask = 'import fcntl,sys; print(fcntl.fcntl(open(sys.argv[1], "rb"), 1034) & 15)';
+    expect(run('python3', ['-c', ask, `/proc/${pid}/exe`]).stdout).toBe('15\n');
+    expect(await overwritten(pid, end)).toBe('EPERM');
+  });
+
+  test('control: a copy that is not sealed against writing is written to', async (context) => {
+    needs(context, 'root');
+    const { pid, end } = created(unguarded('writing').tool('ctr-run'));
+    expect(readlinkSync(`/proc/${pid}/exe`)).toMatch(/^\/memfd:ctr-launcher/);
+    expect(await overwritten(pid, end)).toBe('written');
+  });
+
+  test('control: without a copy the file on the disk is, and whoever calls it next runs that', async (context) => {
+    needs(context, 'root');
+    const { launcher, tool } = unguarded('sealing');
+    const { pid, end } = created(tool('ctr-run'));
+    expect(await overwritten(pid, end)).toBe('written');
+    expect(readFileSync(launcher, 'latin1').slice(0, mark.length)).toBe(mark);
+  });
+
+  test('the file on the disk is what it was, though an image is made of links to it', (context) => {
+    needs(context, 'root');
+    const before = run('sha256sum', [toolPath('ctr-run')]).stdout;
+    const bundle = makeBundle(['/bin/evil']);
+    // The kernel runs what the first line names: the launcher itself, inside (the way of the original attack).
+    writeFileSync(`${bundle}/rootfs/bin/evil`, '#!/proc/self/exe\n', { mode: 0o755 });
+    const ended = run(toolPath('ctr-run'), ['run', '--bundle', bundle, testId()]);
+    expect(ended.status).not.toBe(0);
+    expect(run('sha256sum', [toolPath('ctr-run')]).stdout).toBe(before);
+  });
+});
