@@ -39,7 +39,7 @@ export async function bundleForNode(version: string): Promise<string> {
 }
 
 /** The engine's side of what the planner may ask of the machine, in the place of Node's. */
-const engineSystem: Plugin = {
+export const engineSystem: Plugin = {
   name: 'engine-system',
   setup: ({ onResolve }) =>
     onResolve({ filter: /\/system-node\.ts$/ }, ({ resolveDir }) => ({
