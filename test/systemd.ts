@@ -22,6 +22,7 @@ import { capabilityNames } from '../packages/sys/src/constants/capabilities.ts';
 import {
   atFileEnd,
   type Ended,
+  findCommand,
   needs,
   type RunOptions,
   run,
@@ -79,7 +80,7 @@ function boot(program: string, cgroups: readonly object[]): Machine {
   const bundle = tempDir('systemd');
   const units = `${bundle}/units`;
   mkdirSync(units);
-  writeFileSync(`${units}/bed.target`, '[Unit]\nDefaultDependencies=no\n');
+  writeUnits(units);
   writeFileSync(`${bundle}/config.json`, JSON.stringify(specFor(program, bundle, units, id, cgroups)));
   const log = `${bundle}/log`;
   const fd = openSync(log, 'w');
@@ -107,6 +108,21 @@ function boot(program: string, cgroups: readonly object[]): Machine {
     start: (file, args) => start(toolPath('ctr-run'), [...into(), file, ...args]),
     path,
   };
+}
+
+/** The target that it boots to, and a bus, by which peers talk to it. */
+function writeUnits(directory: string): void {
+  const daemon = findCommand('dbus-daemon');
+  const without = 'DefaultDependencies=no';
+  const units = {
+    'bed.target': `[Unit]\n${without}\n${daemon ? 'Wants=dbus.service\n' : ''}`,
+    'dbus.socket': `[Unit]\n${without}\n[Socket]\nListenStream=/run/dbus/system_bus_socket\n`,
+    'dbus.service': [
+      `[Unit]\n${without}\nRequires=dbus.socket\nAfter=dbus.socket\n[Service]\nType=notify`,
+      `ExecStart=${daemon} --system --address=systemd: --nofork --nopidfile --systemd-activation\n`,
+    ].join('\n'),
+  };
+  for (const [name, text] of Object.entries(units)) writeFileSync(`${directory}/${name}`, text);
 }
 
 /** All capabilities, all devices, no filter and no masks: it is to be a machine and not a sandbox. */

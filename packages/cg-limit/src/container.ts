@@ -6,3 +6,4 @@ export { hierarchiesOf } from './layout.ts';
 export { rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';
 export { stopUnitStep } from './systemd/stop.ts';
+export { warnings } from './warnings.ts';

@@ -23,7 +23,8 @@ import { View } from './view.ts';
 export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
   const view = new View(host.earlier);
   const hierarchies = hierarchiesOf();
-  const path = options?.cgroup ?? spec.linux?.cgroupsPath;
+  // An empty one is none, as to Go's reader.
+  const path = options?.cgroup ?? (spec.linux?.cgroupsPath || undefined);
   const container = host.container !== undefined;
   const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
   if (variable !== undefined) checkVariable(variable);
@@ -85,12 +86,12 @@ interface Wanted {
 
 function place(hierarchies: readonly Hierarchy[], view: View, wanted: Wanted): Placed[] {
   const { path, variable, id, container, join: joining } = wanted;
-  if (path !== undefined && isSystemdPath(path))
+  if (path !== undefined && isSystemdPath(path) && !container)
     throw new Failure(
-      `"${path}" is a unit of systemd's (slice:prefix:name); making it needs ${container ? '--systemd-cgroup' : '--manager systemd'}, else give a path`,
+      `"${path}" is a unit of systemd's (slice:prefix:name); making it needs --manager systemd, else give a path`,
     );
   const named = path ?? (joining ? variable : undefined);
-  if (path !== undefined) checkPath(path, container ? 'linux.cgroupsPath' : '--cgroup');
+  if (path !== undefined) checkPath(path, container ? 'linux.cgroupsPath' : '--cgroup', container);
   if (named?.startsWith('/') || named?.includes('=/'))
     return hierarchies.map((hierarchy) => ({
       hierarchy,

@@ -13,11 +13,14 @@ import { byteLength, dirname, join, relative } from '@ctr-tools/host';
 import { carriedBy, type Hierarchy } from './layout.ts';
 import type { View } from './view.ts';
 
-/** Throws a `Failure` for a path that climbs, is empty, or has bytes that no group's name can have. */
-export function checkPath(path: string, what: string): void {
+/**
+ * Throws a `Failure` for a path that climbs, is empty, or has bytes that no group's name can have; and for one that looks
+ * like a unit of systemd's, which a container's may (as with runc), because an engine knows best.
+ */
+export function checkPath(path: string, what: string, container = false): void {
   if (/^\/*$/.test(path))
     throw new Failure(`${what} "${path}" names no group of its own; the root holds the whole machine`);
-  if (/^[^/]*:[^/]*:/.test(path) && !isSystemdPath(path))
+  if (!container && /^[^/]*:[^/]*:/.test(path) && !isSystemdPath(path))
     throw new Failure(
       `${what} "${path}" names no unit of systemd's; those are slice:prefix:name, and a name has no slash`,
     );
@@ -46,7 +49,7 @@ export function checkVariable(text: string): void {
 }
 
 /** `slice:prefix:name`, as runtimes word a systemd unit in cgroupsPath (runc's docs/systemd.md). */
-export const isSystemdPath = (path: string): boolean => /^[^/]*:[^/]*:[^/]+$/.test(path);
+export const isSystemdPath = (path: string): boolean => /^[^/:]*:[^/:]*:[^/:]+$/.test(path);
 
 /** The form for each hierarchy by itself, as a map; undefined for an ordinary path. */
 export function parseApart(text: string): Map<string, string> | undefined {

@@ -105,11 +105,14 @@ describe('units of systemd', () => {
   test.each([
     ['system.slice:ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
     [':ctr:web', { name: 'ctr-web.scope', slice: 'system.slice', user: false }],
-    ['machine.slice::web', { name: 'web.scope', slice: 'machine.slice', user: false }],
+    ['machine.slice::web', { name: '-web.scope', slice: 'machine.slice', user: false }],
   ])('%s', (path, unit) => expect(unitFor(path, 'id', host, true)).toMatchObject(unit));
+  test("a command's own unit has no dash where no prefix is", () =>
+    expect(unitFor('machine.slice::web', 'id', host, false)).toMatchObject({ name: 'web.scope' }));
   test.each([
     ['/a/b', 'slice:prefix:name'],
     ['system:ctr:web', 'is no slice'],
+    ['system.slice:ctr:web:more', 'not "system.slice:ctr:web:more"'],
     ['a.slice:b:c d', 'is no name for a unit'],
     ['::a.slice', 'holds units and no processes'],
   ])('%s is refused', (path, words) => expect(() => unitFor(path, 'id', host, true)).toThrow(words));
@@ -141,6 +144,9 @@ test('CTR_CGROUP is a path below the roots, and never climbs', () => {
     expect(() => checkVariable(text)).toThrow(/^CTR_CGROUP ".*" climbs/);
 });
 
-test.for(['system.slice:x:', 'system.slice::a/b', '::', 'a::/b'])('no unit of systemd’s is %s', (path) => {
-  expect(() => checkPath(path, '--cgroup')).toThrow('slice:prefix:name');
-});
+test.for(['system.slice:x:', 'system.slice::a/b', '::', 'a::/b', 'a.slice:b:c:d'])(
+  'no unit of systemd’s is %s',
+  (path) => {
+    expect(() => checkPath(path, '--cgroup')).toThrow('slice:prefix:name');
+  },
+);

@@ -77,7 +77,8 @@ export function managerOf(host: Pick<Host, 'env' | 'euid'>): { user: boolean; so
 
 /**
  * `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice.
- * A name that ends in .slice is a slice, as with runc (its getUnitName); a container has a scope.
+ * A name that ends in .slice is a slice, as with runc (its getUnitName); a container has a scope. A container's scope has the
+ * dash also where there is nothing before it (`-web.scope`), as with runc and crun, so that all mean the same unit.
  */
 export function unitFor(path: string | undefined, id: string, host: Host, container: boolean): UnitFacts {
   const manager = managerOf(host);
@@ -97,7 +98,7 @@ export function unitFor(path: string | undefined, id: string, host: Host, contai
     return { ...sliceFor(name, slice, prefix), scope: `${escapeUnit(id)}.scope`, ...manager };
   }
   return {
-    name: unitName(`${prefix ? `${prefix}-` : ''}${name}.scope`),
+    name: unitName(`${prefix || container ? `${prefix}-` : ''}${name}.scope`),
     slice: slice || standard,
     ...manager,
   };

@@ -1,4 +1,4 @@
-import { cgroupRecord, rdtDirectories } from '@ctr-tools/cg-limit/container';
+import { cgroupRecord, rdtDirectories, warnings } from '@ctr-tools/cg-limit/container';
 import { Failure, fromCaller } from '@ctr-tools/cli';
 import { ACCESS, access, exists, readFile, readLink, resolve } from '@ctr-tools/host';
 import { parseJson, type Spec, serializeJson } from '@ctr-tools/oci';
@@ -8,7 +8,7 @@ import { readBundle } from '../container/bundle.ts';
 import { gatherGroups } from '../container/compose.ts';
 import { commonOptions, findCriu, type Places, placesOf } from '../container/criu.ts';
 import { poststopCarriers } from '../container/hooks.ts';
-import { making } from '../container/make.ts';
+import { making, warn } from '../container/make.ts';
 import { stateDirectory } from '../container/making.ts';
 import { externalMounts, type Outside, type OutsideMount, outsideNamespaces } from '../container/outside.ts';
 import { leave, lifetime, restored, takeName } from '../container/recording.ts';
@@ -58,6 +58,7 @@ export async function run(call: Call): Promise<Plan> {
     }),
   ];
   const facts = await gatherGroups(made, call.host);
+  warn(warnings(spec, facts.cgroup), call.globals);
   const cgroup = cgroupRecord(facts.cgroup);
   const resctrl = rdtDirectories(spec, facts.cgroup);
   const recorded = { ...made, ...(cgroup && { cgroup }), ...(resctrl.length > 0 && { resctrl }) };

@@ -1,4 +1,5 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
+import * as cgLimit from '@ctr-tools/cg-limit/container';
 import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
 import { hex, randomBytes, resolve } from '@ctr-tools/host';
 import { invalidId, type Spec } from '@ctr-tools/oci';
@@ -97,14 +98,19 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
   }
 }
 
+/** The container's stderr is its own: `runc spec` itself writes ambient capabilities that no kernel grants. */
+export function warn(texts: readonly string[], globals: Globals): void {
+  for (const text of texts) {
+    logWarning(globals, text);
+    if (globals.debug) err(`ctr-run: warning: ${text}\n`);
+  }
+}
+
 /** The plan of a container. `exit`: 1 for OCI's forms, 125 for people's. */
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
   const facts = await gatherContainer(made, host, exit);
-  for (const text of capsDrop.warnings(made.spec, facts.capabilities)) {
-    logWarning(globals, text);
-    // The container's stderr is its own: `runc spec` itself writes ambient capabilities that no kernel grants.
-    if (globals.debug) err(`ctr-run: warning: ${text}\n`);
-  }
+  warn(capsDrop.warnings(made.spec, facts.capabilities), globals);
+  warn(cgLimit.warnings(made.spec, facts.cgroup), globals);
   const steps = containerSteps(made, facts);
   return compile([steps], mannerOf(globals, exit));
 }
