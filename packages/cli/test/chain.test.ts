@@ -174,7 +174,7 @@ describe('a chain', () => {
       hostOf('ns-enter', ['-n', 'a', 'ns-enter', '-n', 'b', 'true'], { launcher }),
       siblingsOf(asking as unknown as Tool),
     );
-    expect(ops(outcome as Plan)).toEqual(['0 hostname', '0 setenv', '0 exec']);
+    expect(ops(outcome as Plan)).toEqual(['0 hostname', '0 setenv', '0 close_others', '0 exec']);
   });
 
   test('a failure in a later link carries its name', async () => {
@@ -214,7 +214,7 @@ describe('the view after steps', () => {
       ['B', '2'],
     ]);
     expect(view!.umask).toBe(0o77);
-    expect(view!.earlier).toHaveLength(4);
+    expect(view!.earlier).toHaveLength(3);
     expect([...host.env]).toEqual([['A', '1']]);
   });
 
