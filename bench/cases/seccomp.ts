@@ -83,7 +83,10 @@ console.log(JSON.stringify(times));`,
   const podman = '/usr/share/containers/seccomp.json';
   const profiles: Record<string, LinuxSeccomp> = { 'our default profile': own };
   if (existsSync(podman))
-    profiles["podman's profile"] = select(validate(parseJson(readFileSync(podman), podman), podman)!, host);
+    profiles["podman's profile"] = select(
+      validate(parseJson(readFileSync(podman), podman), podman).value,
+      host,
+    );
   for (const [name, seccomp] of Object.entries(profiles)) {
     const file = join(at, 'config.json');
     writeFileSync(

@@ -112,7 +112,7 @@ void die_by_signal(int signal) {
   sigaddset(&one, signal);
   kill(getpid(), signal);
   signal_mask(SIG_UNBLOCK, &one, NULL);
-  _exit(128 + signal); /* PID 1 of a namespace cannot die of it */
+  leave(128 + signal); /* PID 1 of a namespace cannot die of it */
 }
 
 void run_failed(struct run *run, struct failure *failure) {
@@ -127,10 +127,10 @@ void run_failed(struct run *run, struct failure *failure) {
   bool told = up && !up->bye &&
               channel_send(up, MSG_FAILED, 0, failure,
                            offsetof(struct failure, sentence) + strlen(failure->sentence) + 1, -1) == 0;
-  if (told) _exit(failure->exit_code);
+  if (told) leave(failure->exit_code);
   if (failure->signal) die_by_signal(failure->signal);
   if (!up || up->bye) report_failure(run, failure);
-  _exit(failure->exit_code);
+  leave(failure->exit_code);
 }
 
 void run_end(struct run *run, int code, int signal) {
@@ -143,7 +143,7 @@ void run_end(struct run *run, int code, int signal) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
   if (signal && getpid() == 1 && up && !up->ended) channel_send(up, MSG_SIGNALED, signal, NULL, 0, -1);
   if (signal) die_by_signal(signal);
-  _exit(code);
+  leave(code);
 }
 
 static bool command_runs; /* await_exec has seen it */

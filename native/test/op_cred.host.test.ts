@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type AnyStep, exec, slot, template } from './launcher.ts';
+import { type AnyStep, exec, run, slot, template } from './launcher.ts';
 import { here, inside, op, sh } from './ops.ts';
 
 const status = (...names: string[]) => exec('grep', '-E', `^(${names.join('|')}):`, '/proc/self/status');
@@ -112,6 +112,12 @@ test('a filter decides', () => {
     sh('mkdir /tmp/ctr-test-never; exit 0'),
   ]);
   expect(stderr).toMatch(/cross-device/);
+});
+
+test('a filter that refuses every call, exit_group too, ends the process', () => {
+  const nothing = insn(6, 0, 0, 0x00050001);
+  const ended = run([op('seccomp', { filter: nothing, flags: 0, listener: slot('l') }), exec('true')]);
+  expect(ended).toMatchObject({ status: null, signal: 'SIGILL' });
 });
 
 test('a listener is a descriptor, and none is -1', () => {

@@ -9,6 +9,7 @@ import { mannerOf } from '../globals.ts';
 import { appendLog } from '../log.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
+import { tell } from '../warnings.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
@@ -105,6 +106,7 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
 export async function containerPlan(made: Making, host: Host, globals: Globals, exit: number): Promise<Plan> {
   const facts = await gatherContainer(made, host);
   for (const text of capsDrop.warnings(made.spec, facts.capabilities)) warn(globals, text);
+  for (const text of facts.filter?.warnings ?? []) tell(text, globals);
   const steps = containerSteps(made, facts);
   return compile([[...usedAgain(made, steps, globals), ...steps]], mannerOf(globals, exit));
 }

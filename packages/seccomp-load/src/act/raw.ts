@@ -4,6 +4,7 @@ import {
   Failure,
   type Host,
   type Outcome,
+  out,
   type Parsed,
   UsageError,
   writeAll,
@@ -11,6 +12,7 @@ import {
 import { callerPid } from '@ctr-tools/sys/proc';
 import { seccompLoad } from '../index.ts';
 import type { SeccompOptions } from '../options.ts';
+import { bytesOf } from '../source.ts';
 import type { Filter } from '../steps.ts';
 import { loadSteps, privilegeSteps } from '../steps.ts';
 import { programOf, subjectsOf } from './subject.ts';
@@ -20,7 +22,6 @@ import { programOf, subjectsOf } from './subject.ts';
  * reaches through the launcher: the process that the caller started.
  */
 function pathOf(word: string, host: Host): string {
-  if (word === '-') return `/proc/${callerPid(host.pid)}/fd/1`;
   if (!/^\d+$/.test(word)) return word;
   if (!host.fds.includes(Number(word)))
     throw new UsageError(`--raw ${word}: descriptor ${word} is not open; a file of that name is ./${word}`);
@@ -28,8 +29,10 @@ function pathOf(word: string, host: Host): string {
 }
 
 function readRaw(word: string, host: Host): Buffer {
+  // Standard input and output are the planner's own too; a socket could not be opened by its path.
+  if (word === '-') return Buffer.from(bytesOf(word));
   try {
-    return readFileSync(word === '-' ? `/proc/${callerPid(host.pid)}/fd/0` : pathOf(word, host));
+    return readFileSync(pathOf(word, host));
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new Failure(`read the compiled filter ${word}: ${(error as Error).message}`);
@@ -37,9 +40,13 @@ function readRaw(word: string, host: Host): Buffer {
 }
 
 function writeRaw(word: string, bytes: Uint8Array, host: Host): void {
+  if (word === '-') {
+    out(bytes);
+    return;
+  }
   const path = pathOf(word, host);
   try {
-    const fd = openSync(path, /^\d+$|^-$/.test(word) ? 'r+' : 'w');
+    const fd = openSync(path, /^\d+$/.test(word) ? 'r+' : 'w');
     writeAll(fd, bytes);
     closeSync(fd);
   } catch (error) {
