@@ -196,6 +196,10 @@ describe('the view after steps', () => {
     ['a new user namespace', step('unshare', 'unshare', { flags: 0x10000000 }, '')],
     ['another directory', step('cwd', 'chdir', { path: '/', inside: 0 }, '')],
     ['another user', step('credentials', 'setuid', { uid: 1 }, '')],
+    ['another group', step('credentials', 'setgid', { gid: 1 }, '')],
+    ['other supplementary groups', step('credentials', 'setgroups', { gids: [] }, '')],
+    ['another root', step('root', 'change_root', { root: slot('root'), move: 0 }, '')],
+    ['a root that is put in place of the old one', step('root', 'pivot', { root: slot('root') }, '')],
   ])('%s cannot be known', (_what, s) => {
     expect(viewAfter([s], host)).toBeUndefined();
   });
