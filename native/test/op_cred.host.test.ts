@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type AnyStep, exec, slot, template } from './launcher.ts';
+import { type AnyStep, exec, run, slot, template } from './launcher.ts';
 import { here, inside, op, sh } from './ops.ts';
 
 const status = (...names: string[]) => exec('grep', '-E', `^(${names.join('|')}):`, '/proc/self/status');
@@ -79,6 +79,17 @@ test('an ambient capability that is not inheritable is named', () => {
   expect(here([op('ambient', { caps: 1 << 10 })]).stderr).toMatch(/capability 10 must be/);
 });
 
+test('the ambient set is exactly what was asked for: what was in it before goes', () => {
+  const [kill, chown] = [1n << 5n, 1n << 0n];
+  const all = BigInt(`0x${fields(readFileSync('/proc/self/status', 'utf8')).CapPrm}`);
+  const both = op('capset', { effective: all, permitted: all, inheritable: kill | chown });
+  const ambient = (...sets: bigint[]) =>
+    fields(here([both, ...sets.map((caps) => op('ambient', { caps })), status('CapAmb')]).stdout).CapAmb;
+  expect(ambient(kill | chown)).toBe('0000000000000021');
+  expect(ambient(kill | chown, kill)).toBe('0000000000000020');
+  expect(ambient(kill, 0n)).toBe('0000000000000000');
+});
+
 test('securebits', () => {
   const { stdout } = here([op('securebits', { bits: 0x2f }), exec('setpriv', '--dump')]);
   expect(stdout).toMatch(/Securebits: .*noroot,noroot_locked,no_setuid_fixup,no_setuid_fixup_locked/);
@@ -112,6 +123,12 @@ test('a filter decides', () => {
     sh('mkdir /tmp/ctr-test-never; exit 0'),
   ]);
   expect(stderr).toMatch(/cross-device/);
+});
+
+test('a filter that refuses every call, exit_group too, ends the process', () => {
+  const nothing = insn(6, 0, 0, 0x00050001);
+  const ended = run([op('seccomp', { filter: nothing, flags: 0, listener: slot('l') }), exec('true')]);
+  expect(ended).toMatchObject({ status: null, signal: 'SIGILL' });
 });
 
 test('a listener is a descriptor, and none is -1', () => {

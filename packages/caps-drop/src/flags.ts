@@ -10,7 +10,13 @@ export const flags: readonly Flag[] = [
   { name: 'all', help: 'drop every capability; --add gives some back', group: caps },
   { name: 'only', value: 'LIST', many: true, help: 'keep only these', group: caps },
   { name: 'docker', help: "keep only the fourteen that Docker's containers have", group: caps },
-  { name: 'drop', value: 'LIST', many: true, help: 'drop these; all is a word', group: caps },
+  {
+    name: 'drop',
+    value: 'LIST',
+    many: true,
+    help: 'drop these; all is a word, and with --add leaves what is added',
+    group: caps,
+  },
   {
     name: 'add',
     value: 'LIST',

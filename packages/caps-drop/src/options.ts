@@ -1,7 +1,7 @@
 import type { Host, Parsed } from '@ctr-tools/cli';
 import { UsageError } from '@ctr-tools/cli';
 import { dockerCapabilities } from '@ctr-tools/oci';
-import { maskOf, parseCapabilities, parseChange, shortNames } from './capability-list.ts';
+import { fullMask, maskOf, parseCapabilities, parseChange, shortNames } from './capability-list.ts';
 import { type IdentityOptions, parseIdentity } from './identity.ts';
 import { lastCapability, setNames } from './privileges.ts';
 import { parseSecurebits } from './securebits.ts';
@@ -39,13 +39,11 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
   const sets: CapabilityOptions['sets'] = {};
   for (const name of setNames) if (flags.has(name)) sets[name] = parseChange(values(name), last);
   const capabilities: CapabilityOptions = {
-    ...(only !== undefined && { only }),
-    drop: list('drop'),
-    add: list('add'),
+    ...general(only, namedIn(values('drop'), last), namedIn(values('add'), last), last),
     sets,
   };
-  const both = capabilities.drop & capabilities.add;
-  if (both) throw new UsageError(`${shortNames(both)} is to be dropped and added at once`);
+  if (capabilities.only !== only && flags.has('only'))
+    throw new UsageError('--only says what to keep, and all is to be dropped or added; leave one out');
   if (flags.has('no-new-privs') && flags.has('allow-new-privs'))
     throw new UsageError('--no-new-privs and --allow-new-privs exclude one another');
 
@@ -67,6 +65,43 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
   if (acts.length > 0 && asked)
     throw new UsageError(`--${acts[0]} changes nothing; leave out what is to be changed`);
   return options;
+}
+
+/** What a list names by name, and whether `all` is among its words. */
+interface Named {
+  mask: bigint;
+  all: boolean;
+}
+
+function namedIn(texts: readonly string[], last: number): Named {
+  const words = texts.flatMap((text) => text.split(',')).map((word) => word.trim());
+  const names = words.filter((word) => word.toLowerCase() !== 'all');
+  return {
+    mask: names.reduce((mask, word) => mask | parseCapabilities(word, last), 0n),
+    all: names.length < words.length,
+  };
+}
+
+/**
+ * `--drop` and `--add`, in any order. As docker-run(1) means them: all dropped and some added is these
+ * only, all added and some dropped is all but these (moby, TweakCapabilities in oci/caps).
+ */
+function general(
+  only: bigint | undefined,
+  drop: Named,
+  add: Named,
+  last: number,
+): Omit<CapabilityOptions, 'sets'> {
+  const both = drop.mask & add.mask;
+  if (both || (drop.all && add.all))
+    throw new UsageError(`${both ? shortNames(both) : 'all'} is to be dropped and added at once`);
+  if (drop.all) return { only: add.mask, drop: 0n, add: 0n };
+  if (add.all && drop.mask) return { only: fullMask(last) & ~drop.mask, drop: drop.mask, add: 0n };
+  return {
+    ...(only !== undefined && { only }),
+    drop: drop.mask,
+    add: add.all ? fullMask(last) : add.mask,
+  };
 }
 
 const asksForSomething = ({ capabilities, identity, noNewPrivileges, securebits }: CapsOptions): boolean =>

@@ -23,6 +23,31 @@ describe('a spec in a pipe', () => {
     expect({ ...after, process: 0 }).toEqual({ ...before, process: 0 });
   });
 
+  it.each<[Record<string, string | string[]>]>([
+    [{ drop: 'all', add: 'net_bind_service,kill' }],
+    [{ add: 'net_bind_service,kill', drop: 'all' }],
+    [{ drop: 'ALL', add: 'NET_BIND_SERVICE,CAP_KILL' }],
+    [{ drop: ['chown', 'All'], add: ['Cap_Net_Bind_Service', 'kill'] }],
+    [{ drop: 'all,sys_admin', add: 'net_bind_service,kill' }],
+    [{ docker: '', drop: 'ALL', add: 'NET_BIND_SERVICE,KILL' }],
+    [{ all: '', drop: 'all', add: 'net_bind_service,kill' }],
+  ])('%j is --only', (flags) => {
+    // What is inheritable and ambient may only shrink, alike in both.
+    const spec = defaultSpec();
+    spec.process!.capabilities!.inheritable = ['CAP_KILL', 'CAP_CHOWN'];
+    spec.process!.capabilities!.ambient = ['CAP_KILL'];
+    const wanted = amend({ only: 'net_bind_service,kill' }, spec).process!.capabilities;
+    expect(amend(flags, spec).process!.capabilities).toEqual(wanted);
+    expect(wanted!.bounding).toEqual(['CAP_KILL', 'CAP_NET_BIND_SERVICE']);
+  });
+
+  it('keeps all but what is dropped where all is added', () => {
+    const { bounding } = amend({ add: 'ALL', drop: 'sys_admin' }).process!.capabilities!;
+    expect(bounding).toHaveLength(40);
+    expect(bounding).not.toContain('CAP_SYS_ADMIN');
+    expect(amend({ drop: 'all' }).process!.capabilities!.bounding).toEqual([]);
+  });
+
   it("gets Docker's fourteen", () => {
     expect(new Set(amend({ docker: '' }).process!.capabilities!.bounding)).toEqual(
       new Set(dockerCapabilities),
@@ -58,7 +83,11 @@ describe('a spec in a pipe', () => {
 describe('options that do not go together', () => {
   it.each<[Record<string, string | string[]>, string]>([
     [{ all: '', only: 'kill' }, '--all and --only'],
-    [{ drop: 'kill', add: 'kill' }, 'dropped and added at once'],
+    [{ drop: 'kill', add: 'kill' }, 'kill is to be dropped and added at once'],
+    [{ drop: 'all,kill', add: 'kill' }, 'kill is to be dropped and added at once'],
+    [{ drop: 'all', add: 'ALL' }, 'all is to be dropped and added at once'],
+    [{ only: 'kill', drop: 'all', add: 'chown' }, '--only says what to keep'],
+    [{ drop: 'all', add: 'al' }, '"al" is no capability'],
     [{}, 'nothing to change was given'],
     [{ 'no-new-privs': '', 'allow-new-privs': '' }, 'exclude one another'],
     [{ user: 'a:b', group: 'c' }, 'and --group another'],

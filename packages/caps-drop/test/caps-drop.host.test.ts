@@ -107,6 +107,18 @@ describe('a command', () => {
     expect(same(chain)).toMatchObject({ effective: 1n << 5n, noNewPrivs: true });
   });
 
+  it('has no ambient capability that the caller had, where none is wanted', () => {
+    const given = ['--inh-caps=-all,+kill,+chown', '--ambient-caps=-all,+kill,+chown'];
+    const within = (...command: string[]) =>
+      parseStatus(execFileSync('setpriv', [...given, ...command], { encoding: 'utf8' }));
+    // Control: over an exec they stay, as inheritable and permitted.
+    expect(within(...status)).toMatchObject({ ambient: 0x21n, inheritable: 0x21n });
+    expect(within(tool, '--ambient', 'none', ...status)).toMatchObject({ ambient: 0n, inheritable: 0x21n });
+    expect(within(tool, '--ambient=-kill', ...status)).toMatchObject({ ambient: 1n, inheritable: 0x21n });
+    const peer = within('setpriv', '--ambient-caps=-kill', ...status);
+    expect(within(tool, '--ambient=-kill', ...status)).toEqual(peer);
+  });
+
   it('agrees with setpriv of util-linux', () => {
     const peer = parseStatus(
       execFileSync(

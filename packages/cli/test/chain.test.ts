@@ -248,6 +248,10 @@ describe('the view after steps', () => {
     ['a label for the next exec', step('label', 'lsm_attr', { attr: 'exec', value: 'x' }, '')],
     ['a capability kept over a change of user alone', step('credentials', 'keep_caps', { on: 1 }, '')],
     ['another user', step('credentials', 'setuid', { uid: 1 }, '')],
+    ['another group', step('credentials', 'setgid', { gid: 1 }, '')],
+    ['other supplementary groups', step('credentials', 'setgroups', { gids: [] }, '')],
+    ['another root', step('root', 'change_root', { root: slot('root'), move: 0 }, '')],
+    ['a root that is put in place of the old one', step('root', 'pivot', { root: slot('root') }, '')],
   ])('%s cannot be known', (_what, s) => {
     expect(viewAfter([s], host)).toBeUndefined();
   });

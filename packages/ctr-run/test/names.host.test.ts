@@ -2,7 +2,7 @@
  * Names in config.json that differ from the specification's in case alone. Go's encoding/json, by which runc
  * reads, takes them; whoever does not, leaves a protection out that was asked for. And names that nobody knows.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs, runTool, tempDir } from '../../../test/support.ts';
@@ -163,5 +163,64 @@ test('update and a spec in a pipe say how a name is read', (context) => {
   expect(JSON.parse(stdout).linux.seccomp.syscalls[0].names).toEqual(['mkdir', 'mkdirat']);
   expect(stderr).toBe(
     'caps-drop: stdin: Linux: is read as linux\ncaps-drop: stdin: linux.SecComp: is read as seccomp\n',
+  );
+});
+
+describe('linux.seccomp', () => {
+  const withFilter = (seccomp: object) =>
+    makeBundle(['/bin/grep', 'Seccomp:', '/proc/self/status'], (s) => Object.assign(s.linux!, { seccomp }));
+
+  test.for<[string, object, RegExp]>([
+    [
+      'an unknown name',
+      { defaultAction: 'SCMP_ACT_ALLOW', default: 'SCMP_ACT_ERRNO' },
+      /linux\.seccomp\.default: unknown property, ignored/,
+    ],
+    [
+      'an unknown name in a rule',
+      {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['ptrace'], action: 'SCMP_ACT_ERRNO', arg: [], includes: {} }],
+      },
+      /linux\.seccomp\.syscalls\[0\]\.arg: unknown property, ignored; args was probably meant/,
+    ],
+    [
+      'a call that no kernel has, and that is to be refused',
+      { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['nosuch'], action: 'SCMP_ACT_ERRNO' }] },
+      /linux\.seccomp\.syscalls\[0\]: no kernel up to .* has the call nosuch; it is to be refused/,
+    ],
+  ])(
+    '%s is told of, on stderr and in the log, and the container runs, as under runc',
+    ([, seccomp, words], context) => {
+      needs(context, 'root');
+      const bundle = withFilter(seccomp);
+      const log = `${tempDir('log')}/log`;
+      const { status, stdout, stderr } = runTool('ctr-run', [
+        '--log',
+        log,
+        'run',
+        '--bundle',
+        bundle,
+        testId(),
+      ]);
+      expect(stdout).toContain('Seccomp:\t2');
+      expect(status).toBe(0);
+      expect(stderr).toMatch(words);
+      expect(readFileSync(log, 'utf8')).toMatch(words);
+      if (runtimes.includes('runc')) {
+        needsRuntime(context, 'runc');
+        expect(runBundle('runc', bundle).stdout).toContain('Seccomp:\t2');
+      }
+    },
+  );
+
+  test.for([{}, { defaultAction: '' }, { syscalls: [] }])(
+    '%j leaves nothing to load, and is refused',
+    (seccomp, context) => {
+      needs(context, 'root');
+      const { status, stdout, stderr } = runBundle('ctr-run', withFilter(seccomp));
+      expect([status, stdout]).toEqual([1, '']);
+      expect(stderr).toContain('linux.seccomp.defaultAction: ');
+    },
   );
 });

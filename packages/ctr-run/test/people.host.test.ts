@@ -202,3 +202,30 @@ test('a bundle without config.json suggests --image, and spec makes one that is 
     stderr: '',
   });
 });
+
+describe('all capabilities dropped and one added, the line of every hardening guide, is that one alone', () => {
+  const look = ['--', 'grep', '-E', 'Cap(Prm|Eff|Bnd)', '/proc/self/status'];
+  const one = 'CapPrm:\t0000000000000400\nCapEff:\t0000000000000400\nCapBnd:\t0000000000000400\n';
+  test.for<readonly [string, string][]>([
+    [
+      ['drop', 'ALL'],
+      ['add', 'NET_BIND_SERVICE'],
+    ],
+    [
+      ['add', 'net_bind_service'],
+      ['drop', 'all'],
+    ],
+    [
+      ['add', 'CAP_NET_BIND_SERVICE'],
+      ['drop', 'All'],
+    ],
+  ])('%j', (words, context) => {
+    needs(context, 'root');
+    const flags = words.flatMap(([flag, value]) => [`--${flag}`, value]);
+    const inRun = words.flatMap(([flag, value]) => [`--cap-${flag}`, value]);
+    expect(runTool('caps-drop', [...flags, ...look]).stdout).toBe(one);
+    expect(runTool('ctr-run', ['run', '--rootfs', 'host', ...inRun, ...look]).stdout).toBe(one);
+    const line = `ctr-run spec --rootfs host ${look.map((word) => `'${word}'`).join(' ')} | caps-drop ${flags.join(' ')} | ctr-run run -`;
+    expect(runShell(line).stdout).toBe(one);
+  });
+});

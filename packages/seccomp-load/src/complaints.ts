@@ -1,3 +1,5 @@
+import { err, Failure } from '@ctr-tools/cli';
+import type { Warning } from '@ctr-tools/oci';
 import { isCallAnywhere } from './abi.ts';
 import { describeReturn, permits } from './actions.ts';
 import type { Profile } from './profile/types.ts';
@@ -35,4 +37,26 @@ export function complaints(profile: Profile): Complaints {
     }
   }
   return { errors, warnings };
+}
+
+/** The warnings of a document's check that are told unasked. */
+export const texts = (warnings: readonly Warning[]): string[] =>
+  warnings.filter((w) => w.told).map((w) => `${w.path}: ${w.message}`);
+
+/**
+ * Say what is wrong with a profile called `name`: what its reader found, and what `complaints` finds. On every
+ * way that a profile goes (load, write, ask) it is the same. Throws a `Failure` for what would weaken the
+ * filter, and if `strict` for everything.
+ */
+export function complain(
+  name: string,
+  { warnings: read }: { warnings: readonly string[] },
+  profile: Profile | undefined,
+  { strict }: { strict: boolean },
+): void {
+  const { errors, warnings } = profile ? complaints(profile) : { errors: [], warnings: [] };
+  const all = [...read, ...warnings];
+  const [fatal] = strict ? [...errors, ...all] : errors;
+  if (fatal !== undefined) throw new Failure(`${name}: ${fatal}`);
+  for (const warning of all) err(`seccomp-load: ${name}: ${warning}\n`);
 }

@@ -24,7 +24,11 @@ export const flags: readonly Flag[] = [
     help: 'what the process behind the socket is told besides',
     group: filter,
   },
-  { name: 'strict', help: 'a name that no kernel has is an error, not a warning', group: filter },
+  {
+    name: 'strict',
+    help: 'what is warned of is an error: names that no kernel or no profile has',
+    group: filter,
+  },
   {
     name: 'raw',
     value: 'FD|FILE',

@@ -1,9 +1,8 @@
-import { err, Failure, type Host } from '@ctr-tools/cli';
-import type { LinuxSeccomp, Spec } from '@ctr-tools/oci';
+import type { Host } from '@ctr-tools/cli';
+import type { Spec } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
 import { kernelRelease, readStatus } from '@ctr-tools/sys/proc';
-import type { AbiName } from './abi.ts';
-import { complaints } from './complaints.ts';
+import { complain } from './complaints.ts';
 import {
   availableActions,
   containerFacts,
@@ -50,10 +49,10 @@ export function gatherSeccomp(options: SeccompOptions | undefined, spec: Spec, h
     native,
     kernel,
     profiles: options.profiles.map((source) => {
-      const profile = readProfile(source);
-      if (!profile) return undefined;
-      const selected = select(profile, { abi: native, kernel, caps: bounding });
-      if (!('name' in source)) complain(selected, native, nameOf(source), options.strict);
+      const read = readProfile(source);
+      const selected = read.profile && select(read.profile, { abi: native, kernel, caps: bounding });
+      if (!('name' in source))
+        complain(nameOf(source), read, selected && normalize(selected, native), options);
       return selected;
     }),
     ...(stock && { stock }),
@@ -61,12 +60,4 @@ export function gatherSeccomp(options: SeccompOptions | undefined, spec: Spec, h
     privileged: status !== undefined && isPrivileged(status),
     state: stateOf(host),
   };
-}
-
-/** Names that no kernel has: an error where passing them over would let something through, else a warning. */
-function complain(seccomp: LinuxSeccomp, native: AbiName, name: string, strict: boolean): void {
-  const { errors, warnings } = complaints(normalize(seccomp, native));
-  const fatal = strict ? [...errors, ...warnings] : errors;
-  if (fatal.length > 0) throw new Failure(`${name}: ${fatal[0]}`);
-  for (const warning of warnings) err(`seccomp-load: ${name}: ${warning}\n`);
 }

@@ -1,6 +1,7 @@
 import { Failure, readStdin, UsageError } from '@ctr-tools/cli';
 import { readFile, type SystemError } from '@ctr-tools/host';
-import { parseJson } from '@ctr-tools/oci';
+import { type LinuxSeccomp, parseJson, validateSpec } from '@ctr-tools/oci';
+import { texts } from './complaints.ts';
 import { defaultProfile } from './default-profile.ts';
 import type { DockerProfile } from './profile/types.ts';
 import { validate } from './profile/validate.ts';
@@ -41,21 +42,64 @@ export function bytesOf(file: string): Uint8Array {
   }
 }
 
+/** A profile with what is to be said of it. */
+export interface Read {
+  /** `undefined` means no filter. */
+  profile: DockerProfile | undefined;
+  /** Names that are read as others, or not at all. */
+  warnings: readonly string[];
+}
+
 /**
- * A profile by name or from a file: OCI's, Docker's, or a whole spec, whose `linux.seccomp`
- * is taken. `undefined` means no filter. Throws a `Failure` that names the place.
+ * A profile by name or from a file: OCI's, Docker's, or a whole spec, whose `linux.seccomp` is taken. Throws a
+ * `Failure`, `JsonError` or `SpecError` that names the place; what holds nothing to load is refused.
  */
-export function readProfile(source: Source): DockerProfile | undefined {
-  if ('name' in source) return source.name === 'default' ? defaultProfile() : undefined;
+export function readProfile(source: Source): Read {
+  if ('name' in source)
+    return { profile: source.name === 'default' ? defaultProfile() : undefined, warnings: [] };
   return parseProfile(bytesOf(source.file), source.file === '-' ? 'stdin' : source.file);
 }
 
 /** The profile in a document called `name`. */
-export function parseProfile(bytes: Uint8Array, name: string): DockerProfile | undefined {
+export function parseProfile(bytes: Uint8Array, name: string): Read {
   const document = parseJson(bytes, name);
-  const spec = document as { ociVersion?: unknown; linux?: { seccomp?: unknown } } | null;
-  if (typeof spec !== 'object' || spec === null || typeof spec.ociVersion !== 'string')
-    return validate(document, name);
-  const own = spec.linux?.seccomp;
-  return own === undefined || own === null ? undefined : validate(own, name, 'linux.seccomp');
+  if (isSpec(document)) return profileOfSpec(document, name);
+  const { value, warnings } = validate(document, name);
+  return { profile: value, warnings: texts(warnings) };
+}
+
+const isSpec = (document: unknown): boolean =>
+  typeof document === 'object' &&
+  document !== null &&
+  Object.keys(document).some((key) => key.toLowerCase() === 'ociversion');
+
+/** A spec's filter is what a runtime makes of it: what Docker adds to a profile is not known there. */
+function profileOfSpec(document: unknown, name: string): Read {
+  const { value: spec, warnings } = validateSpec(document, 'draft', name);
+  const { seccomp } = spec.linux ?? {};
+  if (!seccomp)
+    throw new Failure(
+      `${name}: linux.seccomp is missing, so there is nothing to load; unconfined is the name for no filter`,
+    );
+  const { value } = validate(ociOnly(seccomp), `${name}: linux.seccomp`);
+  return { profile: value, warnings: texts(warnings) };
+}
+
+function ociOnly(seccomp: LinuxSeccomp): unknown {
+  const { defaultAction, defaultErrnoRet, architectures, flags, listenerPath, listenerMetadata } = seccomp;
+  const syscalls = seccomp.syscalls?.map(({ names, action, errnoRet, args }) => ({
+    names,
+    action,
+    errnoRet,
+    args,
+  }));
+  return {
+    defaultAction,
+    defaultErrnoRet,
+    architectures,
+    flags,
+    listenerPath,
+    listenerMetadata,
+    syscalls,
+  };
 }

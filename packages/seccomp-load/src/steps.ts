@@ -1,8 +1,8 @@
 import { Failure } from '@ctr-tools/cli';
 import { type LinuxSeccomp, ociVersion, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Phase, peer, slot, step, template } from '@ctr-tools/plan';
-import { SECCOMP_FILTER_FLAG } from '@ctr-tools/sys/constants';
-import { actionWord } from './actions.ts';
+import { SECCOMP_FILTER_FLAG, SECCOMP_RET, SECCOMP_RET_ACTION_FULL } from '@ctr-tools/sys/constants';
+import { actionWord, describeReturn, permits } from './actions.ts';
 import { TooLong } from './bpf/assembler.ts';
 import { compile, notifies } from './compiler.ts';
 import type { SeccompFacts } from './facts.ts';
@@ -49,6 +49,25 @@ export function checkActions(profile: Profile, { actions }: SeccompFacts): void 
   }
 }
 
+/** What a profile answers a native call whatever its arguments, or undefined where they decide. */
+function answerTo(call: string, { rules, defaultAction }: Profile): number | undefined {
+  const about = rules.filter((rule) => !rule.idle && rule.names.includes(call));
+  const always = about.find((rule) => rule.args.length === 0);
+  return about.length > 0 && !always ? undefined : (always?.action ?? defaultAction);
+}
+
+/** Under a filter that refuses every way to run a program there is nothing to load it for, nobody to say so, nor a way to end. */
+function checkExec(profile: Profile, name: string): void {
+  const answers = ['execve', 'execveat'].map((call) => answerTo(call, profile));
+  const [first] = answers;
+  if (first === undefined || answers.some((a) => a === undefined || permits(a) || asks(a))) return;
+  throw new Failure(
+    `${name} answers execve and execveat with ${describeReturn(first)}, so it could not run the command`,
+  );
+}
+
+const asks = (action: number): boolean => (action & SECCOMP_RET_ACTION_FULL) >>> 0 === SECCOMP_RET.USER_NOTIF;
+
 function flagsOf(seccomp: LinuxSeccomp, listens: boolean, kernel: string): number {
   let bits = listens ? SECCOMP_FILTER_FLAG.NEW_LISTENER : 0;
   for (const flag of seccomp.flags ?? []) {
@@ -70,6 +89,7 @@ export function filterOf(seccomp: LinuxSeccomp, facts: SeccompFacts, name: strin
     return { bytes: facts.stock, flags: flagsOf(seccomp, false, facts.kernel), listens: false, name };
   const profile = normalize(seccomp, facts.native);
   checkActions(profile, facts);
+  checkExec(profile, name);
   const listens = notifies(profile);
   try {
     return { bytes: compile(profile), flags: flagsOf(seccomp, listens, facts.kernel), listens, name };

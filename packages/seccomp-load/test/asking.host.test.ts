@@ -20,7 +20,7 @@ describe('errors', () => {
       defaultAction: 'SCMP_ACT_ERRNO',
       syscalls: [{ names: ['read'], action: 'X' }],
     });
-    expect(load(bad, '--', 'true').stderr).toMatch(/bad\.json: syscalls\[0\]\.action is "X"/);
+    expect(load(bad, '--', 'true').stderr).toMatch(/bad\.json: syscalls\[0\]\.action: found the string "X"/);
     const weak = file('weak.json', {
       defaultAction: 'SCMP_ACT_ALLOW',
       syscalls: [{ names: ['mout'], action: 'SCMP_ACT_ERRNO' }],

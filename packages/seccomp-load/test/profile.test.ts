@@ -22,49 +22,53 @@ const rule = (more: object) => ({
 
 describe('validation names the place', () => {
   test.each<[string, unknown, RegExp]>([
-    ['no object', [], /p\.json: the document must be an object, not a list/],
+    ['no object', [], /p\.json: the document: found an empty array, allowed is an object/],
     [
       'unknown action',
       { defaultAction: 'SCMP_ACT_ALOW' },
-      /p\.json: defaultAction is "SCMP_ACT_ALOW", which is none of SCMP_ACT_KILL /,
+      /p\.json: defaultAction: found the string "SCMP_ACT_ALOW", allowed is one of .*SCMP_ACT_ALLOW was probably meant/,
     ],
     [
       'errno without an action for it',
       { defaultAction: 'SCMP_ACT_ALLOW', defaultErrnoRet: 1 },
-      /defaultErrnoRet is set, but SCMP_ACT_ALLOW has no errno/,
+      /defaultErrnoRet: is set, but SCMP_ACT_ALLOW has no errno/,
     ],
-    ['the same in a rule', rule({ errnoRet: 38 }), /syscalls\[0\]\.errnoRet is set/],
+    ['the same in a rule', rule({ errnoRet: 38 }), /syscalls\[0\]\.errnoRet: is set/],
     [
       'errno too large',
       { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 5000 },
-      /defaultErrnoRet is 5000; it must be from 0 to 4095/,
+      /defaultErrnoRet: is 5000; an errno is from 0 to 4095/,
     ],
     [
       'operator',
       rule({ args: [{ index: 0, value: 1, op: 'SCMP_CMP_XX' }] }),
-      /syscalls\[0\]\.args\[0\]\.op is "SCMP_CMP_XX"/,
+      /syscalls\[0\]\.args\[0\]\.op: found the string "SCMP_CMP_XX"/,
     ],
     [
       'index',
       rule({ args: [{ index: 6, value: 1, op: 'SCMP_CMP_EQ' }] }),
-      /args\[0\]\.index is 6; it must be from 0 to 5/,
+      /args\[0\]\.index: found the number 6, allowed is an integer from 0 to 5/,
     ],
-    ['value', rule({ args: [{ index: 0, value: -1, op: 'SCMP_CMP_EQ' }] }), /args\[0\]\.value is -1/],
+    [
+      'value',
+      rule({ args: [{ index: 0, value: -1, op: 'SCMP_CMP_EQ' }] }),
+      /args\[0\]\.value: found the number -1/,
+    ],
     [
       'value beyond 64 bits',
       rule({ args: [{ index: 0, value: 1n << 64n, op: 'SCMP_CMP_EQ' }] }),
-      /value is 18446744073709551616/,
+      /value: found the number 18446744073709551616/,
     ],
     [
       'no names',
       { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names: [], action: 'SCMP_ACT_ALLOW' }] },
-      /syscalls\[0\]\.names must name at least one/,
+      /syscalls\[0\]\.names: must name at least one/,
     ],
     ['name and names', rule({ name: 'write' }), /both "name" and "names"/],
     [
       'architecture',
       { defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_Z80'] },
-      /architectures\[0\] is "SCMP_ARCH_Z80"/,
+      /architectures\[0\]: found the string "SCMP_ARCH_Z80"/,
     ],
     [
       'both architectures',
@@ -77,7 +81,7 @@ describe('validation names the place', () => {
     ],
     ['flag', { defaultAction: 'SCMP_ACT_ALLOW', flags: ['SECCOMP_FILTER_FLAG_X'] }, /flags\[0\]/],
     ['metadata alone', { defaultAction: 'SCMP_ACT_ALLOW', listenerMetadata: 'x' }, /listenerPath is not/],
-    ['minKernel', rule({ includes: { minKernel: 'new' } }), /includes\.minKernel is "new"/],
+    ['minKernel', rule({ includes: { minKernel: 'new' } }), /includes\.minKernel: found the string "new"/],
   ])('%s', (_, document, message) => expect(errorOf(document)).toMatch(message));
 
   test('old Docker’s name and podman’s errno', () => {
@@ -88,15 +92,84 @@ describe('validation names the place', () => {
         syscalls: [{ name: 'read', action: 'SCMP_ACT_ERRNO', errno: 'EPERM' }],
       },
       'p.json',
-    )!;
+    ).value;
     expect(profile.defaultErrnoRet).toBe(38);
     expect(profile.syscalls![0]).toEqual({ names: ['read'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 });
   });
-  test('the empty profile is none', () => expect(validate({}, 'p.json')).toBeUndefined());
+  test.each<[string, unknown, RegExp]>([
+    ['nothing', {}, /p\.json: defaultAction: is missing/],
+    ['an empty action', { defaultAction: '' }, /defaultAction: found an empty string/],
+    ['null', { defaultAction: null, syscalls: null }, /defaultAction: is missing/],
+    [
+      'rules alone',
+      { syscalls: [{ names: ['ptrace'], action: 'SCMP_ACT_ERRNO' }] },
+      /defaultAction: is missing/,
+    ],
+    [
+      'a profile one level too deep, whose name is said',
+      { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } },
+      /defaultAction: is missing; seccomp: unknown property/,
+    ],
+  ])('what leaves nothing to load is refused: %s', (_, document, message) =>
+    expect(errorOf(document)).toMatch(message),
+  );
+
+  test('names that differ in case alone are taken, at every depth, with a warning', () => {
+    const { value, warnings } = validate(
+      {
+        defaultaction: 'SCMP_ACT_ALLOW',
+        ArchMap: [{ Architecture: 'SCMP_ARCH_X86_64', subarchitectures: ['SCMP_ARCH_X86'] }],
+        Syscalls: [
+          {
+            Names: ['socket'],
+            Action: 'SCMP_ACT_ERRNO',
+            ERRNORET: 5,
+            Args: [{ Index: 0, Value: 40, Op: 'SCMP_CMP_EQ' }],
+            Includes: { CAPS: ['CAP_KILL'], minkernel: '4.8' },
+          },
+        ],
+      },
+      'p.json',
+    );
+    expect(value).toEqual({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }],
+      syscalls: [
+        {
+          names: ['socket'],
+          action: 'SCMP_ACT_ERRNO',
+          errnoRet: 5,
+          args: [{ index: 0, value: 40, op: 'SCMP_CMP_EQ' }],
+          includes: { caps: ['CAP_KILL'], minKernel: '4.8' },
+        },
+      ],
+    });
+    expect(warnings).toHaveLength(15);
+    expect(warnings.every((w) => w.told)).toBe(true);
+  });
+
+  test('unknown names are told of, at every depth', () => {
+    const { warnings } = validate(
+      {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        default: 1,
+        syscalls: [
+          { names: ['read'], action: 'SCMP_ACT_ALLOW', arg: [{ index: 0 }], includes: { cap: ['CAP_KILL'] } },
+        ],
+      },
+      'p.json',
+    );
+    expect(warnings.map((w) => `${w.path}: ${w.message}`)).toEqual([
+      'default: unknown property, ignored',
+      'syscalls[0].arg: unknown property, ignored; args was probably meant',
+      'syscalls[0].includes.cap: unknown property, ignored; caps was probably meant',
+    ]);
+  });
+
   test('64-bit values survive', () => {
     const text =
       '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":18446744073709551615,"op":"SCMP_CMP_EQ"}]}]}';
-    const profile = validate(parseJson(text, 'p.json'), 'p.json')!;
+    const profile = validate(parseJson(text, 'p.json'), 'p.json').value;
     expect(
       normalize(select(profile, { abi: 'x86_64', caps: new Set(), kernel: '6.1' }), 'x86_64').rules[0]!
         .args[0]!.value,

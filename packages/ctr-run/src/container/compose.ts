@@ -83,6 +83,8 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
 /** A tool's part of a container that few containers have; its code is loaded only for those. */
 export interface OptionalPart {
   steps(spec: Spec): AnyStep[];
+  /** What a person is told of it. */
+  warnings?: readonly string[];
   /** Directories that go with the container. */
   remove?: readonly string[];
 }
@@ -91,11 +93,12 @@ export interface OptionalPart {
 interface Part<F> {
   gather(options: undefined, spec: Spec, host: Host): F;
   steps(spec: Spec, facts: F): AnyStep[];
+  warnings?(spec: Spec, facts: F): string[];
 }
 
 function optionalPart<F>(tool: Part<F>, spec: Spec, host: Host): OptionalPart {
   const facts = tool.gather(undefined, spec, host);
-  return { steps: (of) => tool.steps(of, facts) };
+  return { steps: (of) => tool.steps(of, facts), warnings: tool.warnings?.(spec, facts) ?? [] };
 }
 
 /** Layers may need a directory of their own in the store, which is removed with the container. */

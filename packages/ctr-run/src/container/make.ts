@@ -10,6 +10,7 @@ import { mannerOf } from '../globals.ts';
 import { logWarning } from '../log.ts';
 import { readRecord } from '../state/record.ts';
 import { type Call, has, one } from '../subcommand.ts';
+import { tell } from '../warnings.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
 import { withNotifySocket } from './notify.ts';
@@ -111,6 +112,7 @@ export async function containerPlan(made: Making, host: Host, globals: Globals, 
   const facts = await gatherContainer(made, host, exit);
   warn(capsDrop.warnings(made.spec, facts.capabilities), globals);
   warn(cgLimit.warnings(made.spec, facts.cgroup), globals);
+  for (const text of facts.filter?.warnings ?? []) tell(text, globals);
   const steps = containerSteps(made, facts);
   return compile([steps], mannerOf(globals, exit));
 }

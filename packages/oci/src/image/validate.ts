@@ -1,18 +1,8 @@
 /** Reading an image's documents. Each throws `JsonError` or `SpecError`, naming the document. */
 import { parseJson } from '../json.ts';
-import { SpecError } from '../runtime/spec-error.ts';
-import {
-  array,
-  boolean,
-  type Check,
-  Context,
-  integer,
-  object,
-  record,
-  string,
-  text,
-} from '../schema/check.ts';
+import { array, boolean, type Check, integer, object, record, string, text } from '../schema/check.ts';
 import { strings } from '../schema/common.ts';
+import { checkDocument } from '../schema/document.ts';
 import type {
   Descriptor,
   ExecutionConfig,
@@ -122,13 +112,8 @@ const layout = object<ImageLayout>({ imageLayoutVersion: text('the version 1.0.0
 
 const reader =
   <T>(shape: Check<T>) =>
-  (input: Uint8Array | string, document: string): T => {
-    const value = parseJson(input, document);
-    const context = new Context(true);
-    shape(value, context);
-    if (context.problems.length > 0) throw new SpecError(document, context.problems);
-    return value as T;
-  };
+  (input: Uint8Array | string, document: string): T =>
+    checkDocument(parseJson(input, document), document, shape, true).value;
 
 /** `index.json` of a layout, or an image index. */
 export const readIndex = reader(index);

@@ -1,6 +1,6 @@
 /** Rules that tie the properties of the `linux` section together (config-linux.md). */
+import type { Findings } from '../schema/document.ts';
 import { areIds, MAX_ID } from './ids.ts';
-import type { Findings } from './rules.ts';
 import { rdtRules, resourceRules } from './rules-resources.ts';
 import type { IDMapping, Linux, LinuxSeccomp, Namespace } from './types.ts';
 

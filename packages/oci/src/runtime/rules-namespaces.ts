@@ -3,8 +3,8 @@
  * without one it would be done to the host. Not asked of drafts, in which the namespaces
  * may still come.
  */
+import type { Findings } from '../schema/document.ts';
 import { parseMountOptions } from './mount-options.ts';
-import type { Findings } from './rules.ts';
 import type { NamespaceType, Spec } from './types.ts';
 
 export function namespaceNeeds(spec: Spec, findings: Findings): void {

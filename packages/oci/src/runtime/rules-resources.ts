@@ -1,5 +1,5 @@
 /** Rules that tie the properties of `linux.resources` and `linux.intelRdt` together (config-linux.md). */
-import type { Findings } from './rules.ts';
+import type { Findings } from '../schema/document.ts';
 import type { IntelRdt, LinuxResources } from './types.ts';
 
 /** `at` is where the resources stand: `update` reads them alone. */

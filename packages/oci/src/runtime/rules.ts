@@ -4,17 +4,12 @@
  * was found right, so they may trust the types.
  */
 import { capabilityNumber, rlimitNames } from '@ctr-tools/sys/constants';
+import type { Findings } from '../schema/document.ts';
 import { nearest } from '../words.ts';
 import { MAX_ID } from './ids.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { linuxRules, mappingRules } from './rules-linux.ts';
 import type { Mount, Process, Spec } from './types.ts';
-
-/** Where rules tell what they found. */
-export interface Findings {
-  problem(path: readonly (string | number)[], message: string): void;
-  warning(path: readonly (string | number)[], message: string): void;
-}
 
 // https://semver.org/spec/v2.0.0.html, its suggested expression without the named groups.
 const semver =

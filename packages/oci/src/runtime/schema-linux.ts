@@ -57,7 +57,7 @@ const timeOffset = object<TimeOffset>({ secs: int64, nanosecs: integer(0, 999_99
 /** A property that a filter's reader does not know may be a condition without which the filter lets more through. */
 const tellsUnknown = true;
 
-const seccompArg = object<SeccompArg>(
+export const seccompArg = object<SeccompArg>(
   { index: integer(0, 5), value: uint64, valueTwo: uint64, op: oneOf(names.seccompOperators) },
   ['index', 'value', 'op'],
   { tellsUnknown },
@@ -74,7 +74,7 @@ const seccompSyscall = object<SeccompSyscall>(
   { tellsUnknown },
 );
 
-export const seccomp = object<LinuxSeccomp>(
+const seccomp = object<LinuxSeccomp>(
   {
     defaultAction: oneOf(names.seccompActions),
     defaultErrnoRet: integer(0, 0xffff),

@@ -182,7 +182,7 @@ export function object<T extends object>(
         continue;
       }
       if (name !== key) rename(value, key, name, context);
-      if (value[name] === null) {
+      if (value[name] === null || value[name] === undefined) {
         delete value[name];
         continue;
       }

@@ -35,13 +35,14 @@ function answering(rules: NotifyRules, begun: boolean): (call: Notification, lis
 /** `--notify RULES -- COMMAND`, or `--notify RULES --socket PATH` for runtimes' listenerPath. */
 export function notify(
   [file]: readonly string[],
-  _options: SeccompOptions,
+  options: SeccompOptions,
   parsed: Parsed,
   host: Host,
 ): Outcome | Promise<Outcome> {
   const native = machine();
-  const rules = readRules(file!, native, guestsOf(native));
   const socket = parsed.flags.get('socket')?.[0];
+  // The agent beside a watched command reads what was read, and told of, before.
+  const rules = readRules(file!, native, guestsOf(native), socket?.endsWith('/') ? undefined : options);
   if (socket === undefined) return watched(rules.profile, ['--notify', file!], parsed, host);
   if (parsed.command) throw new UsageError('--socket serves what runtimes send; it takes no command');
   if (parsed.flags.has('plan'))

@@ -14,6 +14,7 @@ import { O } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { seccompLoad } from '../index.ts';
 import type { SeccompOptions } from '../options.ts';
+
 import type { Filter } from '../steps.ts';
 import { loadSteps, privilegeSteps } from '../steps.ts';
 import { programOf, subjectsOf } from './subject.ts';

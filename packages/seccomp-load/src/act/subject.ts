@@ -5,12 +5,13 @@ import type { AbiName } from '../abi.ts';
 import { TooLong } from '../bpf/assembler.ts';
 import { decode, type Instruction } from '../bpf/program.ts';
 import { compile } from '../compiler.ts';
+import { complain } from '../complaints.ts';
 import { machine, machineCaps, machineKernel } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
 import { normalize } from '../profile/normalize.ts';
 import { rulesFor, select } from '../profile/select.ts';
 import type { DockerSyscall, Profile } from '../profile/types.ts';
-import { bytesOf, nameOf, parseProfile, readProfile, type Source } from '../source.ts';
+import { bytesOf, nameOf, parseProfile, type Read, readProfile, type Source } from '../source.ts';
 
 /** What an act is about: a profile and its program, or a compiled filter alone. */
 export interface Subject {
@@ -58,15 +59,17 @@ export function nativeFor(options: SeccompOptions): AbiName {
 export function subjectOf(source: Source, options: SeccompOptions): Subject {
   const name = nameOf(source);
   const abi = nativeFor(options);
-  let profile: ReturnType<typeof readProfile>;
+  let read: Read;
   if ('file' in source) {
     const bytes = bytesOf(source.file);
     if (isProgram(bytes)) return { name, bytes, program: programOf(bytes, name) };
-    profile = parseProfile(bytes, name);
-  } else profile = readProfile(source);
+    read = parseProfile(bytes, name);
+  } else read = readProfile(source);
+  const { profile } = read;
   if (!profile) return { name, bytes: permitAll, program: decode(permitAll) };
   const host = { abi, kernel: machineKernel(options), caps: machineCaps(options) };
   const normal = normalize(select(profile, host), abi);
+  if ('file' in source) complain(name, read, normal, options);
   const bytes = compiled(normal, name);
   return { name, bytes, program: decode(bytes), profile: normal, rules: rulesFor(profile, host) };
 }

@@ -1,140 +1,71 @@
-import { Failure } from '@ctr-tools/cli';
-import {
-  type LinuxSeccomp,
-  seccompActions,
-  seccompArchs,
-  seccompFlags,
-  seccompOperators,
-} from '@ctr-tools/oci';
+import type { SeccompAction } from '@ctr-tools/oci';
+import { checkDocument, type Findings, type Verdict } from '@ctr-tools/oci/schema';
 import { takesErrno } from '../actions.ts';
 import { errnoOf } from '../errno.ts';
-import type { DockerProfile } from './types.ts';
-
-type Json = Record<string, unknown>;
+import { profile as shape, type WrittenProfile, type WrittenSyscall } from './schema.ts';
+import type { DockerProfile, DockerSyscall } from './types.ts';
 
 /** The kernel's largest errno (`MAX_ERRNO` of `linux/err.h`); a filter's larger one is cut down to it. */
 const MAX_ERRNO = 4095;
-const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 
-/** Checks one document; every complaint names the place as a path: `config.json: linux.seccomp.syscalls[3].args[0].op: …`. */
-class Checker {
-  private readonly file: string;
-  constructor(file: string) {
-    this.file = file;
-  }
+type Path = readonly (string | number)[];
 
-  fail(at: string, what: string): never {
-    throw new Failure(`${this.file}: ${at || 'the document'} ${what}`);
-  }
-
-  object(value: unknown, at: string): Json {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      this.fail(at, `must be an object, not ${kind(value)}`);
-    return value as Json;
-  }
-
-  list(value: unknown, at: string): unknown[] {
-    if (value === undefined || value === null) return [];
-    if (!Array.isArray(value)) this.fail(at, `must be a list, not ${kind(value)}`);
-    return value as unknown[];
-  }
-
-  text(value: unknown, at: string): string {
-    if (typeof value !== 'string') this.fail(at, `must be a string, not ${kind(value)}`);
-    return value as string;
-  }
-
-  optionalText(value: unknown, at: string): void {
-    if (value !== undefined && value !== null) this.text(value, at);
-  }
-
-  oneOf(value: unknown, known: readonly string[], at: string): string {
-    const word = this.text(value, at);
-    if (!known.includes(word))
-      this.fail(at, `is ${JSON.stringify(word)}, which is none of ${known.join(' ')}`);
-    return word;
-  }
-
-  integer(value: unknown, at: string, max: bigint): bigint {
-    const ok = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
-    if (!ok) this.fail(at, `must be a whole number from 0 to ${max}, not ${kind(value)}`);
-    const number = BigInt(value as number);
-    if (number < 0n || number > max) this.fail(at, `is ${number}; it must be from 0 to ${max}`);
-    return number;
-  }
-
-  texts(value: unknown, at: string): void {
-    for (const [i, item] of this.list(value, at).entries()) this.text(item, `${at}[${i}]`);
-  }
+/** An action, and its errno by number or, as podman has it, by name. */
+interface Answer {
+  action: SeccompAction;
+  number: number | undefined;
+  name: string | undefined;
 }
 
-function kind(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object'
-    ? 'an object'
-    : JSON.stringify(typeof value === 'bigint' ? String(value) : value);
-}
-
-/** `action` with its errno, given as `errnoRet` (a number) or, as podman has it, `errno` (a name). */
-function action(c: Checker, json: Json, at: string, key: string, numberKey: string, nameKey: string): void {
-  const word = c.oneOf(json[key], seccompActions, path(at, key));
-  const number = json[numberKey];
-  const name = json[nameKey];
-  for (const [k, given] of [
+function answerRules(
+  { action, number, name }: Answer,
+  [numberKey, nameKey]: readonly [string, string],
+  at: Path,
+  findings: Findings,
+): void {
+  for (const [key, given] of [
     [numberKey, number],
     [nameKey, name],
   ] as const)
-    if (given !== undefined && given !== null && given !== '' && !takesErrno(word))
-      c.fail(path(at, k), `is set, but ${word} has no errno (only SCMP_ACT_ERRNO and SCMP_ACT_TRACE have)`);
-  if (number !== undefined && number !== null)
-    c.integer(number, path(at, numberKey), word === 'SCMP_ACT_TRACE' ? 0xffffn : BigInt(MAX_ERRNO));
-  else if (typeof name === 'string' && name !== '') {
-    const found = errnoOf(name);
-    if (found === undefined)
-      c.fail(path(at, nameKey), `is ${JSON.stringify(name)}, which is no errno's name`);
-    json[numberKey] = found;
-  }
-  delete json[nameKey];
+    if (given !== undefined && given !== '' && !takesErrno(action))
+      findings.problem(
+        [...at, key],
+        `is set, but ${action} has no errno (only SCMP_ACT_ERRNO and SCMP_ACT_TRACE have)`,
+      );
+  if (number !== undefined && action === 'SCMP_ACT_ERRNO' && number > MAX_ERRNO)
+    findings.problem([...at, numberKey], `is ${number}; an errno is from 0 to ${MAX_ERRNO}`);
+  if (number === undefined && name && errnoOf(name) === undefined)
+    findings.problem([...at, nameKey], `is ${JSON.stringify(name)}, which is not an errno's name`);
 }
 
-const path = (at: string, key: string): string => (at ? `${at}.${key}` : key);
-
-function condition(c: Checker, value: unknown, at: string): void {
-  if (value === undefined || value === null) return;
-  const json = c.object(value, at);
-  c.texts(json.caps, path(at, 'caps'));
-  c.texts(json.arches, path(at, 'arches'));
-  if (json.minKernel === undefined || json.minKernel === null || json.minKernel === '') return;
-  const version = c.text(json.minKernel, path(at, 'minKernel'));
-  if (!/^\d+\.\d+$/.test(version))
-    c.fail(path(at, 'minKernel'), `is ${JSON.stringify(version)}; a version like "4.8" was expected`);
+function syscallRules(rule: WrittenSyscall, at: Path, findings: Findings): void {
+  const { names = [], name, action, errnoRet, errno } = rule;
+  if (name && names.length > 0) findings.problem(at, 'has both "name" and "names"; it may have one');
+  if (!name && names.length === 0) findings.problem([...at, 'names'], 'must name at least one system call');
+  answerRules({ action, number: errnoRet, name: errno }, ['errnoRet', 'errno'], at, findings);
 }
 
-function argument(c: Checker, value: unknown, at: string): void {
-  const json = c.object(value, at);
-  c.integer(json.index, path(at, 'index'), 5n);
-  c.integer(json.value, path(at, 'value'), MAX_U64);
-  if (json.valueTwo !== undefined && json.valueTwo !== null)
-    c.integer(json.valueTwo, path(at, 'valueTwo'), MAX_U64);
-  c.oneOf(json.op, seccompOperators, path(at, 'op'));
+function rules(written: WrittenProfile, findings: Findings): void {
+  const { defaultAction, defaultErrnoRet, defaultErrno, syscalls = [] } = written;
+  answerRules(
+    { action: defaultAction, number: defaultErrnoRet, name: defaultErrno },
+    ['defaultErrnoRet', 'defaultErrno'],
+    [],
+    findings,
+  );
+  if (written.architectures?.length && written.archMap?.length)
+    findings.problem([], 'has both "architectures" and "archMap"; it may have one');
+  if (written.listenerMetadata && !written.listenerPath)
+    findings.problem(['listenerMetadata'], 'is set, but listenerPath is not (config-linux.md)');
+  for (const [i, rule] of syscalls.entries()) syscallRules(rule, ['syscalls', i], findings);
 }
 
-function syscall(c: Checker, value: unknown, at: string): void {
-  const json = c.object(value, at);
-  const names = c.list(json.names, path(at, 'names'));
-  c.texts(names, path(at, 'names'));
-  if (json.name !== undefined && json.name !== '') {
-    if (names.length > 0) c.fail(at, 'has both "name" and "names"; it may have one');
-    json.names = [c.text(json.name, path(at, 'name'))];
-  } else if (names.length === 0) c.fail(path(at, 'names'), 'must name at least one system call');
-  delete json.name;
-  action(c, json, at, 'action', 'errnoRet', 'errno');
-  for (const [i, arg] of c.list(json.args, path(at, 'args')).entries())
-    argument(c, arg, `${path(at, 'args')}[${i}]`);
-  condition(c, json.includes, path(at, 'includes'));
-  condition(c, json.excludes, path(at, 'excludes'));
+const withErrno = (number: number | undefined, name: string | undefined): number | undefined =>
+  number ?? (name ? errnoOf(name) : undefined);
+
+function spelledSyscall({ name, errno, names = [], ...rest }: WrittenSyscall): DockerSyscall {
+  const errnoRet = withErrno(rest.errnoRet, errno);
+  return { names: name ? [name] : names, ...rest, ...(errnoRet !== undefined && { errnoRet }) };
 }
 
 /** A copy of a JSON value, whose own properties may have any name. */
@@ -145,43 +76,20 @@ function copied(value: unknown): unknown {
 }
 
 /**
- * Check a profile, OCI's or Docker's, and give it back with podman's and old Docker's
- * spellings (`errno`, `name`) made one. `undefined` for the empty profile, which by Docker's
- * rule means none. Throws a `Failure` that names the file and the path in it.
- *
- * Source: config-linux.md "Seccomp"; moby/profiles seccomp/seccomp_linux.go.
+ * Check a profile, OCI's or Docker's, and give it back with podman's and old Docker's spellings (`errno`,
+ * `name`) made one. `file` names it in messages. What holds nothing to load is refused, the empty profile
+ * too, by which Docker's daemon means none. Throws `SpecError`.
  */
-export function validate(document: unknown, file: string, at = ''): DockerProfile | undefined {
-  const c = new Checker(file);
-  const json = copied(c.object(document, at)) as Json;
-  const syscalls = c.list(json.syscalls, path(at, 'syscalls'));
-  if ((json.defaultAction === undefined || json.defaultAction === '') && syscalls.length === 0)
-    return undefined;
-  action(c, json, at, 'defaultAction', 'defaultErrnoRet', 'defaultErrno');
-  const architectures = c.list(json.architectures, path(at, 'architectures'));
-  for (const [i, arch] of architectures.entries())
-    c.oneOf(arch, seccompArchs, `${path(at, 'architectures')}[${i}]`);
-  const archMap = c.list(json.archMap, path(at, 'archMap'));
-  if (architectures.length > 0 && archMap.length > 0)
-    c.fail(at, 'has both "architectures" and "archMap"; it may have one');
-  for (const [i, entry] of archMap.entries()) {
-    const here = `${path(at, 'archMap')}[${i}]`;
-    const map = c.object(entry, here);
-    c.oneOf(map.architecture, seccompArchs, path(here, 'architecture'));
-    for (const [j, sub] of c.list(map.subArchitectures, path(here, 'subArchitectures')).entries())
-      c.oneOf(sub, seccompArchs, `${path(here, 'subArchitectures')}[${j}]`);
-  }
-  for (const [i, flag] of c.list(json.flags, path(at, 'flags')).entries())
-    c.oneOf(flag, seccompFlags, `${path(at, 'flags')}[${i}]`);
-  c.optionalText(json.listenerPath, path(at, 'listenerPath'));
-  c.optionalText(json.listenerMetadata, path(at, 'listenerMetadata'));
-  if (json.listenerMetadata && !json.listenerPath)
-    c.fail(path(at, 'listenerMetadata'), 'is set, but listenerPath is not (config-linux.md)');
-  for (const [i, entry] of syscalls.entries()) syscall(c, entry, `${path(at, 'syscalls')}[${i}]`);
-  return json as unknown as DockerProfile;
-}
-
-/** Check the `linux.seccomp` of a spec. */
-export function validateSpec(seccomp: unknown): LinuxSeccomp | undefined {
-  return validate(seccomp, 'config.json', 'linux.seccomp') as LinuxSeccomp | undefined;
+export function validate(document: unknown, file: string): Verdict<DockerProfile> {
+  const { value, warnings } = checkDocument(copied(document), file, shape, true, rules);
+  const { defaultErrno, syscalls, ...rest } = value;
+  const defaultErrnoRet = withErrno(rest.defaultErrnoRet, defaultErrno);
+  return {
+    value: {
+      ...rest,
+      ...(defaultErrnoRet !== undefined && { defaultErrnoRet }),
+      ...(syscalls && { syscalls: syscalls.map(spelledSyscall) }),
+    },
+    warnings,
+  };
 }

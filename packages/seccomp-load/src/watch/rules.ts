@@ -1,8 +1,10 @@
 import { Failure } from '@ctr-tools/cli';
 import { readText } from '@ctr-tools/host';
 import { type LinuxSeccomp, parseJson, type SeccompArg } from '@ctr-tools/oci';
+import { anything, array, boolean, checkDocument, object, seccompArg, strings } from '@ctr-tools/oci/schema';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
 import type { AbiName } from '../abi.ts';
+import { complain, texts } from '../complaints.ts';
 import { errnoOf } from '../errno.ts';
 import { interpret } from '../interpreter.ts';
 import { normalize } from '../profile/normalize.ts';
@@ -22,10 +24,31 @@ export interface NotifyRules {
 }
 
 interface WrittenRule {
-  names?: unknown;
-  args?: unknown;
-  answer?: unknown;
+  names: string[];
+  args?: SeccompArg[];
+  answer?: NonNullable<unknown>;
 }
+
+interface Written {
+  log?: boolean;
+  calls: WrittenRule[];
+  others?: NonNullable<unknown>;
+}
+
+const tellsUnknown = true;
+const shape = object<Written>(
+  {
+    log: boolean,
+    calls: array(
+      object<WrittenRule>({ names: strings, args: array(seccompArg), answer: anything }, ['names'], {
+        tellsUnknown,
+      }),
+    ),
+    others: anything,
+  },
+  ['calls'],
+  { tellsUnknown },
+);
 
 function answerOf(value: unknown, where: string): Answer {
   if (value === undefined || value === 'continue') return 'continue';
@@ -47,34 +70,35 @@ function answerOf(value: unknown, where: string): Answer {
 /** Asked about in any case: the command begins with it, and what comes before is the launcher's. */
 const beginning: Rule = { names: ['execve', 'execveat'], action: 0, args: [], at: '', idle: false };
 
-/** Read a file of rules. Throws a `Failure` that names the file and the path in it. */
-export function readRules(file: string, native: AbiName, guests: readonly AbiName[]): NotifyRules {
+/**
+ * Read a file of rules. What is odd in it is said unless `tell` is undefined. Throws a `Failure` or `SpecError`
+ * that names the file and the path in it.
+ */
+export function readRules(
+  file: string,
+  native: AbiName,
+  guests: readonly AbiName[],
+  tell: { strict: boolean } | undefined,
+): NotifyRules {
   let text: string;
   try {
     text = readText(file);
   } catch (error) {
     throw new Failure(`read the rules ${file}: ${(error as Error).message}`);
   }
-  const json = parseJson(text, file) as { log?: unknown; calls?: unknown; others?: unknown };
-  if (typeof json !== 'object' || json === null || !Array.isArray(json.calls))
-    throw new Failure(`${file}: an object with a list "calls" was expected`);
-  const rules = json.calls as WrittenRule[];
-  const answers = rules.map((rule, i) => answerOf(rule?.answer, `${file}: calls[${i}].answer`));
-  const others = json.others === undefined ? undefined : answerOf(json.others, `${file}: others`);
+  const { value: written, warnings } = checkDocument(parseJson(text, file), file, shape, true);
+  const answers = written.calls.map(({ answer }, i) => answerOf(answer, `${file}: calls[${i}].answer`));
+  const others = written.others === undefined ? undefined : answerOf(written.others, `${file}: others`);
   // Numbered by errno, so that the plain reading of a profile finds the rule.
-  const numbered = validate(
-    {
-      defaultAction: 'SCMP_ACT_ALLOW',
-      syscalls: rules.map(({ names, args }, i) => ({
-        names,
-        action: 'SCMP_ACT_TRACE',
-        errnoRet: i,
-        args: args as SeccompArg[],
-      })),
-    },
-    file,
-  ) as LinuxSeccomp;
-  const finding = { ...normalize(numbered, native), abis: guests };
+  const syscalls = written.calls.map(({ names, args }, i) => ({
+    names,
+    action: 'SCMP_ACT_TRACE' as const,
+    errnoRet: i,
+    args,
+  }));
+  const { value: numbered } = validate({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }, file);
+  const finding = { ...normalize(numbered as LinuxSeccomp, native), abis: guests };
+  if (tell) complain(file, { warnings: texts(warnings) }, finding, tell);
   const asking: Profile = {
     defaultAction: others === undefined ? SECCOMP_RET.ALLOW : SECCOMP_RET.USER_NOTIF,
     enosys: false,
@@ -85,7 +109,7 @@ export function readRules(file: string, native: AbiName, guests: readonly AbiNam
         : [],
   };
   return {
-    log: json.log !== false,
+    log: written.log !== false,
     profile: asking,
     concerns: (call) => others !== undefined || interpret(finding, call).value !== SECCOMP_RET.ALLOW,
     answer(call) {
