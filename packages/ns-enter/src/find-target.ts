@@ -11,7 +11,7 @@ import {
   stat,
   statIfAny,
 } from '@ctr-tools/host';
-import { parseJson } from '@ctr-tools/oci';
+import { invalidId, parseJson } from '@ctr-tools/oci';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { cgroupHierarchies, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
@@ -54,8 +54,8 @@ function findPins(directory: string, options: Options): Pins {
 /** The PID of a container of ctr-run's, from its state (runtime.md, State). `flag` is what named it. */
 export function containerPid(id: string, host: Host, flag = '--target'): number {
   const root = defaultStateRoot(host) ?? STATE_ROOT;
-  if (!/^[\w+.-]+$/.test(id) || id === '.' || id === '..')
-    throw new Failure(`${flag} ${id}: neither a PID nor a container's ID`);
+  const wrong = invalidId(id);
+  if (wrong !== undefined) throw new Failure(`${flag} ${id}: neither a PID nor a container's ID: ${wrong}`);
   let text: string;
   try {
     text = readText(join(resolve(host.cwd, root), id, 'state.json'));

@@ -1,20 +1,22 @@
 import { expect, it } from 'vitest';
 import { invalidId } from '../src/runtime/id.ts';
 
-it.each(['a', 'web-1', 'a.b+c_D', '0', '...', 'x'.repeat(1024)])('%s is an ID', (id) => {
+it.each(['a', 'web-1', 'a.b+c_D', '0', 'x'.repeat(1024)])('%s is an ID', (id) => {
   expect(invalidId(id)).toBeUndefined();
 });
 
 it.each([
   ['', 'empty'],
-  ['.', 'directory'],
-  ['..', 'directory'],
+  ['.', 'dot'],
+  ['...', 'dot'],
+  ['.hidden', 'dot'],
+  ['..', 'dot'],
   ['a/b', '"/"'],
   ['../x', '"/"'],
   ['a b', '" "'],
   ['ä', '"ä"'],
   ['a\n', '"\\n"'],
   ['x'.repeat(1025), 'longer than 1024'],
-])('%j is none', (id, words) => {
+])('%j is not an ID', (id, words) => {
   expect(invalidId(id)).toContain(words);
 });

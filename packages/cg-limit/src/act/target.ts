@@ -12,7 +12,7 @@ import {
   resolve,
   statIfAny,
 } from '@ctr-tools/host';
-import { parseJson } from '@ctr-tools/oci';
+import { invalidId, parseJson } from '@ctr-tools/oci';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
 import { checkPath, directoryIn, parseApart } from '../place.ts';
@@ -87,8 +87,8 @@ function ofPath(text: string, host: Host): Target {
 
 /** By the state that ctr-run keeps of a container. */
 function ofContainer(id: string, host: Host): Target {
-  if (id === '' || id.includes('/') || id === '.' || id === '..')
-    throw new Failure(`"${id}" is no ID of a container`);
+  const wrong = invalidId(id);
+  if (wrong !== undefined) throw new Failure(`"${id}" is not the ID of a container: ${wrong}`);
   const root = defaultStateRoot(host) ?? STATE_ROOT;
   let record: { cgroup?: CgroupRecord };
   try {

@@ -1,6 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
 import { exists, statIfAny } from '@ctr-tools/host';
-import { invalidId } from '@ctr-tools/oci';
 import { type AnyStep, compile, type Plan, slot, step, template } from '@ctr-tools/plan';
 import { endSteps, type Process } from '../container/killing.ts';
 import { removalSteps, removeState, specOf } from '../container/removal.ts';
@@ -21,8 +20,7 @@ export function run(call: Call): Plan | number {
   if (!record) {
     // Who was killed between taking the name and writing the state has made nothing else yet.
     const directory = `${globals.root}/${id}`;
-    if (invalidId(id) === undefined && exists(directory))
-      return compile([removeState(directory)], mannerOf(globals, 1));
+    if (exists(directory)) return compile([removeState(directory)], mannerOf(globals, 1));
     // As runc: a forced delete of what is not there has reached its aim.
     if (force) return 0;
     throw new Failure(`container "${id}" does not exist`);

@@ -4,7 +4,7 @@ import { type Process, parseId, parseJson, parseUser, readProcess, type Spec } f
 import { amendProcess } from '@ctr-tools/process';
 import { capabilityNumber } from '@ctr-tools/sys/constants';
 import { execPlan } from '../container/join.ts';
-import { type Found, theRecord } from '../state/record.ts';
+import { type Found, readOwnFile, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
 import { tellWarnings } from '../warnings.ts';
@@ -25,7 +25,7 @@ export function run(call: Call): Promise<Outcome> {
   if (status === 'paused' && !has(call, 'ignore-paused')) {
     throw new Failure(`cannot exec in container ${id}: it is paused; resume it, or use --ignore-paused`);
   }
-  const config = parseJson(readFile(`${record.directory}/config.json`), 'config.json') as Spec;
+  const config = parseJson(readOwnFile(`${record.directory}/config.json`), 'config.json') as Spec;
   return execPlan(call, record, config, processOf(call, record, config, args));
 }
 

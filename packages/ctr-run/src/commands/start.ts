@@ -1,10 +1,10 @@
 import { Failure } from '@ctr-tools/cli';
-import { exists, readFile } from '@ctr-tools/host';
+import { exists } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
 import { startSteps } from '../container/starting.ts';
 import { mannerOf } from '../globals.ts';
-import { theRecord } from '../state/record.ts';
+import { readOwnFile, theRecord } from '../state/record.ts';
 import { startFifo, statusOf } from '../state/status.ts';
 import type { Call } from '../subcommand.ts';
 
@@ -18,6 +18,6 @@ export function run({ globals, parsed }: Call): Plan {
   if (status === 'paused' && exists(startFifo(record.directory)))
     throw new Failure(`cannot start container ${id}: it is paused; resume it first`);
   if (status !== 'created') throw new Failure(`cannot start container ${id}: it is already ${status}`);
-  const spec = parseJson(readFile(`${record.directory}/config.json`), 'config.json') as Spec;
+  const spec = parseJson(readOwnFile(`${record.directory}/config.json`), 'config.json') as Spec;
   return compile([startSteps(record, spec)], mannerOf(globals, 1));
 }

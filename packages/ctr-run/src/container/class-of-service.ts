@@ -1,9 +1,8 @@
 import { Failure } from '@ctr-tools/cli';
-import { readFile } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
 import { resctrlMount } from '@ctr-tools/sys/proc';
-import type { Found } from '../state/record.ts';
+import { type Found, readOwnFile } from '../state/record.ts';
 import { type Call, one } from '../subcommand.ts';
 
 /** Lines for a container's class of service, from `update`'s flags: the cache first, as config-linux.md, IntelRdt wants. */
@@ -13,7 +12,7 @@ export const schemataOf = (call: Call): string[] =>
 /** The class of service that a container was made in. Throws a `Failure` where it has none, or resctrl is not mounted. */
 export function classDirectory(record: Found): string {
   const path = `${record.directory}/config.json`;
-  const { linux } = parseJson(readFile(path), path) as Spec;
+  const { linux } = parseJson(readOwnFile(path), path) as Spec;
   if (!linux?.intelRdt)
     throw new Failure(
       `update container ${record.id}: it was made without linux.intelRdt, so it has no class of service to change`,

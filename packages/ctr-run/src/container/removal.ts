@@ -1,10 +1,10 @@
 import { stopUnitStep } from '@ctr-tools/cg-limit/container';
-import { errorCode, readFile } from '@ctr-tools/host';
+import { errorCode } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, step } from '@ctr-tools/plan';
 import { layersStep } from '@ctr-tools/ufs-mount/layers-request';
 import { groupsOf } from '../state/group.ts';
-import type { Found, LastingRecord } from '../state/record.ts';
+import { type Found, type LastingRecord, readOwnFile } from '../state/record.ts';
 import { poststopCarriers } from './hooks.ts';
 import { endSteps, PATIENCE_MS, type Process } from './killing.ts';
 import { stateJson } from './state-json.ts';
@@ -52,7 +52,7 @@ const stopUnit = ({ cgroup }: Remains): AnyStep[] => (cgroup?.unit ? [stopUnitSt
 export function specOf(record: Found): Spec {
   const path = `${record.directory}/config.json`;
   try {
-    return parseJson(readFile(path), path) as Spec;
+    return parseJson(readOwnFile(path), path) as Spec;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return { ociVersion: record.ociVersion };
     throw error;

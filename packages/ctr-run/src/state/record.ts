@@ -1,7 +1,7 @@
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import { Failure } from '@ctr-tools/cli';
-import { errorCode, namesIn, readFile } from '@ctr-tools/host';
-import { parseJson, type State } from '@ctr-tools/oci';
+import { errorCode, namesIn, readFile, stat } from '@ctr-tools/host';
+import { invalidId, parseJson, type State } from '@ctr-tools/oci';
 
 /** What `state.json` holds: the OCI state and what `delete` and `exec` need to know. */
 export interface ContainerRecord extends State {
@@ -43,15 +43,27 @@ export function listRecords(root: string): Found[] {
     if (errorCode(error) === 'ENOENT') return [];
     throw new Failure(`read the containers in ${root}: ${(error as Error).message}`);
   }
-  return names.toSorted().flatMap((id) => readRecord(root, id) ?? []);
+  const ids = names.filter((name) => invalidId(name) === undefined);
+  return ids.toSorted().flatMap((id) => readRecord(root, id) ?? []);
 }
 
-/** One container's record, or undefined where there is none. */
+/**
+ * A file of a container's own directory. What is not a file is not ours, and reading it may never end (a FIFO).
+ * Throws a `Failure`, or what stat(2) and open(2) answer.
+ */
+export function readOwnFile(path: string): Uint8Array {
+  if (!stat(path).isFile()) throw new Failure(`${path} is not a file`);
+  return readFile(path);
+}
+
+/** One container's record, or undefined where there is none. Throws a `Failure` for what cannot be an ID. */
 export function readRecord(root: string, id: string): Found | undefined {
+  const wrong = invalidId(id);
+  if (wrong !== undefined) throw new Failure(`invalid container ID "${id}": ${wrong}`);
   const directory = `${root}/${id}`;
   let text: Uint8Array;
   try {
-    text = readFile(`${directory}/state.json`);
+    text = readOwnFile(`${directory}/state.json`);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw new Failure(`read the state of ${id}: ${(error as Error).message}`);

@@ -15,6 +15,6 @@ export function invalidId(id: string): string | undefined {
     const odd = [...id].find((char) => !allowed.test(char));
     return `it has ${JSON.stringify(odd)} in it; letters, digits and _ + - . are allowed`;
   }
-  if (id === '.' || id === '..') return 'it is the name of a directory itself';
+  if (id.startsWith('.')) return 'it begins with a dot, as what is hidden does';
   return undefined;
 }
