@@ -44,11 +44,6 @@ void end_words_say(struct run *run);
 const char *end_words_early(void);
 
 /* A message of the launcher's own, before there is a plan: `TOOL: MESSAGE`. Ends with `code`. */
-/*
- * _exit(2), also where a filter that was loaded refuses it: the C library would try for ever. Then SIGILL ends the
- * process, which takes no call.
- */
-_Noreturn void leave(int code);
 _Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern const char *tool_name;
 enum log_format { LOG_NONE, LOG_TEXT, LOG_JSON };

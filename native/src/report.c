@@ -13,11 +13,6 @@
 
 const char *tool_name = "ctr-launcher";
 
-void leave(int code) {
-  syscall(SYS_exit_group, code);
-  __builtin_trap();
-}
-
 void die(int code, const char *format, ...) {
   char line[2048];
   int n = snprintf(line, sizeof line - 1, "%s: ", tool_name);

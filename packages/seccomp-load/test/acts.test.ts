@@ -191,7 +191,10 @@ test('what was learned is the smallest profile that allows it', () => {
     ['clone', [0x40000000]],
     ['prctl', [15]],
     ['socket', [2, 1, 0]],
+    // Not seen: what the kernel itself has a program call.
+    ['exit,exit_group,restart_syscall,rt_sigreturn,sigreturn,uretprobe', undefined],
   ]);
+  expect(profile.syscalls!.at(-1)!.comment).toMatch(/^the kernel's own, seen or not: after a stop, /);
   expect([...learned.unnamed]).toEqual(['9999 of x86_64']);
   const plain = normalize(profile, 'x86_64');
   const program = decode(compile(plain));

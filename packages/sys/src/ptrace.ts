@@ -10,6 +10,8 @@ const waitpid = native<(pid: number, status: Int32Array, options: number) => num
   'int waitpid(int pid, _Out_ int *status, int options)',
 );
 
+const PTRACE_GETREGS = 12;
+const PTRACE_SETREGS = 13;
 const PTRACE_DETACH = 17;
 const PTRACE_SEIZE = 0x4206;
 const PTRACE_INTERRUPT = 0x4207;
@@ -33,17 +35,46 @@ function awaitStop(pid: number): void {
   throw new SysError('ptrace', ['PTRACE_INTERRUPT', pid], ERRNO.ETIMEDOUT!);
 }
 
+/** Places in x86_64's `struct user_regs_struct` (sys/user.h), of 27 registers. */
+const RAX = 10 * 8;
+const CS = 17 * 8;
+/** The code segment of 32-bit programs (`__USER32_CS` of asm/segment.h). */
+const USER32_CS = 0x23;
+/** What a call answers inside the kernel that goes on by restart_syscall(2), and that is made anew (include/linux/errno.h). */
+const ERESTART_RESTARTBLOCK = -516;
+const ERESTARTNOINTR = -513;
+
+/**
+ * Where the tracee was stopped in a call that restart_syscall(2) would continue, let the call be made anew
+ * instead if `restarts` says no: its time begins again, but the tracee goes on as if nobody had looked.
+ */
+function mendRestart(pid: number, restarts: (compat: boolean) => boolean): void {
+  if (process.arch !== 'x64') return;
+  const registers = Buffer.alloc(27 * 8);
+  checked('ptrace', ['PTRACE_GETREGS', pid], () => ptrace(PTRACE_GETREGS, pid, 0, registers));
+  if (registers.readInt32LE(RAX) !== ERESTART_RESTARTBLOCK) return;
+  if (restarts(registers.readUInt16LE(CS) === USER32_CS)) return;
+  registers.writeBigInt64LE(BigInt(ERESTARTNOINTR), RAX);
+  checked('ptrace', ['PTRACE_SETREGS', pid], () => ptrace(PTRACE_SETREGS, pid, 0, registers));
+}
+
 /**
  * The seccomp filters of a process, oldest first, as `struct sock_filter[]`. The process is
- * stopped meanwhile. Throws `SysError`: EPERM for who may not trace it, EACCES without
+ * stopped meanwhile; `restarts` says whether these filters permit restart_syscall(2), of a 32-bit program
+ * (`compat`) or of another, which the stop may have made necessary. Throws `SysError`: EPERM for who may not trace it, EACCES without
  * CAP_SYS_ADMIN in the first user namespace, EIO on a kernel without checkpoint and restore.
  */
-export function seccompFilters(pid: number): Buffer[] {
+export function seccompFilters(
+  pid: number,
+  restarts: (filters: readonly Buffer[], compat: boolean) => boolean,
+): Buffer[] {
   checked('ptrace', ['PTRACE_SEIZE', pid], () => ptrace(PTRACE_SEIZE, pid, 0, null));
   try {
     checked('ptrace', ['PTRACE_INTERRUPT', pid], () => ptrace(PTRACE_INTERRUPT, pid, 0, null));
     awaitStop(pid);
-    return [...readFilters(pid)];
+    const filters = [...readFilters(pid)];
+    mendRestart(pid, (compat) => restarts(filters, compat));
+    return filters;
   } finally {
     ptrace(PTRACE_DETACH, pid, 0, null);
   }

@@ -2,7 +2,8 @@ import type { SeccompArch, SeccompArg, SeccompSyscall } from '@ctr-tools/oci';
 import { type AbiName, abiOfCall, abis, callName } from '../abi.ts';
 import type { Call } from '../bpf/simulator.ts';
 import { ENOSYS } from '../errno.ts';
-import type { DockerProfile } from '../profile/types.ts';
+import type { DockerProfile, DockerSyscall } from '../profile/types.ts';
+import { kernelCalls, kernelRule } from './kernel-calls.ts';
 import { runtimeRules } from './runtimes.ts';
 
 /** Arguments that say what a call is for: index, and the bits that the kernel looks at for it. */
@@ -75,23 +76,24 @@ export class Learned {
     ways.set(args.join(), args);
   }
 
-  /** The smallest profile that allows what was seen; `container`: and what a container's runtime needs before it. */
+  /** The smallest profile that allows what was seen, and what the kernel adds to it; `container`: and what a container's runtime needs before it. */
   profile(native: AbiName, container = false): DockerProfile {
     const plain = new Set<string>();
     const rules = new Map<string, SeccompSyscall>();
     for (const calls of this.seen.values())
       for (const [name, ways] of calls) {
         const which = telling.get(name);
-        if (name === 'clone3') continue;
+        if (name === 'clone3' || kernelCalls.has(name)) continue;
         if (!which) plain.add(name);
         else for (const args of ways.values()) rules.set(`${name} ${args.join()}`, ruleOf(name, which, args));
       }
     const clone3 = [...this.seen.values()].some((calls) => calls.has('clone3'));
     const guests = [...this.seen.keys()].filter((abi) => abi !== native);
-    const learned = [
+    const learned: DockerSyscall[] = [
       { names: [...plain].sort(), action: 'SCMP_ACT_ALLOW' as const },
       ...[...rules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule),
       ...(clone3 ? [{ names: ['clone3'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: ENOSYS }] : []),
+      kernelRule,
     ].filter((rule) => rule.names.length > 0);
     return {
       defaultAction: 'SCMP_ACT_ERRNO',
