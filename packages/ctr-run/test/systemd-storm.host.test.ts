@@ -36,3 +36,22 @@ test('starts beside a storm of other units', { timeout: 600_000 }, (context) => 
   expect(beside(STARTS, run(toolPath('ctr-run'))).stdout).toBe('');
   expect(beside(STARTS / 4, 'cg-limit --manager systemd --device /dev/null -- true').stdout).toBe('');
 });
+
+test('a unit is made and ended without waiting for a time limit', { timeout: 600_000 }, (context) => {
+  const machine = systemdMachine(context);
+  const runtime = toolPath('ctr-run');
+  const bundle = makeBundle(['/bin/sleep', '1000']);
+  const line = 'exec "$@" </dev/null >/dev/null 2>&1';
+  const took: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const id = testId();
+    const made = ['-c', line, 'sh', runtime, '--systemd-cgroup', 'run', '--detach', '--bundle', bundle, id];
+    expect(machine.run('/bin/sh', made).status).toBe(0);
+    const begun = Date.now();
+    const ended = machine.run(runtime, ['--systemd-cgroup', 'delete', '--force', id], { timeout: 60_000 });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    took.push(Date.now() - begun);
+  }
+  // systemd's answer is waited for 30 s at most.
+  expect(Math.max(...took)).toBeLessThan(20_000 * slower);
+});

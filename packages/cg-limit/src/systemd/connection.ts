@@ -56,12 +56,12 @@ export class Systemd {
 
   private authenticate(): void {
     const end = monotonic() + TIMEOUT_MS;
-    this.send(encodeBytes('\0AUTH EXTERNAL\r\nDATA\r\n'));
+    // All at once, as sd-bus does: a call that systemd reads together with BEGIN lies there until something else comes.
+    this.send(encodeBytes('\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n'));
     // First it asks for the DATA that was sent already.
     let line = this.line(end);
     while (line.startsWith('DATA')) line = this.line(end);
     if (!line.startsWith('OK ')) throw this.failure(`it refused: ${line}`);
-    this.send(encodeBytes('BEGIN\r\n'));
   }
 
   /** The next line of the greeting. */
