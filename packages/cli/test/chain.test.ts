@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AnyStep, encode, explain, type Plan, slot, step } from '@ctr-tools/plan';
+import { readStatus } from '@ctr-tools/sys/proc';
 import { afterAll, describe, expect, test } from 'vitest';
 import { viewAfter } from '../src/chain.ts';
 import type { Tool } from '../src/tool.ts';
@@ -174,7 +175,36 @@ describe('a chain', () => {
       hostOf('ns-enter', ['-n', 'a', 'ns-enter', '-n', 'b', 'true'], { launcher }),
       siblingsOf(asking as unknown as Tool),
     );
-    expect(ops(outcome as Plan)).toEqual(['0 hostname', '0 setenv', '0 exec']);
+    expect(ops(outcome as Plan)).toEqual(['0 hostname', '0 setenv', '0 close_others', '0 exec']);
+  });
+
+  test('a tool that looks around is launched where an earlier link gave up what it would look with', async () => {
+    const { effective, permitted, bounding, inheritable } = readStatus('self');
+    const SYS_PTRACE = 1n << 19n;
+    const less = (mask: bigint): bigint => mask & ~SYS_PTRACE;
+    const sets = {
+      effective: less(effective),
+      permitted: less(permitted),
+      inheritable: less(inheritable),
+    };
+    const giving = {
+      ...nameTool,
+      steps: () => [
+        step('bounding', 'bounding', { keep: less(bounding) }, ''),
+        step('capabilities', 'capset', sets, ''),
+      ],
+    } as unknown as Tool;
+    const line = async (changed: Partial<Tool>): Promise<string[]> => {
+      const host = hostOf('ns-enter', ['ns-enter', '-n', 'b', 'true'], { launcher, pid: process.pid });
+      const sibling = { ...nameTool, ...changed } as unknown as Tool;
+      return ops((await runTool(giving, host, siblingsOf(sibling))) as Plan);
+    };
+    const fused = ['0 bounding', '0 capset', '0 hostname', '0 setenv', '0 close_others', '0 exec'];
+    expect(await line({ looksAround: () => false })).toEqual(fused);
+    // Whoever runs this without the capability has none to give up.
+    expect(await line({})).toEqual(
+      effective & SYS_PTRACE ? ['0 bounding', '0 capset', '0 close_others', '0 exec'] : fused,
+    );
   });
 
   test('a failure in a later link carries its name', async () => {
@@ -214,7 +244,7 @@ describe('the view after steps', () => {
       ['B', '2'],
     ]);
     expect(view!.umask).toBe(0o77);
-    expect(view!.earlier).toHaveLength(4);
+    expect(view!.earlier).toHaveLength(3);
     expect([...host.env]).toEqual([['A', '1']]);
   });
 
