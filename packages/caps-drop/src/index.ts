@@ -41,6 +41,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
   gather: gatherCaps,
   amend: amendCaps,
   steps: capsSteps,
+  looksAround: () => false,
   warnings: (spec, facts) => (facts.mode === 'oci' ? grantable(spec, facts).warnings : []),
   async act(name, options, parsed, host) {
     const { acts } = await import('./act/index.ts');

@@ -22,7 +22,7 @@ import {
   step,
   surviveExec,
 } from '@ctr-tools/plan';
-import { CLONE } from '@ctr-tools/sys/constants';
+import { CLONE, capabilityNumber } from '@ctr-tools/sys/constants';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
@@ -178,6 +178,7 @@ function nextLink(command: Command, argv: readonly string[], view: Host | undefi
   const own: Host = withOwn(view, { tool: command.name, argv });
   const parsed = plainApply(command, argv, own);
   if (!parsed) return undefined;
+  if (seesLess(view) && (command.looksAround?.(parsed) ?? true)) return undefined;
   const steps = linkSteps(command, parsed, own);
   // Only the launcher's own process is answered by the planner.
   if (anyDoes(steps, 'asks') && anyDoes(earlier, 'clones')) return undefined;
@@ -214,6 +215,18 @@ function hides(s: AnyStep): boolean {
 
 /** A fresh /proc tells a process the same of itself. */
 const isProc = ({ args }: AnyStep): boolean => args.type === 'proc' && args.target === '/proc';
+
+/** By these a process sees files and processes that are not its own (capabilities(7)). */
+const sight = ['CAP_DAC_OVERRIDE', 'CAP_DAC_READ_SEARCH', 'CAP_SYS_PTRACE']
+  .map((name) => 1n << BigInt(capabilityNumber(name)!))
+  .reduce((all, bit) => all | bit);
+
+/** Whether earlier links gave up what a planner in their place would look at the machine with. */
+function seesLess({ pid, earlier = [] }: Host): boolean {
+  if (!anyDoes(earlier, 'caps')) return false;
+  const now = readStatus(callerPid(pid));
+  return (now.effective & ~capabilitiesAfter(now, earlier).effective & sight) !== 0n;
+}
 
 /** Whether the launch of a sibling, an execve(2), would leave the capabilities as these steps have them. */
 const keepsCapabilities = (steps: readonly AnyStep[], host: Host): boolean =>

@@ -83,6 +83,11 @@ export interface Tool<O = unknown, F = unknown> {
    * decide after them. Absent: always, with what `Host` has of them.
    */
   decidesAfter?(earlier: readonly AnyStep[]): boolean;
+  /**
+   * Whether this line has the tool look at more than its own process: at files or processes that only
+   * some capabilities let it see. Absent: always.
+   */
+  looksAround?(parsed: Parsed): boolean;
   /** Whether something must stay beside the command (a cleanup), though nothing else clones a process. */
   stays?(spec: Spec, facts: F): boolean;
   /**

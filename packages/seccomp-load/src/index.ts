@@ -3,6 +3,7 @@ import { amendSeccomp } from './amend.ts';
 import { flags } from './flags.ts';
 import { gatherSeccomp, type SeccompFacts } from './gather.ts';
 import { parseOptions, type SeccompOptions } from './options.ts';
+import { isFile } from './source.ts';
 import { listens, seccompSteps } from './steps.ts';
 
 export type { SeccompFacts } from './gather.ts';
@@ -46,6 +47,7 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
   gather: gatherSeccomp,
   amend: amendSeccomp,
   steps: seccompSteps,
+  looksAround: ({ operands }) => operands.some(isFile),
   stays: listens,
   async act(name, options, parsed, host) {
     const { acts } = await import('./act/index.ts');

@@ -15,11 +15,15 @@ const names = new Map<string, Source>([
   ['none', { name: 'unconfined' }],
 ]);
 
+/** Whether an operand is the path of a file, or stdin, and not a name. */
+export const isFile = (word: string): boolean =>
+  !names.has(word) && (word === '-' || word.includes('/') || word.endsWith('.json'));
+
 /** What an operand means. A name never means a file: files have a slash or end in `.json`. Throws `UsageError`. */
 export function sourceOf(word: string): Source {
   const named = names.get(word);
   if (named) return named;
-  if (word === '-' || word.includes('/') || word.endsWith('.json')) return { file: word };
+  if (isFile(word)) return { file: word };
   throw new UsageError(
     `there is no profile "${word}"; there are default and unconfined, and files: ./${word}`,
   );
