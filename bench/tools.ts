@@ -1,9 +1,8 @@
 /**
  * `node bench/tools.ts [ROUNDS]`: what a tool costs that only sets its own process up, beside the
- * program of the system that does the same: the first time, with the planner, and again, by the plan
- * that was kept (docs/architecture.md). Interleaved in one run; it reports, and is no test.
+ * program of the system that does the same. Interleaved in one run; it reports, and is not a test.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Contender, measure } from './measure.ts';
@@ -11,14 +10,6 @@ import { type Contender, measure } from './measure.ts';
 const bin = join(import.meta.dirname, '../dist/bin');
 const rounds = Number(process.argv[2] ?? 40);
 const at = mkdtempSync(join(tmpdir(), 'ctr-bench-'));
-
-/** A state root in which plans are kept, and one in which none can be. */
-function stateRoots(): { again: string; first: string } {
-  const roots = { again: join(at, 'again'), first: join(at, 'first') };
-  for (const root of Object.values(roots)) mkdirSync(root);
-  writeFileSync(join(roots.first, '.plans'), '');
-  return roots;
-}
 
 const ours: readonly string[] = [
   'caps-drop --all -- true',
@@ -34,18 +25,9 @@ const peers: readonly string[] = [
 ];
 
 try {
-  const roots = stateRoots();
-  const line = (words: string, root: string): string[] =>
-    ['env', `CTR_STATE_ROOT=${root}`, `${bin}/${words}`].flatMap((w) => w.split(' '));
   const contenders: Contender[] = [
-    ...ours.flatMap((words) =>
-      (['first', 'again'] as const).map((how) => ({
-        name: `${words}  (${how})`,
-        argv: line(words, roots[how]),
-      })),
-    ),
-    // The same way there: env(1) costs a start of its own.
-    ...peers.map((words) => ({ name: words, argv: ['env', 'X=1', ...words.split(' ')] })),
+    ...ours.map((words) => ({ name: words, argv: `${bin}/${words}`.split(' ') })),
+    ...peers.map((words) => ({ name: words, argv: words.split(' ') })),
   ];
   const results = measure(contenders, rounds, 3, at);
   const width = Math.max(...results.map(({ name }) => name.length));
