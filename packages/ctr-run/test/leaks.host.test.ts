@@ -138,8 +138,10 @@ test('a created container holds nothing of the caller while it waits, and of our
     (fd) => `${fd} ${run('readlink', [`/proc/${pid}/fd/${fd}`]).stdout.trim()}`,
   );
   runTool('ctr-run', ['delete', '--force', id]);
-  expect(open.filter((line) => !/^\d+ (\/dev\/null|.*\/start\.(fifo|failure))$/.test(line))).toEqual([]);
-  expect(open).toHaveLength(5);
+  // Ours are the FIFO, the file for the words of a failure, and the channel to its maker, who may have gone already.
+  const others = open.filter((line) => !/^\d+ (\/dev\/null|socket:.*|.*\/start\.(fifo|failure))$/.test(line));
+  expect(others).toEqual([]);
+  expect(open.length).toBeLessThanOrEqual(6);
 });
 
 describe('--preserve-fds', () => {

@@ -144,12 +144,14 @@ test.each(['run', 'exec'])(
   },
 );
 
-test('descriptors that are not there cannot be preserved, and nothing is made', (context) => {
+test('descriptors that systemd announces and that are not there are named, and nothing is made', (context) => {
   needs(context, 'root');
   const id = testId();
-  const ended = ctr('run', '--preserve-fds', '3', '--bundle', makeBundle(['/bin/true']), id);
+  const line = `export LISTEN_PID=$$ LISTEN_FDS=3; exec ctr-run run --bundle ${makeBundle(['/bin/true'])} ${id}`;
+  const ended = run('/bin/sh', ['-c', line]);
   expect(ended.status).toBe(1);
-  expect(ended.stderr).toMatch(/descriptor 3 is not open/);
+  expect(ended.stderr).toMatch(/descriptor 3 is not open, though LISTEN_FDS=3 announces it/);
+  expect(existsSync(`/run/ctr-run/${id}`)).toBe(false);
 });
 
 test('sockets that systemd activated are the command’s, under its own PID', (context) => {
