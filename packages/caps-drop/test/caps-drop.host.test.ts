@@ -255,6 +255,55 @@ describe.skipIf(events.status !== 0)('learning', () => {
     expect([code, stdout]).toEqual([4, 'told\nnone\n']);
   });
 
+  /** As ping(8) does: drop all but one by capset(2), which asks for setpcap, use that, and ask again. */
+  const python = (body: string) => [
+    'python3',
+    '-Sc',
+    `import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def capset(mask):
+    head = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    data = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)
+    return libc.capset(head, data)
+${body}`,
+  ];
+
+  it('proves by a second run what was granted once and refused later, and drops it', () => {
+    const file = join(dir, 'proven.txt');
+    const runs = join(dir, 'runs');
+    writeFileSync(runs, '');
+    const owned = join(dir, 'proven-owned');
+    writeFileSync(owned, '');
+    const body = `open('${runs}', 'a').write('x'); capset(1); os.chown('${owned}', 12, 12); capset(1)`;
+    const { code, stderr } = run('--learn', file, '--', ...python(body));
+    expect(code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe('chown\n');
+    expect(stderr).toContain('setpcap was granted and later refused: runs the command again with chown\n');
+    expect(stderr).toContain('needed: chown\n');
+    expect(stderr).toMatch(/refused, and therefore not in the set: .*setpcap/);
+    expect(readFileSync(runs, 'utf8')).toBe('xx');
+    expect(run('--only', 'chown', '--', ...python(body)).code).toBe(0);
+  });
+
+  it('keeps what the second run misses, and says so', () => {
+    // PR_CAPBSET_DROP (24) cannot do without it.
+    const body = 'sys.exit(5) if libc.prctl(24, 13, 0, 0, 0) else capset(1); capset(1)';
+    const { code, stdout, stderr } = run('--learn', '-', '--', ...python(body));
+    expect([code, stdout]).toEqual([0, 'setpcap\n']);
+    expect(stderr).toContain('without setpcap it ends with 5, not 0: setpcap stays\n');
+    expect(stderr).not.toMatch(/not in the set: .*setpcap/);
+  });
+
+  it('does not run again what a signal ended', () => {
+    const runs = join(dir, 'killed');
+    writeFileSync(runs, '');
+    const body = `open('${runs}', 'a').write('x'); capset(1); capset(1); os.kill(os.getpid(), 15)`;
+    const { code, stderr } = run('--learn', '-', '--', ...python(body));
+    expect(code).toBe(143);
+    expect(stderr).toContain('as a signal ended the run, it stays');
+    expect(readFileSync(runs, 'utf8')).toBe('x');
+  });
+
   it('passes on how the command ended and leaves no trace', () => {
     const file = join(dir, 'none.txt');
     expect(run('--learn', file, '--', 'sh', '-c', 'exit 7').code).toBe(7);

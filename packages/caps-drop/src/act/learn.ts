@@ -7,6 +7,7 @@ import { ociVersion, serializeJson } from '@ctr-tools/oci';
 import { shortNames, specNames } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
 import { learned } from './learned.ts';
+import { type FirstRun, proven } from './prove.ts';
 import { CapabilityTrace } from './trace.ts';
 
 /**
@@ -28,35 +29,46 @@ export async function learn(
       `write what it needed to ${file === '-' ? 'standard output' : resolve(host.cwd, file)}`,
     );
   const trace = new CapabilityTrace();
-  let code: number;
+  let first: FirstRun;
   let found: ReturnType<CapabilityTrace['read']>;
   try {
-    code = await run(command, host);
+    first = await run(command, host);
     found = trace.read();
   } finally {
     trace.close();
   }
-  const { needed, refused, asked } = learned(found.events, trace.self);
+  const { needed: granted, refused, asked } = learned(found.events, trace.self);
+  const needed = await proven(granted, granted & refused, first, command, host);
   const text = file.endsWith('.json') ? asSpec(needed, host) : `${shortNames(needed)}\n`;
   if (file === '-') out(text);
   else writeFileSync(resolve(host.cwd, file), text);
   err(`caps-drop: asked for: ${shortNames(asked)}\ncaps-drop: needed: ${shortNames(needed)}\n`);
-  if (refused) err(`caps-drop: refused, and therefore not in the set: ${shortNames(refused)}\n`);
+  const without = refused & ~needed;
+  if (without) err(`caps-drop: refused, and therefore not in the set: ${shortNames(without)}\n`);
   if (found.lost > 0) err(`caps-drop: ${found.lost} entries found no room, so the set may lack something\n`);
-  return code;
+  return first.code;
 }
 
 /** Run it with our own descriptors 0, 1 and 2; its end as an exit code. */
-function run(command: readonly string[], host: Host): Promise<number> {
+function run(command: readonly string[], host: Host): Promise<FirstRun> {
+  const begin = performance.now();
+  let signalled = false;
   // A terminal sends these to the command too, which is the one to mind them.
-  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const)
+    process.on(signal, () => {
+      signalled = true;
+    });
   const child = spawn(command[0]!, command.slice(1), {
     stdio: 'inherit',
     cwd: host.cwd,
     env: Object.fromEntries(host.env),
     argv0: command[0],
   });
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      signalled = true;
+      child.kill(signal);
+    });
   return new Promise((done, fail) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
@@ -64,7 +76,13 @@ function run(command: readonly string[], host: Host): Promise<number> {
         new Failure(`run ${command[0]}: ${missing ? 'no such command' : error.message}`, missing ? 127 : 126),
       );
     });
-    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal!]));
+    child.on('exit', (code, signal) =>
+      done({
+        code: code ?? 128 + constants.signals[signal!],
+        milliseconds: performance.now() - begin,
+        signalled: signalled || signal !== null,
+      }),
+    );
   });
 }
 
