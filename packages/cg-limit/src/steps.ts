@@ -51,7 +51,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
     const own = groups.filter((g) => !g.bySystemd);
     return [
       ...own.flatMap((group, i) => makeSteps(group, i, own.length, settings, facts)),
-      ...systemdSteps(resources, settings, groups, facts, cloned),
+      ...systemdSteps(spec, settings, groups, facts, cloned),
       ...enter(own, cloned),
       ...rdt,
     ];
