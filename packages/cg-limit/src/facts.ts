@@ -20,9 +20,17 @@ export interface GroupFacts {
   /** systemd makes it, as part of a unit. */
   bySystemd?: boolean;
   /** v1 cpuset: what a new group starts with, as without it nothing can run there (cpusets.rst 1.4). */
-  inherit?: { cpus: string; mems: string };
+  inherit?: CpusetValues;
+  /** v1 cpuset: groups that are there, the topmost first, and have nothing yet of what stands here (made by mkdir and left so). */
+  starved?: readonly (CpusetValues & { directory: string })[];
   /** v2: the groups above that exist, from the root of the mount down. */
   above: readonly AncestorFacts[];
+}
+
+/** CPUs and memory nodes as their files list them; empty for none. */
+export interface CpusetValues {
+  cpus: string;
+  mems: string;
 }
 
 export interface AncestorFacts {

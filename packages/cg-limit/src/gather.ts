@@ -142,7 +142,7 @@ function groupFacts({ hierarchy: h, directory, ours }: Placed, view: View): Grou
     missing,
     writable: view.writable(nearest),
     above,
-    ...(h.controllers.includes('cpuset') && h.version === 1 && { inherit: inherited(h, nearest, view) }),
+    ...(h.controllers.includes('cpuset') && h.version === 1 && cpusets(h, nearest, view)),
   };
 }
 
@@ -172,15 +172,25 @@ function availableBelow(above: readonly AncestorFacts[], view: View): string[] {
     );
 }
 
-/** cpuset.cpus and .mems of the nearest group that has some. */
-function inherited(h: Hierarchy, from: string, view: View): { cpus: string; mems: string } {
-  const find = (file: string): string => {
-    for (let at = from; ; at = dirname(at)) {
-      const value = view.read(`${at}/${file}`);
-      if (value || at === h.mountPoint || at === '/') return value ?? '';
-    }
+/** What a v1 cpuset below `from` starts with: that of the nearest group which has some; and which groups above have none. */
+function cpusets(h: Hierarchy, from: string, view: View): Pick<GroupFacts, 'inherit' | 'starved'> {
+  const groups: string[] = [];
+  for (let at = from; ; at = dirname(at)) {
+    groups.push(at);
+    if (at === h.mountPoint || at === '/') break;
+  }
+  const held = (at: string, file: string): string | undefined => view.read(`${at}/cpuset.${file}`);
+  const nearest = (file: string): string => {
+    const holder = groups.find((at) => held(at, file));
+    return holder === undefined ? '' : held(holder, file)!;
   };
-  return { cpus: find('cpuset.cpus'), mems: find('cpuset.mems') };
+  const inherit = { cpus: nearest('cpus'), mems: nearest('mems') };
+  const starved = groups.toReversed().flatMap((directory) => {
+    const lacks = (file: 'cpus' | 'mems'): string => (held(directory, file) === '' ? inherit[file] : '');
+    const values = { cpus: lacks('cpus'), mems: lacks('mems') };
+    return values.cpus || values.mems ? [{ directory, ...values }] : [];
+  });
+  return { inherit, ...(starved.length > 0 && { starved }) };
 }
 
 /** What these hierarchies can express. Controllers of v1 come before those of v2: a controller is in one only. */

@@ -8,7 +8,7 @@ import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
 import { deviceList, deviceSteps } from './devices/steps.ts';
 import { controllersSteps } from './enable.ts';
-import type { Facts, GroupFacts } from './facts.ts';
+import type { CpusetValues, Facts, GroupFacts } from './facts.ts';
 import { groupFor, usedGroups } from './groups.ts';
 import { settingsOf } from './limits/index.ts';
 import { rdtSteps } from './rdt.ts';
@@ -51,7 +51,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
     const own = groups.filter((g) => !g.bySystemd);
     return [
       ...own.flatMap((group, i) => makeSteps(group, i, own.length, settings, facts)),
-      ...systemdSteps(resources, settings, groups, facts, cloned),
+      ...systemdSteps(spec, settings, groups, facts, cloned),
       ...enter(own, cloned),
       ...rdt,
     ];
@@ -118,6 +118,7 @@ function makeSteps(
   const made: AnyStep[] = [];
   const enable = controllersSteps(group, settings, facts);
   made.push(...enable.above);
+  for (const { directory, ...values } of group.starved ?? []) made.push(...inherit(directory, values));
   for (const directory of group.missing) {
     const leaf = directory === group.directory;
     made.push(
@@ -158,7 +159,7 @@ function leftWords({ variable }: Facts, path: string): { left: string; kept: str
 }
 
 /** A new v1 cpuset is empty, and nothing can enter it (cpusets.rst 1.4); with clone_children it has them already. */
-function inherit(directory: string, { cpus, mems }: { cpus: string; mems: string }): AnyStep[] {
+function inherit(directory: string, { cpus, mems }: CpusetValues): AnyStep[] {
   const write = (file: string, data: string): AnyStep =>
     step(
       'cgroup',

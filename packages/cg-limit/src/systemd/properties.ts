@@ -6,6 +6,7 @@ import { parseNumberList } from '@ctr-tools/sys/proc';
 import { cpuMaxOf, DEFAULT_PERIOD } from '../convert.ts';
 import type { DeviceList } from '../devices/rules.ts';
 import type { Current, Setting } from '../setting.ts';
+import { typesOf } from './signature.ts';
 import type { Value } from './wire.ts';
 
 /** Name, D-Bus signature, value. Numbers of 64 bits are decimal text, so that it all is JSON. */
@@ -170,10 +171,16 @@ export const wireProperty = ([name, signature, value]: Property): Value => [
   [signature, numbersIn(signature, value)],
 ];
 
-/** 64-bit numbers as the wire has them. */
-function numbersIn(signature: string, value: unknown): Value {
-  if (signature === 't') return BigInt(value as string);
-  if (signature === 'a(st)')
-    return (value as [string, string][]).map(([path, number]) => [path, BigInt(number)]);
-  return value as Value;
+/** Numbers of 64 bits, which are decimal text before, as the wire has them. */
+function numbersIn(type: string, value: unknown): Value {
+  const [head] = type;
+  if (head === 't' || head === 'x') return BigInt(value as string);
+  if (head === 'v') {
+    const [signature, inner] = value as readonly [string, unknown];
+    return [signature, numbersIn(signature, inner)];
+  }
+  if (head === 'a') return (value as readonly unknown[]).map((element) => numbersIn(type.slice(1), element));
+  if (head !== '(' && head !== '{') return value as Value;
+  const members = typesOf(type.slice(1, -1));
+  return (value as readonly unknown[]).map((member, i) => numbersIn(members[i]!, member));
 }

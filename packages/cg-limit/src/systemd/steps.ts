@@ -7,12 +7,13 @@
 
 import { Failure } from '@ctr-tools/cli';
 import { dirname } from '@ctr-tools/host';
-import type { LinuxResources } from '@ctr-tools/oci';
+import type { Spec } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
 import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts, UnitFacts } from '../facts.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
+import { annotatedProperties } from './annotations.ts';
 import { countSteps } from './counts.ts';
 import { deviceProperties, type Property, propertiesOf } from './properties.ts';
 
@@ -21,7 +22,7 @@ const phase = 'cgroup-join';
 
 /** `cloned`: the process is another than the one that asks. */
 export function systemdSteps(
-  resources: LinuxResources,
+  { linux: { resources = {} } = {}, annotations }: Spec,
   settings: readonly Setting[],
   groups: readonly GroupFacts[],
   facts: Facts,
@@ -39,7 +40,16 @@ export function systemdSteps(
         properties: [...common(id), ...scopeIn(unit.name)],
         slice: { name: unit.name, properties: [...common(id), ...sliceOf(facts), ...limits] },
       }
-    : { name: unit.name, properties: [...common(id), ...scopeIn(unit.slice), ...limits] };
+    : {
+        name: unit.name,
+        properties: [
+          ...common(id),
+          ...scopeIn(unit.slice),
+          ...limits,
+          // What a container asks for by name has the last word, as with runc.
+          ...(facts.container ? annotatedProperties(annotations) : []),
+        ],
+      };
   const payload = jsonTemplate({ socket: unit.socket, pid, ...request });
   return [
     ...(cloned ? [] : [step(phase, 'self_pid', { pid: slot('own.pid') }, 'learn the own PID', { side })]),

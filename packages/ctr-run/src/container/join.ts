@@ -9,6 +9,7 @@ import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
 import { gatherConfinement } from './compose.ts';
+import { groupsToEnter } from './groups-to-enter.ts';
 import { type Handover, handOver, leave } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
@@ -41,7 +42,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const handover = handoverOf(call, process);
   const { label, filter } = await gatherConfinement(spec, host);
   const steps = withClone([
-    ...groupSteps(record, many(call, 'cgroup')),
+    ...cgLimit.enter(groupsToEnter(record, many(call, 'cgroup')), true),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
     ...processSteps(spec, gatherProcess(spec, host, { exec: true, notExecuted: 1 })),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
@@ -117,33 +118,4 @@ function handoverOf(call: Call, process: Process): Handover {
     ...(consoleSocket !== undefined && { consoleSocket }),
     ...(pidfdSocket !== undefined && { pidfdSocket }),
   };
-}
-
-/**
- * Enter the container's groups: v2's at birth, v1's by the process itself. Where the first
- * process is by now is asked of the kernel, for an init system moves itself to a group below.
- */
-function groupSteps(record: Found, below: readonly string[]): AnyStep[] {
-  if (!record.cgroup) return [];
-  // `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH` (runc-exec(8)).
-  const wanted = new Map(
-    below.flatMap((text) => {
-      const [, controllers = '', path = text] = /^([^:/]*):(.*)$/s.exec(text) ?? [];
-      return controllers.split(',').map((controller) => [controller, path] as const);
-    }),
-  );
-  // Its groups, but our mounts: in its own the same groups lie elsewhere.
-  const hierarchies = cgLimit.hierarchiesOf(record.pid!);
-  const known = new Set(hierarchies.flatMap(({ controllers }) => controllers));
-  const unknown = [...wanted.keys()].find((name) => name !== '' && !known.has(name));
-  if (unknown !== undefined)
-    throw new Failure(`--cgroup ${unknown}:…: the container has no group of a controller ${unknown}`);
-  const groups = hierarchies.map(({ version, directory, controllers }) => {
-    const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
-    const group = under === undefined ? directory : `${directory}/${under.replace(/^\/+/, '')}`;
-    if (under?.split('/').includes('..'))
-      throw new Failure(`--cgroup ${under}: it may not lead out of the container's group`);
-    return { version, directory: group };
-  });
-  return cgLimit.enter(groups, true);
 }

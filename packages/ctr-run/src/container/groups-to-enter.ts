@@ -1,0 +1,58 @@
+import * as cgLimit from '@ctr-tools/cg-limit/container';
+import { Failure } from '@ctr-tools/cli';
+import { exists, readText } from '@ctr-tools/host';
+import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
+import type { Found } from '../state/record.ts';
+
+interface Group {
+  version: 1 | 2;
+  directory: string;
+}
+
+/**
+ * The groups that a process executed in a container enters: the container's own, which its limits are set on. The first
+ * process may be elsewhere by now; where it is counts only where the own group is gone or takes nobody, as that of
+ * an init system does, which moves itself below. `below` are values of `--cgroup`, places below the own groups: `PATH`, or
+ * `CONTROLLER[,CONTROLLER…]:PATH` (runc-exec(8)).
+ */
+export function groupsToEnter(record: Found, below: readonly string[]): Group[] {
+  const paths = record.cgroup?.paths;
+  if (!paths) return [];
+  const wanted = new Map(
+    below.flatMap((text) => {
+      const [, controllers = '', path = text] = /^([^:/]*):(.*)$/s.exec(text) ?? [];
+      return controllers.split(',').map((controller) => [controller, path] as const);
+    }),
+  );
+  // Its groups, but our mounts: in its own the same groups lie elsewhere.
+  const hierarchies = cgLimit.hierarchiesOf(record.pid!);
+  const known = new Set(hierarchies.flatMap(({ controllers }) => controllers));
+  const unknown = [...wanted.keys()].find((name) => name !== '' && !known.has(name));
+  if (unknown !== undefined)
+    throw new Failure(`--cgroup ${unknown}:…: the container has no group of a controller ${unknown}`);
+  return hierarchies.flatMap((hierarchy): Group[] => {
+    const { version, controllers, directory } = hierarchy;
+    const own = ownGroup(hierarchy, paths);
+    if (own === undefined) return [];
+    const under = controllers.map((c) => wanted.get(c)).find((path) => path !== undefined) ?? wanted.get('');
+    if (under === undefined) return [{ version, directory: takesProcesses(own, version) ? own : directory }];
+    if (under.split('/').includes('..'))
+      throw new Failure(`--cgroup ${under}: it may not lead out of the container's group`);
+    return [{ version, directory: `${own}/${under.replace(/^\/+/, '')}` }];
+  });
+}
+
+/** The group that the container was given in a hierarchy, if it was given one. */
+function ownGroup(
+  { version, controllers, name }: Pick<CgroupHierarchy, 'version' | 'controllers' | 'name'>,
+  paths: Readonly<Record<string, string>>,
+): string | undefined {
+  if (version === 2) return paths.unified;
+  return [...controllers, `name=${name}`].map((key) => paths[key]).find((path) => path !== undefined);
+}
+
+/** Whether the group is there; on v2 one with controlled groups below it has no processes of its own (cgroups(7), no internal processes). */
+function takesProcesses(directory: string, version: 1 | 2): boolean {
+  if (!exists(directory)) return false;
+  return version === 1 || readText(`${directory}/cgroup.subtree_control`).trim() === '';
+}
