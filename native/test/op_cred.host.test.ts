@@ -217,9 +217,17 @@ test('a leaked descriptor of the host is no working directory', () => {
   const root = slot('root');
   const { stderr, status: code } = inside([
     op('open', { path: '/etc', flags: 0o200000, mode: 0, fd: slot('leak') }),
-    op('mount', { root: -1, target: '/mnt', type: 'tmpfs', source: 't', flags: 0, data: '', make: 1 }),
+    op('mount', {
+      root: -1,
+      target: '/mnt',
+      type: 'tmpfs',
+      source: 't',
+      flags: 0,
+      data: '',
+      make: 'directory',
+    }),
     op('open_root', { path: '/mnt', root }),
-    op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 1 }),
+    op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 'directory' }),
     op('pivot', { root }),
     op('chdir', { path: template`/proc/self/fd/${slot('leak')}`, inside: 1 }),
   ]);
