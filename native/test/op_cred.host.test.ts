@@ -164,8 +164,8 @@ test('lsm_attr does not take a file for the attribute', () => {
 
 test('limits keep 64 bits', () => {
   const { stdout } = here([
-    op('rlimit', { resource: 4, soft: 12345n, hard: 0xffff_ffff_ffff_ffffn }),
-    op('rlimit', { resource: 1, soft: 1n << 40n, hard: 1n << 41n }),
+    op('prlimit', { resource: 4, soft: 12345n, hard: 0xffff_ffff_ffff_ffffn }),
+    op('prlimit', { resource: 1, soft: 1n << 40n, hard: 1n << 41n }),
     exec('grep', '-E', 'core file|file size', '/proc/self/limits'),
   ]);
   expect(stdout).toMatch(/core file size +12345 +unlimited/);

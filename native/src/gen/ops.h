@@ -114,7 +114,6 @@ enum effect {
   X(SECCOMP, seccomp, 89, "bio", 0) \
   X(LSM_ATTR, lsm_attr, 90, "tt", DOES_EXEC) \
   X(SECCOMP_PASS, seccomp_pass, 91, "bii", 0) \
-  X(RLIMIT, rlimit, 100, "iii", 0) \
   X(UMASK, umask, 101, "i", DOES_UMASK) \
   X(PERSONALITY, personality, 102, "i", 0) \
   X(CHDIR, chdir, 103, "ti", DOES_CWD) \

@@ -349,7 +349,7 @@ export const ops = {
   seccomp_pass: op(91, { filter: 'blob', flags: 'seccomp', process: 'int' }),
 
   // --- the command's process ----------------------------------------------------------
-  rlimit: op(100, { resource: 'rlimit', soft: 'int', hard: 'int' }),
+  // 100 was rlimit, a prlimit of oneself.
   umask: op(101, { mask: 'oct' }, 'umask'),
   personality: op(102, { persona: 'int' }),
   /** chdir(2); with `inside` 1 the new directory is checked to lie within the root (CVE-2024-21626). */
@@ -375,8 +375,8 @@ export const ops = {
   /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
   // 118 was setenv_default.
-  /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
-  prlimit: op(119, { pid: 'int', resource: 'rlimit', soft: 'int', hard: 'int' }),
+  /** prlimit(2) of a process, of oneself without `pid`: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
+  prlimit: op(119, { pid: ['int', 0], resource: 'rlimit', soft: 'int', hard: 'int' }),
   /** Look a command up in PATH, so that a missing one is known before `start`: `path` is what `exec_path` then takes. */
   find_command: op(120, { file: 'text', path: 'out' }, 'runs'),
   /** Set HOME, where the environment has none, to this user's directory in the process's own /etc/passwd, or to `/`. */

@@ -71,7 +71,7 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
         }),
         clone(),
         step('bounding', 'bounding', { keep: 0x401 }, 'drop'),
-        step('limits', 'rlimit', { resource: 7, soft: 0xffff_ffff_ffff_ffffn, hard: 5 }, 'limit', {
+        step('limits', 'prlimit', { resource: 7, soft: 0xffff_ffff_ffff_ffffn, hard: 5 }, 'limit', {
           unless: ['EPERM'],
         }),
       ],
@@ -80,7 +80,7 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
   );
   expect(explain(plan)).toBe(`0  host       mkdir path="/a b" mode=0755   [undo at end: rmdir path="/a b"]
 1  host       clone process=1 flags=NEWPID cgroup=-1 pid→{child.pid} pidfd→{child.pidfd}
-2  container  rlimit resource=RLIMIT_NOFILE soft=unlimited hard=5   [unless EPERM]
+2  container  prlimit pid=0 resource=RLIMIT_NOFILE soft=unlimited hard=5   [unless EPERM]
 3  container  bounding keep=chown,net_bind_service
 `);
 });
