@@ -268,8 +268,11 @@ export const ops = {
   ),
   /** A symbolic link inside the root; one that is already there and the same is no failure. */
   link_in: op(56, { root: 'int', path: 'text', target: 'text' }),
-  /** Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory. A missing path is no failure. */
-  mask: op(57, { root: 'int', path: 'text' }, 'mounts'),
+  /**
+   * Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory, which gets the option `context`
+   * (`context="…"`). A missing path is not a failure.
+   */
+  mask: op(211, { root: ['int', -1], path: 'text', context: ['text', ''] }, 'mounts'),
   /** Make a path read-only by binding it over itself. A missing path is no failure. */
   readonly: op(58, { root: 'int', path: 'text' }, 'mounts'),
   /** pivot_root(2) to the root and let the old one go. */
@@ -321,8 +324,7 @@ export const ops = {
   tmpfs: op(71, { root: 'int', target: 'text', source: 'text', flags: 'mount', data: 'text' }, 'mounts'),
   /** mount_setattr(2) MOUNT_ATTR_IDMAP of a tree from `open_tree`, by who owns its filesystem; `recursive` 1: all of it. */
   idmap_tree: op(72, { fd: 'int', userns: 'int', recursive: 'int' }),
-  /** As mask; the tmpfs over a directory gets this option (`context="…"`). */
-  mask_labelled: op(73, { root: 'int', path: 'text', context: 'text' }, 'mounts'),
+  // 57 and 73 were mask without and with a label.
 
   // --- credentials and filters --------------------------------------------------------
   setgroups: op(80, { gids: 'ints' }, 'ids'),

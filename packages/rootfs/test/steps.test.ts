@@ -222,7 +222,7 @@ test('the label goes with every filesystem that can carry it', () => {
     'data="context=\\"system_u:object_r:x:s0:c1,c2\\"" make=directory',
   ]);
   expect(steps).toContain(
-    'mask_labelled root=-1 path=/proc/kcore context="context=\\"system_u:object_r:x:s0:c1,c2\\""',
+    'mask root=-1 path=/proc/kcore context="context=\\"system_u:object_r:x:s0:c1,c2\\""',
   );
 });
 
