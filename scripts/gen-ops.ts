@@ -1,14 +1,14 @@
 /**
  * Writes what is made from TypeScript's tables: `native/src/gen/ops.h` and `docs/operations.md` from
  * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`,
- * `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
+ * `native/common/enumerations.h` from the same, `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
 import { type Effect, effects } from '../packages/plan/src/effects.ts';
-import { type ArgKind, type OpShape, ops } from '../packages/plan/src/ops.ts';
+import { type ArgKind, enumerations, type OpShape, ops } from '../packages/plan/src/ops.ts';
 import { layerKinds, requests } from '../packages/ufs-mount/src/layers-request.ts';
 import { operationsPage } from './operations-page.ts';
 
@@ -36,6 +36,22 @@ ${bits.join('\n')}
 
 #define OPS(X) \\
 ${rows.join(' \\\n')}
+
+#endif
+`;
+}
+
+/** Arguments that have a few values only, for both executables. */
+function enumerationsHeader(): string {
+  const enums = Object.entries<Record<string, number>>(enumerations).map(([name, words]) => {
+    const values = Object.entries(words).map(([word, n]) => `${`${name}_${word}`.toUpperCase()} = ${n}`);
+    return `enum ${name} { ${values.join(', ')} };`;
+  });
+  return `/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */
+#ifndef CTR_ENUMERATIONS_H
+#define CTR_ENUMERATIONS_H
+
+${enums.join('\n')}
 
 #endif
 `;
@@ -86,6 +102,7 @@ const top = join(import.meta.dirname, '..');
 const files = {
   'native/src/gen/ops.h': opsHeader,
   'native/src/gen/accounts.h': accountsHeader,
+  'native/common/enumerations.h': enumerationsHeader,
   'native/layers/gen/requests.h': requestsHeader,
   'docs/operations.md': () => operationsPage(readFileSync(join(top, 'packages/plan/src/ops.ts'), 'utf8')),
 };

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include "enumerations.h"
+
 #define AT_ROOT_NONE (-1) /* not confined: the process's own view */
 
 /*
@@ -12,7 +14,6 @@
  * inside the root even while the root is being changed. A descriptor or -errno.
  */
 int open_inside(int root, const char *path, int flags);
-enum make { MAKE_NOTHING = 0, MAKE_DIRECTORY = 1, MAKE_LIKE_SOURCE = 2, MAKE_FILE = 3 };
 /* The same, making missing directories (mode 0755) and the last component as `make` says; O_PATH. */
 int open_target(int root, const char *path, enum make make, mode_t mode);
 /* The parent directory of `path`, made if missing, and the last component's name (in the path given). */

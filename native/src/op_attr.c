@@ -1,4 +1,4 @@
-/* Attributes of the process that becomes the command: limits, session, terminal, descriptors. */
+/* Attributes of the process that becomes the command: session, terminal, descriptors. */
 #include "core.h"
 #include "kernel.h"
 #include "ops.h"
@@ -6,14 +6,6 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/sysmacros.h>
-
-int op_rlimit(struct run *run, const struct step *step) {
-  /* Not setrlimit(3): musl and glibc each have an RLIM_INFINITY and a struct of their own to convert. */
-  const uint64_t limit[2] = {(uint64_t)arg_int(run, step, 1), (uint64_t)arg_int(run, step, 2)};
-  long rc = KERNEL(SYS_prlimit64, 0, (int)arg_int(run, step, 0), limit, NULL);
-  if (rc == -EPERM) detail(run, "raising a hard limit needs CAP_SYS_RESOURCE");
-  return (int)rc;
-}
 
 int op_umask(struct run *run, const struct step *step) {
   umask((mode_t)arg_int(run, step, 0));

@@ -94,9 +94,5 @@ static int mask(struct run *run, int root, const char *path, const char *label) 
 }
 
 int op_mask(struct run *run, const struct step *step) {
-  return mask(run, arg_fd(run, step, 0), arg_text(run, step, 1), "");
-}
-
-int op_mask_labelled(struct run *run, const struct step *step) {
   return mask(run, arg_fd(run, step, 0), arg_text(run, step, 1), arg_text(run, step, 2));
 }

@@ -235,7 +235,7 @@ int op_supervise(struct run *run, const struct step *step) {
       .peer = (unsigned)arg_int(run, step, 0) % MAX_PROCESSES,
       .pid = (pid_t)arg_int(run, step, 1),
       .pidfd = arg_fd(run, step, 2),
-      .by_signal = arg_int(run, step, 3) == 0,
+      .by_signal = arg_int(run, step, 3) == ENDING_BY_SIGNAL,
   };
   if (w.pid <= 0) return -ESRCH;
   w.terminal.pty = arg_fd(run, step, 4);

@@ -91,11 +91,14 @@ export const clone = (flags = 0): AnyStep =>
     { side: 'host' },
   );
 
-export const supervise = (mode = 0, pty: number | ReturnType<typeof slot> = -1): AnyStep =>
+export const supervise = (
+  ending: 'by_signal' | 'by_code' = 'by_signal',
+  pty: number | ReturnType<typeof slot> = -1,
+): AnyStep =>
   step(
     'supervise',
     'supervise',
-    { process: -1, pid: slot('child.pid'), pidfd: slot('child.pidfd'), mode, pty },
+    { process: -1, pid: slot('child.pid'), pidfd: slot('child.pidfd'), ending, pty },
     'stay with the command',
     { side: 'host' },
   );

@@ -164,8 +164,8 @@ test('lsm_attr does not take a file for the attribute', () => {
 
 test('limits keep 64 bits', () => {
   const { stdout } = here([
-    op('rlimit', { resource: 4, soft: 12345n, hard: 0xffff_ffff_ffff_ffffn }),
-    op('rlimit', { resource: 1, soft: 1n << 40n, hard: 1n << 41n }),
+    op('prlimit', { resource: 4, soft: 12345n, hard: 0xffff_ffff_ffff_ffffn }),
+    op('prlimit', { resource: 1, soft: 1n << 40n, hard: 1n << 41n }),
     exec('grep', '-E', 'core file|file size', '/proc/self/limits'),
   ]);
   expect(stdout).toMatch(/core file size +12345 +unlimited/);
@@ -217,9 +217,17 @@ test('a leaked descriptor of the host is no working directory', () => {
   const root = slot('root');
   const { stderr, status: code } = inside([
     op('open', { path: '/etc', flags: 0o200000, mode: 0, fd: slot('leak') }),
-    op('mount', { root: -1, target: '/mnt', type: 'tmpfs', source: 't', flags: 0, data: '', make: 1 }),
+    op('mount', {
+      root: -1,
+      target: '/mnt',
+      type: 'tmpfs',
+      source: 't',
+      flags: 0,
+      data: '',
+      make: 'directory',
+    }),
     op('open_root', { path: '/mnt', root }),
-    op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 1 }),
+    op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 'directory' }),
     op('pivot', { root }),
     op('chdir', { path: template`/proc/self/fd/${slot('leak')}`, inside: 1 }),
   ]);

@@ -18,7 +18,7 @@ function rootfs(): string {
 }
 const openRoot = (path: string) => op('open_root', { path, root });
 const mount = (type: string, target: string, flags = 0, data = '', source = type) =>
-  op('mount', { root, target, type, source, flags, data, make: 1 });
+  op('mount', { root, target, type, source, flags, data, make: 'directory' });
 const lineOf = (target: string) => `grep " ${target} " /proc/self/mountinfo`;
 
 test.each([
@@ -91,7 +91,7 @@ test('a remount changes what is there', () => {
   const { stdout } = inside([
     openRoot(path),
     mount('tmpfs', '/a'),
-    op('mount', { root, target: '/a', type: '', source: '', flags: 32 | RDONLY, data: '', make: 0 }),
+    op('mount', { root, target: '/a', type: '', source: '', flags: 32 | RDONLY, data: '', make: 'nothing' }),
     sh(lineOf(`${path}/a`)),
   ]);
   expect(stdout).toMatch(/ ro,relatime - tmpfs tmpfs ro/);
@@ -108,7 +108,7 @@ const bind = (source: string, target: string, more: object = {}) =>
     clear: 0,
     propagation: 0,
     userns: -1,
-    make: 2,
+    make: 'like_source',
     ...more,
   });
 
@@ -183,7 +183,7 @@ test('a tree opened before the view of the host is gone mounts after', () => {
       clear: 0,
       propagation: 0,
       userns: -1,
-      make: 0,
+      make: 'nothing',
     }),
     step_ls('/at'),
   ]);

@@ -39,7 +39,7 @@ describe.each([
   const old = without(numbers, errno);
   const open = (path: string) => [old, op('open_root', { path, root })];
   const mount = (type: string, target: string, flags = 0, data = '') =>
-    op('mount', { root, target, type, source: type, flags, data, make: 1 });
+    op('mount', { root, target, type, source: type, flags, data, make: 'directory' });
   const bind = (source: string, target: string, more: object = {}) =>
     op('bind', {
       root,
@@ -51,7 +51,7 @@ describe.each([
       clear: 0,
       propagation: 0,
       userns: -1,
-      make: 2,
+      make: 'like_source',
       ...more,
     });
   const info = (path: string) =>

@@ -35,7 +35,7 @@ const mountProc = op('mount', {
   source: 'proc',
   flags: 0,
   data: '',
-  make: 1,
+  make: 'directory',
 });
 
 test('pivot leaves nothing of the host', () => {
@@ -180,7 +180,7 @@ const devpts = op('mount', {
   source: 'devpts',
   flags: 0,
   data: 'newinstance,ptmxmode=0666',
-  make: 1,
+  make: 'directory',
 });
 const console_ = (bind: number) =>
   op('console', { root, rows: 33, columns: 77, bind, master: slot('m'), slave: slot('s') });
@@ -251,7 +251,7 @@ test('an idmapped mount shows the owners of its map', () => {
       clear: 0,
       propagation: 0,
       userns,
-      make: 2,
+      make: 'like_source',
     }),
     sh(`stat -c %u:%g ${path}/m/f`),
   ]);

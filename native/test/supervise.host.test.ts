@@ -19,11 +19,11 @@ import {
   supervise,
 } from './launcher.ts';
 
-const stay = (flags: number, mode: number, ...argv: string[]) => [
+const stay = (flags: number, ending: 'by_signal' | 'by_code', ...argv: string[]) => [
   clone(flags),
   exec(...argv),
   awaitExec(),
-  supervise(mode),
+  supervise(ending),
 ];
 
 /** Wait until the command has written this. */
@@ -51,27 +51,32 @@ async function during(path: string, act: (pid: number, written: Written) => Prom
 
 describe('ending as the command ended', () => {
   test('exit codes', () => {
-    expect(run(stay(0, 0, 'sh', '-c', 'exit 37')).status).toBe(37);
-    expect(run(stay(NEWPID, 1, 'sh', '-c', 'exit 255')).status).toBe(255);
+    expect(run(stay(0, 'by_signal', 'sh', '-c', 'exit 37')).status).toBe(37);
+    expect(run(stay(NEWPID, 'by_code', 'sh', '-c', 'exit 255')).status).toBe(255);
   });
 
   test('signals: by the same one, or 128+N', () => {
-    expect(run(stay(0, 0, 'sh', '-c', 'kill -TERM $$'))).toMatchObject({ signal: 'SIGTERM', status: null });
-    expect(run(stay(0, 0, 'sh', '-c', 'kill -QUIT $$'))).toMatchObject({ signal: 'SIGQUIT' });
-    expect(run(stay(0, 1, 'sh', '-c', 'kill -TERM $$'))).toMatchObject({ status: 143, signal: null });
+    expect(run(stay(0, 'by_signal', 'sh', '-c', 'kill -TERM $$'))).toMatchObject({
+      signal: 'SIGTERM',
+      status: null,
+    });
+    expect(run(stay(0, 'by_signal', 'sh', '-c', 'kill -QUIT $$'))).toMatchObject({ signal: 'SIGQUIT' });
+    expect(run(stay(0, 'by_code', 'sh', '-c', 'kill -TERM $$'))).toMatchObject({ status: 143, signal: null });
   });
 
   test('a caller that ignores SIGCHLD gets the exit code too', () => {
     expect(
-      shell('env --ignore-signal=CHLD $L --plan $P; echo $?', plan([stay(0, 0, 'sh', '-c', 'exit 9')]))
-        .stdout,
+      shell(
+        'env --ignore-signal=CHLD $L --plan $P; echo $?',
+        plan([stay(0, 'by_signal', 'sh', '-c', 'exit 9')]),
+      ).stdout,
     ).toBe('9\n');
   });
 
   test('a closed pipe ends it quietly', () => {
     const { stdout, stderr } = shell(
       '$L --plan $P | head -1',
-      plan([stay(NEWPID, 0, 'sh', '-c', 'yes & yes; exit')]),
+      plan([stay(NEWPID, 'by_signal', 'sh', '-c', 'yes & yes; exit')]),
     );
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^y\n/);
@@ -83,7 +88,10 @@ describe('signals from elsewhere', () => {
     const script = 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.02; done';
     for (const flags of [0, NEWPID])
       expect(
-        await during(plan([stay(flags, 0, 'sh', '-c', script)]), (pid) => void killOne(pid, 'SIGTERM')),
+        await during(
+          plan([stay(flags, 'by_signal', 'sh', '-c', script)]),
+          (pid) => void killOne(pid, 'SIGTERM'),
+        ),
       ).toEqual({
         status: 5,
         signal: null,
@@ -93,13 +101,13 @@ describe('signals from elsewhere', () => {
 
   test('end PID 1 of a namespace though the kernel drops them for it', async () => {
     // bash as PID 1, with default dispositions, runs no traps
-    const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 600')]);
+    const path = plan([stay(NEWPID, 'by_signal', 'sh', '-c', 'echo ready; exec sleep 600')]);
     const end = await during(path, (pid) => void killOne(pid, 'SIGTERM'));
     expect(end).toMatchObject({ status: null, signal: 'SIGTERM' });
   });
 
   test('are not lost on a PID 1 that ignores them', async () => {
-    const path = plan([stay(NEWPID, 0, 'sh', '-c', "trap '' TERM; echo ready; sleep 0.5; exit 6")]);
+    const path = plan([stay(NEWPID, 'by_signal', 'sh', '-c', "trap '' TERM; echo ready; sleep 0.5; exit 6")]);
     expect(await during(path, (pid) => void killOne(pid, 'SIGTERM'))).toMatchObject({ status: 6 });
   });
 
@@ -107,7 +115,7 @@ describe('signals from elsewhere', () => {
     const script =
       'trap "echo U" USR1; trap "echo W" WINCH; trap "echo H; exit 0" HUP; echo ready; while :; do sleep 0.02; done';
     // A shell runs the traps of signals that wait together in the order of their numbers, HUP first.
-    const end = await during(plan([stay(0, 0, 'sh', '-c', script)]), async (pid, written) => {
+    const end = await during(plan([stay(0, 'by_signal', 'sh', '-c', script)]), async (pid, written) => {
       killOne(pid, 'SIGUSR1');
       await written('U\n');
       killOne(pid, 'SIGWINCH');
@@ -119,7 +127,7 @@ describe('signals from elsewhere', () => {
 });
 
 test('a supervisor is small, and its planner and memory stay away', async () => {
-  const path = plan([stay(NEWPID, 0, 'sh', '-c', 'echo ready; exec sleep 600')]);
+  const path = plan([stay(NEWPID, 'by_signal', 'sh', '-c', 'echo ready; exec sleep 600')]);
   let rss = 0;
   await during(path, (pid) => {
     rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
@@ -132,7 +140,7 @@ test('strays are reaped where the launcher is their reaper', async () => {
   const path = plan([
     [
       step('state', 'subreaper', { on: 1 }, 'adopt strays', { side: 'host' }),
-      ...stay(0, 0, 'sh', '-c', '(sleep 0.1 &) ; (sleep 0.1 &); echo ready; sleep 0.6'),
+      ...stay(0, 'by_signal', 'sh', '-c', '(sleep 0.1 &) ; (sleep 0.1 &); echo ready; sleep 0.6'),
     ],
   ]);
   let zombies = 'none';
@@ -147,7 +155,7 @@ const typed = (script: string, path: string): string => typedWith(script, { L: l
 
 describe('at a terminal', () => {
   test.for([0, NEWPID])('Ctrl-C in a shell loop stops the loop (clone flags %i)', (flags) => {
-    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; exec sleep 600')]);
+    const path = plan([stay(flags, 'by_signal', 'sh', '-c', 'echo began; exec sleep 600')]);
     expect(
       typed(
         `
@@ -161,7 +169,7 @@ print('after 1' in out, 'after 2' in out)`,
   });
 
   test.for([0, NEWPID])('Ctrl-Z and fg (clone flags %i)', (flags) => {
-    const path = plan([stay(flags, 0, 'sh', '-c', 'echo began; sleep 1; echo fini"sh"ed')]);
+    const path = plan([stay(flags, 'by_signal', 'sh', '-c', 'echo began; sleep 1; echo fini"sh"ed')]);
     expect(
       typed(
         `
@@ -208,7 +216,7 @@ type('fg\\r'); expect('finished'); type('echo "rc"=$?\\r'); expect('rc=0')`,
           'trap "stty size; echo resi""zed" WINCH; tty; stty size; while :; do read l || continue; test "$l" = q && exit 7; echo "<$l>"; done',
         ),
         awaitExec(),
-        supervise(1, { slot: 'pty' }),
+        supervise('by_code', { slot: 'pty' }),
       ],
     ]);
     expect(

@@ -85,7 +85,7 @@ enum effect {
   X(MOUNT_ATTR, mount_attr, 54, "itiiii", DOES_MOUNTS) \
   X(DEVICE, device, 55, "itiiiii", DOES_MOUNTS) \
   X(LINK_IN, link_in, 56, "itt", 0) \
-  X(MASK, mask, 57, "it", DOES_MOUNTS) \
+  X(MASK, mask, 211, "itt", DOES_MOUNTS) \
   X(READONLY, readonly, 58, "it", DOES_MOUNTS) \
   X(PIVOT, pivot, 59, "i", DOES_ROOT | DOES_CWD | DOES_SEALS) \
   X(CHANGE_ROOT, change_root, 60, "ii", DOES_ROOT | DOES_CWD | DOES_SEALS) \
@@ -101,7 +101,6 @@ enum effect {
   X(CHECK_MOUNTS, check_mounts, 70, "ill", 0) \
   X(TMPFS, tmpfs, 71, "ittit", DOES_MOUNTS) \
   X(IDMAP_TREE, idmap_tree, 72, "iii", 0) \
-  X(MASK_LABELLED, mask_labelled, 73, "itt", DOES_MOUNTS) \
   X(SETGROUPS, setgroups, 80, "n", DOES_IDS) \
   X(SETGID, setgid, 81, "i", DOES_IDS) \
   X(SETUID, setuid, 82, "i", DOES_IDS | DOES_CAPS) \
@@ -114,7 +113,6 @@ enum effect {
   X(SECCOMP, seccomp, 89, "bio", 0) \
   X(LSM_ATTR, lsm_attr, 90, "tt", DOES_EXEC) \
   X(SECCOMP_PASS, seccomp_pass, 91, "bii", 0) \
-  X(RLIMIT, rlimit, 100, "iii", 0) \
   X(UMASK, umask, 101, "i", DOES_UMASK) \
   X(PERSONALITY, personality, 102, "i", 0) \
   X(CHDIR, chdir, 103, "ti", DOES_CWD) \

@@ -190,7 +190,7 @@ export function enter(
     const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC;
     const fd = slot('cgroup');
     return [
-      step('cgroup', 'open', { path: directory, flags, mode: 0, fd }, `open the cgroup ${directory}`, {
+      step('cgroup', 'open', { path: directory, flags, fd }, `open the cgroup ${directory}`, {
         side,
       }),
     ];

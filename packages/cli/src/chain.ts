@@ -122,7 +122,7 @@ export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[]
       step(
         'supervise',
         'supervise',
-        { process: peer, pid: slot('child.pid'), pidfd: slot('child.pidfd'), mode: 0, pty: -1 },
+        { process: peer, pid: slot('child.pid'), pidfd: slot('child.pidfd') },
         'stay with the command',
         { side: 'host' },
       ),

@@ -3,7 +3,7 @@ import { ERRNO } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
 import { anyDoes } from './effects.ts';
 import { explainStep } from './explain.ts';
-import { type ArgKind, ops } from './ops.ts';
+import { type ArgKind, type EnumerationName, enumerations, type OpShape, ops } from './ops.ts';
 import type { AnyUndo, Int, Slot, Template, Text, Words } from './step.ts';
 import { isSlot } from './step.ts';
 
@@ -187,12 +187,12 @@ class Encoder {
 
   /** The arguments of an operation as cells in a row; the first one's index. */
   arguments(op: keyof typeof ops, args: Record<string, unknown>): { first: number; count: number } {
-    const kinds = Object.entries(ops[op].args) as [string, ArgKind][];
+    const kinds = Object.entries<ArgKind>((ops[op] as OpShape).args);
     const first = this.reserve(kinds.length);
     for (const [i, [name, kind]] of kinds.entries()) {
       const value = args[name];
       if (value === undefined) throw new Error(`${op} lacks its argument ${name}`);
-      this.argument(first + i, kind, value);
+      this.argument(first + i, kind, kind === 'int' ? numberOf(op, name, value) : value);
     }
     return { first, count: kinds.length };
   }
@@ -221,6 +221,17 @@ class Encoder {
     }
     return { first, count: pairs.length };
   }
+}
+
+/** The number behind a word of an enumeration; any other integer as it is. */
+function numberOf(op: keyof typeof ops, name: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const { spell }: OpShape = ops[op];
+  const number = (enumerations[spell[name] as EnumerationName] as Record<string, number> | undefined)?.[
+    value
+  ];
+  if (number === undefined) throw new Error(`${op} ${name} has no value ${value}`);
+  return number;
 }
 
 /** Number of an errno name on this machine; `any` is -1. */

@@ -12,7 +12,7 @@ import {
   SIGNALS,
 } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
-import { type ArgKind, type OpShape, ops, type Spelling } from './ops.ts';
+import { type ArgKind, type EnumerationName, type OpShape, ops, type Spelling } from './ops.ts';
 import type { Int, Slot, Template, Text } from './step.ts';
 import { isSlot } from './step.ts';
 
@@ -46,11 +46,12 @@ const spellings: Record<Spelling, (value: bigint) => string> = {
   seccomp: (v) => bits(SECCOMP_FILTER_FLAG, v),
 };
 
-function spellInt(value: Int, spelling: Spelling | undefined): string {
+function spellInt(value: Int | string, spelling: Spelling | EnumerationName | undefined): string {
+  if (typeof value === 'string') return value;
   if (isSlot(value)) return `{${value.slot}}`;
   const number = BigInt(value);
   if (spelling === undefined) return decimal(number);
-  return spellings[spelling](BigInt.asUintN(64, number));
+  return spellings[spelling as Spelling](BigInt.asUintN(64, number));
 }
 
 const plainText = /^[\x20-\x7e]*$/;
@@ -73,7 +74,7 @@ function spellPart(part: Template['parts'][number]): string {
 
 const quote = (text: string): string => (bare.test(text) ? text : JSON.stringify(text));
 
-function spell(kind: ArgKind, value: unknown, spelling: Spelling | undefined): string {
+function spell(kind: ArgKind, value: unknown, spelling: Spelling | EnumerationName | undefined): string {
   switch (kind) {
     case 'int':
       return spellInt(value as Int, spelling);

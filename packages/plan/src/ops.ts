@@ -25,8 +25,24 @@ export type ArgKind = 'int' | 'text' | 'blob' | 'list' | 'ints' | 'out';
 /** How `explain` words an integer: octal, or by the names of its bits. An argument of such a kind is an `int`. */
 export type Spelling = 'oct' | 'clone' | 'mount' | 'attr' | 'open' | 'signal' | 'rlimit' | 'caps' | 'seccomp';
 
-/** What a row says of an argument: its kind, or for an integer how it is worded. */
-export type Declared = ArgKind | Spelling;
+/**
+ * Arguments that have a few values only, each with a word. C has the same numbers as
+ * `MAKE_DIRECTORY` of `enum make` in `native/common/enumerations.h`.
+ */
+export const enumerations = {
+  /** What to make where a mount's target is missing. */
+  make: { nothing: 0, directory: 1, like_source: 2, file: 3 },
+  /** How a supervisor ends whose command died of a signal: of the same one, or with 128+N. */
+  ending: { by_signal: 0, by_code: 1 },
+} as const;
+
+export type EnumerationName = keyof typeof enumerations;
+
+/** What a row says of an argument: its kind, for an integer how it is worded, or its values. */
+export type Declared = ArgKind | Spelling | EnumerationName;
+
+/** With a default, for an argument that a step may leave out. */
+type Takes = Record<string, Declared | readonly [Declared, number | string | readonly []]>;
 
 export interface OpShape {
   /** The number in an encoded plan. */
@@ -34,7 +50,9 @@ export interface OpShape {
   /** Arguments in their encoded order. */
   args: Record<string, ArgKind>;
   /** Spelling of integer arguments for people; decimal if not named. */
-  spell: Record<string, Spelling>;
+  spell: Record<string, Spelling | EnumerationName>;
+  /** What stands for an argument that was left out. */
+  defaults: Record<string, number | string | readonly []>;
   /** What it changes (`effects.ts`). */
   does: readonly Effect[];
 }
@@ -42,14 +60,17 @@ export interface OpShape {
 const argKinds = new Set<Declared>(['int', 'text', 'blob', 'list', 'ints', 'out']);
 const isKind = (declared: Declared): declared is ArgKind => argKinds.has(declared);
 
-function op<A extends Record<string, Declared>>(code: number, takes: A, ...does: readonly Effect[]) {
-  const args: Record<string, ArgKind> = {};
-  const spell: Record<string, Spelling> = {};
-  for (const [name, declared] of Object.entries(takes)) {
+function op<const A extends Takes>(code: number, takes: A, ...does: readonly Effect[]) {
+  const args: OpShape['args'] = {};
+  const spell: OpShape['spell'] = {};
+  const defaults: OpShape['defaults'] = {};
+  for (const [name, row] of Object.entries(takes) as [string, Takes[string]][]) {
+    const [declared, value] = typeof row === 'string' ? [row] : row;
     args[name] = isKind(declared) ? declared : 'int';
     if (!isKind(declared)) spell[name] = declared;
+    if (value !== undefined) defaults[name] = value;
   }
-  return { code, takes, args, spell, does };
+  return { code, takes, args, spell, defaults, does };
 }
 
 export const ops = {
@@ -79,12 +100,11 @@ export const ops = {
   await_exec: op(10, { process: 'int' }, 'between', 'follows'),
   /**
    * Stay with the child: forward signals, follow stop and continue, relay the terminal
-   * `pty` (or -1), reap strays, and end as it ended. `mode` 0: by the same signal;
-   * 1: with 128+N.
+   * `pty` (or -1), reap strays, and end as it ended.
    */
   supervise: op(
     11,
-    { process: 'int', pid: 'int', pidfd: 'int', mode: 'int', pty: 'int' },
+    { process: 'int', pid: 'int', pidfd: ['int', -1], ending: ['ending', 'by_signal'], pty: ['int', -1] },
     'between',
     'follows',
     'stays',
@@ -104,12 +124,16 @@ export const ops = {
    * none; a non-zero exit status, a signal or the time limit is a failure. Its stdout
    * and stderr are shown in the failure's message (the last lines).
    */
-  helper: op(15, { file: 'text', argv: 'list', env: 'list', stdin: 'blob', timeout: 'int' }, 'seals'),
+  helper: op(
+    15,
+    { file: 'text', argv: 'list', env: ['list', []], stdin: ['blob', ''], timeout: ['int', 0] },
+    'seals',
+  ),
   /**
    * Ask the planner, which stayed alive for it, and wait for its answer; what it answers fills `reply`. Where
    * `socket` is not empty, a connection to that Unix socket goes along: the planner can make none itself.
    */
-  ask: op(16, { topic: 'text', payload: 'text', reply: 'out', socket: 'text' }, 'asks'),
+  ask: op(16, { topic: 'text', payload: ['text', ''], reply: 'out', socket: ['text', ''] }, 'asks'),
   /** Write a line to a descriptor. */
   print: op(17, { fd: 'int', text: 'text' }),
   /** Milliseconds since the launcher started, as text with one decimal. */
@@ -118,7 +142,7 @@ export const ops = {
   start_time: op(19, { pid: 'int', ticks: 'out' }),
   pidfd_open: op(20, { pid: 'int', pidfd: 'out' }),
   /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is no failure. */
-  kill: op(21, { pid: 'int', pidfd: 'int', signal: 'signal' }),
+  kill: op(21, { pid: 'int', pidfd: ['int', -1], signal: 'signal' }),
   /** Wait until a byte can be read from a FIFO that was opened for reading and writing; read it. */
   await_start: op(22, { fd: 'int' }),
   /** prctl(PR_SET_PDEATHSIG), then check that the parent is still there. */
@@ -150,7 +174,7 @@ export const ops = {
   log: op(98, { text: 'text' }),
 
   // --- files outside the container's root -------------------------------------------
-  open: op(30, { path: 'text', flags: 'open', mode: 'oct', fd: 'out' }, 'opens'),
+  open: op(30, { path: 'text', flags: 'open', mode: ['oct', 0], fd: 'out' }, 'opens'),
   /** Open an existing file for writing, write once, close (files of /proc, /sys and cgroups). */
   write: op(31, { path: 'text', data: 'blob' }, 'writes'),
   write_fd: op(32, { fd: 'int', data: 'blob' }, 'writes'),
@@ -190,7 +214,15 @@ export const ops = {
    */
   mount: op(
     52,
-    { root: 'int', target: 'text', type: 'text', source: 'text', flags: 'mount', data: 'text', make: 'int' },
+    {
+      root: ['int', -1],
+      target: 'text',
+      type: ['text', ''],
+      source: 'text',
+      flags: ['mount', 0],
+      data: ['text', ''],
+      make: ['make', 'nothing'],
+    },
     'mounts',
   ),
   /**
@@ -202,23 +234,30 @@ export const ops = {
   bind: op(
     53,
     {
-      root: 'int',
+      root: ['int', -1],
       target: 'text',
-      source: 'text',
-      fd: 'int',
-      recursive: 'int',
-      set: 'attr',
-      clear: 'attr',
-      propagation: 'mount',
-      userns: 'int',
-      make: 'int',
+      source: ['text', ''],
+      fd: ['int', -1],
+      recursive: ['int', 0],
+      set: ['attr', 0],
+      clear: ['attr', 0],
+      propagation: ['mount', 0],
+      userns: ['int', -1],
+      make: ['make', 'nothing'],
     },
     'mounts',
   ),
   /** mount_setattr(2) of what is mounted at the target. */
   mount_attr: op(
     54,
-    { root: 'int', target: 'text', set: 'attr', clear: 'attr', propagation: 'mount', recursive: 'int' },
+    {
+      root: ['int', -1],
+      target: 'text',
+      set: ['attr', 0],
+      clear: ['attr', 0],
+      propagation: ['mount', 0],
+      recursive: ['int', 0],
+    },
     'mounts',
   ),
   /** Make a device node or FIFO; where mknod is not allowed (`bind` 1), bind the host's node instead. `mode` has the type's bits. */
@@ -229,8 +268,11 @@ export const ops = {
   ),
   /** A symbolic link inside the root; one that is already there and the same is no failure. */
   link_in: op(56, { root: 'int', path: 'text', target: 'text' }),
-  /** Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory. A missing path is no failure. */
-  mask: op(57, { root: 'int', path: 'text' }, 'mounts'),
+  /**
+   * Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory, which gets the option `context`
+   * (`context="…"`). A missing path is not a failure.
+   */
+  mask: op(211, { root: ['int', -1], path: 'text', context: ['text', ''] }, 'mounts'),
   /** Make a path read-only by binding it over itself. A missing path is no failure. */
   readonly: op(58, { root: 'int', path: 'text' }, 'mounts'),
   /** pivot_root(2) to the root and let the old one go. */
@@ -271,7 +313,7 @@ export const ops = {
   /** open a path inside the root (O_PATH unless flags say otherwise). */
   open_in: op(68, { root: 'int', path: 'text', flags: 'open', fd: 'out' }),
   /** open_tree(2) OPEN_TREE_CLONE of a host path, to be mounted after the view of the host is gone. */
-  open_tree: op(69, { path: 'text', recursive: 'int', fd: 'out' }),
+  open_tree: op(69, { path: 'text', recursive: ['int', 0], fd: 'out' }),
   /**
    * Check the mounts once they are made, whatever links the root's paths went through: nothing
    * of ours lies inside the root's /proc but at the paths `allowed`, and each path in `whole`
@@ -282,8 +324,7 @@ export const ops = {
   tmpfs: op(71, { root: 'int', target: 'text', source: 'text', flags: 'mount', data: 'text' }, 'mounts'),
   /** mount_setattr(2) MOUNT_ATTR_IDMAP of a tree from `open_tree`, by who owns its filesystem; `recursive` 1: all of it. */
   idmap_tree: op(72, { fd: 'int', userns: 'int', recursive: 'int' }),
-  /** As mask; the tmpfs over a directory gets this option (`context="…"`). */
-  mask_labelled: op(73, { root: 'int', path: 'text', context: 'text' }, 'mounts'),
+  // 57 and 73 were mask without and with a label.
 
   // --- credentials and filters --------------------------------------------------------
   setgroups: op(80, { gids: 'ints' }, 'ids'),
@@ -310,11 +351,11 @@ export const ops = {
   seccomp_pass: op(91, { filter: 'blob', flags: 'seccomp', process: 'int' }),
 
   // --- the command's process ----------------------------------------------------------
-  rlimit: op(100, { resource: 'rlimit', soft: 'int', hard: 'int' }),
+  // 100 was rlimit, a prlimit of oneself.
   umask: op(101, { mask: 'oct' }, 'umask'),
   personality: op(102, { persona: 'int' }),
   /** chdir(2); with `inside` 1 the new directory is checked to lie within the root (CVE-2024-21626). */
-  chdir: op(103, { path: 'text', inside: 'int' }, 'cwd'),
+  chdir: op(103, { path: 'text', inside: ['int', 0] }, 'cwd'),
   setsid: op(104, {}),
   /** Make a terminal the controlling one and the three standard descriptors. */
   controlling_tty: op(105, { fd: 'int' }),
@@ -336,8 +377,8 @@ export const ops = {
   /** Give the descriptors 0, 1 and 2 to this owner where they are ours to give (not /dev/null, not a read-only mount). */
   own_stdio: op(117, { uid: 'int', gid: 'int' }),
   // 118 was setenv_default.
-  /** prlimit(2) of another process: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
-  prlimit: op(119, { pid: 'int', resource: 'rlimit', soft: 'int', hard: 'int' }),
+  /** prlimit(2) of a process, of oneself without `pid`: raising a hard limit is for those who have CAP_SYS_RESOURCE outside. */
+  prlimit: op(119, { pid: ['int', 0], resource: 'rlimit', soft: 'int', hard: 'int' }),
   /** Look a command up in PATH, so that a missing one is known before `start`: `path` is what `exec_path` then takes. */
   find_command: op(120, { file: 'text', path: 'out' }, 'runs'),
   /** Set HOME, where the environment has none, to this user's directory in the process's own /etc/passwd, or to `/`. */
@@ -428,7 +469,7 @@ export const ops = {
    */
   join_first: op(160, { joins: 'ints' }, 'joins'),
   /** st_ino of a path, or of `fd` where that is not -1. EOPNOTSUPP unless it lies on this `filesystem` (statfs(2) f_type; 0: any). */
-  inode: op(161, { path: 'text', fd: 'int', filesystem: 'int', inode: 'out' }),
+  inode: op(161, { path: ['text', ''], fd: ['int', -1], filesystem: ['int', 0], inode: 'out' }),
   /** Have `status` filled, before the undoings for the end run, with the exit code that this process ends with (128+N for a signal). */
   end_status: op(162, { status: 'out' }),
   fchdir: op(163, { fd: 'int' }, 'cwd'),
@@ -437,7 +478,7 @@ export const ops = {
    * here and does nothing else, and dies with this one. With `uid` and `gid` (or -1) it
    * takes those IDs first, and so its user owns the namespace.
    */
-  user_namespace: op(164, { uid: 'int', gid: 'int', pid: 'out', userns: 'out' }),
+  user_namespace: op(164, { uid: ['int', -1], gid: ['int', -1], pid: 'out', userns: 'out' }),
   /** ioctl_ns(2) on a namespace's descriptor: NS_GET_USERNS or NS_GET_PARENT. */
   ns_get: op(165, { fd: 'int', request: 'int', ns: 'out' }),
   /** The network namespace of descriptor `fd` of the process behind `pidfd`, a socket (pidfd_getfd(2), SIOCGSKNS). */

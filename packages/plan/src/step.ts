@@ -1,4 +1,12 @@
-import type { Declared, OpName, Ops } from './ops.ts';
+import {
+  type Declared,
+  type EnumerationName,
+  type enumerations,
+  type OpName,
+  type OpShape,
+  type Ops,
+  ops,
+} from './ops.ts';
 import type { Phase } from './phases.ts';
 
 /** A value that exists only while the plan runs: a PID, a descriptor, a text read from the kernel. */
@@ -72,10 +80,20 @@ type ArgValue<K extends Declared> = K extends 'text' | 'blob'
       ? readonly Int[]
       : K extends 'out'
         ? Slot
-        : Int;
+        : K extends EnumerationName
+          ? keyof (typeof enumerations)[K]
+          : Int;
 
+type Takes<O extends OpName> = Ops[O]['takes'];
+type OptionalName<T> = { [A in keyof T]: T[A] extends readonly unknown[] ? A : never }[keyof T];
+
+/** An operation's arguments, as a step is written: those with a default may be left out. */
 export type Args<O extends OpName> = {
-  [A in keyof Ops[O]['takes']]: ArgValue<Ops[O]['takes'][A] & Declared>;
+  [A in Exclude<keyof Takes<O>, OptionalName<Takes<O>>>]: ArgValue<Takes<O>[A] & Declared>;
+} & {
+  [A in OptionalName<Takes<O>>]?: Takes<O>[A] extends readonly [infer K extends Declared, unknown]
+    ? ArgValue<K>
+    : never;
 };
 
 /**
@@ -94,7 +112,7 @@ export interface Words {
   exit?: number;
 }
 
-/** Arguments as they are once `step` has checked them against their operation. */
+/** Arguments as they are once `step` has checked them against their operation, none left out. */
 export type AnyArgs = Record<string, Int | Text | readonly Int[] | readonly Text[]>;
 
 /** One kernel operation. Made by `step`, which checks the arguments' types. */
@@ -126,6 +144,11 @@ interface Rest {
   exit?: number;
 }
 
+const whole = <O extends OpName>(op: O, args: Args<O>): AnyArgs => ({
+  ...(ops[op] as OpShape).defaults,
+  ...(args as AnyArgs),
+});
+
 /**
  * Write one step. The sentence says what is done to what ("make the cgroup /x"); side
  * `container` unless `rest` says otherwise.
@@ -141,7 +164,7 @@ export function step<O extends OpName>(
   const words: Words = { doing, ...(hints && { hints }), ...(exit !== undefined && { exit }) };
   return {
     op,
-    args: args as AnyArgs,
+    args: whole(op, args),
     side,
     phase,
     words,
@@ -152,5 +175,5 @@ export function step<O extends OpName>(
 
 /** Write the undoing of a step. */
 export function undo<O extends OpName>(when: AnyUndo['when'], op: O, args: Args<O>, doing: Text): AnyUndo {
-  return { op, args: args as AnyArgs, when, words: { doing } };
+  return { op, args: whole(op, args), when, words: { doing } };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compile, explain, inOrder, optionalSlot, peer, slot, step, undo } from '../src/index.ts';
+import { compile, encode, explain, inOrder, optionalSlot, peer, slot, step, undo } from '../src/index.ts';
 
 const manner = { tool: 'test', exit: 125 };
 const clone = (cgroup = optionalSlot('cgroup')) =>
@@ -71,7 +71,7 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
         }),
         clone(),
         step('bounding', 'bounding', { keep: 0x401 }, 'drop'),
-        step('limits', 'rlimit', { resource: 7, soft: 0xffff_ffff_ffff_ffffn, hard: 5 }, 'limit', {
+        step('limits', 'prlimit', { resource: 7, soft: 0xffff_ffff_ffff_ffffn, hard: 5 }, 'limit', {
           unless: ['EPERM'],
         }),
       ],
@@ -80,7 +80,25 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
   );
   expect(explain(plan)).toBe(`0  host       mkdir path="/a b" mode=0755   [undo at end: rmdir path="/a b"]
 1  host       clone process=1 flags=NEWPID cgroup=-1 pid→{child.pid} pidfd→{child.pidfd}
-2  container  rlimit resource=RLIMIT_NOFILE soft=unlimited hard=5   [unless EPERM]
+2  container  prlimit pid=0 resource=RLIMIT_NOFILE soft=unlimited hard=5   [unless EPERM]
 3  container  bounding keep=chown,net_bind_service
 `);
+});
+
+test('an argument that is left out is its default, and one of a few values is a word', () => {
+  const bind = step('mounts', 'bind', { target: '/a', source: '/b', make: 'like_source' }, 'bind');
+  const kill = undo('end', 'kill', { pid: 7, signal: 9 }, 'kill it');
+  expect(explain(compile([[{ ...bind, undo: kill }]], manner))).toBe(
+    '0  self       bind root=-1 target=/a source=/b fd=-1 recursive=0 set=0 clear=0 propagation=0 ' +
+      'userns=-1 make=like_source   [undo at end: kill pid=7 pidfd=-1 signal=SIGKILL]\n',
+  );
+});
+
+test('a word and its number are the same plan; another word is a mistake', () => {
+  const plan = (make: unknown) =>
+    encode(
+      compile([[step('mounts', 'mount', { target: '/a', source: 'a', make: make as 'file' }, 'x')]], manner),
+    );
+  expect(plan('directory')).toEqual(plan(1));
+  expect(() => plan('folder')).toThrow('mount make has no value folder');
 });

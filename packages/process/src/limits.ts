@@ -31,7 +31,7 @@ export function rlimitSteps(limits: readonly Rlimit[], facts: ProcessFacts): Any
           side: 'host',
           hints,
         })
-      : step('limits', 'rlimit', { resource, soft, hard }, doing, { hints });
+      : step('limits', 'prlimit', { resource, soft, hard }, doing, { hints });
   });
 }
 

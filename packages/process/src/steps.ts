@@ -51,7 +51,7 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   if (facts.mode === 'apply') {
     if (!cwd) return [];
     return [
-      step('cwd', 'chdir', { path: cwd, inside: 0 }, doing, {
+      step('cwd', 'chdir', { path: cwd }, doing, {
         hints: { ENOTDIR: hints.ENOTDIR, EACCES: 'we may not enter it' },
       }),
     ];

@@ -36,7 +36,7 @@ test('a chain that asks for settings gets these', () => {
   expect(told(processSteps(spec, apply))).toMatchInlineSnapshot(`
     "limits        container proc_write path=self/oom_score_adj data=5
     limits        container umask mask=077
-    limits        container rlimit resource=RLIMIT_CORE soft=0 hard=0
+    limits        container prlimit pid=0 resource=RLIMIT_CORE soft=0 hard=0
     cwd           container chdir path=/tmp inside=0
     environment   container setenv name=A value=b=c
     exec          container exec file=id argv=[id]

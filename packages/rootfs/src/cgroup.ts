@@ -30,7 +30,15 @@ function unified(context: MountContext): AnyStep[] {
     return [bindStep(context, hierarchy?.mountPoint ?? cgroupRoot, target)];
   }
   const source = mount.source ?? 'cgroup2';
-  const args = { root, target, type: 'cgroup2', source, flags: options.flags, data: options.data, make: 1 };
+  const args = {
+    root,
+    target,
+    type: 'cgroup2',
+    source,
+    flags: options.flags,
+    data: options.data,
+    make: 'directory',
+  } as const;
   return [step('mounts', 'mount', args, `mount cgroup2 on ${target}`)];
 }
 
@@ -63,7 +71,15 @@ function ownView({ options }: MountContext, hierarchy: CgroupHierarchy, target: 
   const { name, controllers } = hierarchy;
   const data = [...controllers, ...(name === undefined ? [] : [`name=${name}`])].join(',');
   const flags = guarded | (options.flags & MS.RDONLY);
-  const args = { root, target, type: 'cgroup', source: name ?? 'cgroup', flags, data, make: 1 };
+  const args = {
+    root,
+    target,
+    type: 'cgroup',
+    source: name ?? 'cgroup',
+    flags,
+    data,
+    make: 'directory',
+  } as const;
   return step('mounts', 'mount', args, `mount the cgroups of ${data} on ${target}`);
 }
 
@@ -73,14 +89,11 @@ function bindStep({ options }: MountContext, source: string, target: string): An
     root,
     target,
     source,
-    fd: -1,
     recursive: 1,
     set,
     clear,
-    propagation: 0,
-    userns: -1,
-    make: 2,
-  };
+    make: 'like_source',
+  } as const;
   return step('mounts', 'bind', args, `bind the cgroup ${source} on ${target}`);
 }
 

@@ -80,7 +80,7 @@ function filesystemStep(context: MountContext, type: string): AnyStep {
   if (type === 'tmpfs' && !options.remount) {
     return step('mounts', 'tmpfs', { root, target, source, flags, data }, doing, { hints });
   }
-  const make = options.remount ? 0 : 1;
+  const make = options.remount ? 'nothing' : 'directory';
   return step('mounts', 'mount', { root, target, type, source, flags, data, make }, doing, { hints });
 }
 
@@ -118,7 +118,7 @@ function bindSteps(context: MountContext): AnyStep[] {
   // A tree taken from the host's namespace is still one with the host's: what is mounted in the
   // container would appear there. Elsewhere the whole namespace was made a slave before.
   const propagation = first ?? (early ? MS.SLAVE | (recursive ? MS.REC : 0) : 0);
-  const bind = { root, target, source, fd, recursive, set, clear, propagation, userns: -1, make: 2 };
+  const bind = { root, target, source, fd, recursive, set, clear, propagation, make: 'like_source' } as const;
   steps.push(
     step('mounts', 'bind', bind, doing, {
       hints: {

@@ -128,13 +128,10 @@ function maskSteps(spec: Spec): AnyStep[] {
     }
   }
   const context = contextOf(spec);
+  const label = context !== undefined && { context };
   return [
     ...readonlyPaths.map((path) => step('masks', 'readonly', { root: -1, path }, `make ${path} read-only`)),
-    ...maskedPaths.map((path) =>
-      context === undefined
-        ? step('masks', 'mask', { root: -1, path }, `hide ${path}`)
-        : step('masks', 'mask_labelled', { root: -1, path, context }, `hide ${path}`),
-    ),
+    ...maskedPaths.map((path) => step('masks', 'mask', { path, ...label }, `hide ${path}`)),
   ];
 }
 

@@ -72,15 +72,15 @@ test('cgroups without a namespace of their own: the groups are bound on v1, the 
   const facts = factsOf({ cgroups: hybrid, cgroupDirectories: { 2: '/sys/fs/cgroup/pids/c1' } });
   expect(phaseOf(told(rootfsSteps(spec, facts)), 'mounts')).toMatchInlineSnapshot(`
     "tmpfs root={root} target=/sys/fs/cgroup source=tmpfs flags=NOSUID|NODEV|NOEXEC data=mode=755
-    bind root={root} target=/sys/fs/cgroup/cpu,cpuacct source=/sys/fs/cgroup/cpu,cpuacct fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=2
-    bind root={root} target=/sys/fs/cgroup/pids source=/sys/fs/cgroup/pids/c1 fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=2
-    bind root={root} target=/sys/fs/cgroup/systemd source=/sys/fs/cgroup/systemd fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=2
+    bind root={root} target=/sys/fs/cgroup/cpu,cpuacct source=/sys/fs/cgroup/cpu,cpuacct fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
+    bind root={root} target=/sys/fs/cgroup/pids source=/sys/fs/cgroup/pids/c1 fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
+    bind root={root} target=/sys/fs/cgroup/systemd source=/sys/fs/cgroup/systemd fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
     link_in root={root} path=/sys/fs/cgroup/cpu target=cpu,cpuacct   [unless EEXIST]
     link_in root={root} path=/sys/fs/cgroup/cpuacct target=cpu,cpuacct   [unless EEXIST]
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
   expect(phaseOf(told(rootfsSteps(spec, factsOf({ cgroups: v2 }))), 'mounts')).toMatchInlineSnapshot(`
-    "mount root={root} target=/sys/fs/cgroup type=cgroup2 source=cgroup flags=RDONLY|NOSUID|NODEV|NOEXEC|RELATIME data="" make=1
+    "mount root={root} target=/sys/fs/cgroup type=cgroup2 source=cgroup flags=RDONLY|NOSUID|NODEV|NOEXEC|RELATIME data="" make=directory
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -89,7 +89,7 @@ test('cgroup v2 in a user namespace that has none: the host files are bound', ()
   const spec = bare([cgroupMount], without('cgroup'));
   const steps = told(rootfsSteps(spec, factsOf({ cgroups: v2, userNamespace: true })));
   expect(phaseOf(steps, 'mounts')).toMatchInlineSnapshot(`
-    "bind root={root} target=/sys/fs/cgroup source=/sys/fs/cgroup fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=2
+    "bind root={root} target=/sys/fs/cgroup source=/sys/fs/cgroup fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -97,7 +97,7 @@ test('cgroup v2 in a user namespace that has none: the host files are bound', ()
 test('cgroup v2 with a namespace is mounted', () => {
   const steps = told(rootfsSteps(bare([cgroupMount]), factsOf({ cgroups: v2 })));
   expect(phaseOf(steps, 'mounts')).toMatchInlineSnapshot(`
-    "mount root={root} target=/sys/fs/cgroup type=cgroup2 source=cgroup flags=RDONLY|NOSUID|NODEV|NOEXEC|RELATIME data="" make=1
+    "mount root={root} target=/sys/fs/cgroup type=cgroup2 source=cgroup flags=RDONLY|NOSUID|NODEV|NOEXEC|RELATIME data="" make=directory
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -113,8 +113,8 @@ test('binds: relative sources, attributes, recursive attributes, propagation', (
     ),
   );
   expect(phaseOf(steps, 'mounts')).toMatchInlineSnapshot(`
-    "bind root={root} target=/a source=/bundle/data fd=-1 recursive=0 set=RDONLY|NOSUID|NOATIME clear=NOEXEC|ATIME propagation=0 userns=-1 make=2
-    bind root={root} target=/c source=/x fd=-1 recursive=1 set=0 clear=0 propagation=REC|SHARED userns=-1 make=2
+    "bind root={root} target=/a source=/bundle/data fd=-1 recursive=0 set=RDONLY|NOSUID|NOATIME clear=NOEXEC|ATIME propagation=0 userns=-1 make=like_source
+    bind root={root} target=/c source=/x fd=-1 recursive=1 set=0 clear=0 propagation=REC|SHARED userns=-1 make=like_source
     mount_attr root={root} target=/c set=RDONLY clear=0 propagation=0 recursive=1
     mount_attr root={root} target=/c set=0 clear=0 propagation=SLAVE recursive=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
@@ -133,8 +133,8 @@ test('in a user namespace the host takes hold of the sources, and they stay its 
   expect(phaseOf(steps, 'descriptors', 'mounts')).toMatchInlineSnapshot(`
     "host      open_tree path=/root/a recursive=1 fd→{mount.0}
     host      open_tree path=/root/b recursive=0 fd→{mount.1}
-    bind root={root} target=/a source=/root/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=2
-    bind root={root} target=/b source=/root/b fd={mount.1} recursive=0 set=0 clear=0 propagation=REC|PRIVATE userns=-1 make=2
+    bind root={root} target=/a source=/root/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source
+    bind root={root} target=/b source=/root/b fd={mount.1} recursive=0 set=0 clear=0 propagation=REC|PRIVATE userns=-1 make=like_source
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -165,8 +165,8 @@ test('idmapped binds with maps of their own and with those of the container', ()
     host      open_tree path=/b recursive=0 fd→{mount.1}
     host      idmap_userns uids="0 1000 10\\n" gids="0 1000 10\\n" userns→{idmap.1}
     host      idmap_tree fd={mount.1} userns={idmap.1} recursive=0
-    bind root={root} target=/a source=/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=2
-    bind root={root} target=/b source=/b fd={mount.1} recursive=0 set=0 clear=0 propagation=SLAVE userns=-1 make=2
+    bind root={root} target=/a source=/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source
+    bind root={root} target=/b source=/b fd={mount.1} recursive=0 set=0 clear=0 propagation=SLAVE userns=-1 make=like_source
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -193,11 +193,11 @@ test('a tmpfs and /dev are written to first and become read-only afterwards', ()
     { destination: '/sys', type: 'sysfs', options: ['remount', 'ro'] },
   ]);
   expect(phaseOf(told(rootfsSteps(spec, factsOf())), 'mounts', 'masks')).toMatchInlineSnapshot(`
-    "mount root={root} target=/dev type=devtmpfs source=dev flags=0 data="" make=1
+    "mount root={root} target=/dev type=devtmpfs source=dev flags=0 data="" make=directory
     tmpfs root={root} target=/run source=tmpfs flags=0 data=size=1m
     tmp_copy_up root={root} target=/etc flags=0 data=""
-    mount root={root} target=/opt type=overlay source=overlay flags=RDONLY data=lowerdir=/a:/b make=1
-    mount root={root} target=/sys type=sysfs source=sysfs flags=RDONLY|REMOUNT data="" make=0
+    mount root={root} target=/opt type=overlay source=overlay flags=RDONLY data=lowerdir=/a:/b make=directory
+    mount root={root} target=/sys type=sysfs source=sysfs flags=RDONLY|REMOUNT data="" make=nothing
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=["/sys sysfs"]
     mount_attr root=-1 target=/dev set=RDONLY clear=0 propagation=0 recursive=0
     mount_attr root=-1 target=/run set=RDONLY clear=0 propagation=0 recursive=0"
@@ -219,10 +219,10 @@ test('the label goes with every filesystem that can carry it', () => {
   const steps = told(rootfsSteps(spec, factsOf()));
   expect(steps.match(/data=.*context.*$/gm)).toEqual([
     'data="size=1m,context=\\"system_u:object_r:x:s0:c1,c2\\""',
-    'data="context=\\"system_u:object_r:x:s0:c1,c2\\"" make=1',
+    'data="context=\\"system_u:object_r:x:s0:c1,c2\\"" make=directory',
   ]);
   expect(steps).toContain(
-    'mask_labelled root=-1 path=/proc/kcore context="context=\\"system_u:object_r:x:s0:c1,c2\\""',
+    'mask root=-1 path=/proc/kcore context="context=\\"system_u:object_r:x:s0:c1,c2\\""',
   );
 });
 

@@ -91,13 +91,8 @@ function showStep(path: string): AnyStep {
     root,
     target: path,
     source: path,
-    fd: -1,
     recursive: 1,
-    set: 0,
-    clear: 0,
     propagation: MS.SLAVE | MS.REC,
-    userns: -1,
-    make: 0,
   };
   // A root without the directory goes without.
   return step('mounts', 'bind', args, `show ${path}`, { unless: ['ENOENT', 'ENOTDIR'] });

@@ -144,16 +144,10 @@ function mappedOverlay(facts: RootFacts, userns: ReturnType<typeof slot>): AnySt
 
 function attachSteps(facts: RootFacts, scratch: string): AnyStep[] {
   const args = {
-    root: -1,
     target: scratch,
-    source: '',
     fd: mount,
-    recursive: 0,
     set: facts.request.readOnly ? MOUNT_ATTR.RDONLY : 0,
-    clear: 0,
     propagation: MS.PRIVATE,
-    userns: -1,
-    make: 0,
   };
   return [
     // Once the container has it, nobody else is to keep it mounted.

@@ -12,13 +12,11 @@ import { below } from './text.ts';
 /** Mount the root below `scratch`, an empty directory, and fill the slot `root`. Phase `root`. */
 export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
   const tmpfs = {
-    root: -1,
     target: scratch,
     type: 'tmpfs',
     source: 'ctr-root',
     flags: MS.NODEV | MS.NOSUID,
     data: 'mode=0711',
-    make: 0,
   };
   const merged = below(scratch, '/merged');
   const parts = facts.hostMounts?.map((at) => ({ at, lower: [at] })) ?? [

@@ -51,7 +51,7 @@ function holding(groups: readonly GroupFacts[], scope: string | undefined, phase
       {
         side,
         unless: ['any'],
-        undo: undo('end', 'kill', { pid, pidfd: -1, signal: 9 }, `let go of ${tracked[0]}`),
+        undo: undo('end', 'kill', { pid, signal: 9 }, `let go of ${tracked[0]}`),
       },
     ),
   ];

@@ -77,7 +77,7 @@ export async function run(call: Call): Promise<Plan> {
   ];
   const env = [`PATH=${call.host.env.get('PATH') ?? '/usr/sbin:/usr/bin'}`];
   const words = template`restore container ${made.context.id} (criu's log is ${places.work}/${log})`;
-  const kill = undo('failure', 'kill', { pid: childPid, pidfd: -1, signal: 9 }, 'end the restored process');
+  const kill = undo('failure', 'kill', { pid: childPid, signal: 9 }, 'end the restored process');
   const steps = [
     ...poststopCarriers(spec, made.context.state, lifetime(made)),
     ...takeName(recorded, serializeJson(withTime(spec))),
@@ -118,7 +118,7 @@ function withTime(spec: Spec): Spec {
 }
 
 function stay(): AnyStep {
-  const args = { process: 0, pid: childPid, pidfd: -1, mode: 1, pty: -1 };
+  const args = { process: 0, pid: childPid, ending: 'by_code' } as const;
   return step('supervise', 'supervise', args, 'stay with the container', { side });
 }
 

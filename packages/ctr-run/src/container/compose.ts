@@ -75,7 +75,7 @@ function stdinSteps({ specOnStdin, spec }: Making): AnyStep[] {
   const path = spec.process?.terminal ? '/dev/tty' : '/dev/null';
   const fd = slot('stdin');
   return [
-    step('descriptors', 'open', { path, flags: 2, mode: 0, fd }, `open ${path} as stdin`, { side: 'host' }),
+    step('descriptors', 'open', { path, flags: 2, fd }, `open ${path} as stdin`, { side: 'host' }),
     step('descriptors', 'dup2', { from: fd, to: 0 }, `make ${path} stdin`, { side: 'host' }),
   ];
 }

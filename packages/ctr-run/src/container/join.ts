@@ -61,7 +61,7 @@ function stay(): AnyStep {
     process: peer,
     pid: childPid,
     pidfd: slot('child.pidfd'),
-    mode: 1,
+    ending: 'by_code' as const,
     pty: optionalSlot('console.master'),
   };
   return step('supervise', 'supervise', args, 'stay with the command', { side: 'host' });

@@ -106,7 +106,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
     const flags = O.RDWR; // neither opening nor the one read(2) before `start` finds nobody writing (fifo(7))
     steps.push(
       step('state', 'mkfifo', { path: fifo, mode: 0o600 }, `make ${fifo}`, { side: 'host' }),
-      step('state', 'open', { path: fifo, flags, mode: 0, fd: startFd }, `open ${fifo}`, { side: 'host' }),
+      step('state', 'open', { path: fifo, flags, fd: startFd }, `open ${fifo}`, { side: 'host' }),
       ...reporting(directory),
     );
   }
@@ -259,7 +259,7 @@ export function stayOrGo(making: Making): AnyStep[] {
     process: peer,
     pid: childPid,
     pidfd: slot('child.pidfd'),
-    mode: 1,
+    ending: 'by_code' as const,
     pty: optionalSlot('console.master'),
   };
   return [...steps, step('supervise', 'supervise', args, 'stay with the container', { side: 'host' })];

@@ -58,7 +58,7 @@ export function cgroupSteps(facts: Facts): AnyStep[] {
   return (facts.target?.cgroups ?? []).flatMap((path, i) => {
     const fd = slot(`cgroup.${i}`);
     return [
-      step('descriptors', 'open', { path, flags: O.WRONLY | O.CLOEXEC, mode: 0, fd }, `open ${path}`, {
+      step('descriptors', 'open', { path, flags: O.WRONLY | O.CLOEXEC, fd }, `open ${path}`, {
         side: 'host',
         hints: {
           EACCES: 'the group belongs to another; only root joins it',

@@ -85,7 +85,7 @@ function timeSteps(spec: Spec): AnyStep[] {
     step(
       'unshare',
       'open',
-      { path: '/proc/self/ns/time_for_children', flags: O.RDONLY | O.CLOEXEC, mode: 0, fd },
+      { path: '/proc/self/ns/time_for_children', flags: O.RDONLY | O.CLOEXEC, fd },
       'open the new time namespace',
     ),
     step('unshare', 'setns', { fd, flags: CLONE.NEWTIME }, 'enter the new time namespace'),

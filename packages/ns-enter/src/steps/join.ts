@@ -93,7 +93,7 @@ function openFiles(arrangement: Arrangement, facts: Facts): AnyStep[] {
       step(
         'descriptors',
         'open',
-        { path, flags: O.RDONLY | O.CLOEXEC, mode: 0, fd: fdOf(kind) },
+        { path, flags: O.RDONLY | O.CLOEXEC, fd: fdOf(kind) },
         `open the ${optionOf(kind)} namespace ${path}`,
         {
           side: 'host',
@@ -114,13 +114,9 @@ function openRelated(facts: Facts, spec: readonly Join[]): AnyStep[] {
       named ?? `/proc/${target.pid}/ns/${fileOf(spec.find((join) => join.path !== '')?.kind ?? 'user')}`;
     const fd = slot('ns.child');
     steps.push(
-      step(
-        'descriptors',
-        'open',
-        { path, flags: O.RDONLY | O.CLOEXEC, mode: 0, fd },
-        `open the namespace ${path}`,
-        { side },
-      ),
+      step('descriptors', 'open', { path, flags: O.RDONLY | O.CLOEXEC, fd }, `open the namespace ${path}`, {
+        side,
+      }),
       step(
         'descriptors',
         'ns_get',

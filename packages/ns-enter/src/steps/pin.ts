@@ -79,7 +79,7 @@ const bind = (
   doing: string,
   hints: Record<string, string>,
 ): AnyStep =>
-  step('ready', 'mount', { root: -1, target, type: '', source, flags: MS.BIND, data: '', make: 0 }, doing, {
+  step('ready', 'mount', { target, source, flags: MS.BIND }, doing, {
     side,
     hints,
     undo: undo('failure', 'umount', { path: target, flags: MNT.DETACH }, `unmount ${target}`),

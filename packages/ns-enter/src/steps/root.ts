@@ -27,7 +27,7 @@ export function openDirectories(o: Options, arrangement: Arrangement, facts: Fac
     const path = at(o.wd, 'cwd');
     const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC;
     steps.push(
-      step('descriptors', 'open', { path, flags, mode: 0, fd: wd }, `open the working directory ${path}`, {
+      step('descriptors', 'open', { path, flags, fd: wd }, `open the working directory ${path}`, {
         side,
         hints: noDirectory,
       }),
@@ -120,8 +120,6 @@ function procSteps(o: Options, arrangement: Arrangement, facts: Facts, pivot: bo
           type: 'proc',
           source: 'proc',
           flags: MS.NOSUID | MS.NODEV | MS.NOEXEC,
-          data: '',
-          make: 0,
         },
         `mount proc on ${target}`,
         {
@@ -153,8 +151,6 @@ function binfmtStep(o: Options, phase: 'root' | 'mounts', at: typeof root | numb
       type: 'binfmt_misc',
       source: 'binfmt_misc',
       flags: MS.NOSUID | MS.NODEV | MS.NOEXEC,
-      data: '',
-      make: 0,
     },
     `mount binfmt_misc on ${o.mountBinfmt}`,
     {
@@ -190,12 +186,12 @@ function registerSteps(o: Options, phase: 'root' | 'mounts', at: typeof root | n
 export function directorySteps(o: Options): AnyStep[] {
   if (o.wdns !== undefined)
     return [
-      step('cwd', 'chdir', { path: o.wdns, inside: 0 }, `enter ${o.wdns}`, {
+      step('cwd', 'chdir', { path: o.wdns }, `enter ${o.wdns}`, {
         hints: { ENOENT: 'there is no such directory inside (--wd names one outside)' },
       }),
     ];
   if (o.wd !== undefined) return [step('cwd', 'fchdir', { fd: wd }, 'enter the working directory')];
   // nsenter(1) leaves the working directory outside a new root, from where everything outside can be reached.
-  if (o.root !== undefined) return [step('cwd', 'chdir', { path: '/', inside: 0 }, 'enter the new root')];
+  if (o.root !== undefined) return [step('cwd', 'chdir', { path: '/' }, 'enter the new root')];
   return [];
 }

@@ -179,13 +179,7 @@ export function heldUserSteps(spec: Spec, facts: Facts): AnyStep[] {
       { side, hints: createHints(['user'], facts) },
     ),
     ...writeMaps('descriptors', pid, maps, facts),
-    step(
-      'descriptors',
-      'kill',
-      { pid, pidfd: -1, signal: 9 },
-      'end the process that held the user namespace',
-      { side },
-    ),
+    step('descriptors', 'kill', { pid, signal: 9 }, 'end the process that held the user namespace', { side }),
     step(
       'descriptors',
       'wait_child',

@@ -138,7 +138,7 @@ export function cloneSteps(spec: Spec): AnyStep[] {
   return [
     step('clone', 'clone', { process: peer, flags, cgroup: -1, pid, pidfd }, 'start the process', host),
     ...mapping,
-    step('supervise', 'supervise', { process: peer, pid, pidfd, mode: 1, pty: -1 }, 'stay', host),
+    step('supervise', 'supervise', { process: peer, pid, pidfd, ending: 'by_code' }, 'stay', host),
   ];
 }
 

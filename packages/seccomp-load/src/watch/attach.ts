@@ -47,7 +47,7 @@ function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): A
   };
   const host = 'host' as const;
   const open = (name: string): AnyStep =>
-    step('state', 'open', { path: lock, flags: 0o2000000, mode: 0, fd: slot(name) }, `open ${lock}`, {
+    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot(name) }, `open ${lock}`, {
       side: host,
       undo: undo('end', 'remove_tree', { path: directory }, `remove ${directory}`),
     });
@@ -55,20 +55,14 @@ function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): A
   // work is waited for; then all is removed.
   return [
     open('agent.lock'),
-    step('state', 'open', { path: lock, flags: 0o2000000, mode: 0, fd: slot('agent.wait') }, `open ${lock}`, {
+    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot('agent.wait') }, `open ${lock}`, {
       side: host,
       undo: undo('end', 'lock', { fd: slot('agent.wait') }, 'wait for the supervisor of the calls'),
     }),
-    step(
-      'state',
-      'open',
-      { path: lock, flags: 0o2000000, mode: 0, fd: slot('agent.socket') },
-      `open ${lock}`,
-      {
-        side: host,
-        undo: undo('end', 'unlink', { path: socket }, `remove ${socket}`),
-      },
-    ),
+    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot('agent.socket') }, `open ${lock}`, {
+      side: host,
+      undo: undo('end', 'unlink', { path: socket }, `remove ${socket}`),
+    }),
     ...loadSteps(filter, 'seccomp-late'),
     step(
       'seccomp-late',

@@ -23,13 +23,10 @@ export const aufs: Driver = {
     return [
       step('state', 'mkdirs', { path: upper, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
       ...upperSteps(facts, upper, 'state', 'host'),
-      step(
-        'state',
-        'mount',
-        { root: -1, target, type: 'aufs', source: 'none', flags: 0, data, make: 0 },
-        'mount by aufs',
-        { side: 'host', undo: unmount },
-      ),
+      step('state', 'mount', { target, type: 'aufs', source: 'none', data }, 'mount by aufs', {
+        side: 'host',
+        undo: unmount,
+      }),
     ];
   },
   detach: (facts, { directory, passing, mount }) => [

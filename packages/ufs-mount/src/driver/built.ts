@@ -3,7 +3,7 @@
  * a copy or a snapshot of the topmost, in the root's own directory.
  */
 import { type AnyStep, type Slot, step, undo } from '@ctr-tools/plan';
-import { MNT, MS } from '@ctr-tools/sys/constants';
+import { MNT, MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import type { RootFacts } from '../root-facts.ts';
 import { builtPath, type Stack } from '../stack.ts';
 import { below } from '../text.ts';
@@ -29,16 +29,10 @@ export const builtTrees = ({ store, stack }: Pick<RootFacts, 'store' | 'stack'>,
 /** The tree stands in the root's directory; where it is to be seen elsewhere, it is bound there. */
 export function boundSteps(facts: RootFacts, { directory, target }: Making): AnyStep[] {
   const args = {
-    root: -1,
     target,
     source: below(directory, '/tree'),
-    fd: -1,
-    recursive: 0,
-    set: facts.request.readOnly ? 1 : 0,
-    clear: 0,
+    set: facts.request.readOnly ? MOUNT_ATTR.RDONLY : 0,
     propagation: MS.PRIVATE,
-    userns: -1,
-    make: 0,
   };
   return [
     step('state', 'bind', args, 'show the root at its place', {
@@ -50,7 +44,7 @@ export function boundSteps(facts: RootFacts, { directory, target }: Making): Any
 
 /** The tree as a mount that is attached nowhere. */
 export const detachedTree = (directory: string, mount: Slot): AnyStep[] => [
-  step('state', 'open_tree', { path: `${directory}/tree`, recursive: 0, fd: mount }, 'take the tree', {
+  step('state', 'open_tree', { path: `${directory}/tree`, fd: mount }, 'take the tree', {
     side: 'host',
   }),
 ];
@@ -60,7 +54,7 @@ export const takenFrom = (steps: readonly AnyStep[], target: string, mount: Slot
   ...steps.map(({ undo: gone, ...rest }) =>
     gone?.op === 'umount' ? rest : { ...rest, ...(gone && { undo: gone }) },
   ),
-  step('state', 'open_tree', { path: target, recursive: 0, fd: mount }, 'take the mount', { side: 'host' }),
+  step('state', 'open_tree', { path: target, fd: mount }, 'take the mount', { side: 'host' }),
   step('state', 'umount', { path: target, flags: MNT.DETACH }, 'leave it to the container alone', {
     side: 'host',
   }),

@@ -1,0 +1,8 @@
+/* Made by scripts/gen-ops.ts from packages/plan/src/ops.ts. Do not edit. */
+#ifndef CTR_ENUMERATIONS_H
+#define CTR_ENUMERATIONS_H
+
+enum make { MAKE_NOTHING = 0, MAKE_DIRECTORY = 1, MAKE_LIKE_SOURCE = 2, MAKE_FILE = 3 };
+enum ending { ENDING_BY_SIGNAL = 0, ENDING_BY_CODE = 1 };
+
+#endif
