@@ -104,14 +104,16 @@ describe.skipIf(missing)(`against libseccomp${missing ? ` (skipped: ${missing})`
   test.skipIf(!existsSync(podman))('podman’s profile (containers-common): every call', () => {
     const { value: profile } = validate(parseJson(readFileSync(podman), podman), podman);
     for (const caps of [[], ['CAP_SYS_ADMIN', 'CAP_AUDIT_WRITE']])
-      compareAll(select(profile, { ...host, caps: new Set(caps) }));
+      expect(compareAll(select(profile, { ...host, caps: new Set(caps) }))).toBeGreaterThan(600);
   });
 
   test('random profiles of rules without arguments', () => {
-    for (let seed = 0; seed < 12; seed++) compareAll(plainDoors(randomProfile(new Random(seed), 0, native)));
+    for (let seed = 0; seed < 12; seed++)
+      expect(compareAll(plainDoors(randomProfile(new Random(seed), 0, native)))).toBeGreaterThan(0);
   });
 
   test('every operator at every boundary', () => {
+    const different: unknown[] = [];
     for (const op of ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'] as const)
       for (const value of boundaries) {
         const seccomp: LinuxSeccomp = {
@@ -132,15 +134,11 @@ describe.skipIf(missing)(`against libseccomp${missing ? ` (skipped: ${missing})`
             nr: table('x86_64').numbers.get('read')!,
             args: [0n, 0n, a],
           };
-          if (simulate(ours, call).value !== simulate(theirs, call).value)
-            expect({ op, value, a, got: simulate(ours, call).value }).toEqual({
-              op,
-              value,
-              a,
-              got: simulate(theirs, call).value,
-            });
+          const [got, wanted] = [simulate(ours, call).value, simulate(theirs, call).value];
+          if (got !== wanted) different.push({ op, value, a, got, wanted });
         }
       }
+    expect(different).toEqual([]);
   }, 120_000);
 
   test('our filter of the default profile is the smaller one', () => {
