@@ -6,6 +6,13 @@ const watch = 'Watching a command';
 const machine = 'For another machine than this';
 
 export const flags: readonly Flag[] = [
+  {
+    name: 'deny',
+    value: 'CALLS',
+    many: true,
+    help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,bpf',
+    group: filter,
+  },
   { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
   {
     name: 'spec-allow',
@@ -56,7 +63,8 @@ export const flags: readonly Flag[] = [
     name: 'show',
     value: '[PID]',
     act: 'asks',
-    help: 'the filters of a process, disassembled where we may read them',
+    beside: ['raw', 'test', 'explain', 'dump', 'diff'],
+    help: 'the filters of a process; beside --test, --explain, --dump, --diff or --raw they are what is asked',
     group: ask,
   },
   { name: 'json', help: 'print JSON', group: ask },
@@ -101,7 +109,7 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'caps',
-    value: 'LIST',
+    value: 'LIST|docker|none|PID',
     help: "the bounding set that a profile's conditions are asked about",
     group: machine,
   },

@@ -46,10 +46,10 @@ function ask(subjects: readonly Subject[], call: WrittenCall): Answer {
 }
 
 /** `--test CALL...`: what the filters would answer; exit code 0 if every call is permitted. */
-export function test(values: readonly string[], options: SeccompOptions): number {
+export async function test(values: readonly string[], options: SeccompOptions): Promise<number> {
   const abi = options.abi ?? nativeFor(options);
   const calls = values.map((text) => parseCall(text, abi));
-  const subjects = subjectsOf(options, 'test', 0);
+  const subjects = await subjectsOf(options, 'test', 0);
   const answers = calls.map((call) => ask(subjects, call));
   if (options.json) out(serializeJson(answers, 2));
   else for (const a of answers) out(`${a.call}  ${a.answer}  (${a.because})\n`);
