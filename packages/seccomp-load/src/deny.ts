@@ -3,13 +3,16 @@ import { UsageError } from '@ctr-tools/cli';
 import { nearest } from '@ctr-tools/oci';
 import { abis, isCallAnywhere, table } from './abi.ts';
 import { permits, returnValue } from './actions.ts';
+import { expand, unknownGroup } from './groups.ts';
 import type { DockerProfile, DockerSyscall } from './profile/types.ts';
 
-/** Names between commas. Throws `UsageError` for one that no kernel has: what is misspelt would not be refused. */
+/** Names of calls and groups between commas. Throws `UsageError` for one that no kernel has: what is misspelt would not be refused. */
 export function parseCalls(texts: readonly string[]): string[] {
   const names = texts.flatMap((text) => text.split(',')).map((name) => name.trim());
   for (const name of names) {
-    if (isCallAnywhere(name)) continue;
+    const wrong = unknownGroup(name);
+    if (wrong) throw new UsageError(`--deny: ${wrong}`);
+    if (name.startsWith('@') || isCallAnywhere(name)) continue;
     const guess = nearest(
       name,
       [...abis.keys()].flatMap((abi) => [...table(abi).numbers.keys()]),
@@ -18,7 +21,7 @@ export function parseCalls(texts: readonly string[]): string[] {
       `--deny: no kernel has the call ${JSON.stringify(name)}${guess ? `; ${guess} was probably meant` : ''}`,
     );
   }
-  return [...new Set(names)];
+  return expand([...new Set(names)]);
 }
 
 /** Pure. The profile with these calls refused: with EPERM where its default permits, else as it refuses the rest. */

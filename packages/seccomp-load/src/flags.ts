@@ -10,7 +10,7 @@ export const flags: readonly Flag[] = [
     name: 'deny',
     value: 'CALLS',
     many: true,
-    help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,bpf',
+    help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,@module',
     group: filter,
   },
   { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
@@ -59,6 +59,13 @@ export const flags: readonly Flag[] = [
   { name: 'explain', act: 'asks', operands: 'tool', help: 'the profile call by call, and why', group: ask },
   { name: 'dump', act: 'asks', operands: 'tool', help: 'the compiled filter, disassembled', group: ask },
   { name: 'diff', act: 'asks', operands: 'tool', help: 'where two profiles answer differently', group: ask },
+  {
+    name: 'merge',
+    act: 'asks',
+    operands: 'tool',
+    help: 'print one profile that permits what any of these permits',
+    group: ask,
+  },
   {
     name: 'show',
     value: '[PID]',

@@ -27,7 +27,7 @@ export interface SeccompOptions {
 /** Parse flags and operands. Throws `UsageError`. */
 export function parseOptions({ flags, operands, command }: Parsed, host: Host): SeccompOptions {
   const one = (name: string): string | undefined => flags.get(name)?.[0];
-  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'show', 'learn', 'notify'].find((name) =>
+  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'merge', 'show', 'learn', 'notify'].find((name) =>
     flags.has(name),
   );
   const deny = parseCalls(flags.get('deny') ?? []);

@@ -22,7 +22,11 @@ test('--test, --explain, --dump, --diff and --raw take the filter of --show=PID'
 
   const asked = shown('--test', 'mkdir', '--test', 'mkdirat');
   expect(asked).toMatchObject({ status: 1, stderr: '' });
-  expect(asked.stdout).toBe(`mkdir  errno EPERM  (PID ${pid})\nmkdirat  allow  (PID ${pid})\n`);
+  const [, mkdir, mkdirat] = /^(mkdir .*)\n(mkdirat .*)\n$/.exec(asked.stdout)!;
+  expect(mkdir).toContain(`mkdir  errno EPERM  (PID ${pid})  `);
+  expect(mkdirat).toContain(`mkdirat  allow  (PID ${pid})  `);
+  // The number in each ABI of the machine.
+  if (process.arch === 'x64') expect(mkdirat).toMatch(/ {2}x86_64 258, x86 296, x32 1073742082$/);
 
   expect(shown('--diff', 'default').status).toBe(1);
   expect(shown('--diff', 'default').stdout).toMatch(/^x86_64: errno EPERM -> allow\n {4}mkdir\n/);
@@ -75,7 +79,7 @@ test('an answer for capabilities says whose they are, and is another’s for the
   for (const whose of ['docker', 'none', 'chown'])
     expect(load('default', '--caps', whose, '--test', 'mount')).toMatchObject({
       status: 1,
-      stdout: 'mount  errno EPERM  (defaultAction)\n',
+      stdout: expect.stringMatching(/^mount {2}errno EPERM {2}\(defaultAction\) {2}/),
       stderr: '',
     });
   expect(load('default', '--caps', String(process.pid), '--test', 'mount').status).toBe(0);
