@@ -92,6 +92,15 @@ export const flags: readonly Flag[] = [
     group: watch,
   },
   {
+    name: 'why',
+    act: 'changes',
+    operands: 'tool',
+    node: true,
+    takesCommand: true,
+    help: 'run the command under PROFILE, and say at the end which calls were refused and what would allow them',
+    group: watch,
+  },
+  {
     name: 'notify',
     value: 'RULES',
     act: 'changes',

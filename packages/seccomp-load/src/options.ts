@@ -27,8 +27,8 @@ export interface SeccompOptions {
 /** Parse flags and operands. Throws `UsageError`. */
 export function parseOptions({ flags, operands, command }: Parsed, host: Host): SeccompOptions {
   const one = (name: string): string | undefined => flags.get(name)?.[0];
-  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'merge', 'show', 'learn', 'notify'].find((name) =>
-    flags.has(name),
+  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'merge', 'show', 'learn', 'notify', 'why'].find(
+    (name) => flags.has(name),
   );
   const deny = parseCalls(flags.get('deny') ?? []);
   if (deny.length > 0 && ['show', 'learn', 'notify'].some((name) => flags.has(name)))
@@ -38,7 +38,7 @@ export function parseOptions({ flags, operands, command }: Parsed, host: Host): 
     throw new UsageError('no profile is named; "default" is a good one, a file has a slash or ends in .json');
   if (operands.length > 1 && !command && !acting)
     throw new UsageError(`a spec holds one profile, not ${operands.length}; several filters need a command`);
-  if (flags.has('socket') && acting !== 'notify' && acting !== 'learn')
+  if (flags.has('socket') && acting !== 'notify' && acting !== 'learn' && acting !== 'why')
     throw new UsageError('--socket goes with --notify');
   if (flags.has('container') && acting !== 'learn') throw new UsageError('--container goes with --learn');
   const listenerPath = one('listener');

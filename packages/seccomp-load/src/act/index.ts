@@ -18,5 +18,6 @@ export const acts: Record<string, Act> = {
   raw: async (...args) => (await import('./raw.ts')).raw(...args),
   show: async (...args) => (await import('./show.ts')).show(...args),
   learn: async (...args) => (await import('./learn.ts')).learn(...args),
+  why: async (...args) => (await import('./why.ts')).why(...args),
   notify: async (...args) => (await import('./notify.ts')).notify(...args),
 };
