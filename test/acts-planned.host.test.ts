@@ -153,12 +153,17 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
   },
   'seccomp-load --raw': () => {
     const out = join(work, 'filter');
-    return { argv: ['default', '--raw', out], looks: () => existsSync(out) };
+    return { argv: ['default', '--caps', 'none', '--raw', out], looks: () => existsSync(out) };
   },
   'seccomp-load --learn': (context) => {
     needs(context, 'root');
     const [out, ran] = [join(work, 'profile.json'), join(work, 'learned')];
     return { argv: ['--learn', out, '--', 'touch', ran], looks: () => [existsSync(out), existsSync(ran)] };
+  },
+  'seccomp-load --why': (context) => {
+    needs(context, 'root');
+    const ran = join(work, 'asked-why');
+    return { argv: ['default', '--why', '--', 'touch', ran], looks: () => existsSync(ran) };
   },
   'seccomp-load --notify': (context) => {
     needs(context, 'root');

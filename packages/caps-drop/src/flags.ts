@@ -107,6 +107,13 @@ export const flags: readonly Flag[] = [
     group: ask,
   },
   {
+    name: 'show-capability',
+    value: 'WORDS',
+    act: 'asks',
+    help: 'which capabilities are about this: mount, ports below 1024',
+    group: ask,
+  },
+  {
     name: 'learn',
     value: 'FILE',
     act: 'changes',

@@ -56,7 +56,9 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
     applies: parsed.command !== undefined,
     json: flags.has('json'),
   };
-  const acts = ['show', 'tree', 'files', 'has', 'decode', 'learn'].filter((name) => flags.has(name));
+  const acts = ['show', 'tree', 'files', 'has', 'decode', 'show-capability', 'learn'].filter((name) =>
+    flags.has(name),
+  );
   const asked = asksForSomething(options);
   if (acts.length === 0 && !asked)
     throw new UsageError(

@@ -2,7 +2,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { Process, Spec, User } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
 import { capabilityName } from '@ctr-tools/sys/constants';
-import { fullMask, shortNames } from './capability-list.ts';
+import { fullMask, shortNames, summary } from './capability-list.ts';
 import {
   boundingStep,
   gidStep,
@@ -98,8 +98,8 @@ function checkHeld(sets: Sets, { current, last }: CapsFacts, process: Process): 
   const cut = current.bounding & ~sets.bounding;
   if (cut && !(current.effective & setpcap) && !process.noNewPrivileges && !current.noNewPrivs)
     throw new Failure(
-      `drop ${shortNames(cut)} from the bounding set: this takes CAP_SETPCAP; ` +
-        'add --no-new-privs, with which no exec grants anything anyway',
+      'add --no-new-privs, with which no exec grants anything anyway: to drop from the bounding set takes ' +
+        `CAP_SETPCAP, and this would drop ${summary(cut, last)}`,
     );
   return sets;
 }

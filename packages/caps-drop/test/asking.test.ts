@@ -1,5 +1,7 @@
 import { capabilitiesAfter } from '@ctr-tools/plan';
+import { capabilityName } from '@ctr-tools/sys/constants';
 import { describe, expect, it } from 'vitest';
+import { capabilitiesAbout } from '../src/act/about.ts';
 import { learned } from '../src/act/learned.ts';
 import { markOwner, parseTrace } from '../src/act/trace.ts';
 import { fileCapabilitiesText, parseFileCapabilities } from '../src/file-capabilities.ts';
@@ -55,6 +57,17 @@ describe('file capabilities', () => {
 
   it.each(['', '01000002', '0100000900200000000000000000000000000000'])('%j is nothing', (hex) => {
     expect(parseFileCapabilities(Buffer.from(hex, 'hex'))).toBeUndefined();
+  });
+});
+
+describe('capabilities by words', () => {
+  const names = (words: string) => capabilitiesAbout(words, 40).map((n) => capabilityName(n));
+  it('are those whose name or sentence has them all', () => {
+    expect(names('ports below')).toEqual(['CAP_NET_BIND_SERVICE']);
+    expect(names('MOUNT')).toContain('CAP_SYS_ADMIN');
+    expect(names('modules  load')).toEqual(['CAP_SYS_MODULE']);
+    expect(names('net_raw')).toEqual(['CAP_NET_RAW']);
+    expect(names('xyzzy')).toEqual([]);
   });
 });
 

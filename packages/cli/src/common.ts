@@ -42,7 +42,9 @@ export const grammarOf = (tool: Tool): Grammar => ({ flags: allFlags(tool), comm
 
 /** The acts that were asked for. */
 export const actsOf = (tool: Tool, parsed: Parsed): Flag[] =>
-  tool.flags.filter((flag) => flag.act && parsed.flags.has(flag.name));
+  tool.flags.filter(
+    (flag) => flag.act && parsed.flags.has(flag.name) && !flag.beside?.some((name) => parsed.flags.has(name)),
+  );
 
 /** Whether this line does nothing but set something on the process and become a command. */
 export function isPlainApply(tool: Tool, parsed: Parsed): boolean {

@@ -26,6 +26,8 @@ export interface Flag {
    * not carried out, and one that changes says what it would do (`Tool.act`).
    */
   act?: 'asks' | 'changes';
+  /** Acts beside which this act only names whom they are about: then it is not one itself. */
+  beside?: readonly string[];
   /** An act that only Node can carry out: it changes files, waits, or makes system calls of its own. */
   node?: boolean;
   /** How many operands an act takes; none if absent. `tool`: they are the tool's own, who minds them itself. */

@@ -6,6 +6,13 @@ const watch = 'Watching a command';
 const machine = 'For another machine than this';
 
 export const flags: readonly Flag[] = [
+  {
+    name: 'deny',
+    value: 'CALLS',
+    many: true,
+    help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,@module',
+    group: filter,
+  },
   { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
   {
     name: 'spec-allow',
@@ -53,10 +60,18 @@ export const flags: readonly Flag[] = [
   { name: 'dump', act: 'asks', operands: 'tool', help: 'the compiled filter, disassembled', group: ask },
   { name: 'diff', act: 'asks', operands: 'tool', help: 'where two profiles answer differently', group: ask },
   {
+    name: 'merge',
+    act: 'asks',
+    operands: 'tool',
+    help: 'print one profile that permits what any of these permits',
+    group: ask,
+  },
+  {
     name: 'show',
     value: '[PID]',
     act: 'asks',
-    help: 'the filters of a process, disassembled where we may read them',
+    beside: ['raw', 'test', 'explain', 'dump', 'diff'],
+    help: 'the filters of a process; beside --test, --explain, --dump, --diff or --raw they are what is asked',
     group: ask,
   },
   { name: 'json', help: 'print JSON', group: ask },
@@ -74,6 +89,15 @@ export const flags: readonly Flag[] = [
   {
     name: 'container',
     help: 'with --learn: and what runtimes (ctr-run, runc, crun) call before they run the program',
+    group: watch,
+  },
+  {
+    name: 'why',
+    act: 'changes',
+    operands: 'tool',
+    node: true,
+    takesCommand: true,
+    help: 'run the command under PROFILE, and say at the end which calls were refused and what would allow them',
     group: watch,
   },
   {
@@ -101,7 +125,7 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'caps',
-    value: 'LIST',
+    value: 'LIST|docker|none|PID',
     help: "the bounding set that a profile's conditions are asked about",
     group: machine,
   },

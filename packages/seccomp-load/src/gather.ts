@@ -3,6 +3,7 @@ import type { Spec } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
 import { kernelRelease, readStatus } from '@ctr-tools/sys/proc';
 import { complain } from './complaints.ts';
+import { without } from './deny.ts';
 import {
   availableActions,
   containerFacts,
@@ -43,14 +44,17 @@ export function gatherSeccomp(options: SeccompOptions | undefined, spec: Spec, h
   const first = options.profiles[0];
   const isDefault = first !== undefined && 'name' in first && first.name === 'default';
   const stock =
-    isDefault && mode === 'apply' && kernelAtLeast(kernel, '4.8') ? stockFilter(native, bounding) : undefined;
+    isDefault && options.deny.length === 0 && mode === 'apply' && kernelAtLeast(kernel, '4.8')
+      ? stockFilter(native, bounding)
+      : undefined;
   return {
     mode,
     native,
     kernel,
     profiles: options.profiles.map((source) => {
       const read = readProfile(source);
-      const selected = read.profile && select(read.profile, { abi: native, kernel, caps: bounding });
+      const selected =
+        read.profile && select(without(read.profile, options.deny), { abi: native, kernel, caps: bounding });
       if (!('name' in source))
         complain(nameOf(source), read, selected && normalize(selected, native), options);
       return selected;

@@ -1,7 +1,10 @@
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
-import { capabilityNumber } from '@ctr-tools/sys/constants';
+import { dockerCapabilities } from '@ctr-tools/oci';
+import { capabilitiesOf, capabilityName, capabilityNumber } from '@ctr-tools/sys/constants';
+import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import { type AbiName, abiNamed, abis } from './abi.ts';
-import { type Source, sourceOf } from './source.ts';
+import { parseCalls } from './deny.ts';
+import { everything, type Source, sourceOf } from './source.ts';
 
 export interface SeccompOptions {
   /** Profiles in the order given. */
@@ -10,6 +13,8 @@ export interface SeccompOptions {
   flags: readonly ('SECCOMP_FILTER_FLAG_LOG' | 'SECCOMP_FILTER_FLAG_SPEC_ALLOW')[];
   listenerPath?: string;
   listenerMetadata?: string;
+  /** Calls that are refused besides. */
+  deny: readonly string[];
   strict: boolean;
   json: boolean;
   abi?: AbiName;
@@ -20,16 +25,20 @@ export interface SeccompOptions {
 }
 
 /** Parse flags and operands. Throws `UsageError`. */
-export function parseOptions({ flags, operands, command }: Parsed, _host: Host): SeccompOptions {
+export function parseOptions({ flags, operands, command }: Parsed, host: Host): SeccompOptions {
   const one = (name: string): string | undefined => flags.get(name)?.[0];
-  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'show', 'learn', 'notify'].find((name) =>
-    flags.has(name),
+  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'merge', 'show', 'learn', 'notify', 'why'].find(
+    (name) => flags.has(name),
   );
-  if (operands.length === 0 && !acting)
+  const deny = parseCalls(flags.get('deny') ?? []);
+  if (deny.length > 0 && ['show', 'learn', 'notify'].some((name) => flags.has(name)))
+    throw new UsageError('--deny takes calls from a profile; --show, --learn and --notify have none');
+  const named = deny.length > 0 && operands.length === 0;
+  if (operands.length === 0 && !acting && !named)
     throw new UsageError('no profile is named; "default" is a good one, a file has a slash or ends in .json');
   if (operands.length > 1 && !command && !acting)
     throw new UsageError(`a spec holds one profile, not ${operands.length}; several filters need a command`);
-  if (flags.has('socket') && acting !== 'notify' && acting !== 'learn')
+  if (flags.has('socket') && acting !== 'notify' && acting !== 'learn' && acting !== 'why')
     throw new UsageError('--socket goes with --notify');
   if (flags.has('container') && acting !== 'learn') throw new UsageError('--container goes with --learn');
   const listenerPath = one('listener');
@@ -42,13 +51,18 @@ export function parseOptions({ flags, operands, command }: Parsed, _host: Host):
   if (kernel !== undefined && !/^\d+\.\d+/.test(kernel))
     throw new UsageError(`--kernel ${kernel}: a version like 6.1 was expected`);
   return {
-    profiles: operands.map(sourceOf),
+    profiles: [
+      ...shown(one('show'), acting, command !== undefined, host),
+      ...operands.map((word) => deniable(sourceOf(word), deny)),
+      ...(named ? [everything] : []),
+    ],
     flags: [
       ...(flags.has('log') ? (['SECCOMP_FILTER_FLAG_LOG'] as const) : []),
       ...(flags.has('spec-allow') ? (['SECCOMP_FILTER_FLAG_SPEC_ALLOW'] as const) : []),
     ],
     ...(listenerPath !== undefined && { listenerPath }),
     ...(listenerMetadata !== undefined && { listenerMetadata }),
+    deny,
     strict: flags.has('strict'),
     json: flags.has('json'),
     ...(abi && { abi }),
@@ -58,6 +72,24 @@ export function parseOptions({ flags, operands, command }: Parsed, _host: Host):
   };
 }
 
+/** A PID that was asked for; without one the caller, never the planner. Throws `UsageError`. */
+export function targetPid(word: string, host: Pick<Host, 'pid'>): number {
+  if (word === '' || word === 'self') return callerPid(host.pid);
+  if (!/^\d{1,10}$/.test(word)) throw new UsageError(`--show=${word}: a PID was expected`);
+  return Number(word);
+}
+
+/** Calls can be taken from no filter at all only where there is one. */
+const deniable = (source: Source, deny: readonly string[]): Source =>
+  deny.length > 0 && 'name' in source && source.name === 'unconfined' ? everything : source;
+
+/** Beside another act `--show=PID` names the process whose filters that act is about. */
+function shown(word: string | undefined, acting: string | undefined, applies: boolean, host: Host): Source[] {
+  if (word === undefined || acting === 'show') return [];
+  if (applies) throw new UsageError('--show=PID beside --raw writes what a process has; it takes no command');
+  return [{ pid: targetPid(word, host) }];
+}
+
 function abiOption(word: string | undefined): AbiName | undefined {
   if (word === undefined) return undefined;
   const abi = abiNamed(word);
@@ -65,15 +97,29 @@ function abiOption(word: string | undefined): AbiName | undefined {
   return abi;
 }
 
-function capsOption(list: string | undefined): ReadonlySet<string> | undefined {
-  if (list === undefined) return undefined;
+/** `docker`, `none`, a PID, or a list: the bounding set that is asked about. */
+function capsOption(text: string | undefined): ReadonlySet<string> | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'docker') return new Set(dockerCapabilities);
+  if (text === 'none') return new Set();
+  if (/^\d+$/.test(text)) return boundingOf(Number(text));
   const caps = new Set<string>();
-  for (const word of list.split(',').filter((w) => w !== '' && w !== 'none')) {
+  for (const word of text.split(',').filter((w) => w !== '' && w !== 'none')) {
     const name = word.toUpperCase();
     const full = name.startsWith('CAP_') ? name : `CAP_${name}`;
     if (capabilityNumber(full) === undefined)
-      throw new UsageError(`--caps ${list}: there is no capability ${word}`);
+      throw new UsageError(
+        `--caps ${text}: there is no capability ${word}; docker, none and a PID are words of their own`,
+      );
     caps.add(full);
   }
   return caps;
+}
+
+function boundingOf(pid: number): ReadonlySet<string> {
+  try {
+    return new Set(capabilitiesOf(readStatus(pid).bounding).map(capabilityName));
+  } catch {
+    throw new UsageError(`--caps ${pid}: there is no such process`);
+  }
 }

@@ -7,7 +7,10 @@ import type { DockerProfile } from './profile/types.ts';
 import { validate } from './profile/validate.ts';
 
 /** Where a profile comes from: a name of ours, or a file; `-` is stdin. */
-export type Source = { name: 'default' | 'unconfined' } | { file: string };
+export type Source = { name: 'default' | 'unconfined' | 'everything' } | { file: string } | { pid: number };
+
+/** What `--deny` alone takes its calls from: all that the machine's programs can call. */
+export const everything: Source = { name: 'everything' };
 
 const names = new Map<string, Source>([
   ['default', { name: 'default' }],
@@ -29,7 +32,10 @@ export function sourceOf(word: string): Source {
   );
 }
 
-export const nameOf = (source: Source): string => ('name' in source ? source.name : source.file);
+export function nameOf(source: Source): string {
+  if ('pid' in source) return `PID ${source.pid}`;
+  return 'name' in source ? source.name : source.file;
+}
 
 /** The bytes of a file, or of stdin for `-`. Throws a `Failure`. */
 export function bytesOf(file: string): Uint8Array {
@@ -59,9 +65,18 @@ export interface Read {
  * `Failure`, `JsonError` or `SpecError` that names the place; what holds nothing to load is refused.
  */
 export function readProfile(source: Source): Read {
-  if ('name' in source)
-    return { profile: source.name === 'default' ? defaultProfile() : undefined, warnings: [] };
+  // Only acts take a process, and read its filters themselves.
+  if ('pid' in source)
+    throw new UsageError(`--show=${source.pid} names a process to ask about, not a profile`);
+  if ('name' in source) return { profile: named(source.name), warnings: [] };
   return parseProfile(bytesOf(source.file), source.file === '-' ? 'stdin' : source.file);
+}
+
+function named(name: 'default' | 'unconfined' | 'everything'): DockerProfile | undefined {
+  if (name === 'unconfined') return undefined;
+  const profile = defaultProfile();
+  if (name === 'default') return profile;
+  return { defaultAction: 'SCMP_ACT_ALLOW', archMap: profile.archMap!, syscalls: [] };
 }
 
 /** The profile in a document called `name`. */
@@ -85,7 +100,7 @@ function profileOfSpec(document: unknown, name: string): Read {
     throw new Failure(
       `${name}: linux.seccomp is missing, so there is nothing to load; unconfined is the name for no filter`,
     );
-  const { value } = validate(ociOnly(seccomp), `${name}: linux.seccomp`);
+  const { value } = validate(ociOnly(seccomp), `${name}: linux.seccomp`, { groups: false });
   return { profile: value, warnings: texts(warnings) };
 }
 

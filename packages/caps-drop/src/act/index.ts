@@ -10,5 +10,6 @@ export const acts: Record<string, Act> = {
   files: async (...args) => (await import('./files.ts')).files(...args),
   has: async (...args) => (await import('./has.ts')).has(...args),
   decode: async (...args) => (await import('./decode.ts')).decode(...args),
+  'show-capability': async (...args) => (await import('./about.ts')).about(...args),
   learn: async (...args) => (await import('./learn.ts')).learn(...args),
 };

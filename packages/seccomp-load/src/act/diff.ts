@@ -18,13 +18,13 @@ function example({ call, args }: Difference): string {
 }
 
 /** `--diff`: by behaviour, not by text. Exit code 0 if both answer alike, 1 if not. */
-export function diff(
+export async function diff(
   _values: readonly string[],
   options: SeccompOptions,
   _parsed: unknown,
   host: Pick<Host, 'columns' | 'tty'>,
-): number {
-  const [first, second] = subjectsOf(options, 'diff', 2);
+): Promise<number> {
+  const [first, second] = await subjectsOf(options, 'diff', 2);
   const names = options.abi ? [options.abi] : guestsOf(nativeFor(options));
   const differences = compare(first!.program, second!.program, names);
   if (options.json) {

@@ -5,10 +5,11 @@ import type { SeccompOptions } from '../options.ts';
 import { subjectsOf } from './subject.ts';
 
 /** `--dump`: the compiled filter, an instruction a line. */
-export function dump(_values: readonly string[], options: SeccompOptions): number {
-  for (const { name, program } of subjectsOf(options, 'dump', 0)) {
+export async function dump(_values: readonly string[], options: SeccompOptions): Promise<number> {
+  const subjects = await subjectsOf(options, 'dump', 0);
+  for (const { name, program } of subjects) {
     if (options.json) out(serializeJson(program, 2));
-    else out(`${options.profiles.length > 1 ? `# ${name}\n` : ''}${disassemble(program)}`);
+    else out(`${subjects.length > 1 ? `# ${name}\n` : ''}${disassemble(program)}`);
   }
   return 0;
 }

@@ -8,7 +8,8 @@ import { ENOSYS } from '../errno.ts';
 import type { SeccompOptions } from '../options.ts';
 import type { Comparison, Profile } from '../profile/types.ts';
 import { flagNames, nameIn } from '../symbols.ts';
-import { commentAt, type Subject, subjectsOf } from './subject.ts';
+import { answersOf } from './answers.ts';
+import { commentAt, guestsOf, nativeFor, type Subject, subjectsOf } from './subject.ts';
 import { hang, wrap } from './wrap.ts';
 
 const signs = { NE: '!=', LT: '<', LE: '<=', EQ: '==', GE: '>=', GT: '>' } as const;
@@ -124,17 +125,42 @@ function text({ abi, always, byArguments, newest, otherwise }: Explained, column
   return lines.join('');
 }
 
+/** A filter without a profile: which calls it answers how, as it says itself. */
+function explainProgram(
+  { program }: Subject,
+  options: SeccompOptions,
+  host: { columns: number; tty: readonly boolean[] },
+): void {
+  const names = options.abi ? [options.abi] : guestsOf(nativeFor(options));
+  const answers = names.map((abi) => answersOf([program], abi));
+  if (options.json) {
+    const plain = answers.map(({ abi, always, byArguments }) => ({
+      abi,
+      always: [...always].map(([value, calls]) => ({ answer: describeReturn(value), calls })),
+      byArguments,
+    }));
+    out(serializeJson(plain, 2));
+    return;
+  }
+  const columns = host.tty[1] ? host.columns : 100;
+  for (const { abi, always, byArguments } of answers) {
+    out(`${abi}\n`);
+    for (const [value, calls] of always) out(`  ${describeReturn(value)}\n${wrap(calls, columns, '      ')}`);
+    if (byArguments.length > 0) out(`  by their arguments\n${wrap(byArguments, columns, '      ')}`);
+  }
+}
+
 /** `--explain`: what the profile says, ABI by ABI. */
-export function explainProfile(
+export async function explainProfile(
   _values: readonly string[],
   options: SeccompOptions,
   _parsed: unknown,
   host: { columns: number; tty: readonly boolean[] },
-): number {
-  const [subject] = subjectsOf(options, 'explain');
+): Promise<number> {
+  const [subject] = await subjectsOf(options, 'explain');
   const { profile } = subject!;
   if (!profile) {
-    out(`${subject!.name} is compiled or empty; --dump shows what it does\n`);
+    explainProgram(subject!, options, host);
     return 0;
   }
   const wanted = options.abi && profile.abis.includes(options.abi) ? [options.abi] : profile.abis;

@@ -62,16 +62,16 @@ function writeRaw(word: string, data: Uint8Array, host: Host): Outcome {
 }
 
 /** `--raw FD|FILE`: load compiled filters for a command; without one, write the compiled profile. */
-export function raw(
+export async function raw(
   values: readonly string[],
   options: SeccompOptions,
   parsed: Parsed,
   host: Host,
-): Outcome | Promise<Outcome> {
+): Promise<Outcome> {
   if (!parsed.command) {
     if (values.length > 1)
       throw new UsageError('without a command --raw is where one compiled profile goes, and given once');
-    const [subject] = subjectsOf(options, 'raw');
+    const [subject] = await subjectsOf(options, 'raw');
     return writeRaw(values[0]!, subject!.bytes, host);
   }
   if (parsed.command.length === 0) throw new UsageError('no command after "--"');

@@ -1,10 +1,11 @@
-import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { Failure, type Host, out } from '@ctr-tools/cli';
 import { needNode, readText } from '@ctr-tools/host';
 import { serializeJson } from '@ctr-tools/oci';
-import { callerPid } from '@ctr-tools/sys/proc';
 import { disassemble } from '../bpf/disassembler.ts';
-import type { SeccompOptions } from '../options.ts';
-import { programOf } from './subject.ts';
+import { machine } from '../gather.ts';
+import { type SeccompOptions, targetPid } from '../options.ts';
+import { summary } from './answers.ts';
+import { guestsOf, programOf } from './subject.ts';
 
 /** SECCOMP_MODE_* of linux/seccomp.h. */
 const modes = ['disabled', 'strict', 'filter'];
@@ -41,13 +42,6 @@ async function filtersOf(pid: number): Promise<Uint8Array[] | string> {
   return (await import('./attached.ts')).readFilters(pid);
 }
 
-/** A PID that was asked for; without one the caller, never the planner. */
-function target(word: string, host: Host): number {
-  if (word === '' || word === 'self') return callerPid(host.pid);
-  if (!/^\d+$/.test(word)) throw new UsageError(`--show=${word}: a PID was expected`);
-  return Number(word);
-}
-
 /** `--show[=PID]` */
 export async function show(
   [word]: readonly string[],
@@ -55,7 +49,7 @@ export async function show(
   _parsed: unknown,
   host: Host,
 ): Promise<number> {
-  const pid = target(word ?? '', host);
+  const pid = targetPid(word ?? '', host);
   const status = statusOf(pid);
   const filters = status.mode === 2 ? await filtersOf(pid) : [];
   const programs = typeof filters === 'string' ? [] : filters.map((f, i) => programOf(f, `filter ${i + 1}`));
@@ -79,6 +73,8 @@ export async function show(
   if (status.filters !== undefined) out(`filters       ${status.filters}\n`);
   out(`no_new_privs  ${status.noNewPrivs ? 'yes' : 'no'}\n`);
   if (typeof filters === 'string') out(`${filters}\n`);
+  if (programs.length > 0)
+    for (const line of summary(programs, guestsOf(machine()))) out(`answers       ${line}\n`);
   // The kernel asks the newest first; all answer, and the strictest counts.
   for (const [i, program] of programs.entries())
     out(`\nfilter ${i + 1} of ${programs.length}, ${program.length} instructions\n${disassemble(program)}`);

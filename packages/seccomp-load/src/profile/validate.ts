@@ -2,6 +2,7 @@ import type { SeccompAction } from '@ctr-tools/oci';
 import { checkDocument, type Findings, type Verdict } from '@ctr-tools/oci/schema';
 import { takesErrno } from '../actions.ts';
 import { errnoOf } from '../errno.ts';
+import { expand, unknownGroup } from '../groups.ts';
 import { profile as shape, type WrittenProfile, type WrittenSyscall } from './schema.ts';
 import type { DockerProfile, DockerSyscall } from './types.ts';
 
@@ -38,14 +39,18 @@ function answerRules(
     findings.problem([...at, nameKey], `is ${JSON.stringify(name)}, which is not an errno's name`);
 }
 
-function syscallRules(rule: WrittenSyscall, at: Path, findings: Findings): void {
+function syscallRules(rule: WrittenSyscall, at: Path, groups: boolean, findings: Findings): void {
   const { names = [], name, action, errnoRet, errno } = rule;
   if (name && names.length > 0) findings.problem(at, 'has both "name" and "names"; it may have one');
+  for (const [i, word] of names.entries()) {
+    const wrong = groups ? unknownGroup(word) : undefined;
+    if (wrong) findings.problem([...at, 'names', i], wrong);
+  }
   if (!name && names.length === 0) findings.problem([...at, 'names'], 'must name at least one system call');
   answerRules({ action, number: errnoRet, name: errno }, ['errnoRet', 'errno'], at, findings);
 }
 
-function rules(written: WrittenProfile, findings: Findings): void {
+function rules(written: WrittenProfile, groups: boolean, findings: Findings): void {
   const { defaultAction, defaultErrnoRet, defaultErrno, syscalls = [] } = written;
   answerRules(
     { action: defaultAction, number: defaultErrnoRet, name: defaultErrno },
@@ -57,15 +62,19 @@ function rules(written: WrittenProfile, findings: Findings): void {
     findings.problem([], 'has both "architectures" and "archMap"; it may have one');
   if (written.listenerMetadata && !written.listenerPath)
     findings.problem(['listenerMetadata'], 'is set, but listenerPath is not (config-linux.md)');
-  for (const [i, rule] of syscalls.entries()) syscallRules(rule, ['syscalls', i], findings);
+  for (const [i, rule] of syscalls.entries()) syscallRules(rule, ['syscalls', i], groups, findings);
 }
 
 const withErrno = (number: number | undefined, name: string | undefined): number | undefined =>
   number ?? (name ? errnoOf(name) : undefined);
 
-function spelledSyscall({ name, errno, names = [], ...rest }: WrittenSyscall): DockerSyscall {
+function spelledSyscall(
+  { name, errno, names = [], ...rest }: WrittenSyscall,
+  groups: boolean,
+): DockerSyscall {
+  const written = name ? [name] : names;
   const errnoRet = withErrno(rest.errnoRet, errno);
-  return { names: name ? [name] : names, ...rest, ...(errnoRet !== undefined && { errnoRet }) };
+  return { names: groups ? expand(written) : written, ...rest, ...(errnoRet !== undefined && { errnoRet }) };
 }
 
 /** A copy of a JSON value, whose own properties may have any name. */
@@ -77,18 +86,20 @@ function copied(value: unknown): unknown {
 
 /**
  * Check a profile, OCI's or Docker's, and give it back with podman's and old Docker's spellings (`errno`,
- * `name`) made one. `file` names it in messages. What holds nothing to load is refused, the empty profile
+ * `name`) made one, and the calls of groups in their place (`groups`; a runtime knows none). `file` names it in messages. What holds nothing to load is refused, the empty profile
  * too, by which Docker's daemon means none. Throws `SpecError`.
  */
-export function validate(document: unknown, file: string): Verdict<DockerProfile> {
-  const { value, warnings } = checkDocument(copied(document), file, shape, true, rules);
+export function validate(document: unknown, file: string, { groups = true } = {}): Verdict<DockerProfile> {
+  const { value, warnings } = checkDocument(copied(document), file, shape, true, (written, findings) =>
+    rules(written, groups, findings),
+  );
   const { defaultErrno, syscalls, ...rest } = value;
   const defaultErrnoRet = withErrno(rest.defaultErrnoRet, defaultErrno);
   return {
     value: {
       ...rest,
       ...(defaultErrnoRet !== undefined && { defaultErrnoRet }),
-      ...(syscalls && { syscalls: syscalls.map(spelledSyscall) }),
+      ...(syscalls && { syscalls: syscalls.map((rule) => spelledSyscall(rule, groups)) }),
     },
     warnings,
   };

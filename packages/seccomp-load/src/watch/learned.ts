@@ -53,6 +53,19 @@ const telling = new Map<string, Telling>([
   ['reboot', [[2, INT]]],
 ]); // prettier-ignore
 
+/** The rule that allows this call, and others that are for the same; undefined where it has no name here. */
+export function allowing(call: Call): DockerSyscall | undefined {
+  const abi = abiOfCall(call.arch, call.nr);
+  const name = abi && callName(abi, call.nr);
+  if (!name) return undefined;
+  const which = telling.get(name);
+  if (!which) return { names: [name], action: 'SCMP_ACT_ALLOW' };
+  return ruleOf(name, which, tellingOf(name, call));
+}
+
+const tellingOf = (name: string, { args }: Call): readonly bigint[] =>
+  (telling.get(name) ?? []).map(([index, mask]) => (args[index] ?? 0n) & mask);
+
 /** What was seen of one ABI: by call, the telling arguments that it came with. */
 export class Learned {
   private readonly seen = new Map<AbiName, Map<string, Map<string, readonly bigint[]>>>();
@@ -72,7 +85,7 @@ export class Learned {
     this.seen.set(abi, calls);
     const ways = calls.get(name) ?? new Map<string, readonly bigint[]>();
     calls.set(name, ways);
-    const args = (telling.get(name) ?? []).map(([index, mask]) => (call.args[index] ?? 0n) & mask);
+    const args = tellingOf(name, call);
     ways.set(args.join(), args);
   }
 
