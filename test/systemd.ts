@@ -116,6 +116,10 @@ function writeUnits(directory: string): void {
   const without = 'DefaultDependencies=no';
   const units = {
     'bed.target': `[Unit]\n${without}\n${daemon ? 'Wants=dbus.service\n' : ''}`,
+    // What units depend on by default.
+    ...Object.fromEntries(
+      ['sysinit', 'basic', 'shutdown'].map((name) => [`${name}.target`, `[Unit]\n${without}\n`]),
+    ),
     'dbus.socket': `[Unit]\n${without}\n[Socket]\nListenStream=/run/dbus/system_bus_socket\n`,
     'dbus.service': [
       `[Unit]\n${without}\nRequires=dbus.socket\nAfter=dbus.socket\n[Service]\nType=notify`,
