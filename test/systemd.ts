@@ -96,6 +96,9 @@ function boot(program: string, cgroups: readonly object[]): Machine {
     if (n > 300) throw new Error(`systemd does not come up: ${told()}`);
     run('sleep', ['0.1']);
   }
+  // As on a machine, the root has controllers below it, and who is executed is where the first process is.
+  const [controller] = readFileSync(path('/sys/fs/cgroup/cgroup.controllers'), 'utf8').split(/\s/);
+  if (controller) writeFileSync(path('/sys/fs/cgroup/cgroup.subtree_control'), `+${controller}`);
   const PATH = toolEnv().PATH!;
   const into = (env: Record<string, string> = {}): string[] => [
     'exec',

@@ -52,11 +52,9 @@ const login = (machine: Machine, line: string) =>
     ...['env', `XDG_RUNTIME_DIR=${runtime}`, '/bin/sh', '-c', line],
   ]);
 
-test('exec from a login is in the group of a container that the user’s systemd made', async (context) => {
-  const machine = systemdMachine(context);
-  await userManager(machine);
-  const id = testId();
-  const bundle = makeBundle(['/bin/sleep', '1000'], (spec) => {
+/** A bundle that the user can run. */
+function rootless(id: string): string {
+  return makeBundle(['/bin/sleep', '1000'], (spec) => {
     spec.linux!.cgroupsPath = `user.slice:ctr-test:${id}`;
     spec.linux!.resources = {};
     spec.linux!.namespaces = [...spec.linux!.namespaces!, { type: 'user' as const }].filter(
@@ -68,6 +66,36 @@ test('exec from a login is in the group of a container that the user’s systemd
       ['/proc', '/dev', '/dev/shm'].includes(destination),
     );
   });
+}
+
+test('a user without a session is told so, before anything is made', (context) => {
+  const machine = systemdMachine(context);
+  const id = testId();
+  const bundle = rootless(id);
+  searchable(bundle);
+  const say = (...argv: string[]) =>
+    machine.run('setpriv', [
+      ...['--reuid=2', '--regid=2', '--clear-groups', 'env', 'XDG_RUNTIME_DIR=/run/user/2', ...argv],
+    ]);
+  const words =
+    'have systemd make the group: this user has no session, and so no systemd of their own (there is no /run/user/2/systemd/private); log in, have root run loginctl enable-linger, or';
+  const root = ['--root', `/tmp/${id}`];
+  expect(say(toolPath('ctr-run'), ...root, '--systemd-cgroup', 'run', '--bundle', bundle, id)).toMatchObject({
+    status: 1,
+    stderr: `ctr-run: ${words} leave out --systemd-cgroup\n`,
+  });
+  expect(machine.run('test', ['-e', `/tmp/${id}`]).status).toBe(1);
+  expect(say(toolPath('cg-limit'), '--manager', 'systemd', '--', 'true')).toMatchObject({
+    status: 125,
+    stderr: `cg-limit: ${words} use --manager files\n`,
+  });
+});
+
+test('exec from a login is in the group of a container that the user’s systemd made', async (context) => {
+  const machine = systemdMachine(context);
+  await userManager(machine);
+  const id = testId();
+  const bundle = rootless(id);
   writeFileSync(`${bundle}/said`, '');
   chmodSync(`${bundle}/said`, 0o666);
   searchable(bundle);
