@@ -96,6 +96,9 @@ function boot(program: string, cgroups: readonly object[]): Machine {
     if (n > 300) throw new Error(`systemd does not come up: ${told()}`);
     run('sleep', ['0.1']);
   }
+  // As on a machine, the root has controllers below it, and who is executed is where the first process is.
+  const [controller] = readFileSync(path('/sys/fs/cgroup/cgroup.controllers'), 'utf8').split(/\s/);
+  if (controller) writeFileSync(path('/sys/fs/cgroup/cgroup.subtree_control'), `+${controller}`);
   const PATH = toolEnv().PATH!;
   const into = (env: Record<string, string> = {}): string[] => [
     'exec',
@@ -116,6 +119,10 @@ function writeUnits(directory: string): void {
   const without = 'DefaultDependencies=no';
   const units = {
     'bed.target': `[Unit]\n${without}\n${daemon ? 'Wants=dbus.service\n' : ''}`,
+    // What units depend on by default.
+    ...Object.fromEntries(
+      ['sysinit', 'basic', 'shutdown'].map((name) => [`${name}.target`, `[Unit]\n${without}\n`]),
+    ),
     'dbus.socket': `[Unit]\n${without}\n[Socket]\nListenStream=/run/dbus/system_bus_socket\n`,
     'dbus.service': [
       `[Unit]\n${without}\nRequires=dbus.socket\nAfter=dbus.socket\n[Service]\nType=notify`,

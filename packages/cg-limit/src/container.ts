@@ -5,5 +5,6 @@ export { type CgroupRecord, cgroupRecord } from './groups.ts';
 export { hierarchiesOf } from './layout.ts';
 export { rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';
+export { attachSteps, mayMove } from './systemd/attach.ts';
 export { stopUnitStep } from './systemd/stop.ts';
 export { warnings } from './warnings.ts';

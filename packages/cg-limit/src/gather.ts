@@ -16,7 +16,7 @@ import {
   variableFor,
 } from './place.ts';
 import type { Abilities } from './setting.ts';
-import { chooseManager, unitFor, unitGroups } from './systemd/choose.ts';
+import { chooseManager, requireManager, unitFor, unitGroups } from './systemd/choose.ts';
 import { View } from './view.ts';
 
 /** Read what the limits of `options`, or of `spec`, need to be decided. */
@@ -42,6 +42,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   } as const;
   if (manager === 'systemd') {
     const unit = unitFor(path, id, host, container);
+    requireManager(unit, container);
     const groups = unitGroups(unit, hierarchies, view, (hierarchy, directory) =>
       groupFacts({ hierarchy, directory, ours: false }, view),
     );

@@ -89,7 +89,7 @@ describe('no limit', () => {
       'pids.max max',
     ]));
   test('v2', () =>
-    expect(v2({ memory: { limit: -1 }, pids: { limit: 0 }, cpu: { quota: -1 } })).toEqual([
+    expect(v2({ memory: { limit: -1 }, pids: { limit: -1 }, cpu: { quota: -1 } })).toEqual([
       'memory.swap.max max',
       'memory.max max',
       'cpu.max max 100000',
@@ -99,7 +99,11 @@ describe('no limit', () => {
 
 test('what is 0 is not set', () => {
   expect(
-    files({ memory: { limit: 0, swap: 0, reservation: 0, kernel: 0 }, cpu: { shares: 0, quota: 0 } }),
+    files({
+      memory: { limit: 0, swap: 0, reservation: 0, kernel: 0 },
+      cpu: { shares: 0, quota: 0 },
+      pids: { limit: 0 },
+    }),
   ).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /** What is said to systemd, and what is made of its answers. */
 import { Failure } from '@ctr-tools/cli';
 import { describe, expect, test } from 'vitest';
-import { setProperties, startScope, stopUnit } from '../src/systemd/answer.ts';
+import { attach, setProperties, startScope, stopUnit } from '../src/systemd/answer.ts';
 import { connectTo } from '../src/systemd/connect.ts';
 import { Systemd } from '../src/systemd/connection.ts';
 import { decodeMessage, encodeMessage, MESSAGE, type Message } from '../src/systemd/message.ts';
@@ -93,6 +93,16 @@ describe('ending a unit', () => {
     const systemd = peer((call, say) => say(refusalOf(call, 'a.NoSuchUnit', 'Unit x.scope not loaded.')));
     expect(stopUnit({ socket, name: 'x.scope' }, () => systemd)).toBe('x.scope');
     expect(stopUnit({ socket: '/nowhere/private', name: 'x.scope' }, connectTo)).toBe('x.scope');
+  });
+});
+
+test('a process is attached to a unit, to its group or one below', () => {
+  const systemd = peer((call, say) => say(answerTo(call)));
+  expect(attach({ socket, name: 'x.scope', group: '/below', pid: 42 }, () => systemd)).toBe('x.scope');
+  expect(systemd.calls[0]).toMatchObject({
+    member: 'AttachProcessesToUnit',
+    signature: 'ssau',
+    body: ['x.scope', '/below', [42]],
   });
 });
 

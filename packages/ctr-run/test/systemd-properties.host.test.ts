@@ -49,6 +49,32 @@ test('properties of the unit are as annotations name them, as with runc', (conte
   if (hasCommand('runc')) expect(shown('runc')).toEqual(ours);
 });
 
+test('a container in a slice that nobody used before has all controllers, as with runc', (context) => {
+  const machine = systemdMachine(context);
+  const controllers = (at: string): string =>
+    machine
+      .run('cat', [`/sys/fs/cgroup${at}/cgroup.controllers`])
+      .stdout.trim()
+      .split(' ')
+      .toSorted()
+      .join(' ');
+  const runtimes = [toolPath('ctr-run'), ...(hasCommand('runc') ? ['runc'] : [])];
+  for (const [n, runtime] of runtimes.entries()) {
+    const [id, slice] = [testId(), `ctrtestfresh${process.pid}n${n}.slice`];
+    const bundle = makeBundle(['/bin/sleep', '1000'], (spec) => {
+      spec.linux!.cgroupsPath = `${slice}:ctr-test:${id}`;
+      spec.ociVersion = '1.0.2';
+      spec.process!.capabilities!.ambient = [];
+    });
+    const line = 'exec "$@" </dev/null >/dev/null 2>&1';
+    const argv = [runtime, '--systemd-cgroup', 'run', '--detach', '--bundle', bundle, id];
+    expect(machine.run('/bin/sh', ['-c', line, 'sh', ...argv], { timeout: 60_000 }).status).toBe(0);
+    expect(controllers(`/${slice}/ctr-test-${id}.scope`), runtime).toBe(controllers(''));
+    machine.run(runtime, ['--systemd-cgroup', 'delete', '--force', id], { timeout: 60_000 });
+    machine.run('systemctl', ['stop', slice]);
+  }
+});
+
 test('a value that is none, and a property that systemd does not know, are an error, and nothing is left', (context) => {
   const machine = systemdMachine(context);
   for (const [annotations, words] of [

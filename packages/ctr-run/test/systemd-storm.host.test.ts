@@ -1,5 +1,5 @@
 /** systemd tells everybody on its private socket what happens to every unit; none of it may disturb who asks it for one. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { hasCommand, slower, tempDir, toolPath } from '../../../test/support.ts';
 import { systemdMachine } from '../../../test/systemd.ts';
@@ -15,7 +15,7 @@ const script = (directory: string): string => {
   const path = `${directory}/storm.sh`;
   const lines = [
     'n=$1; shift',
-    'storm() { while :; do systemd-run --quiet --wait --collect -p CPUWeight=7 sh -c "exit 3"; done; }',
+    `storm() { while :; do systemd-run --quiet --wait --collect -p CPUWeight=7 sh -c "exit 3"; echo $? >>${directory}/units; done; }`,
     'storm & trap "kill $!" EXIT',
     'for i in $(seq $n); do eval "$@" </dev/null || echo "start $i: $?"; done 2>&1',
   ];
@@ -35,6 +35,10 @@ test('starts beside a storm of other units', { timeout: 600_000 }, (context) => 
   if (hasCommand('runc')) expect(beside(10, run('runc')).stdout).toBe('');
   expect(beside(STARTS, run(toolPath('ctr-run'))).stdout).toBe('');
   expect(beside(STARTS / 4, 'cg-limit --manager systemd --device /dev/null -- true').stdout).toBe('');
+  // There was a storm, and its units ended as they were to.
+  const units = readFileSync(`${directory}/units`, 'utf8').trim().split('\n');
+  expect(new Set(units)).toEqual(new Set(['3']));
+  expect(units.length).toBeGreaterThan(STARTS / 4);
 });
 
 test('a unit is made and ended without waiting for a time limit', { timeout: 600_000 }, (context) => {

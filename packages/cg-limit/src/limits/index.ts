@@ -37,7 +37,7 @@ export function settingsOf(
         ),
       );
   }
-  if (pids?.limit !== undefined && (carriers.pids !== undefined || BigInt(pids.limit) > 0n))
+  if (pids?.limit && (carriers.pids !== undefined || BigInt(pids.limit) > 0n))
     settings.push(...pidsSettings(pids, version('pids', 'a limit on processes')));
   if (blockIO && hasValue(blockIO)) {
     checkThrottles(blockIO);

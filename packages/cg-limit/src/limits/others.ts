@@ -4,9 +4,12 @@ import type { Abilities, Report, Setting } from '../setting.ts';
 import { weightHint } from './cpu.ts';
 import { oomReport } from './memory.ts';
 
-/** pids: cgroup-v1/pids.rst, cgroup-v2.rst "PID". A limit of 0 or less is none, as with `docker run --pids-limit`. */
+/**
+ * pids: cgroup-v1/pids.rst, cgroup-v2.rst "PID". A limit below 0 is none. 0 is not given, as for runc: what the group has by
+ * itself stays, which under systemd is a limit (DefaultTasksMax).
+ */
 export function pidsSettings({ limit }: Pids, version: 1 | 2): Setting[] {
-  if (limit === undefined) return [];
+  if (limit === undefined || BigInt(limit) === 0n) return [];
   const value = BigInt(limit) > 0n ? String(limit) : 'max';
   return [
     {

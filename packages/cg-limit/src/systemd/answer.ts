@@ -93,6 +93,22 @@ export function stopUnit(request: Pick<ScopeRequest, 'socket' | 'name'>, open: O
   return name;
 }
 
+/** What the launcher's question says of a process that is to be in a unit. */
+export interface AttachRequest {
+  socket: string;
+  name: string;
+  /** A place below the unit's group: `/x`, or nothing. */
+  group: string;
+  pid: number;
+}
+
+/** Have systemd move a process into a unit's group (org.freedesktop.systemd1(5), AttachProcessesToUnit). Throws a `Failure`. */
+export function attach(request: AttachRequest, open: Open): string {
+  const { name, group, pid } = request;
+  talk(request, open, (systemd) => systemd.call('AttachProcessesToUnit', 'ssau', [name, group, [pid]]));
+  return name;
+}
+
 function talk<T>({ socket }: Pick<ScopeRequest, 'socket'>, open: Open, say: (systemd: Systemd) => T): T {
   const systemd = Systemd.open(open(socket), socket);
   try {
@@ -112,5 +128,6 @@ export async function answer(topic: string, payload: string, connection?: number
     return '';
   }
   if (topic === 'cg-limit/stop') return stopUnit(JSON.parse(payload) as ScopeRequest, open);
+  if (topic === 'cg-limit/attach') return attach(JSON.parse(payload) as AttachRequest, open);
   throw new Error(`cg-limit does not know the question ${topic}`);
 }

@@ -75,6 +75,18 @@ export function managerOf(host: Pick<Host, 'env' | 'euid'>): { user: boolean; so
   return { user: true, socket: join(runtime, 'systemd/private') };
 }
 
+/** Refuse before anything is made what a manager that does not run cannot do. Throws a `Failure`. */
+export function requireManager(
+  { user, socket }: Pick<UnitFacts, 'user' | 'socket'>,
+  container: boolean,
+): void {
+  if (!user || exists(socket)) return;
+  const way = container ? 'leave out --systemd-cgroup' : 'use --manager files';
+  throw new Failure(
+    `have systemd make the group: this user has no session, and so no systemd of their own (there is no ${socket}); log in, have root run loginctl enable-linger, or ${way}`,
+  );
+}
+
 /**
  * `slice:prefix:name` → unit and slice; without a path, a scope of its own under the default slice.
  * A name that ends in .slice is a slice, as with runc (its getUnitName); a container has a scope. A container's scope has the

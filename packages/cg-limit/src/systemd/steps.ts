@@ -60,7 +60,7 @@ export function systemdSteps(
       `have systemd make the unit ${unit.name} in ${unit.slice}${unit.scope ? `, and ${unit.scope} in it` : ''}`,
       { side },
     ),
-    ...enabling(settings, groups),
+    ...enabling(settings, groups, facts.container),
     ...(cloned && !facts.container ? countSteps(settings, groups, facts, phase) : []),
     ...settingSteps(settings, groups, phase),
     // The group is there once systemd has made it, and who is put into it waits until all is set.
@@ -103,25 +103,37 @@ const scopeIn = (slice: string): Property[] => [
 const sliceOf = ({ lifetime }: Facts): Property[] =>
   lifetime === 'command' ? [['StopWhenUnneeded', 'b', true]] : [];
 
-/** Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. */
-function enabling(settings: readonly Setting[], groups: readonly GroupFacts[]): AnyStep[] {
+/** What systemd enables by itself for a unit that is delegated. */
+const enabled = new Set(['core', 'memory', 'cpu', 'io', 'pids', 'cpuset']);
+
+/**
+ * Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. A
+ * container has all that there are, limited or not, as with runc and crun; what cannot be had and nobody asked for is passed over.
+ */
+function enabling(
+  settings: readonly Setting[],
+  groups: readonly GroupFacts[],
+  container: boolean,
+): AnyStep[] {
   const v2 = groups.find((g) => g.version === 2);
   if (!v2) return [];
-  const known = new Set(['core', 'memory', 'cpu', 'io', 'pids', 'cpuset']);
-  const needed = [
-    ...new Set(settings.filter((s) => s.version === 2 && !known.has(s.controller)).map((s) => s.controller)),
-  ];
+  const limited = settings.filter((s) => s.version === 2 && !enabled.has(s.controller));
+  const needed = new Set(limited.map((s) => s.controller));
+  const others = container ? v2.controllers.filter((name) => !enabled.has(name) && !needed.has(name)) : [];
   const above: string[] = [];
   for (let at = dirname(v2.directory); at.length >= v2.mountPoint.length; at = dirname(at)) above.unshift(at);
-  return needed.flatMap((controller) =>
+  return [
+    // Above what is a user's own it can only be enabled already; where it is not, the limit's file is not there.
+    ...[...needed].map((name) => [name, ['EACCES', 'EROFS']] as const),
+    ...others.map((name) => [name, ['any']] as const),
+  ].flatMap(([controller, unless]) =>
     above.map((directory) =>
       step(
         phase,
         'write',
         { path: `${directory}/cgroup.subtree_control`, data: `+${controller}` },
         `enable ${controller} in ${directory}`,
-        // Above what is a user's own it can only be enabled already; where it is not, the limit's file is not there.
-        { side, unless: ['EACCES', 'EROFS'] },
+        { side, unless },
       ),
     ),
   );

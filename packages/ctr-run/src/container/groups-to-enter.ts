@@ -1,6 +1,7 @@
 import * as cgLimit from '@ctr-tools/cg-limit/container';
-import { Failure } from '@ctr-tools/cli';
+import { Failure, type Host } from '@ctr-tools/cli';
 import { exists, readText } from '@ctr-tools/host';
+import type { AnyStep } from '@ctr-tools/plan';
 import type { CgroupHierarchy } from '@ctr-tools/sys/proc';
 import type { Found } from '../state/record.ts';
 
@@ -15,7 +16,7 @@ interface Group {
  * an init system does, which moves itself below. `below` are values of `--cgroup`, places below the own groups: `PATH`, or
  * `CONTROLLER[,CONTROLLER…]:PATH` (runc-exec(8)).
  */
-export function groupsToEnter(record: Found, below: readonly string[]): Group[] {
+function groupsToEnter(record: Found, below: readonly string[]): Group[] {
   const paths = record.cgroup?.paths;
   if (!paths) return [];
   const wanted = new Map(
@@ -40,6 +41,33 @@ export function groupsToEnter(record: Found, below: readonly string[]): Group[] 
       throw new Failure(`--cgroup ${under}: it may not lead out of the container's group`);
     return [{ version, directory: `${own}/${under.replace(/^\/+/, '')}` }];
   });
+}
+
+/**
+ * The steps by which it enters them: v2's at birth, v1's by itself; and where a user may not move a process there, as from
+ * a login, by the user's systemd, which made the group.
+ */
+export function enterSteps(record: Found, below: readonly string[], host: Pick<Host, 'euid'>): AnyStep[] {
+  const groups = groupsToEnter(record, below);
+  const { unit, paths } = record.cgroup ?? {};
+  const target = groups.find(({ version }) => version === 2);
+  const from = cgLimit.hierarchiesOf().find(({ version }) => version === 2);
+  if (
+    !unit ||
+    !paths?.unified ||
+    !target ||
+    !from ||
+    host.euid === 0 ||
+    cgLimit.mayMove(from.directory, target.directory)
+  )
+    return cgLimit.enter(groups, true);
+  return [
+    ...cgLimit.attachSteps(unit, paths.unified, target.directory),
+    ...cgLimit.enter(
+      groups.filter((group) => group !== target),
+      true,
+    ),
+  ];
 }
 
 /** The group that the container was given in a hierarchy, if it was given one. */

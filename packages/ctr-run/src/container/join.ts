@@ -1,5 +1,4 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
-import * as cgLimit from '@ctr-tools/cg-limit/container';
 import { type ContainerContext, Failure, fromCaller, type Outcome, withOwn } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
@@ -9,7 +8,7 @@ import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
 import { gatherConfinement } from './compose.ts';
-import { groupsToEnter } from './groups-to-enter.ts';
+import { enterSteps } from './groups-to-enter.ts';
 import { type Handover, handOver, leave } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
@@ -42,7 +41,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const handover = handoverOf(call, process);
   const { label, filter } = await gatherConfinement(spec, host);
   const steps = withClone([
-    ...cgLimit.enter(groupsToEnter(record, many(call, 'cgroup')), true),
+    ...enterSteps(record, many(call, 'cgroup'), call.host),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
     ...processSteps(spec, gatherProcess(spec, host, { exec: true, notExecuted: 1 })),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
