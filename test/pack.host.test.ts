@@ -157,7 +157,7 @@ describe.skipIf(reason)(`packed and installed${reason ? ` (skipped: ${reason})` 
   test('siblings are found in the platform package and fused', () => {
     const line = ['--plan', '--new', 'uts', '--', 'caps-drop', '--all', '--', 'true'];
     const { stdout } = run(installed('ns-enter'), line, { cwd: dirs.foreign, env: {} });
-    expect(stdout).toMatch(/ unshare .*\n(.*\n)*.* capset .*\n.* exec file=true argv=\[true\]\n$/);
+    expect(stdout).toMatch(/ unshare .*\n(.*\n)*.* capset .*\n(.*\n)*.* exec file=true argv=\[true\]\n$/);
   });
 
   test('a library is imported from an installed package', () => {
