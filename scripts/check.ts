@@ -71,7 +71,12 @@ function native(): Count {
 const stages: Record<string, () => Count> = {
   types: () => one(ran(tool('tsc'), ['-p', 'tsconfig.json'])),
   lint: () => one(ran(tool('biome'), ['check', '.'])),
-  generated: () => one(ran(process.execPath, ['scripts/gen-ops.ts', '--check'])),
+  generated: () =>
+    one(
+      ['gen-ops', 'gen-planner-filter'].every((name) =>
+        ran(process.execPath, [`scripts/${name}.ts`, '--check']),
+      ),
+    ),
   build: () => one(ran(process.execPath, ['scripts/build.ts'])),
   native,
   unit: () => vitest('unit'),
