@@ -170,6 +170,8 @@ static const char *tables_wrong(struct plan *p, const unsigned char *base, size_
   if (p->cells[0].kind != CELL_NIL) return "without the empty cell";
   if (p->exit_code > 255 || p->log_format > 2 || p->fault_mode > 2 || (p->flags & ~3u) != 0)
     return "with unknown flags";
+  for (unsigned unused = 17; unused < (PLAN_HEADER - 8) / 4; unused++)
+    if (field(base, unused) != 0) return "with unknown fields";
   if (!fixed_text_fits(p, p->tool) || !fixed_text_fits(p, p->log))
     return "with words outside itself";
   return NULL;
