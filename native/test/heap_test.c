@@ -127,5 +127,6 @@ int main(void) {
   in_an_image();
   used_again();
   at_its_limit();
+  if (failures == 0) puts("heap: ok");
   return failures ? 1 : 0;
 }
