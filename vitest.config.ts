@@ -23,6 +23,11 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
+    // Hundreds of starts each, for what is the same on every kernel.
+    'test/fused.host.test.ts',
+    'packages/ctr-run/test/filter-calls.host.test.ts',
+    'packages/ctr-run/test/systemd-storm.host.test.ts',
+    'packages/planner/test/differential.host.test.ts',
     'packages/seccomp-load/test/libseccomp.host.test.ts',
   ],
 };

@@ -206,7 +206,7 @@ function rename(value: Record<string, unknown>, from: string, to: string, contex
 function unknown(key: string, known: readonly string[], context: Context, tells: boolean): void {
   const guess = nearest(key, known);
   const message = `unknown property, ignored${guess ? `; ${guess} was probably meant` : ''}`;
-  context.warnings.push({ path: context.where(key), message, told: tells || guess !== undefined });
+  context.warnings.push({ path: context.where(key), message, told: tells });
 }
 
 /** Accepts anything. */
