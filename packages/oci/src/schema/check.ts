@@ -151,8 +151,7 @@ const fold = (name: string): string => name.toLowerCase().replaceAll('\u017f', '
 
 /**
  * An object of declared properties. Unknown ones are not a problem (config.md, Extensibility: they MUST be
- * ignored) but a warning, of which a person is told where the name looks like a declared one, or anyway if
- * `tellsUnknown`. Two things are as in Go's encoding/json, by which most programs that write and read these
+ * ignored) but a warning, of which a person is told where `tellsUnknown` says so. Two things are as in Go's encoding/json, by which most programs that write and read these
  * documents do it: a property that is null counts as absent and is removed, and a name that differs from a
  * declared one in case alone is taken for it and renamed, with a warning.
  */
