@@ -168,11 +168,8 @@ int op_mkdtemp(struct run *run, const struct step *step) {
 }
 
 int op_lock(struct run *run, const struct step *step) {
-  return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_EX));
-}
-
-int op_lock_shared(struct run *run, const struct step *step) {
-  return (int)AGAIN(flock(arg_fd(run, step, 0), LOCK_SH));
+  int how = arg_int(run, step, 1) == SHARING_SHARED ? LOCK_SH : LOCK_EX;
+  return (int)AGAIN(flock(arg_fd(run, step, 0), how));
 }
 
 int op_remove_tree(struct run *run, const struct step *step) {

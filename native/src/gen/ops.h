@@ -75,7 +75,7 @@ enum effect {
   X(MKFIFO, mkfifo, 44, "ti", 0) \
   X(MKDTEMP, mkdtemp, 45, "to", 0) \
   X(PROC_WRITE, proc_write, 46, "tb", 0) \
-  X(LOCK, lock, 47, "i", 0) \
+  X(LOCK, lock, 212, "ii", 0) \
   X(SEND_FDS, send_fds, 48, "tbn", 0) \
   X(READ_FILE, read_file, 49, "to", 0) \
   X(PROPAGATION, propagation, 50, "ti", 0) \
@@ -164,7 +164,6 @@ enum effect {
   X(FILE_SAYS, file_says, 178, "tt", 0) \
   X(LAYERS, layers, 210, "lno", DOES_MOUNTS) \
   X(COPY_ATTR, copy_attr, 181, "tt", 0) \
-  X(LOCK_SHARED, lock_shared, 182, "i", 0) \
   X(REPORT_TO, report_to, 190, "i", 0) \
   X(AWAIT_READER, await_reader, 191, "it", 0) \
   X(NETDEV_LEND, netdev_lend, 208, "tito", 0) \

@@ -34,6 +34,8 @@ export const enumerations = {
   make: { nothing: 0, directory: 1, like_source: 2, file: 3 },
   /** How a supervisor ends whose command died of a signal: of the same one, or with 128+N. */
   ending: { by_signal: 0, by_code: 1 },
+  /** Whether others may have the lock at the same time. */
+  sharing: { exclusive: 0, shared: 1 },
 } as const;
 
 export type EnumerationName = keyof typeof enumerations;
@@ -196,8 +198,9 @@ export const ops = {
   mkdtemp: op(45, { prefix: 'text', path: 'out' }),
   /** Write a file of procfs by a path relative to /proc, through a descriptor proved to be procfs (PROC_SUPER_MAGIC, no mount crossed). */
   proc_write: op(46, { path: 'text', data: 'blob' }),
-  /** flock(2) exclusive of a descriptor. */
-  lock: op(47, { fd: 'int' }),
+  // 47 and 182 were an exclusive and a shared lock.
+  /** flock(2) of a descriptor. */
+  lock: op(212, { fd: 'int', sharing: ['sharing', 'exclusive'] }),
   /** Connect to a unix stream socket and send bytes with descriptors (console socket, pidfd socket, seccomp listener). -1 in `fds` is left out. */
   send_fds: op(48, { path: 'text', data: 'blob', fds: 'ints' }),
   /** Read a small file whole into a slot, less its last newline. */
@@ -514,8 +517,6 @@ export const ops = {
   layers: op(210, { request: 'list', fds: 'ints', reply: 'out' }, 'mounts'),
   /** Give a directory the owner, mode, times and attributes of another. */
   copy_attr: op(181, { from: 'text', to: 'text' }),
-  /** flock(2) shared of a descriptor. */
-  lock_shared: op(182, { fd: 'int' }),
   // --- a container that was let go --------------------------------------------------------
   /** From here on the words of a failure of this process go to `fd` too, once nobody of its plan is left to hear them. */
   report_to: op(190, { fd: 'int' }),

@@ -52,7 +52,7 @@ export function storeSteps(store: Store): AnyStep[] {
         hints: storeHints,
       },
     ),
-    step('state', 'lock_shared', { fd }, 'lock the store', { side }),
+    step('state', 'lock', { fd, sharing: 'shared' }, 'lock the store', { side }),
   ];
 }
 
