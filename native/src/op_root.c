@@ -40,8 +40,7 @@ static int make_private(int root) {
   return rc;
 }
 
-int op_pivot(struct run *run, const struct step *step) {
-  int root = arg_fd(run, step, 0);
+static int pivot(struct run *run, int root) {
   long old = AGAIN(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (old < 0) return (int)old;
   long rc = AGAIN(fchdir(root));
@@ -101,10 +100,10 @@ static int hide_old_filesystems(const char *keep) {
   return rc;
 }
 
-int op_change_root(struct run *run, const struct step *step) {
-  int root = arg_fd(run, step, 0);
+/* chroot(2), after moving the root over / where that is wanted. */
+static int enter_root(int root, bool move) {
   long rc = AGAIN(fchdir(root));
-  if (rc == 0 && arg_int(run, step, 1)) {
+  if (rc == 0 && move) {
     char here[PATH_MAX];
     rc = KERNEL(SYS_getcwd, here, sizeof here);
     if (rc > 0) rc = hide_old_filesystems(here);
@@ -113,4 +112,10 @@ int op_change_root(struct run *run, const struct step *step) {
   if (rc == 0) rc = AGAIN(chroot("."));
   if (rc == 0) rc = AGAIN(chdir("/"));
   return (int)rc;
+}
+
+int op_change_root(struct run *run, const struct step *step) {
+  int root = arg_fd(run, step, 0);
+  enum leaving leaving = (enum leaving)arg_int(run, step, 1);
+  return leaving == LEAVING_PIVOT ? pivot(run, root) : enter_root(root, leaving == LEAVING_MOVE);
 }

@@ -228,7 +228,7 @@ test('a leaked descriptor of the host is no working directory', () => {
     }),
     op('open_root', { path: '/mnt', root }),
     op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 'directory' }),
-    op('pivot', { root }),
+    op('change_root', { root }),
     op('chdir', { path: template`/proc/self/fd/${slot('leak')}`, inside: 1 }),
   ]);
   expect(code).toBe(125);

@@ -172,7 +172,7 @@ test('a tree opened before the view of the host is gone mounts after', () => {
   const { stdout, stderr } = inside([
     op('open_tree', { path: '/usr', recursive: 0, fd: tree }),
     op('root_mount', { path, root }),
-    op('pivot', { root }),
+    op('change_root', { root }),
     op('bind', {
       root: -1,
       target: '/at',

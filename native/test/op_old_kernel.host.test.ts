@@ -98,7 +98,7 @@ describe.each([
       mount('devpts', '/dev/pts', 0, 'newinstance,ptmxmode=0666'),
       op('console', { root, rows: 1, columns: 2, bind: 1, master: slot('m'), slave: slot('s') }),
       op('proc_write', { path: 'self/oom_score_adj', data: '77' }),
-      op('pivot', { root }),
+      op('change_root', { root }),
       op('close_others', { keep: [], directories: 0 }),
       {
         ...sh(''),

@@ -43,7 +43,7 @@ test('pivot leaves nothing of the host', () => {
   const { stdout, stderr } = inside([
     op('root_mount', { path, root }),
     mountProc,
-    op('pivot', { root }),
+    op('change_root', { root }),
     busybox('busybox pwd; busybox ls /; busybox cut -d" " -f5 /proc/self/mountinfo'),
   ]);
   expect(stderr).toBe('');
@@ -53,7 +53,7 @@ test('pivot leaves nothing of the host', () => {
 test('pivot works below a shared mount, and unmounts nothing outside', () => {
   const path = rootfs();
   const { stdout, stderr } = inside(
-    [op('root_mount', { path, root }), mountProc, op('pivot', { root }), busybox('busybox ls /')],
+    [op('root_mount', { path, root }), mountProc, op('change_root', { root }), busybox('busybox ls /')],
     '--mount',
     `mount --bind ${work} ${work} && mount --make-rshared ${work}`,
   );
@@ -66,7 +66,7 @@ test('change_root moves the root over / and takes the old procfs away', () => {
   const { stdout, stderr } = inside([
     op('root_mount', { path, root }),
     mountProc,
-    op('change_root', { root, move: 1 }),
+    op('change_root', { root, leaving: 'move' }),
     busybox('busybox pwd; busybox ls /; busybox cut -d" " -f5 /proc/self/mountinfo'),
   ]);
   expect(stderr).toBe('');
@@ -77,7 +77,7 @@ test('change_root by chroot alone', () => {
   const path = rootfs();
   const { stdout } = inside([
     openRoot(path),
-    op('change_root', { root, move: 0 }),
+    op('change_root', { root, leaving: 'chroot' }),
     busybox('busybox pwd; busybox ls /'),
   ]);
   expect(stdout).toBe('/\nbin\n');

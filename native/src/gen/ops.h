@@ -87,8 +87,7 @@ enum effect {
   X(LINK_IN, link_in, 56, "itt", 0) \
   X(MASK, mask, 211, "itt", DOES_MOUNTS) \
   X(READONLY, readonly, 58, "it", DOES_MOUNTS) \
-  X(PIVOT, pivot, 59, "i", DOES_ROOT | DOES_CWD | DOES_SEALS) \
-  X(CHANGE_ROOT, change_root, 60, "ii", DOES_ROOT | DOES_CWD | DOES_SEALS) \
+  X(CHANGE_ROOT, change_root, 213, "ii", DOES_ROOT | DOES_CWD | DOES_SEALS) \
   X(UMOUNT, umount, 61, "ti", DOES_MOUNTS) \
   X(OVERLAY, overlay, 62, "tlttilo", DOES_MOUNTS) \
   X(CONSOLE, console, 63, "iiiioo", DOES_MOUNTS) \

@@ -136,7 +136,7 @@ describe('a chain', () => {
       );
       return (outcome as Plan).steps.find((s) => s.op === 'close_others')!.args;
     };
-    const pivot = step('pivot', 'pivot', { root: 7 }, 'change the root');
+    const pivot = step('pivot', 'change_root', { root: 7 }, 'change the root');
     const join = (flags: number): AnyStep => step('join', 'setns', { fd: 7, flags }, 'join');
     const [NEWNS, NEWNET] = [0x20000, 0x40000000];
     expect(await closing([])).toEqual({ keep: [5, 9], directories: 0 });
@@ -151,7 +151,10 @@ describe('a chain', () => {
   });
 
   test('after a changed root the sibling is the one found there', async () => {
-    const rooted = { ...nameTool, steps: () => [step('pivot', 'pivot', { root: 5 }, 'change the root')] };
+    const rooted = {
+      ...nameTool,
+      steps: () => [step('pivot', 'change_root', { root: 5 }, 'change the root')],
+    };
     const p = await plan(rooted, 'ns-enter', '-n', 'x', 'true');
     expect(p.steps.at(-1)?.args).toMatchObject({ file: 'ns-enter' });
   });

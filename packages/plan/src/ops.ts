@@ -34,6 +34,11 @@ export const enumerations = {
   make: { nothing: 0, directory: 1, like_source: 2, file: 3 },
   /** How a supervisor ends whose command died of a signal: of the same one, or with 128+N. */
   ending: { by_signal: 0, by_code: 1 },
+  /**
+   * How the root is changed: by pivot_root(2), which lets the old one go; where that cannot be (an initramfs) by moving
+   * the root over / and chroot(2); or by chroot(2) alone.
+   */
+  leaving: { pivot: 0, move: 1, chroot: 2 },
   /** Whether others may have the lock at the same time. */
   sharing: { exclusive: 0, shared: 1 },
 } as const;
@@ -278,10 +283,9 @@ export const ops = {
   mask: op(211, { root: ['int', -1], path: 'text', context: ['text', ''] }, 'mounts'),
   /** Make a path read-only by binding it over itself. A missing path is no failure. */
   readonly: op(58, { root: 'int', path: 'text' }, 'mounts'),
-  /** pivot_root(2) to the root and let the old one go. */
-  pivot: op(59, { root: 'int' }, 'root', 'cwd', 'seals'),
-  /** Without pivot_root: MS_MOVE the root over / and chroot (for an initramfs), `move` 0: chroot alone. */
-  change_root: op(60, { root: 'int', move: 'int' }, 'root', 'cwd', 'seals'),
+  // 59 and 60 were pivot and change_root.
+  /** Make a directory the root, and the working directory. */
+  change_root: op(213, { root: 'int', leaving: ['leaving', 'pivot'] }, 'root', 'cwd', 'seals'),
   umount: op(61, { path: 'text', flags: 'int' }, 'mounts'),
   /**
    * An overlay on the host's path `target` (or, when that is empty, detached), its root

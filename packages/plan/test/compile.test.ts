@@ -57,8 +57,8 @@ test('each clone of a chain starts the next process, and each link is ordered by
 
 test('an optional slot that nobody fills is -1; a needed one is a mistake', () => {
   expect(compile([[clone()]], manner).steps[0]!.args.cgroup).toBe(-1);
-  const lacking = [step('pivot', 'pivot', { root: slot('root') }, 'change the root')];
-  expect(() => compile([lacking], manner)).toThrow('pivot uses the slot root before anything fills it');
+  const lacking = [step('pivot', 'change_root', { root: slot('root') }, 'change the root')];
+  expect(() => compile([lacking], manner)).toThrow('change_root uses the slot root before anything fills it');
 });
 
 test('the text of a plan shows flags by name, slots in braces and undoings', () => {

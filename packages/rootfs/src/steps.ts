@@ -107,9 +107,9 @@ function checkSteps(spec: Spec): AnyStep[] {
 }
 
 function pivotSteps(facts: RootfsFacts): AnyStep[] {
-  if (!facts.noPivot) return [step('pivot', 'pivot', { root }, 'change the root')];
+  if (!facts.noPivot) return [step('pivot', 'change_root', { root }, 'change the root')];
   // The launcher takes the host's procfs and sysfs away first, which would stay within reach.
-  return [step('pivot', 'change_root', { root, move: 1 }, 'change the root without pivot_root')];
+  return [step('pivot', 'change_root', { root, leaving: 'move' }, 'change the root without pivot_root')];
 }
 
 /** The propagation that was asked for, now that pivot_root(2) can no longer object to it. */

@@ -260,7 +260,7 @@ test('a root from elsewhere, without pivot_root', () => {
   const steps = told(rootfsSteps(bare([]), factsOf({ rootSlotFilled: true, noPivot: true })));
   expect(phaseOf(steps, 'root', 'pivot')).toMatchInlineSnapshot(`
     "propagation path=/ flags=REC|SLAVE
-    change_root root={root} move=1"
+    change_root root={root} leaving=move"
   `);
 });
 

@@ -37,7 +37,7 @@ export function commandSteps(facts: RootFacts): AnyStep[] {
           ),
         ]),
     ...shown.map((path) => showStep(path)),
-    step('pivot', 'pivot', { root }, 'change the root'),
+    step('pivot', 'change_root', { root }, 'change the root'),
     step('environment', 'unsetenv', { name: 'CTR_ROOTFS' }, 'drop CTR_ROOTFS'),
   ];
 }

@@ -74,7 +74,7 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
   }
   if (pivot)
     steps.push(
-      step('pivot', 'pivot', { root }, `change the root to ${o.root}`, {
+      step('pivot', 'change_root', { root }, `change the root to ${o.root}`, {
         hints: { EINVAL: 'the present root is an initramfs or no mount, and cannot be left so' },
       }),
     );
@@ -83,7 +83,7 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
       step(
         'pivot',
         'change_root',
-        { root, move: 0 },
+        { root, leaving: 'chroot' },
         `change the root to ${isTargets(o.root) ? "the target's" : o.root}`,
         {
           hints: { EPERM: 'it takes CAP_SYS_CHROOT; without root add --map-root-user' },
