@@ -197,7 +197,7 @@ describe('an effect that a row does not name', () => {
     const apart = runTool('ns-enter', line(join(bin, 'seccomp-load')).slice(1), { cwd: here });
     expect(apart).toMatchObject({ status: 125, stdout: '' });
     expect(apart.stderr).toContain('read ./p.json: there is no such file');
-    expect(without('fchdir', line('seccomp-load'))).toMatchObject({ status: 0, stdout: `${there}\n` });
+    expect(without('chdir', line('seccomp-load'))).toMatchObject({ status: 0, stdout: `${there}\n` });
     expect(without('-', line('seccomp-load'))).toEqual(apart);
   });
 

@@ -151,8 +151,6 @@ void close_from(int first);
  */
 void close_others(struct run *run, const int64_t *keep, unsigned count, bool directories);
 
-/* op_attr.c: chdir(2), with `inside` to where `directory_inside` holds; words in run->detail. */
-int enter_directory(struct run *run, const char *path, bool inside);
 /* 0, or -EXDEV where the working directory lies outside of our root. */
 int directory_inside(void);
 

@@ -17,19 +17,6 @@ int op_personality(struct run *run, const struct step *step) {
   return rc < 0 ? (int)rc : 0;
 }
 
-/* chdir(2); and proof that we are within our root, which a descriptor of the host's would lead out of (CVE-2024-21626). */
-int enter_directory(struct run *run, const char *path, bool inside) {
-  long rc = AGAIN(chdir(path));
-  if (rc == 0 && inside) rc = directory_inside();
-  if (rc != -EXDEV) return (int)rc;
-  detail(run, "%s lies outside of the container's root", path);
-  return chdir("/") == 0 ? -EXDEV : -errno;
-}
-
-int op_chdir(struct run *run, const struct step *step) {
-  return enter_directory(run, arg_text(run, step, 0), arg_int(run, step, 1) != 0);
-}
-
 int op_setsid(struct run *run, const struct step *step) {
   (void)run;
   (void)step;

@@ -188,10 +188,6 @@ void end_status_fill(struct run *run, int code) {
   if (wants_status && wants_status->process == run->process) out_int(run, wants_status, 0, code);
 }
 
-int op_fchdir(struct run *run, const struct step *step) {
-  return (int)AGAIN(fchdir(arg_fd(run, step, 0)));
-}
-
 int op_ns_get(struct run *run, const struct step *step) {
   long ns = AGAIN(ioctl(arg_fd(run, step, 0), (unsigned)arg_int(run, step, 1)));
   if (ns < 0) return (int)ns;

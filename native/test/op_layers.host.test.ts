@@ -192,7 +192,7 @@ test.skipIf(!isRoot)("descriptors that go along are the launcher's own", () => {
   const map = step('state', 'idmap_userns', { uids: '0 1000 10\n', gids: '0 1000 10\n', userns }, 'map', {
     side: 'host',
   });
-  const cwd = step('cwd', 'fchdir', { fd: mount }, 'enter it', { side: 'host' });
+  const cwd = step('cwd', 'chdir', { fd: mount }, 'enter it', { side: 'host' });
   const ended = run(tree, map, layers(request, [mount, userns]), cwd, exec('stat', '-c', '%u', 'bin'));
   expect(ended).toMatchObject({ stdout: '1000\n', stderr: '' });
 });

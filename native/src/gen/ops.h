@@ -114,7 +114,7 @@ enum effect {
   X(SECCOMP_PASS, seccomp_pass, 91, "bii", 0) \
   X(UMASK, umask, 101, "i", DOES_UMASK) \
   X(PERSONALITY, personality, 102, "i", 0) \
-  X(CHDIR, chdir, 103, "ti", DOES_CWD) \
+  X(CHDIR, chdir, 214, "tiii", DOES_CWD) \
   X(SETSID, setsid, 104, "", 0) \
   X(CONTROLLING_TTY, controlling_tty, 105, "i", 0) \
   X(DUP2, dup2, 106, "ii", 0) \
@@ -131,7 +131,6 @@ enum effect {
   X(FIND_COMMAND, find_command, 120, "to", DOES_RUNS) \
   X(HOME_DEFAULT, home_default, 121, "i", DOES_ENV) \
   X(CHDIR_EARLY, chdir_early, 122, "to", DOES_CWD) \
-  X(CHDIR_LATE, chdir_late, 123, "ti", DOES_CWD) \
   X(CLOSE_OTHERS, close_others, 124, "ni", 0) \
   X(EXEC_PATH, exec_path, 125, "tln", DOES_RUNS | DOES_ENDS) \
   X(SECCOMP_CHECK, seccomp_check, 126, "ii", 0) \
@@ -153,7 +152,6 @@ enum effect {
   X(JOIN_FIRST, join_first, 160, "n", DOES_JOINS) \
   X(INODE, inode, 161, "tiio", 0) \
   X(END_STATUS, end_status, 162, "o", 0) \
-  X(FCHDIR, fchdir, 163, "i", DOES_CWD) \
   X(USER_NAMESPACE, user_namespace, 164, "iioo", 0) \
   X(NS_GET, ns_get, 165, "iio", 0) \
   X(SOCKET_NETNS, socket_netns, 166, "iio", 0) \

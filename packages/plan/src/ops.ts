@@ -361,8 +361,12 @@ export const ops = {
   // 100 was rlimit, a prlimit of oneself.
   umask: op(101, { mask: 'oct' }, 'umask'),
   personality: op(102, { persona: 'int' }),
-  /** chdir(2); with `inside` 1 the new directory is checked to lie within the root (CVE-2024-21626). */
-  chdir: op(103, { path: 'text', inside: ['int', 0] }, 'cwd'),
+  // 103, 123 and 163 were chdir of a path, chdir_late and fchdir.
+  /**
+   * chdir(2), or fchdir(2) where `fd` is not -1; with `inside` 1 the new directory is checked to lie within the root
+   * (CVE-2024-21626). Nothing where `entered` is 1.
+   */
+  chdir: op(214, { path: ['text', ''], fd: ['int', -1], inside: ['int', 0], entered: ['int', 0] }, 'cwd'),
   setsid: op(104, {}),
   /** Make a terminal the controlling one and the three standard descriptors. */
   controlling_tty: op(105, { fd: 'int' }),
@@ -392,8 +396,6 @@ export const ops = {
   home_default: op(121, { uid: 'int' }, 'env'),
   /** chdir(2) as `chdir` with `inside`, before the user is set; `entered` is 1, or 0 where the directory is forbidden to us (EACCES, EPERM). */
   chdir_early: op(122, { path: 'text', entered: 'out' }, 'cwd'),
-  /** chdir(2) as `chdir` with `inside`, as the user, unless `entered` is 1. */
-  chdir_late: op(123, { path: 'text', entered: 'int' }, 'cwd'),
   /**
    * Close every descriptor above 2 but those in `keep` and what the launcher's processes speak by. Of `keep`, a
    * directory that is close-on-exec, and so ours, is closed all the same; with `directories` 1 any directory is.
@@ -479,7 +481,6 @@ export const ops = {
   inode: op(161, { path: ['text', ''], fd: ['int', -1], filesystem: ['int', 0], inode: 'out' }),
   /** Have `status` filled, before the undoings for the end run, with the exit code that this process ends with (128+N for a signal). */
   end_status: op(162, { status: 'out' }),
-  fchdir: op(163, { fd: 'int' }, 'cwd'),
   /**
    * Start a process in a new user namespace, which holds it for its maps to be written from
    * here and does nothing else, and dies with this one. With `uid` and `gid` (or -1) it

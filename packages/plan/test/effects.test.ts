@@ -22,7 +22,7 @@ test('every effect is one of some operation', () => {
 });
 
 test('a step has the effects of its operation', () => {
-  const entering = step('cwd', 'fchdir', { fd: 3 }, 'enter');
+  const entering = step('cwd', 'chdir', { fd: 3 }, 'enter');
   expect([does(entering, 'cwd'), does(entering, 'root')]).toEqual([true, false]);
   expect([anyDoes([entering], 'cwd'), anyDoes([], 'cwd')]).toEqual([true, false]);
 });
@@ -36,7 +36,7 @@ test.each<[string, AnyStep, bigint]>([
     0x40020000n,
   ],
   ['of whatever kind a descriptor has', step('join', 'setns', { fd: 3, flags: 0 }, ''), 0x7e020080n],
-  ['of none', step('cwd', 'chdir', { path: '/', inside: 0 }, ''), 0n],
+  ['of none', step('cwd', 'chdir', { path: '/' }, ''), 0n],
 ])('namespaces %s', (_how, s, flags) => {
   expect(namespacesOf(s)).toBe(flags);
 });

@@ -70,7 +70,7 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   return [
     ...(facts.exec || cwd === '/' ? [] : [make]),
     step('limits', 'chdir_early', { path: cwd, entered }, doing, { hints }),
-    step('cwd', 'chdir_late', { path: cwd, entered }, doing, { hints }),
+    step('cwd', 'chdir', { path: cwd, inside: 1, entered }, doing, { hints }),
   ];
 }
 

@@ -37,7 +37,7 @@ test('a chain that asks for settings gets these', () => {
     "limits        container proc_write path=self/oom_score_adj data=5
     limits        container umask mask=077
     limits        container prlimit pid=0 resource=RLIMIT_CORE soft=0 hard=0
-    cwd           container chdir path=/tmp inside=0
+    cwd           container chdir path=/tmp fd=-1 inside=0 entered=0
     environment   container setenv name=A value=b=c
     exec          container exec file=id argv=[id]
     "

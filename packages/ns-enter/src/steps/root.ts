@@ -190,7 +190,7 @@ export function directorySteps(o: Options): AnyStep[] {
         hints: { ENOENT: 'there is no such directory inside (--wd names one outside)' },
       }),
     ];
-  if (o.wd !== undefined) return [step('cwd', 'fchdir', { fd: wd }, 'enter the working directory')];
+  if (o.wd !== undefined) return [step('cwd', 'chdir', { fd: wd }, 'enter the working directory')];
   // nsenter(1) leaves the working directory outside a new root, from where everything outside can be reached.
   if (o.root !== undefined) return [step('cwd', 'chdir', { path: '/' }, 'enter the new root')];
   return [];
