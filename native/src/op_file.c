@@ -103,8 +103,7 @@ int op_mkdirs(struct run *run, const struct step *step) {
   return rc;
 }
 
-int op_rmdir(struct run *run, const struct step *step) {
-  const char *path = arg_text(run, step, 0);
+static int remove_directory(const char *path) {
   const struct timespec pause = {.tv_nsec = 2000000};
   uint64_t until = now_ns() + 1000000000;
   long rc;
@@ -112,8 +111,14 @@ int op_rmdir(struct run *run, const struct step *step) {
   return rc == -ENOENT ? 0 : (int)rc;
 }
 
-int op_unlink(struct run *run, const struct step *step) {
-  return (int)AGAIN(unlink(arg_text(run, step, 0)));
+int op_remove(struct run *run, const struct step *step) {
+  const char *path = arg_text(run, step, 0);
+  switch ((enum removal)arg_int(run, step, 1)) {
+    case REMOVAL_FILE: return (int)AGAIN(unlink(path));
+    case REMOVAL_DIRECTORY: return remove_directory(path);
+    case REMOVAL_TREE: return remove_tree(run->detail, path);
+  }
+  return -EINVAL;
 }
 
 int op_write_file(struct run *run, const struct step *step) {
@@ -170,10 +175,6 @@ int op_mkdtemp(struct run *run, const struct step *step) {
 int op_lock(struct run *run, const struct step *step) {
   int how = arg_int(run, step, 1) == SHARING_SHARED ? LOCK_SH : LOCK_EX;
   return (int)AGAIN(flock(arg_fd(run, step, 0), how));
-}
-
-int op_remove_tree(struct run *run, const struct step *step) {
-  return remove_tree(run->detail, arg_text(run, step, 0));
 }
 
 int op_read_file(struct run *run, const struct step *step) {

@@ -31,11 +31,11 @@ const makeBoth = (name: string, side: 'host' | 'container'): AnyStep[] => {
   return [
     step('state', 'mkdir', { path, mode: 0o755 }, `make ${path}`, {
       side,
-      undo: undo('end', 'rmdir', { path }, `remove ${path}`),
+      undo: undo('end', 'remove', { path, what: 'directory' }, `remove ${path}`),
     }),
     step('state', 'write_file', { path: `${path}/f`, data: 'x', mode: 0o644 }, `write ${path}/f`, {
       side,
-      undo: undo('end', 'unlink', { path: `${path}/f` }, `remove ${path}/f`),
+      undo: undo('end', 'remove', { path: `${path}/f` }, `remove ${path}/f`),
     }),
   ];
 };
@@ -108,7 +108,7 @@ describe('undoing', () => {
   test('what was passed over is not undone', () => {
     const kept = step('state', 'mkdir', { path: work, mode: 0 }, 'make it', {
       unless: ['EEXIST'],
-      undo: undo('failure', 'rmdir', { path: work }, 'remove it'),
+      undo: undo('failure', 'remove', { path: work, what: 'directory' }, 'remove it'),
     });
     run([kept, missing]);
     expect(existsSync(work)).toBe(true);
@@ -116,7 +116,7 @@ describe('undoing', () => {
 
   test('an undoing that fails is told, and the others still run', () => {
     const bad = step('state', 'print', { fd: 1, text: 'bad' }, 'say', {
-      undo: undo('failure', 'rmdir', { path: '/proc/self' }, 'remove the impossible'),
+      undo: undo('failure', 'remove', { path: '/proc/self', what: 'directory' }, 'remove the impossible'),
     });
     const { stdout, stderr } = run([say('a'), bad, missing]);
     expect(stdout).toBe('a\nbad\nuna\n');

@@ -99,9 +99,9 @@ test('remove_tree removes links and not what they point at', () => {
   symlinkSync(at('kept'), at('tree/deep/link'));
   writeFileSync(at('tree/deep/er/f'), '');
   const { stderr, status } = here([
-    op('remove_tree', { path: at('tree/') }),
-    op('remove_tree', { path: at('tree') }),
-    op('remove_tree', { path: at('no/where') }),
+    op('remove', { path: at('tree/'), what: 'tree' }),
+    op('remove', { path: at('tree'), what: 'tree' }),
+    op('remove', { path: at('no/where'), what: 'tree' }),
   ]);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -118,7 +118,7 @@ test.each(['tmpfs', 'bind'])('remove_tree stops at a mount (%s)', (kind) => {
       ? `mount --bind ${at('precious')} ${at('m/on')}`
       : `mount -t tmpfs x ${at('m/on')} && touch ${at('m/on/file')}`;
   const { stdout, stderr } = inside(
-    [op('remove_tree', { path: at('m') }), sh('true')],
+    [op('remove', { path: at('m'), what: 'tree' }), sh('true')],
     '--mount',
     `${before} && "$L" --plan "$P"; ls ${at('m/on')}; exit`,
   );
@@ -131,12 +131,12 @@ test('rmdir and unlink', () => {
   mkdirSync(at('gone'));
   writeFileSync(at('gone-file'), '');
   const { status } = here([
-    op('rmdir', { path: at('gone') }),
-    op('rmdir', { path: at('gone') }),
-    op('unlink', { path: at('gone-file') }),
+    op('remove', { path: at('gone'), what: 'directory' }),
+    op('remove', { path: at('gone'), what: 'directory' }),
+    op('remove', { path: at('gone-file') }),
   ]);
   expect(status).toBe(0);
-  expect(here([op('unlink', { path: at('gone-file') })]).stderr).toMatch(/No such file/);
+  expect(here([op('remove', { path: at('gone-file') })]).stderr).toMatch(/No such file/);
 });
 
 test('lock waits for who has the lock', async () => {

@@ -128,7 +128,12 @@ test('told to end, the launcher has it end, and ends by the same signal', async 
   instead(`trap "echo told >${report}; exit" TERM`, 'kill -TERM $PPID', 'while :; do sleep 0.05; done');
   const made = step('state', 'mkdir', { path: join(work, 'made'), mode: 0o700 }, 'make', {
     side: 'host',
-    undo: { op: 'rmdir', args: { path: join(work, 'made') }, when: 'failure', words: { doing: 'remove' } },
+    undo: {
+      op: 'remove',
+      args: { path: join(work, 'made'), what: 'directory' },
+      when: 'failure',
+      words: { doing: 'remove' },
+    },
   });
   const ended = run(made, layers(which('bin')), exec('true'));
   expect(ended).toMatchObject({ status: null, signal: 'SIGTERM', stderr: '' });

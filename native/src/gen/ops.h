@@ -65,12 +65,10 @@ enum effect {
   X(WRITE_FD, write_fd, 32, "ib", DOES_WRITES) \
   X(MKDIR, mkdir, 33, "ti", DOES_MAKES) \
   X(MKDIRS, mkdirs, 34, "ti", DOES_MAKES) \
-  X(RMDIR, rmdir, 35, "t", 0) \
-  X(UNLINK, unlink, 36, "t", 0) \
+  X(REMOVE, remove, 215, "ti", 0) \
   X(WRITE_FILE, write_file, 37, "tbi", DOES_WRITES) \
   X(CHOWN, chown, 39, "tii", 0) \
   X(RENAME, rename, 41, "tt", 0) \
-  X(REMOVE_TREE, remove_tree, 42, "t", 0) \
   X(CLOSE, close, 43, "i", 0) \
   X(MKFIFO, mkfifo, 44, "ti", 0) \
   X(MKDTEMP, mkdtemp, 45, "to", 0) \

@@ -76,7 +76,7 @@ function makeDirectory(path: string, what: string, shared: boolean, { lifetime }
     side,
     ...(shared
       ? { unless: ['EEXIST'] as const }
-      : { undo: undo(when, 'rmdir', { path }, `remove ${what} ${path}`) }),
+      : { undo: undo(when, 'remove', { path, what: 'directory' }, `remove ${what} ${path}`) }),
     hints: { ENOSPC: 'the hardware has none left (info/L3/num_closids, info/L3_MON/num_rmids)' },
   });
 }

@@ -207,7 +207,7 @@ describe('intelRdt', () => {
       'write path=/rdt/id/tasks data=0',
       'write path=/rdt/id/mon_groups/id/tasks data=0',
     ]);
-    expect(steps(of, host).flatMap((s) => s.undo?.op ?? [])).toEqual(['rmdir', 'rmdir']);
+    expect(steps(of, host).flatMap((s) => s.undo?.op ?? [])).toEqual(['remove', 'remove']);
     expect(rdtDirectories(of, host)).toEqual(['/rdt/id/mon_groups/id', '/rdt/id']);
   });
   test('a named class stays', () => {

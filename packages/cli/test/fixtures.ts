@@ -76,7 +76,7 @@ export const dirTool: Tool<DirOptions, undefined> = {
     return [
       step('cgroup', 'mkdir', { path, mode: 0o755 }, `make ${path}`, {
         side: 'host',
-        undo: undo('end', 'rmdir', { path }, `remove ${path}`),
+        undo: undo('end', 'remove', { path, what: 'directory' }, `remove ${path}`),
       }),
     ];
   },

@@ -39,6 +39,8 @@ export const enumerations = {
    * the root over / and chroot(2); or by chroot(2) alone.
    */
   leaving: { pivot: 0, move: 1, chroot: 2 },
+  /** What is removed. */
+  removal: { file: 0, directory: 1, tree: 2 },
   /** Whether others may have the lock at the same time. */
   sharing: { exclusive: 0, shared: 1 },
 } as const;
@@ -188,15 +190,16 @@ export const ops = {
   mkdir: op(33, { path: 'text', mode: 'oct' }, 'makes'),
   /** mkdir -p. What exists is no failure. */
   mkdirs: op(34, { path: 'text', mode: 'oct' }, 'makes'),
-  /** rmdir(2), again for up to a second while it says EBUSY. ENOENT is no failure. */
-  rmdir: op(35, { path: 'text' }),
-  unlink: op(36, { path: 'text' }),
+  // 35, 36 and 42 were rmdir, unlink and remove_tree.
+  /**
+   * Remove a file; a directory, again for up to a second while it says EBUSY; or a tree (rm -r by descriptors, which follows
+   * no link and crosses no mount). A directory or tree that is not there is not a failure.
+   */
+  remove: op(215, { path: 'text', what: ['removal', 'file'] }),
   /** Write a whole file beside itself and rename it into place. */
   write_file: op(37, { path: 'text', data: 'blob', mode: 'oct' }, 'writes'),
   chown: op(39, { path: 'text', uid: 'int', gid: 'int' }),
   rename: op(41, { from: 'text', to: 'text' }),
-  /** rm -r by descriptors: follows no link and crosses no mount. ENOENT is no failure. */
-  remove_tree: op(42, { path: 'text' }),
   close: op(43, { fd: 'int' }),
   mkfifo: op(44, { path: 'text', mode: 'oct' }),
   /** mkdtemp(3): `prefix` and six characters; the path fills `path`. */

@@ -67,7 +67,7 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
       [
         step('cgroup', 'mkdir', { path: '/a b', mode: 0o755 }, 'make it', {
           side: 'host',
-          undo: undo('end', 'rmdir', { path: '/a b' }, 'remove it'),
+          undo: undo('end', 'remove', { path: '/a b', what: 'directory' }, 'remove it'),
         }),
         clone(),
         step('bounding', 'bounding', { keep: 0x401 }, 'drop'),
@@ -78,7 +78,9 @@ test('the text of a plan shows flags by name, slots in braces and undoings', () 
     ],
     manner,
   );
-  expect(explain(plan)).toBe(`0  host       mkdir path="/a b" mode=0755   [undo at end: rmdir path="/a b"]
+  expect(
+    explain(plan),
+  ).toBe(`0  host       mkdir path="/a b" mode=0755   [undo at end: remove path="/a b" what=directory]
 1  host       clone process=1 flags=NEWPID cgroup=-1 pid→{child.pid} pidfd→{child.pidfd}
 2  container  prlimit pid=0 resource=RLIMIT_NOFILE soft=unlimited hard=5   [unless EPERM]
 3  container  bounding keep=chown,net_bind_service

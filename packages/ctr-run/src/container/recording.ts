@@ -87,7 +87,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
     ),
     step('state', 'mkdir', { path: directory, mode: 0o711 }, `take the name ${id}`, {
       side: 'host',
-      undo: undo(lifetime(making), 'remove_tree', { path: directory }, `remove ${directory}`),
+      undo: undo(lifetime(making), 'remove', { path: directory, what: 'tree' }, `remove ${directory}`),
       hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
     }),
     ...learnMaker(),
@@ -220,7 +220,7 @@ export function restored(making: Making): AnyStep[] {
 
 function pidFileStep(path: string): AnyStep {
   // Without a newline: conmon and go-runc parse the whole file as a number.
-  const remove = undo('failure', 'unlink', { path }, `remove ${path}`);
+  const remove = undo('failure', 'remove', { path }, `remove ${path}`);
   return step(
     'ready',
     'write_file',

@@ -31,7 +31,7 @@ export function removalSteps(record: Remains, spec: Spec, alive: Process | undef
       }),
     ),
     ...(record.resctrl ?? []).map((path) =>
-      step('running', 'rmdir', { path }, `remove ${path}`, { side, unless: ['ENOENT'] }),
+      step('running', 'remove', { path, what: 'directory' }, `remove ${path}`, { side, unless: ['ENOENT'] }),
     ),
     ...(record.remove ?? []).map((path) => layersStep('running', 'remove_root', { path }, `remove ${path}`)),
     ...poststopCarriers(spec, state, 'end', 'supervise'),
@@ -41,7 +41,7 @@ export function removalSteps(record: Remains, spec: Spec, alive: Process | undef
 
 /** The state goes last of all that a container has. */
 export const removeState = (path: string): AnyStep[] => [
-  step('running', 'remove_tree', { path }, `remove the state ${path}`, { side }),
+  step('running', 'remove', { path, what: 'tree' }, `remove the state ${path}`, { side }),
   step('supervise', 'exit', { code: 0 }, 'end', { side }),
 ];
 

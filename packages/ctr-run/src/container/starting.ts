@@ -35,7 +35,7 @@ export function startSteps(
     openStart(id, directory),
     ...(spec.hooks?.poststart?.length ? stopIfFailed(pid!) : []),
     // Before the word is given: of two that start it at once, one removes the FIFO, and only that one goes on.
-    step('running', 'unlink', { path: fifo }, doing, { side, hints: { ENOENT: meanwhile } }),
+    step('running', 'remove', { path: fifo }, doing, { side, hints: { ENOENT: meanwhile } }),
     step('running', 'write_fd', { fd, data: '0' }, doing, { side, hints: { EPIPE: died } }),
     step('running', 'await_reader', { fd, report: startReport(directory) }, doing, {
       side,

@@ -35,7 +35,7 @@ export function unpin(parsed: Parsed, host: Host): Plan {
     // Where others have put something into it meanwhile it is theirs, too.
     ...(marker.made
       ? [
-          step('ready', 'rmdir', { path: directory }, `remove ${directory}`, {
+          step('ready', 'remove', { path: directory, what: 'directory' }, `remove ${directory}`, {
             side,
             unless: ['ENOTEMPTY', 'EBUSY'],
           }),
@@ -116,4 +116,4 @@ const umount = (path: string): AnyStep =>
   });
 
 const unlink = (path: string): AnyStep =>
-  step('ready', 'unlink', { path }, `remove ${path}`, { side, unless: ['ENOENT'] });
+  step('ready', 'remove', { path }, `remove ${path}`, { side, unless: ['ENOENT'] });

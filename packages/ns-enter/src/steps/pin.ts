@@ -32,7 +32,9 @@ export function pinSteps(
   return [
     step('ready', 'mkdirs', { path: directory, mode: 0o755 }, `make the directory ${directory}`, {
       side,
-      ...(!exists && { undo: undo('failure', 'rmdir', { path: directory }, `remove ${directory}`) }),
+      ...(!exists && {
+        undo: undo('failure', 'remove', { path: directory, what: 'directory' }, `remove ${directory}`),
+      }),
     }),
     ...newFile(marker, writeMarker({ made: !exists, files }), {
       EEXIST: `namespaces are pinned in ${directory} already; --unpin lets them go`,
@@ -66,7 +68,7 @@ function newFile(path: string, data: string, hints: Record<string, string>): Any
     step('ready', 'open', { path, flags, mode: 0o444, fd }, doing, {
       side,
       hints,
-      undo: undo('failure', 'unlink', { path }, `remove ${path}`),
+      undo: undo('failure', 'remove', { path }, `remove ${path}`),
     }),
     ...(data === '' ? [] : [step('ready', 'write_fd', { fd, data }, `write ${path}`, { side })]),
     step('ready', 'close', { fd }, `close ${path}`, { side }),

@@ -49,7 +49,7 @@ function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): A
   const open = (name: string): AnyStep =>
     step('state', 'open', { path: lock, flags: 0o2000000, fd: slot(name) }, `open ${lock}`, {
       side: host,
-      undo: undo('end', 'remove_tree', { path: directory }, `remove ${directory}`),
+      undo: undo('end', 'remove', { path: directory, what: 'tree' }, `remove ${directory}`),
     });
   // Undone backwards: the socket goes, so that an agent that nobody came to ends; then its
   // work is waited for; then all is removed.
@@ -61,7 +61,7 @@ function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): A
     }),
     step('state', 'open', { path: lock, flags: 0o2000000, fd: slot('agent.socket') }, `open ${lock}`, {
       side: host,
-      undo: undo('end', 'unlink', { path: socket }, `remove ${socket}`),
+      undo: undo('end', 'remove', { path: socket }, `remove ${socket}`),
     }),
     ...loadSteps(filter, 'seccomp-late'),
     step(

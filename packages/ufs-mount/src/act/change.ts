@@ -64,7 +64,7 @@ export function commit(given: string, out: string, host: Host): Plan {
       [
         step('state', 'open', { path: plain, flags: 0o1101, mode: 0o644, fd }, `open ${plain}`, {
           side,
-          undo: undo('failure', 'unlink', { path: plain }, `remove ${plain}`),
+          undo: undo('failure', 'remove', { path: plain }, `remove ${plain}`),
         }),
         ...comparing(root, host, fd, false),
         ...(image
@@ -76,7 +76,7 @@ export function commit(given: string, out: string, host: Host): Plan {
                 `write ${out}`,
                 { side },
               ),
-              step('mounts', 'unlink', { path: plain }, 'remove the layer from the store', { side }),
+              step('mounts', 'remove', { path: plain }, 'remove the layer from the store', { side }),
               step('mounts', 'print', { fd: 1, text: reply }, 'print what was written', { side }),
             ]
           : []),

@@ -16,7 +16,7 @@ function copySteps(facts: RootFacts, directory: Text): AnyStep[] {
   if (typeof tree === 'string' && exists(tree)) return [];
   return [
     step('state', 'mkdirs', { path: directory, mode: 0o711 }, 'make a place for the copy', { side }),
-    step('state', 'remove_tree', { path: half }, 'remove what was left of a copy', { side }),
+    step('state', 'remove', { path: half, what: 'tree' }, 'remove what was left of a copy', { side }),
     step('state', 'mkdir', { path: half, mode: 0o755 }, 'make the directory of the root', { side }),
     layersStep('state', 'copy', { from: topDirectory(facts, 'vfs'), to: half }, 'copy the layers'),
     step('state', 'rename', { from: half, to: tree }, 'put the copy into place', { side }),
