@@ -111,7 +111,7 @@ static int prepare(struct run *run, const struct step *step, long *group, long *
   return count;
 }
 
-int op_device_filter(struct run *run, const struct step *step) {
+static int replace(struct run *run, const struct step *step) {
   int old[MAX_PROGRAMS];
   long group, program;
   int count = prepare(run, step, &group, &program, old);
@@ -131,7 +131,7 @@ int op_device_filter(struct run *run, const struct step *step) {
 }
 
 /* All that are attached are asked, and all must allow (linux/bpf.h, BPF_F_ALLOW_MULTI). */
-int op_device_filter_too(struct run *run, const struct step *step) {
+static int add(struct run *run, const struct step *step) {
   int old[MAX_PROGRAMS];
   long group, program;
   int count = prepare(run, step, &group, &program, old);
@@ -149,4 +149,8 @@ int op_device_filter_too(struct run *run, const struct step *step) {
   close_fd((int)program);
   close_fd((int)group);
   return (int)rc;
+}
+
+int op_device_filter(struct run *run, const struct step *step) {
+  return arg_int(run, step, 2) ? add(run, step) : replace(run, step);
 }

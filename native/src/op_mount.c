@@ -9,13 +9,6 @@ int op_propagation(struct run *run, const struct step *step) {
   return (int)AGAIN(mount(NULL, arg_text(run, step, 0), NULL, flags, NULL));
 }
 
-int op_open_root(struct run *run, const struct step *step) {
-  int fd = above_stdio((int)AGAIN(open(arg_text(run, step, 0), O_PATH | O_DIRECTORY | O_CLOEXEC)));
-  if (fd < 0) return fd;
-  out_int(run, step, 1, fd);
-  return 0;
-}
-
 int op_open_in(struct run *run, const struct step *step) {
   int flags = (int)arg_int(run, step, 2);
   int fd = open_inside(arg_fd(run, step, 0), arg_text(run, step, 1), flags ? flags : O_PATH);

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type AnyStep, compile, encode, type Manner, slot, step } from '../../packages/plan/src/index.ts';
+import { O } from '../../packages/sys/src/constants/index.ts';
 import { atFileBegin, atFileEnd, slower } from '../../test/support.ts';
 
 const native = resolve(import.meta.dirname, '..');
@@ -82,6 +83,9 @@ export const exec = (...argv: string[]): AnyStep =>
 export const NEWPID = 0x20000000;
 
 /** A child of the launcher, which is the container side from here on. */
+/** open(2) flags of a directory that is only to be a root. */
+export const O_ROOT = O.PATH | O.DIRECTORY;
+
 export const clone = (flags = 0): AnyStep =>
   step(
     'clone',

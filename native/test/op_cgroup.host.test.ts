@@ -271,10 +271,10 @@ test('device_filter attaches a program, and replaces it', (context) => {
   expect(tried(7)).toBe('null zero ');
 });
 
-test('device_filter_too attaches one beside it, each once, and the next device_filter takes them all', (context) => {
+test('device_filter attaches one beside it, each once, and the next that is not takes them all', (context) => {
   needsMounted(context, 'v2');
   const path = group(v2!);
-  const too = (minor: number) => op('device_filter_too', { path, program: deny(minor) });
+  const too = (minor: number) => op('device_filter', { path, program: deny(minor), beside: 1 });
   // The kernel attaches 64 at most (BPF_CGROUP_MAX_PROGS).
   const often = Array.from({ length: 70 }, () => too(7));
   const tried = (...steps: AnyStep[]) =>

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type AnyStep, exec, run, slot, template } from './launcher.ts';
+import { type AnyStep, exec, O_ROOT, run, slot, template } from './launcher.ts';
 import { here, inside, op, sh } from './ops.ts';
 
 const status = (...names: string[]) => exec('grep', '-E', `^(${names.join('|')}):`, '/proc/self/status');
@@ -226,7 +226,7 @@ test('a leaked descriptor of the host is no working directory', () => {
       data: '',
       make: 'directory',
     }),
-    op('open_root', { path: '/mnt', root }),
+    op('open', { path: '/mnt', flags: O_ROOT, fd: root }),
     op('mount', { root, target: '/proc', type: 'proc', source: 'p', flags: 0, data: '', make: 'directory' }),
     op('change_root', { root }),
     op('chdir', { path: template`/proc/self/fd/${slot('leak')}`, inside: 1 }),

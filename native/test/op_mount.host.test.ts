@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { skip } from '../../test/support.ts';
-import { slot, work } from './launcher.ts';
+import { O_ROOT, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const RDONLY = 1;
@@ -16,7 +16,7 @@ function rootfs(): string {
   mkdirSync(path);
   return path;
 }
-const openRoot = (path: string) => op('open_root', { path, root });
+const openRoot = (path: string) => op('open', { path, flags: O_ROOT, fd: root });
 const mount = (type: string, target: string, flags = 0, data = '', source = type) =>
   op('mount', { root, target, type, source, flags, data, make: 'directory' });
 const lineOf = (target: string) => `grep " ${target} " /proc/self/mountinfo`;

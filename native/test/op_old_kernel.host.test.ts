@@ -7,7 +7,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { insn } from '../../test/bpf.ts';
-import { type AnyStep, slot, work } from './launcher.ts';
+import { type AnyStep, O_ROOT, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const root = slot('root');
@@ -37,7 +37,7 @@ describe.each([
   ['EPERM for openat2 and close_range', 1, calls.others],
 ])('%s', (_, errno, numbers) => {
   const old = without(numbers, errno);
-  const open = (path: string) => [old, op('open_root', { path, root })];
+  const open = (path: string) => [old, op('open', { path, flags: O_ROOT, fd: root })];
   const mount = (type: string, target: string, flags = 0, data = '') =>
     op('mount', { root, target, type, source: type, flags, data, make: 'directory' });
   const bind = (source: string, target: string, more: object = {}) =>

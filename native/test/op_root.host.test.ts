@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isBefore } from '../../test/support.ts';
-import { slot, work } from './launcher.ts';
+import { O_ROOT, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const root = slot('root');
@@ -23,7 +23,7 @@ function rootfs(): string {
   symlinkSync('busybox', join(path, 'bin/sh'));
   return path;
 }
-const openRoot = (path: string) => op('open_root', { path, root });
+const openRoot = (path: string) => op('open', { path, flags: O_ROOT, fd: root });
 const busybox = (script: string) => ({
   ...sh(''),
   args: { file: '/bin/busybox', argv: ['sh', '-c', script] },

@@ -11,6 +11,7 @@ import {
   exec,
   launcher,
   NEWPID,
+  O_ROOT,
   plan,
   run,
   runPlan,
@@ -183,7 +184,7 @@ type('fg\\r'); expect('finished'); type('echo "rc"=$?\\r'); expect('rc=0')`,
   });
 
   test('the terminal of a container is relayed, resized, and given back', () => {
-    const open = step('root', 'open_root', { path: '/', root: { slot: 'root' } }, 'open /');
+    const open = step('root', 'open', { path: '/', flags: O_ROOT, fd: { slot: 'root' } }, 'open /');
     const console_ = step(
       'console',
       'console',

@@ -77,7 +77,6 @@ enum effect {
   X(SEND_FDS, send_fds, 48, "tbn", 0) \
   X(READ_FILE, read_file, 49, "to", 0) \
   X(PROPAGATION, propagation, 50, "ti", 0) \
-  X(OPEN_ROOT, open_root, 51, "to", 0) \
   X(MOUNT, mount, 52, "itttiti", DOES_MOUNTS) \
   X(BIND, bind, 53, "ittiiiiiii", DOES_MOUNTS) \
   X(MOUNT_ATTR, mount_attr, 54, "itiiii", DOES_MOUNTS) \
@@ -138,8 +137,7 @@ enum effect {
   X(CGROUP_FREEZE, cgroup_freeze, 152, "tii", 0) \
   X(CGROUP_SIGNAL, cgroup_signal, 193, "lii", 0) \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti", 0) \
-  X(DEVICE_FILTER, device_filter, 142, "tb", 0) \
-  X(DEVICE_FILTER_TOO, device_filter_too, 149, "tb", 0) \
+  X(DEVICE_FILTER, device_filter, 216, "tbi", 0) \
   X(CGROUP_PRUNE, cgroup_prune, 144, "t", 0) \
   X(CGROUP_VACATE, cgroup_vacate, 145, "tt", DOES_ALONE) \
   X(LIMIT_REPORT, limit_report, 146, "tttttllittt", 0) \

@@ -69,7 +69,7 @@ describe('a container on v2', () => {
       'mkdir path=/cg/a/b/web mode=0755',
       'write path=/cg/a/b/web/memory.max data=67108864',
       'open path=/cg/a/b/web flags=DIRECTORY|CLOEXEC mode=00 fd→{cgroup}',
-      expect.stringMatching(/^device_filter path=\/cg\/a\/b\/web program=<\d+ bytes>$/),
+      expect.stringMatching(/^device_filter path=\/cg\/a\/b\/web program=<\d+ bytes> beside=0$/),
     ]);
   });
 

@@ -217,8 +217,7 @@ export const ops = {
   // --- mounts. Targets are resolved inside `root` (openat2 RESOLVE_IN_ROOT) ------------
   /** mount(2) for propagation alone: MS_PRIVATE, MS_SLAVE … with MS_REC. */
   propagation: op(50, { path: 'text', flags: 'mount' }),
-  /** Open a directory as a root for the operations below (O_PATH). */
-  open_root: op(51, { path: 'text', root: 'out' }),
+  // 51 was open_root, an open with O_PATH.
   /**
    * Mount a filesystem. `make` says what to make when the target is missing: 0 nothing,
    * 1 a directory. `flags` are MS_*; `data` the filesystem's own options, comma separated.
@@ -432,10 +431,12 @@ export const ops = {
   cgroup_signal: op(193, { groups: 'list', signal: 'signal', but: 'int' }),
   /** Remove a group and the groups below it, for up to `timeout` ms while the kernel says EBUSY. */
   cgroup_remove: op(141, { path: 'text', timeout: 'int' }),
-  /** BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached before. */
-  device_filter: op(142, { path: 'text', program: 'blob' }),
-  /** As `device_filter`, but beside what we attached before: both must allow. One that is attached already is not attached twice. */
-  device_filter_too: op(149, { path: 'text', program: 'blob' }),
+  // 142 and 149 were device_filter and device_filter_too.
+  /**
+   * BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program and BPF_PROG_ATTACH to the group, replacing what we attached
+   * before; with `beside` 1 beside that: both must allow, and one that is attached already is not attached twice.
+   */
+  device_filter: op(216, { path: 'text', program: 'blob', beside: ['int', 0] }),
   /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
   cgroup_prune: op(144, { path: 'text' }),
   /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */

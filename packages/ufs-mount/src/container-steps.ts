@@ -8,7 +8,7 @@
 import type { ContainerContext } from '@ctr-tools/cli';
 import { exists, hex, randomBytes } from '@ctr-tools/host';
 import { type AnyStep, slot, step, template } from '@ctr-tools/plan';
-import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
+import { MOUNT_ATTR, MS, O } from '@ctr-tools/sys/constants';
 import { lowerDirectories, optionsOf } from './driver/overlay.ts';
 import { layersStep, layersUndo } from './layers-request.ts';
 import { storeSteps, topSlot, unlockSteps } from './layers-step.ts';
@@ -153,6 +153,6 @@ function attachSteps(facts: RootFacts, scratch: string): AnyStep[] {
     // Once the container has it, nobody else is to keep it mounted.
     step('network', 'close', { fd: mount }, 'leave the root to the container', { side }),
     step('root', 'bind', args, 'attach the root'),
-    step('root', 'open_root', { path: scratch, root: slot('root') }, 'open the root'),
+    step('root', 'open', { path: scratch, flags: O.PATH | O.DIRECTORY, fd: slot('root') }, 'open the root'),
   ];
 }

@@ -65,26 +65,27 @@ export function deviceSteps(
 
 /** The program takes the place of the one that we attached before, at once (BPF_F_REPLACE). */
 export const filterStep = (list: DeviceList, directory: string, phase: Phase = 'cgroup'): AnyStep =>
-  filterBy('device_filter', list, directory, phase);
+  filterBy(list, directory, phase, {});
 
 /** The program stands beside those that are attached: what any of them denies is denied. */
 export const furtherFilterStep = (list: DeviceList, directory: string): AnyStep =>
-  filterBy('device_filter_too', list, directory, 'cgroup');
+  filterBy(list, directory, 'cgroup', { beside: 1 });
 
-const filterBy = (
-  op: 'device_filter' | 'device_filter_too',
-  list: DeviceList,
-  directory: string,
-  phase: Phase,
-): AnyStep =>
-  step(phase, op, { path: directory, program: deviceProgram(list) }, `limit the devices of ${directory}`, {
-    side,
-    hints: {
-      EPERM: 'loading a device filter needs CAP_BPF or CAP_SYS_ADMIN in the first user namespace',
-      EINVAL: 'this kernel has no CONFIG_CGROUP_BPF',
-      E2BIG: 'give the whole list anew with --device',
+const filterBy = (list: DeviceList, directory: string, phase: Phase, beside: { beside?: 1 }): AnyStep =>
+  step(
+    phase,
+    'device_filter',
+    { path: directory, program: deviceProgram(list), ...beside },
+    `limit the devices of ${directory}`,
+    {
+      side,
+      hints: {
+        EPERM: 'loading a device filter needs CAP_BPF or CAP_SYS_ADMIN in the first user namespace',
+        EINVAL: 'this kernel has no CONFIG_CGROUP_BPF',
+        E2BIG: 'give the whole list anew with --device',
+      },
     },
-  });
+  );
 
 /**
  * A new group has what the one above has, so one that allows by default begins right. Nobody may go

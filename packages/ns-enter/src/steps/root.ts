@@ -20,7 +20,10 @@ export function openDirectories(o: Options, arrangement: Arrangement, facts: Fac
   if (o.root !== undefined && !pivots(o, arrangement)) {
     const path = at(o.root, 'root');
     steps.push(
-      step('descriptors', 'open_root', { path, root }, `open the root ${path}`, { side, hints: noDirectory }),
+      step('descriptors', 'open', { path, flags: O.PATH | O.DIRECTORY, fd: root }, `open the root ${path}`, {
+        side,
+        hints: noDirectory,
+      }),
     );
   }
   if (o.wd !== undefined) {
