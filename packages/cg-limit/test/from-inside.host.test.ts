@@ -55,6 +55,20 @@ describe.each([
   });
 });
 
+test("in a cgroup namespace over the host's mount the group goes below the caller's own", (context) => {
+  needs(context, 'root', 'cgroup-v1', 'command:unshare');
+  const apart = 'exec env -u CTR_CGROUP unshare --cgroup';
+  // There every group is called the root, and the mount's root lies above it.
+  const seen = inside(`${apart} sh -c 'grep memory: /proc/self/cgroup; grep /memory /proc/self/mountinfo'`);
+  expect(seen.stdout).toMatch(/:\/\n.* \/\.\.\/\.\. \S+\/memory /);
+  const look = `grep memory: /proc/self/cgroup; find ${directory('memory')} -name "ctr-limit-*"`;
+  const limited = inside(`${apart} cg-limit --memory 32M -- sh -c '${look}'`);
+  expect(limited).toMatchObject({ status: 0, stderr: '' });
+  const [own, ...found] = limited.stdout.trim().split('\n');
+  expect(own).toMatch(/:\/ctr-limit-\d+$/);
+  expect(found).toEqual([expect.stringMatching(new RegExp(`^${directory('memory')}/in/ctr-limit-\\d+$`))]);
+});
+
 test('a group beside that of the caller is no concern of its', (context) => {
   needs(context, 'root');
   const line = `cg-limit --cgroup ${path}/in-too -- sleep 600 & until cg-limit --freeze ${path}/in-too 2>/dev/null; do :; done; cg-limit --thaw ${path}/in-too && cg-limit --kill ${path}/in-too; echo $?`;
