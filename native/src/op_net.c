@@ -207,7 +207,7 @@ int op_netdev_take_back(struct run *run, const struct step *step) {
   return rc == -ENODEV ? 0 : rc; /* the command removed it, and that is its right */
 }
 
-static int move_named(struct run *run, const struct step *step, int *index) {
+int op_netdev_move(struct run *run, const struct step *step) {
   const char *name = arg_text(run, step, 0), *as = arg_text(run, step, 2);
   if (!*as) as = name;
   if (strlen(name) >= IFNAMSIZ || strlen(as) >= IFNAMSIZ) return -ENAMETOOLONG;
@@ -218,20 +218,10 @@ static int move_named(struct run *run, const struct step *step, int *index) {
   long netns = AGAIN(openat(directory, "net", O_RDONLY | O_CLOEXEC));
   close_fd(directory);
   if (netns < 0) return (int)netns;
-  int here = netlink_open();
-  int rc = here < 0 ? here : move_into(run, here, (int)netns, name, as, index);
+  int here = netlink_open(), index;
+  int rc = here < 0 ? here : move_into(run, here, (int)netns, name, as, &index);
   close_fd(here);
   close_fd((int)netns);
-  return rc;
-}
-
-int op_netdev_move(struct run *run, const struct step *step) {
-  int index;
-  return move_named(run, step, &index);
-}
-
-int op_netdev_lend(struct run *run, const struct step *step) {
-  int index, rc = move_named(run, step, &index);
   if (rc == 0) out_int(run, step, 3, index);
   return rc;
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { slot } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 test('lo comes up', () => {
@@ -31,7 +32,7 @@ test.each(['in0', ''])('an interface moves with its global addresses (as "%s")',
   const { stdout, stderr, status } = await elsewhere((pid) =>
     inside(
       [
-        op('netdev_move', { name: 'ctrt0', pid, as }),
+        op('netdev_move', { name: 'ctrt0', pid, as, index: slot('index') }),
         sh(`ip -br link show type veth; nsenter -t ${pid} -n ip addr show ${as || 'ctrt0'}`),
       ],
       '--mount --net',
@@ -55,7 +56,7 @@ test('the launcher stays in its own network namespace', async () => {
   const { stdout } = await elsewhere((pid) =>
     inside(
       [
-        op('netdev_move', { name: 'ctrt0', pid, as: 'x' }),
+        op('netdev_move', { name: 'ctrt0', pid, as: 'x', index: slot('index') }),
         sh(`readlink /proc/self/ns/net /proc/${pid}/ns/net; ip -br link show lo >/dev/null && echo "$OWN"`),
       ],
       '--mount --net',
@@ -69,15 +70,20 @@ test('the launcher stays in its own network namespace', async () => {
 
 test('what cannot be moved is said', async () => {
   const results = await elsewhere((pid) => [
-    inside([op('netdev_move', { name: 'nosuch0', pid, as: '' })], '--mount --net'),
-    inside([op('netdev_move', { name: 'lo', pid, as: 'x' })], '--mount --net'),
-    inside([op('netdev_move', { name: 'ctrt0', pid, as: 'lo' })], '--mount --net', link),
-    inside([op('netdev_move', { name: 'a'.repeat(16), pid, as: '' })], '--mount --net'),
+    inside([op('netdev_move', { name: 'nosuch0', pid, as: '', index: slot('index') })], '--mount --net'),
+    inside([op('netdev_move', { name: 'lo', pid, as: 'x', index: slot('index') })], '--mount --net'),
+    inside(
+      [op('netdev_move', { name: 'ctrt0', pid, as: 'lo', index: slot('index') })],
+      '--mount --net',
+      link,
+    ),
+    inside([op('netdev_move', { name: 'a'.repeat(16), pid, as: '', index: slot('index') })], '--mount --net'),
   ]);
   expect(results.map((r) => r.status)).toEqual([125, 125, 125, 125]);
   expect(results[0]!.stderr).toMatch(/there is no interface nosuch0/);
   const max = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
-  expect(inside([op('netdev_move', { name: 'lo', pid: max + 1, as: '' })], '--mount --net').stderr).toMatch(
-    /No such process/,
-  );
+  expect(
+    inside([op('netdev_move', { name: 'lo', pid: max + 1, as: '', index: slot('index') })], '--mount --net')
+      .stderr,
+  ).toMatch(/No such process/);
 });

@@ -132,7 +132,7 @@ enum effect {
   X(EXEC_PATH, exec_path, 125, "tln", DOES_RUNS | DOES_ENDS) \
   X(SECCOMP_CHECK, seccomp_check, 126, "ii", 0) \
   X(LOOPBACK_UP, loopback_up, 130, "", 0) \
-  X(NETDEV_MOVE, netdev_move, 131, "tit", 0) \
+  X(NETDEV_MOVE, netdev_move, 208, "tito", 0) \
   X(CGROUP_KILL, cgroup_kill, 140, "t", 0) \
   X(CGROUP_FREEZE, cgroup_freeze, 152, "tii", 0) \
   X(CGROUP_SIGNAL, cgroup_signal, 193, "lii", 0) \
@@ -159,7 +159,6 @@ enum effect {
   X(COPY_ATTR, copy_attr, 181, "tt", 0) \
   X(REPORT_TO, report_to, 190, "i", 0) \
   X(AWAIT_READER, await_reader, 191, "it", 0) \
-  X(NETDEV_LEND, netdev_lend, 208, "tito", 0) \
   X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit", 0)
 
 #endif

@@ -413,8 +413,12 @@ export const ops = {
 
   // --- network --------------------------------------------------------------------------
   loopback_up: op(130, {}),
-  /** Move a network interface into the namespace of `pid` under the name `as`, keeping its addresses. */
-  netdev_move: op(131, { name: 'text', pid: 'int', as: 'text' }),
+  // 131 was netdev_move without `index`.
+  /**
+   * Move a network interface into the namespace of `pid` under the name `as`, keeping its addresses; `index` is its number
+   * there, by which it is known whatever it is called later.
+   */
+  netdev_move: op(208, { name: 'text', pid: 'int', as: 'text', index: 'out' }),
 
   // --- cgroups and names ---------------------------------------------------------------
   /** Kill all processes in the group and below until none is left (cgroup.kill, or freeze and kill). Missing groups are no failure. */
@@ -536,8 +540,6 @@ export const ops = {
    */
   await_reader: op(191, { fd: 'int', report: 'text' }),
   // 180, 183 to 187 and 200 to 207 were operations on layers that ctr-layers now does.
-  /** As netdev_move, and its index there, by which it is known whatever it is called later. */
-  netdev_lend: op(208, { name: 'text', pid: 'int', as: 'text', index: 'out' }),
   /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
   netdev_take_back: op(209, { netns: 'int', index: 'int', as: 'text' }),
 } satisfies Record<string, OpShape>;

@@ -87,18 +87,14 @@ function netdevSteps(spec: Spec, arrangement: Arrangement, facts: Facts): AnySte
     };
     // By its index, as the command may have given it another name.
     const index = slot(`netdev.${name}`);
+    const lent = undo(
+      'end',
+      'netdev_take_back',
+      { netns, index, as: name },
+      `take the interface ${name} back`,
+    );
     steps.push(
-      back
-        ? step('network', 'netdev_lend', { ...where, index }, words, {
-            ...how,
-            undo: undo(
-              'end',
-              'netdev_take_back',
-              { netns, index, as: name },
-              `take the interface ${name} back`,
-            ),
-          })
-        : step('network', 'netdev_move', where, words, how),
+      step('network', 'netdev_move', { ...where, index }, words, { ...how, ...(back && { undo: lent }) }),
     );
   }
   steps.push(
