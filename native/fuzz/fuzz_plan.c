@@ -5,7 +5,11 @@
  *
  *   fuzz_plan ROUNDS SEED
  */
+#include "args.h"
 #include "plans.h"
+#include "report.h"
+#include "run.h"
+#include "shape.h"
 
 static uint64_t state;
 

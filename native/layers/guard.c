@@ -1,5 +1,5 @@
 /*
- * The launcher says that it ends by SIGTERM, whether it was told to (op_layers.c) or has died
+ * The launcher says that it ends by SIGTERM, whether it was told to (ops/files/layers.c) or has died
  * (PR_SET_PDEATHSIG); a terminal tells all of its foreground group.
  */
 #include "guard.h"

@@ -1,6 +1,6 @@
 /*
  * ctr-layers: what the launcher has done to layers of images, in a program of its own, so that the one
- * which starts containers reads no archive. The launcher starts it (native/src/op_layers.c) with a
+ * which starts containers reads no archive. The launcher starts it (native/src/ops/files/layers.c) with a
  * request on 0, a socket for the answer on 3 and descriptors from 4 on.
  */
 #include <errno.h>

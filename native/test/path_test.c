@@ -1,6 +1,7 @@
 /* Paths inside a root, with openat2 and without it: both must answer the same. */
 #include "kernel.h"
-#include "launcher.h"
+#include "path.h"
+#include "proc.h"
 
 #include <ftw.h>
 #include <sched.h>

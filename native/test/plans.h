@@ -7,8 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "args.h"
+#include "channel.h"
+#include "io.h"
 #include "ops.h"
+#include "plan.h"
+#include "report.h"
+#include "run.h"
+#include "shape.h"
+#include "words.h"
 
 static unsigned test_failures;
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "plans.h"
+#include "trust.h"
 
 static char base_path[] = "/tmp/ctr-test-trust-XXXXXX";
 

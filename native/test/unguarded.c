@@ -16,7 +16,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "core.h"
+#include "run.h"
+#include "start.h"
 
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033

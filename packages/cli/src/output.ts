@@ -52,7 +52,7 @@ export function writePlan(plan: Uint8Array, fd = PLAN_FD): void {
 }
 
 /**
- * Have the launcher start the planner again on Node, with the same request (`native/src/planner.c`), and what
+ * Have the launcher start the planner again on Node, with the same request (`native/src/launcher/planner.c`), and what
  * was read from stdin as its stdin: a byte of 1, and then all of it.
  */
 export function askForNode(): void {

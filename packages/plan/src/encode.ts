@@ -8,7 +8,7 @@ import type { AnyUndo, Int, Slot, Template, Text, Words } from './step.ts';
 import { isSlot } from './step.ts';
 
 /**
- * The encoding of a plan, version 1, little-endian. `native/src/plan.c` is its other half.
+ * The encoding of a plan, version 1, little-endian. `native/src/plan/plan.c` is its other half.
  *
  * - header, 96 bytes
  * - steps, 40 bytes each; undoings are steps of their own behind the others, marked

@@ -12,7 +12,7 @@ import { inUserNamespace } from './owners.ts';
  *                                is the pool over the files `data` and `metadata`, `base` what all begins with
  *     …/boot, …/durable          in which boot it was made, and that it is on the disk for good
  *     roots/ID/                  a root: root.json, changes, work directory, mount point
- *     ….lock, ….new              held, and half made, by whoever makes it (native/src/layer_job.c)
+ *     ….lock, ….new              held, and half made, by whoever makes it (native/layers/job.c)
  *     lock                       shared by those who mount, exclusive for --gc
  */
 export interface Store {
@@ -32,7 +32,7 @@ export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {
   throw new Failure('no place for layers: neither CTR_STORE, XDG_DATA_HOME nor HOME is set');
 }
 
-/** Whether what stands at a layer's place was made in this boot or has come to the disk since (native/src/layer_kept.c). */
+/** Whether what stands at a layer's place was made in this boot or has come to the disk since (native/layers/kept.c). */
 export function isWhole(place: string): boolean {
   if (exists(`${place}/durable`)) return true;
   try {

@@ -1,0 +1,8 @@
+/* What the planner is asked. */
+#ifndef CTR_REQUEST_H
+#define CTR_REQUEST_H
+
+/* A memfd holding the request, at its beginning. */
+int request_make(int argc, char **argv, const char *launcher);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * Running from a copy of ourselves that nobody can write: a process in a container may open
+ * /proc/PID/exe of the launcher that made it, and write through it to the file on disk
+ * (CVE-2019-5736). A sealed memfd has no file and cannot be written; where the system forbids
+ * to execute one (vm.memfd_noexec=2), a file without a name, opened for reading only, does it.
+ *
+ * What must survive the exec travels in argv, because the environment is the command's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "guard.h"
+#include "io.h"
+#include "ops.h"
+#include "own_limits.h"
+#include "plan.h"
+#include "planner.h"
+#include "report.h"
+#include "seal.h"
+#include "shape.h"
+#include "start.h"
+
+#define MARK "ctr-launcher (sealed)"
+enum { TOLD = 3 }; /* words before the caller's: the mark, the state, the launcher's own file */
+
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1u
+#endif
+#ifndef MFD_ALLOW_SEALING
+#define MFD_ALLOW_SEALING 2u
+#endif
+#ifndef MFD_EXEC /* Linux 6.3 */
+#define MFD_EXEC 0x10u
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#endif
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#ifndef SYS_execveat
+#error "execveat(2) is needed: Linux 3.19"
+#endif
+
+static int copy_to(int to) {
+  int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (from < 0) return -errno;
+  struct stat st;
+  int error = fstat(from, &st) < 0 ? errno : 0;
+  off_t at = 0, left = st.st_size;
+  /* The engine and its image stay outside: what runs a container does not plan. */
+  if (!error && launcher_core) (void)launcher_core(from, &at, &left);
+  while (!error && left > 0) {
+    ssize_t n = sendfile(to, from, &at, (size_t)left);
+    if (n > 0) left -= n;
+    else if (n == 0) error = EIO;
+    else if (errno != EINTR) error = errno;
+  }
+  close(from);
+  return -error;
+}
+
+static int in_memory(void) {
+  unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags | MFD_EXEC);
+  if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags);
+  if (fd < 0) return -errno;
+  int error = copy_to(fd);
+  if (!error && fcntl(fd, F_ADD_SEALS, SEALS) < 0) error = -errno;
+  if (!error) return fd;
+  close(fd);
+  return error;
+}
+
+/* A file without a name where one can be made and executed; then again, for reading only. */
+static int unlinked(const char *directory) {
+  int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0500);
+  if (fd < 0) return -errno;
+  int error = copy_to(fd);
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int reading = error ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+  if (!error && reading < 0) error = -errno;
+  close(fd); /* while anybody has it open for writing, execve says ETXTBSY */
+  return error ? error : reading;
+}
+
+static void become(int fd, char **argv) {
+  if (fd < 0) return;
+  syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+  close(fd);
+}
+
+void seal(const struct start *s, char **argv) {
+  size_t count = 0;
+  while (argv[count]) count++;
+  char state[256], **told = arena((count + 4) * sizeof *told);
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %u", (unsigned long long)s->started_ns, (int)s->planner,
+           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored,
+           (unsigned)s->own.owner);
+  told[0] = MARK;
+  told[1] = state;
+  told[2] = (char *)s->own.path;
+  memcpy(told + 3, argv, (count + 1) * sizeof *told);
+  if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
+  if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
+  limits_lift();
+  int fd = in_memory();
+  limits_restore();
+  become(fd, told);
+  int error = fd < 0 ? -fd : errno;
+  static const char *const places[] = {"/run", "/dev/shm", "/tmp", "/var/tmp", "."};
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+    limits_lift();
+    fd = unlinked(places[i]);
+    limits_restore();
+    become(fd, told);
+  }
+  die(125, "make a sealed copy of the launcher: %s; it needs /proc, and memfd_create or a directory for "
+           "temporary files that is not mounted noexec", strerror(error));
+}
+
+/* What runs is that copy, and nobody can write to it. */
+static bool is_sealed(void) {
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat st;
+  int seals = fcntl(fd, F_GET_SEALS);
+  bool ok = seals >= 0 && (seals & SEALS) == SEALS;
+  if (!ok) ok = fstat(fd, &st) == 0 && st.st_nlink == 0;
+  close(fd);
+  return ok;
+}
+
+/* ps(1) shall show what the caller called: move the arguments to where the kernel looks for them. */
+static void show_arguments(char **argv, int argc) {
+  char *start = argv[0], *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
+  ptrdiff_t gap = argv[TOLD] - start;
+  memmove(start, argv[TOLD], (size_t)(end - argv[TOLD]));
+  memset(end - gap, 0, (size_t)gap);
+  for (int i = TOLD; i < argc; i++) argv[i] -= gap;
+}
+
+bool sealed(struct start *s, int *argc, char ***argv) {
+  if (*argc < TOLD + 1 || strcmp((*argv)[0], MARK) != 0) return false;
+  if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
+  unsigned long long started;
+  int ignored;
+  if (strlen((*argv)[2]) >= sizeof s->own.path ||
+      sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %u", &started, &s->planner, &s->socket, &s->plan,
+             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, &s->own.owner) != 9)
+    die(125, "this copy of the launcher was started by somebody else");
+  s->started_ns = started;
+  strcpy(s->own.path, (*argv)[2]);
+  sigchld_was_ignored = ignored;
+  show_arguments(*argv, *argc);
+  *argv += TOLD;
+  *argc -= TOLD;
+  const char *slash = strrchr((*argv)[0], '/');
+  prctl(PR_SET_NAME, slash ? slash + 1 : (*argv)[0], 0, 0, 0);
+  if (s->socket >= 0) s->socket = high_fd(s->socket);
+  if (s->plan >= 0) s->plan = high_fd(s->plan);
+  return true;
+}
+
+bool wants_seal(const struct plan *plan) {
+  for (uint32_t i = 0; i < plan->nsteps; i++)
+    if (op_does(plan->steps[i].op, DOES_SEALS)) return true;
+  return false;
+}

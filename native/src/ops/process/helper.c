@@ -1,0 +1,229 @@
+/* Running a program to its end: hooks, newuidmap, CRIU. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "descriptors.h"
+#include "exec.h"
+#include "io.h"
+#include "ops.h"
+#include "plan.h"
+#include "run.h"
+#include "signals.h"
+#include "sys.h"
+#include "words.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+enum { KEPT = 600, LINES = 5 }; /* the end of a helper's output that its failure shows: bytes, lines */
+
+struct helper {
+  pid_t pid;
+  int in, out; /* our ends; -1 once done with */
+  const char *input;
+  size_t left;
+  char output[KEPT];
+  size_t kept;
+};
+
+static _Noreturn void child(struct run *run, const struct step *step, const char *file, int in, int out,
+                            int complain) {
+  sigset_t none;
+  signals_to_default();
+  sigemptyset(&none);
+  signal_mask(SIG_SETMASK, &none, NULL);
+  setpgid(0, 0); /* so that the time limit ends its children too */
+  char **argv = arg_list(run, step, 1, NULL), **env = arg_list(run, step, 2, NULL);
+  int error = 0;
+  if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) error = errno;
+  /* Nothing of the caller's: a helper has its three. The pipe for our words is the one above. */
+  if (!error && dup2(complain, 3) == 3) {
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    close_from(4);
+    error = -exec_command(run, file, argv, env, REFUSE_UNKNOWN);
+    (void)write_all(3, &error, sizeof error);
+    (void)write_all(3, run->detail, sizeof run->detail);
+  }
+  leave(127);
+}
+
+/* Keep the end of what it says. */
+static void keep(struct helper *h, const char *from, size_t n) {
+  if (n > KEPT) {
+    from += n - KEPT;
+    n = KEPT;
+  }
+  if (h->kept + n > KEPT) {
+    size_t drop = h->kept + n - KEPT;
+    memmove(h->output, h->output + drop, h->kept - drop);
+    h->kept -= drop;
+  }
+  memcpy(h->output + h->kept, from, n);
+  h->kept += n;
+}
+
+static void done(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
+
+static void listen_to(struct helper *h) {
+  char buffer[1024];
+  for (;;) {
+    ssize_t n = read(h->out, buffer, sizeof buffer);
+    if (n > 0) keep(h, buffer, (size_t)n);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) done(&h->out);
+    if (n <= 0) return;
+  }
+}
+
+static void feed(struct helper *h) {
+  ssize_t n = h->left ? write(h->in, h->input, h->left) : 0;
+  if (n > 0) {
+    h->input += n;
+    h->left -= (size_t)n;
+  }
+  if (h->left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) done(&h->in);
+}
+
+/* 0 and *status; -ETIMEDOUT, or -EINTR for a signal that is to end us. */
+static int attend(struct helper *h, int64_t timeout, int *status) {
+  uint64_t until = now_ns() + (uint64_t)timeout * 1000000u;
+  int pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0); /* before Linux 5.3: look now and then */
+  int result = 0;
+  for (;;) {
+    pid_t got = waitpid(h->pid, status, WNOHANG);
+    if (got == h->pid) break;
+    if (got < 0 && errno != EINTR) {
+      result = -errno;
+      break;
+    }
+    uint64_t now = now_ns();
+    if (timeout > 0 && now >= until) result = -ETIMEDOUT;
+    else if (guard_caught()) result = -EINTR;
+    if (result < 0) break;
+    struct pollfd fds[3] = {
+        {.fd = h->in, .events = POLLOUT}, {.fd = h->out, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    /* A signal between our look and poll does not interrupt it: look again now and then. */
+    int wait = pidfd < 0 ? 10 : 200;
+    if (timeout > 0 && (until - now) / 1000000 < (uint64_t)wait) wait = (int)((until - now) / 1000000) + 1;
+    if (poll(fds, 3, wait) < 0) continue;
+    if (fds[0].revents) feed(h);
+    if (fds[1].revents) listen_to(h);
+  }
+  if (pidfd >= 0) close(pidfd);
+  if (result < 0) {
+    kill(-h->pid, SIGKILL);
+    while (waitpid(h->pid, status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  if (h->out >= 0) listen_to(h);
+  return result;
+}
+
+/* Its last words, a few lines of them, in one. */
+static const char *last_words(struct helper *h) {
+  while (h->kept > 0 && strchr(" \t\r\n", h->output[h->kept - 1])) h->kept--;
+  size_t from = h->kept;
+  for (unsigned lines = 0; from > 0 && (h->output[from - 1] != '\n' || ++lines < LINES);) from--;
+  while (from < h->kept && strchr(" \t\r\n", h->output[from])) from++;
+  static char words[KEPT * 3 + 1];
+  size_t n = 0;
+  for (size_t i = from; i < h->kept; i++) {
+    char c = h->output[i];
+    if (c == '\n') {
+      memcpy(words + n, " / ", 3);
+      n += 3;
+    } else {
+      words[n++] = (unsigned char)c < ' ' ? ' ' : c;
+    }
+  }
+  words[n] = 0;
+  return words;
+}
+
+static int verdict(struct run *run, struct helper *h, const char *file, int result, int status) {
+  const char *words = last_words(h), *colon = *words ? ": " : "";
+  if (result == -ETIMEDOUT) {
+    detail(run, "%s did not end in time and was killed%s%s", file, colon, words);
+    return -E_DETAIL;
+  }
+  if (result < 0) return result;
+  if (WIFSIGNALED(status)) {
+    detail(run, "%s was killed by %s%s%s", file, signal_name(WTERMSIG(status)), colon, words);
+    return -E_DETAIL;
+  }
+  if (WEXITSTATUS(status) != 0) {
+    detail(run, "%s ended with status %d%s%s", file, WEXITSTATUS(status), colon, words);
+    return -E_DETAIL;
+  }
+  return 0;
+}
+
+/* What the child wrote because it could not become the program: its errno and words. */
+static int refused(struct run *run, int complaints) {
+  int error = 0;
+  ssize_t n;
+  while ((n = read(complaints, &error, sizeof error)) < 0 && errno == EINTR) {
+  }
+  if (n == sizeof error && read(complaints, run->detail, sizeof run->detail) > 0)
+    run->detail[sizeof run->detail - 1] = 0;
+  close(complaints);
+  return n == sizeof error ? -error : 0;
+}
+
+int op_helper(struct run *run, const struct step *step) {
+  int in[2], out[2], complain[2];
+  struct helper h = {.in = -1, .out = -1};
+  const char *file = arg_text(run, step, 0);
+  h.input = arg_blob(run, step, 3, &h.left);
+  if (pipe2(in, O_CLOEXEC) < 0) return -errno;
+  if (pipe2(out, O_CLOEXEC) < 0) return -errno;
+  if (pipe2(complain, O_CLOEXEC) < 0) return -errno;
+  /* Above 3, so that the child can put its own in order. */
+  for (unsigned i = 0; i < 2; i++) in[i] = high_fd(in[i]), out[i] = high_fd(out[i]), complain[i] = high_fd(complain[i]);
+  sigset_t pipe_signal, old;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE); /* a helper may not care for its stdin */
+  signal_mask(SIG_BLOCK, &pipe_signal, &old);
+  h.pid = fork();
+  if (h.pid == 0) child(run, step, file, in[0], out[1], complain[1]);
+  int error = errno;
+  close(in[0]);
+  close(out[1]);
+  close(complain[1]);
+  h.in = in[1];
+  h.out = out[0];
+  int result = -error, status = 0;
+  if (h.pid > 0) {
+    setpgid(h.pid, h.pid); /* both do it: whoever is first */
+    fcntl(h.in, F_SETFL, O_NONBLOCK);
+    fcntl(h.out, F_SETFL, O_NONBLOCK);
+    result = refused(run, complain[0]); /* waits for its execve, by which the pipe closes */
+    if (result < 0) {
+      waitpid(h.pid, &status, 0);
+    } else {
+      result = attend(&h, arg_int(run, step, 4), &status);
+      result = verdict(run, &h, file, result, status);
+    }
+  } else {
+    close(complain[0]);
+  }
+  done(&h.in);
+  done(&h.out);
+  struct timespec now = {0, 0};
+  while (sigtimedwait(&pipe_signal, NULL, &now) > 0) {
+  }
+  signal_mask(SIG_SETMASK, &old, NULL);
+  return result;
+}
