@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../common/sha256.h"
 #include "host.h"
 
 /* The call again where a signal came in between. */
@@ -153,6 +154,26 @@ static JSValue file_read(JSContext *ctx, JSValueConst self, int argc, JSValueCon
   if (anywhere && JS_ToInt64(ctx, &position, argv[4]) < 0) return JS_EXCEPTION;
   AGAIN(got, anywhere ? pread(fd, into, n, position) : read(fd, into, n));
   return got < 0 ? host_throw(ctx, errno, "read", JS_UNDEFINED) : JS_NewInt64(ctx, got);
+}
+
+/* The SHA-256 of what is left to read of a file, however much. */
+static JSValue file_sha256_of(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  static uint8_t part[1 << 16];
+  struct sha256 sha;
+  char hex[65];
+  int fd;
+  ssize_t n;
+  if (JS_ToInt32(ctx, &fd, argv[0]) < 0) return JS_EXCEPTION;
+  sha256_begin(&sha);
+  for (;;) {
+    AGAIN(n, read(fd, part, sizeof part));
+    if (n < 0) return host_throw(ctx, errno, "read", JS_UNDEFINED);
+    if (n == 0) break;
+    sha256_add(&sha, part, (size_t)n);
+  }
+  sha256_end(&sha, hex);
+  return JS_NewStringLen(ctx, hex, 64);
 }
 
 static JSValue file_write(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -333,6 +354,6 @@ const JSCFunctionListEntry host_file_functions[] = {
     JS_CFUNC_DEF("read", 5, file_read),          JS_CFUNC_DEF("write", 3, file_write),
     JS_CFUNC_DEF("readFile", 1, file_read_file), JS_CFUNC_DEF("readText", 1, file_read_text),
     JS_CFUNC_DEF("names", 1, file_names),        JS_CFUNC_DEF("readlink", 1, file_readlink),
-    JS_CFUNC_DEF("realpath", 1, file_realpath),
+    JS_CFUNC_DEF("realpath", 1, file_realpath),  JS_CFUNC_DEF("sha256Of", 1, file_sha256_of),
 };
 const int host_file_count = sizeof host_file_functions / sizeof *host_file_functions;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../common/sha256.h"
+#include "../common/sha512.h"
 #include "host.h"
 
 static bool continues(uint8_t byte) { return (byte & 0xc0) == 0x80; }
@@ -67,9 +68,22 @@ static JSValue text_sha256(JSContext *ctx, JSValueConst self, int argc, JSValueC
   return JS_NewStringLen(ctx, hex, 64);
 }
 
+static JSValue text_sha512(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  size_t length;
+  const uint8_t *bytes = host_bytes_of(ctx, argv[0], &length);
+  if (!bytes) return JS_EXCEPTION;
+  struct sha512 sha;
+  char hex[129];
+  sha512_begin(&sha);
+  sha512_add(&sha, bytes, length);
+  sha512_end(&sha, hex);
+  return JS_NewStringLen(ctx, hex, 128);
+}
+
 const JSCFunctionListEntry host_text_functions[] = {
     JS_CFUNC_DEF("utf8", 1, text_utf8),       JS_CFUNC_DEF("bytes", 1, text_bytes),
     JS_CFUNC_DEF("isUtf8", 1, text_is_utf8),  JS_CFUNC_DEF("latin1", 1, text_latin1),
-    JS_CFUNC_DEF("sha256", 1, text_sha256),
+    JS_CFUNC_DEF("sha256", 1, text_sha256),   JS_CFUNC_DEF("sha512", 1, text_sha512),
 };
 const int host_text_count = sizeof host_text_functions / sizeof *host_text_functions;

@@ -5,16 +5,7 @@
 #include <stdbool.h>
 
 #include "sha256.h"
-
-/* sha512.c: SHA-512 (FIPS 180-4) */
-struct sha512 {
-  uint64_t state[8];
-  uint64_t length;
-  unsigned char block[128];
-};
-void sha512_begin(struct sha512 *sha);
-void sha512_add(struct sha512 *sha, const void *data, size_t length);
-void sha512_end(struct sha512 *sha, char hex[129]);
+#include "sha512.h"
 
 struct digest {
   const char *wanted; /* `ALGORITHM:HEX`; empty: nothing is digested */

@@ -4,7 +4,6 @@
  * surrogate U+DC80 to U+DCFF (as Python's `surrogateescape` does), so that every byte
  * string has one string and comes back unchanged.
  */
-import { onNode } from './node.ts';
 import { system } from './system-node.ts';
 
 /** Bytes as a string; never loses anything. */
@@ -22,9 +21,7 @@ export const latin1 = (bytes: Uint8Array): string => system.latin1(bytes);
 export const sha256 = (bytes: Uint8Array): string => system.sha256(bytes);
 
 /** The SHA-512 of some bytes, in lower case hexadecimal. */
-export function sha512(bytes: Uint8Array): string {
-  return onNode('a SHA-512').sha512(bytes);
-}
+export const sha512 = (bytes: Uint8Array): string => system.sha512(bytes);
 
 /** The bytes that base64 stands for (RFC 4648 section 4). What is not base64 is passed over. */
 export function fromBase64(text: string): Uint8Array {

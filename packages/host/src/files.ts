@@ -179,3 +179,13 @@ export const read = (
 
 /** write(2) of the bytes from `offset` on; how many were taken. */
 export const write = (fd: number, bytes: Uint8Array, offset = 0): number => system.write(fd, bytes, offset);
+
+/** The SHA-256 of a file of any size, in lower case hexadecimal. */
+export function sha256OfFile(path: string): string {
+  const fd = system.open(path, 0);
+  try {
+    return system.sha256Of(fd);
+  } finally {
+    system.close(fd);
+  }
+}

@@ -24,8 +24,5 @@ export function onNode(what: string): NodeSystem {
 export const runProgram = (argv: readonly string[], env?: Record<string, string>): Ended =>
   onNode(`running ${argv[0]}`).run(argv, env);
 
-/** The SHA-256 of a file of any size, in lower case hexadecimal. */
-export const sha256OfFile = (path: string): string => onNode(`the digest of ${path}`).sha256OfFile(path);
-
 /** Whether this is the demand for Node, which nobody but the planner's beginning may take for a failure. */
 export const isNeedsNode = (error: unknown): boolean => error instanceof Error && error.name === 'NeedsNode';

@@ -94,18 +94,6 @@ function typeOf(entry: Dirent<Buffer>): number {
 const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
 const node: NodeSystem = {
-  sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),
-  sha256OfFile(path) {
-    const hash = crypto().createHash('sha256');
-    const part = new Uint8Array(1 << 20);
-    const fd = system.open(path, 0);
-    try {
-      for (let n = readSync(fd, part); n > 0; n = readSync(fd, part)) hash.update(part.subarray(0, n));
-    } finally {
-      closeSync(fd);
-    }
-    return hash.digest('hex');
-  },
   run([file, ...args], env) {
     const { status, stdout, stderr, error } = process
       .getBuiltinModule('node:child_process')
@@ -152,4 +140,11 @@ export const system: System = {
   isUtf8: (bytes) => isUtf8(bytes),
   latin1: (bytes) => viewOf(bytes).toString('latin1'),
   sha256: (bytes) => crypto().createHash('sha256').update(bytes).digest('hex'),
+  sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),
+  sha256Of(fd) {
+    const hash = crypto().createHash('sha256');
+    const part = new Uint8Array(1 << 20);
+    for (let n = readSync(fd, part); n > 0; n = readSync(fd, part)) hash.update(part.subarray(0, n));
+    return hash.digest('hex');
+  },
 };

@@ -43,6 +43,9 @@ export interface System {
   latin1(bytes: Uint8Array): string;
   /** In lower case hexadecimal. */
   sha256(bytes: Uint8Array): string;
+  sha512(bytes: Uint8Array): string;
+  /** The SHA-256 of what is left to read of an open file, however much. */
+  sha256Of(fd: number): string;
   /** What only Node has. */
   node?: NodeSystem;
   /** Sockets are the engine's alone, whose planner is handed connected ones: all of it, or ETIMEDOUT. */
@@ -55,9 +58,6 @@ export interface System {
 
 /** What a planner needs so rarely that the engine has not learnt it. */
 export interface NodeSystem {
-  sha512(bytes: Uint8Array): string;
-  /** The SHA-256 of a file, however large. */
-  sha256OfFile(path: string): string;
   /** Run a program of the machine to its end, with nothing on its stdin. The first word is looked up in PATH. */
   run(argv: readonly string[], env?: Record<string, string>): Ended;
 }

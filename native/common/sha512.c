@@ -1,5 +1,5 @@
 /* SHA-512 (FIPS 180-4). Few images use it (image-spec descriptor.md, "SHA-512"), so it is only written down. */
-#include "digest.h"
+#include "sha512.h"
 
 #include <string.h>
 
