@@ -1,100 +1,105 @@
 /**
- * The commands that engines call, beside runc and crun: `node bench/commands.ts [ROUNDS]`, as root.
- *
- * Interleaved: in each round every runtime makes a container of the same bundle, and each of
- * its commands is timed as a whole process. Medians.
+ * `node bench/commands.ts [ROUNDS]`: the commands that engines call, beside runc and crun, as root.
+ * With the bundle of `runc spec`, with engines' filter, and where systemd is PID 1 with
+ * `--systemd-cgroup` too. In each round every runtime makes a container of its own and each of its commands is
+ * timed as a whole process.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeBundle, withFilter } from './bundle.ts';
+import { type Contender, type Measured, measure } from './measure.ts';
+import { type Aim, report } from './results.ts';
+import { eachView } from './view.ts';
 
+// systemd is asked on sockets in /run, so its road is measured with the machine's own.
+const systemd = existsSync('/run/systemd/private');
+if (!systemd) eachView(1);
 const rounds = Number(process.argv[2] ?? 20);
 const directory = mkdtempSync(join(tmpdir(), 'ctr-commands-'));
-const ours = join(import.meta.dirname, '../dist/bin/ctr-run');
-const runtimes = { 'ctr-run': ours, runc: 'runc', crun: 'crun' };
-const commands = ['create', 'start', 'state', 'exec', 'kill', 'delete'] as const;
+const bin = join(import.meta.dirname, '../dist/bin');
+const runtimes: Record<string, string> = { 'ctr-run': `${bin}/ctr-run`, runc: 'runc', crun: 'crun' };
 
-const bundle = join(directory, 'bundle');
-for (const path of ['bin', 'proc', 'dev', 'sys'])
-  mkdirSync(join(bundle, 'rootfs', path), { recursive: true });
-copyFileSync('/bin/busybox', join(bundle, 'rootfs/bin/busybox'));
-for (const name of ['sleep', 'true']) symlinkSync('busybox', join(bundle, 'rootfs/bin', name));
-const spec = JSON.parse(execFileSync(ours, ['spec'], { encoding: 'utf8' })) as {
-  ociVersion: string;
-  process: Record<string, unknown>;
-};
-spec.ociVersion = '1.0.2'; // which every runtime takes
-spec.process = { ...spec.process, terminal: false, args: ['/bin/sleep', '100000'] };
-writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
-
-const times = new Map<string, number[]>();
-
-function timed(runtime: keyof typeof runtimes, command: string, argv: readonly string[]): void {
-  const root = join(directory, runtime);
-  const begun = process.hrtime.bigint();
-  const { status } = spawnSync(runtimes[runtime], ['--root', root, ...argv], { stdio: 'ignore' });
-  const took = Number(process.hrtime.bigint() - begun) / 1e6;
-  if (status !== 0) throw new Error(`${runtime} ${argv.join(' ')} ended with ${status}`);
-  const key = `${runtime} ${command}`;
-  times.set(key, [...(times.get(key) ?? []), took]);
-}
-
-/** Until the container that was killed is no more, which is not what is timed. */
-function stopped(runtime: keyof typeof runtimes, id: string): void {
-  for (;;) {
-    const argv = ['--root', join(directory, runtime), 'state', id];
-    const text = execFileSync(runtimes[runtime], argv, { encoding: 'utf8' });
-    if ((JSON.parse(text) as { status: string }).status === 'stopped') return;
-  }
+/** The life of a container as an engine calls it; `await-stop` is between what is timed. */
+function life(name: string, flags: readonly string[], bundle: string): Contender[] {
+  const head = [runtimes[name]!, '--root', join(directory, name), ...flags];
+  const id = `bench-${name}-@@`;
+  const call = (command: string, ...words: string[]): Contender => ({
+    name: `${name} ${command}`,
+    argv: [...head, command, ...words],
+  });
+  const stopped = `while "$@" state ${id} | grep -q '"status": "running"'; do :; done`;
+  return [
+    call('create', '--bundle', bundle, id),
+    call('start', id),
+    call('state', id),
+    call('exec', id, '/bin/true'),
+    call('kill', id, 'KILL'),
+    { name: 'until it is stopped', argv: ['sh', '-c', stopped, 'sh', ...head], untold: true },
+    call('delete', id),
+  ];
 }
 
 /** Whether a runtime can make this container here at all; if not, why. */
-function able(runtime: keyof typeof runtimes): boolean {
-  const id = `ctr-bench-${process.pid}-probe`;
-  const root = ['--root', join(directory, runtime)];
-  const said = join(directory, 'said');
-  const fd = openSync(said, 'w');
-  const argv = [...root, 'create', '--bundle', bundle, id];
-  const { status } = spawnSync(runtimes[runtime], argv, { stdio: ['ignore', 'ignore', fd] });
-  closeSync(fd);
-  spawnSync(runtimes[runtime], [...root, 'delete', '--force', id], { stdio: 'ignore' });
-  if (status !== 0) console.log(`${runtime} is left out: ${readFileSync(said, 'utf8').trim()}`);
+function able(name: string, flags: readonly string[], bundle: string): boolean {
+  const call = (...words: string[]) =>
+    spawnSync(runtimes[name]!, ['--root', join(directory, name), ...flags, ...words], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  const { status } = call('create', '--bundle', bundle, 'bench-probe');
+  call('delete', '--force', 'bench-probe');
+  if (status !== 0) process.stdout.write(`${name} is left out\n`);
   return status === 0;
 }
 
-const taking = (Object.keys(runtimes) as (keyof typeof runtimes)[]).filter(able);
+/** create, start and delete together have a row of their own. */
+function together(rows: readonly Measured[], name: string): Measured {
+  const parts = ['create', 'start', 'delete'].map(
+    (command) => rows.find((row) => row.name === `${name} ${command}`)!,
+  );
+  const sum = (of: (row: Measured) => number): number => parts.reduce((total, row) => total + of(row), 0);
+  return {
+    name: `${name} create+start+delete`,
+    median: sum((row) => row.median),
+    best: sum((row) => row.best),
+    cpu: sum((row) => row.cpu),
+    peak: Math.max(...parts.map((row) => row.peak)),
+    runs: parts[0]!.runs,
+  };
+}
+
+const aims: Aim[] = [
+  { ours: 'ctr-run create', theirs: 'runc create', atMost: 0.6 },
+  { ours: 'ctr-run exec', theirs: 'runc exec', atMost: 0.45 },
+  { ours: 'ctr-run exec', theirs: 'crun exec', atMost: 1.3 },
+  ...['state', 'kill', 'start', 'delete'].map((command) => ({
+    ours: `ctr-run ${command}`,
+    theirs: `crun ${command}`,
+    atMost: 1.2,
+  })),
+  { ours: 'ctr-run create+start+delete', theirs: 'runc create+start+delete', of: 'cpu', atMost: 0.6 },
+  { ours: 'ctr-run exec', theirs: 'runc exec', of: 'cpu', atMost: 0.6 },
+];
 
 try {
-  for (let round = 0; round < rounds; round++) {
-    for (const runtime of taking) {
-      const id = `ctr-bench-${process.pid}-${round}`;
-      timed(runtime, 'create', ['create', '--bundle', bundle, id]);
-      timed(runtime, 'start', ['start', id]);
-      timed(runtime, 'state', ['state', id]);
-      timed(runtime, 'exec', ['exec', id, '/bin/true']);
-      timed(runtime, 'kill', ['kill', id, 'KILL']);
-      stopped(runtime, id);
-      timed(runtime, 'delete', ['delete', id]);
-    }
-  }
-  const median = (key: string): number => times.get(key)!.toSorted((a, b) => a - b)[rounds >> 1]!;
-  for (const command of commands) {
-    const of = Object.fromEntries(taking.map((name) => [name, median(`${name} ${command}`)]));
-    const shown = Object.entries(of).map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`);
-    console.log(
-      `${command.padEnd(7)} ${shown.join('   ')}   (${(of['ctr-run']! / of.runc!).toFixed(2)} of runc)`,
+  const plain = makeBundle(directory, ['/bin/sleep', '100000'], ['sleep', 'true']);
+  const filtered = withFilter(plain, join(directory, 'filtered'), `${bin}/seccomp-load`);
+  const roads: [string, string, string[], string][] = [
+    ['commands', 'the bundle of runc spec', [], plain],
+    ['commands-filtered', 'with engines’ filter', [], filtered],
+  ];
+  if (systemd) roads.push(['commands-systemd', 'with --systemd-cgroup', ['--systemd-cgroup'], plain]);
+  for (const [file, view, flags, bundle] of roads) {
+    const taking = Object.keys(runtimes).filter((name) => able(name, flags, bundle));
+    const lives = taking.map((name) => life(name, flags, bundle));
+    const rows = measure(
+      lives[0]!.flatMap((_, i) => lives.map((each) => each[i]!)),
+      rounds,
+      2,
+      directory,
     );
+    report(file, 'one command', view, [...rows, ...taking.map((name) => together(rows, name))], aims);
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });

@@ -1,20 +1,25 @@
 /*
- * Runs commands in turn, round after round, and prints each run's wall time in
- * nanoseconds: "INDEX NANOSECONDS" a line. Interleaved, so that whatever else the
- * machine does meets all of them alike.
+ * Runs commands in turn, round after round, and prints a line for each: its index, wall time in
+ * nanoseconds, CPU time of it and of all it waited for in microseconds, the largest of their
+ * peak memories in KiB (getrusage(2)). Interleaved, so that whatever else the machine does meets all
+ * of them alike.
  *
  *     interleave WARMUP ROUNDS COMMAND [ARG...] [--- COMMAND [ARG...]]...
  *
- * A command that fails ends everything: a time of a failure is none. A command whose first
- * word is <FILE gets that file on its standard input once it has settled, and is timed from there.
+ * In each word `@@` stands for a text that is new in each round, and the variable BENCH_ROUND changes with it.
+ * A command that fails ends everything: a time of a failure says nothing. A command whose first
+ * word is <FILE gets that file on its standard input once it has settled, and is timed from there. One whose
+ * first word is + is carried out and not told of.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,7 +62,13 @@ static void settle(pid_t pid) {
   }
 }
 
-static long long run(char **argv) {
+struct cost {
+  long long wall_ns, cpu_us, peak_kib;
+};
+
+static long long microseconds(struct timeval t) { return t.tv_sec * 1000000LL + t.tv_usec; }
+
+static struct cost run(char **argv) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   int ends[2] = {-1, -1};
@@ -72,6 +83,7 @@ static long long run(char **argv) {
   posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
   pid_t pid;
   int status;
+  struct rusage used;
   long long start = now();
   errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
   if (errno != 0) die(argv[0]);
@@ -82,14 +94,31 @@ static long long run(char **argv) {
     if (write(ends[1], handed, (size_t)length) != length) die("write to the command");
     close(ends[1]);
   }
-  waitpid(pid, &status, 0);
+  while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
+  }
   long long took = now() - start;
   posix_spawn_file_actions_destroy(&files);
   if (status != 0) {
     fprintf(stderr, "interleave: %s %s failed (wait status %d)\n", argv[0], argv[1] ? argv[1] : "", status);
     exit(1);
   }
-  return took;
+  return (struct cost){took, microseconds(used.ru_utime) + microseconds(used.ru_stime), used.ru_maxrss};
+}
+
+/* The words with `@@` replaced, all of which last as long as this process. */
+static char **in_round(char **argv, const char *round) {
+  size_t n = 0;
+  while (argv[n]) n++;
+  char **words = calloc(n + 1, sizeof *words);
+  for (size_t i = 0; words && i < n; i++) {
+    char *at = strstr(argv[i], "@@");
+    if (at == NULL)
+      words[i] = argv[i];
+    else if (asprintf(&words[i], "%.*s%s%s", (int)(at - argv[i]), argv[i], round, at + 2) < 0)
+      die("a word");
+  }
+  if (words == NULL) die("words");
+  return words;
 }
 
 int main(int argc, char **argv) {
@@ -103,10 +132,15 @@ int main(int argc, char **argv) {
     argv[i] = NULL;
     commands[count++] = argv + i + 1;
   }
-  for (int round = -warmup; round < rounds; round++)
+  for (int round = -warmup; round < rounds; round++) {
+    char text[40];
+    snprintf(text, sizeof text, "%d-%d", (int)getpid(), round + warmup);
+    setenv("BENCH_ROUND", text, 1);
     for (int i = 0; i < count; i++) {
-      long long took = run(commands[i]);
-      if (round >= 0) printf("%d %lld\n", i, took);
+      bool untold = strcmp(commands[i][0], "+") == 0;
+      struct cost cost = run(in_round(commands[i] + untold, text));
+      if (round >= 0 && !untold) printf("%d %lld %lld %lld\n", i, cost.wall_ns, cost.cpu_us, cost.peak_kib);
     }
+  }
   return 0;
 }

@@ -4,14 +4,21 @@ import { execFileSync } from 'node:child_process';
 /** One contender: its name, and the command line that is timed. */
 export interface Contender {
   name: string;
+  /** `@@` in a word stands for a text that is new in each round; `<FILE` as the first word: see `interleave.c`. */
   argv: readonly string[];
+  /** Carried out in its place, and not told of: what has to be done between what is measured. */
+  untold?: boolean;
 }
 
 export interface Measured {
   name: string;
-  /** Milliseconds. */
+  /** Milliseconds from start to end. */
   median: number;
   best: number;
+  /** Milliseconds of CPU, of it and of everything that it waited for: the median. */
+  cpu: number;
+  /** MiB, the largest of any process among these: the median. */
+  peak: number;
   runs: number;
 }
 
@@ -30,6 +37,10 @@ export function compile(source: string, directory: string, flags: readonly strin
   return program;
 }
 
+/** The one in the middle. */
+export const middle = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
 /** Run the contenders in turn, `rounds` times each after `warmup`, with the interleaver built in `directory`. */
 export function measure(
   contenders: readonly Contender[],
@@ -38,18 +49,27 @@ export function measure(
   directory: string,
 ): Measured[] {
   const interleave = compile('interleave.c', directory);
-  const words = contenders.flatMap(({ argv }, i) => (i === 0 ? argv : ['---', ...argv]));
+  const words = contenders.flatMap(({ argv, untold }, i) => [
+    ...(i === 0 ? [] : ['---']),
+    ...(untold ? ['+'] : []),
+    ...argv,
+  ]);
   const text = execFileSync(interleave, [String(warmup), String(rounds), ...words], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
-  const times: number[][] = contenders.map(() => []);
-  for (const line of text.trim().split('\n')) {
-    const [index, nanoseconds] = line.split(' ').map(Number);
-    times[index!]!.push(nanoseconds! / 1e6);
-  }
-  return contenders.map(({ name }, i) => {
-    const sorted = times[i]!.toSorted((a, b) => a - b);
-    return { name, median: sorted[sorted.length >> 1]!, best: sorted[0]!, runs: sorted.length };
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').map(Number));
+  return contenders.flatMap(({ name, untold }, i) => {
+    if (untold) return [];
+    const own = lines.filter(([index]) => index === i);
+    const column = (at: number, unit: number): number[] => own.map((line) => line[at]! / unit);
+    const wall = column(1, 1e6);
+    const measured = { median: middle(wall), best: Math.min(...wall) };
+    return [
+      { name, ...measured, cpu: middle(column(2, 1e3)), peak: middle(column(3, 1024)), runs: own.length },
+    ];
   });
 }

@@ -2,11 +2,6 @@
  * `pnpm bench [ROUNDS]`: starts of one container, ours beside the peers', interleaved in one
  * run. It reports; it is no test.
  *
- * Everything happens in a mount namespace of its own, in which /run is a tmpfs, as systemd has it
- * everywhere. There are two views of the machine's cgroups, one after the other: as they are
- * (with a hybrid host's unified hierarchy unmounted, which crun refuses to see), and cgroup v2
- * alone, which is one group where v1 is ten.
- *
  * Every start is a first one: nothing of an earlier start is used again.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -15,35 +10,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBundle, withFilter } from './bundle.ts';
 import { type Contender, compile, type Measured, measure } from './measure.ts';
+import { type Aim, report } from './results.ts';
+import { eachView } from './view.ts';
 
 const bin = join(import.meta.dirname, '../dist/bin');
-const inside = 'CTR_BENCH_VIEW';
-const views: Record<string, string> = {
-  'cgroups as they are': 'umount /sys/fs/cgroup/unified 2>/dev/null',
-  'cgroup v2 alone': '{ umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; } 2>/dev/null',
-};
-
-const view = process.env[inside];
-if (view === undefined) {
-  const single = existsSync('/sys/fs/cgroup/cgroup.procs');
-  for (const [name, change] of Object.entries(views).slice(0, single ? 1 : 2)) {
-    const script = `${change}; mount -t tmpfs -o mode=755 run /run && exec "$@"`;
-    const shell = ['sh', '-c', script, 'sh', process.execPath, ...process.argv.slice(1)];
-    const { status } = spawnSync('unshare', ['--mount', '--propagation', 'private', ...shell], {
-      stdio: 'inherit',
-      env: { ...process.env, [inside]: name },
-    });
-    if (status !== 0) process.exit(status ?? 1);
-  }
-  process.exit(0);
-}
-
+const view = eachView();
 const rounds = Number(process.argv[2] ?? 40);
 const directory = mkdtempSync(join(tmpdir(), 'ctr-bench-'));
 try {
-  report(starts(directory, rounds));
+  const file = view.includes('v2') ? 'start-v2' : 'start';
+  report(file, 'start to end of one container', view, starts(directory, rounds), aims(view));
 } finally {
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** What a start is held to. */
+function aims(view: string): Aim[] {
+  return [
+    { ours: 'ctr-run run', theirs: 'runc run', atMost: 0.5 },
+    { ours: 'ctr-run run', theirs: 'crun run', atMost: 1.35 },
+    { ours: 'ctr-run run, filtered', theirs: 'runc run, filtered', atMost: 0.35 },
+    { ours: 'ctr-run run, filtered', theirs: 'crun run, filtered', atMost: 0.6 },
+    { ours: 'its part, plan in hand', theirs: 'bwrap', atMost: view.includes('v2') ? 0.8 : 1 },
+    { ours: 'ctr-run run', theirs: 'runc run', of: 'cpu' },
+    { ours: 'floor (bare C)', theirs: 'bwrap' },
+    { ours: 'ctr-launcher --plan', theirs: 'floor (bare C)' },
+  ];
 }
 
 /** One start and end of a busybox `true`, by everybody who is installed. */
@@ -54,7 +46,7 @@ function starts(at: string, rounds: number): Measured[] {
   const ctrRun = `${bin}/ctr-run`;
   const stored = `${at}/plan`;
   execFileSync(ctrRun, ['plan', '--output', stored, '--bundle', bundle, 'bench-stored']);
-  const ours = (of: string) => [ctrRun, 'run', '--bundle', of, 'bench-ours'];
+  const ours = (of: string) => [ctrRun, 'run', '--bundle', of, 'bench-ours-@@'];
   const floor = compile('floor.c', at, ['-static']);
   const contenders: Contender[] = [
     { name: 'the command itself', argv: [`${root}/bin/true`] },
@@ -62,11 +54,11 @@ function starts(at: string, rounds: number): Measured[] {
     { name: 'ctr-launcher --plan', argv: [`${bin}/ctr-launcher`, '--plan', stored] },
     { name: 'its part, plan in hand', argv: [`<${stored}`, `${bin}/ctr-launcher`, '--plan', '-'] },
     { name: 'ctr-run run', argv: ours(bundle) },
-    { name: 'runc run', argv: ['runc', 'run', '--bundle', bundle, 'bench-runc'] },
-    { name: 'crun run', argv: ['crun', 'run', '--bundle', bundle, 'bench-crun'] },
+    { name: 'runc run', argv: ['runc', 'run', '--bundle', bundle, 'bench-runc-@@'] },
+    { name: 'crun run', argv: ['crun', 'run', '--bundle', bundle, 'bench-crun-@@'] },
     { name: 'ctr-run run, filtered', argv: ours(filtered) },
-    { name: 'runc run, filtered', argv: ['runc', 'run', '--bundle', filtered, 'bench-runc'] },
-    { name: 'crun run, filtered', argv: ['crun', 'run', '--bundle', filtered, 'bench-crun'] },
+    { name: 'runc run, filtered', argv: ['runc', 'run', '--bundle', filtered, 'bench-runc-@@'] },
+    { name: 'crun run, filtered', argv: ['crun', 'run', '--bundle', filtered, 'bench-crun-@@'] },
     {
       name: 'bwrap',
       argv: [
@@ -107,34 +99,4 @@ function works({ name, argv }: Contender): boolean {
 function say(text: string): false {
   process.stderr.write(`${text}\n`);
   return false;
-}
-
-function report(results: readonly Measured[]): void {
-  const median = (name: string): number | undefined => results.find((r) => r.name === name)?.median;
-  const width = Math.max(...results.map((r) => r.name.length));
-  process.stdout.write(
-    `${view}\n${'start to end of one container'.padEnd(width)}  median ms  best ms  runs\n`,
-  );
-  for (const r of results) {
-    process.stdout.write(
-      `${r.name.padEnd(width)}  ${r.median.toFixed(2).padStart(9)}  ${r.best.toFixed(2).padStart(7)}  ${r.runs}\n`,
-    );
-  }
-  const ratios: [string, string, string][] = [
-    ['ctr-run run', 'runc run', 'at most 0.5'],
-    ['ctr-run run', 'crun run', 'at most 1.35'],
-    ['ctr-run run, filtered', 'runc run, filtered', 'at most 0.35'],
-    ['ctr-run run, filtered', 'crun run, filtered', 'at most 0.6'],
-    ['its part, plan in hand', 'bwrap', 'at most 0.8'],
-    ['ctr-launcher --plan', 'bwrap', ''],
-    ['floor (bare C)', 'bwrap', ''],
-    ['ctr-launcher --plan', 'floor (bare C)', ''],
-    ['ctr-launcher --plan', 'crun run', ''],
-  ];
-  for (const [ours, theirs, aim] of ratios) {
-    const a = median(ours);
-    const b = median(theirs);
-    if (a === undefined || b === undefined) continue;
-    process.stdout.write(`${ours} / ${theirs}: ${(a / b).toFixed(2)}${aim && ` (aim: ${aim})`}\n`);
-  }
 }
