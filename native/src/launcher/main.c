@@ -23,6 +23,7 @@
 #include "io.h"
 #include "ops.h"
 #include "own_file.h"
+#include "own_limits.h"
 #include "plan.h"
 #include "planner.h"
 #include "report.h"
@@ -93,14 +94,45 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
   run_plan(&run, plan.log && plan.log_format ? cell_text(&run, plan.log) : NULL, plan.log_format);
 }
 
+/*
+ * A tool that mostly sets its own process up and becomes the command is sealed only where its plan asks for it;
+ * any other at once, while the planner thinks. A name that is missing here costs time and nothing else.
+ */
+static bool waits_for_plan(void) {
+  static const char *const tools[] = {"aa-confine", "caps-drop", "cg-limit", "ns-enter", "seccomp-load"};
+  for (unsigned i = 0; i < sizeof tools / sizeof *tools; i++)
+    if (strcmp(tool_name, tools[i]) == 0) return true;
+  return false;
+}
+
+/* The same plan for the sealed copy. */
+static int kept_plan(const void *bytes, size_t length) {
+  limits_lift();
+  int fd = (int)syscall(SYS_memfd_create, "plan", 1u);
+  if (fd < 0 || write_all(fd, bytes, length) < 0) die(125, "hand the plan to the sealed launcher: %s", strerror(errno));
+  limits_restore();
+  return high_fd(fd);
+}
+
 static _Noreturn void with_planner(struct start *start, int argc, char **argv, bool copy) {
-  if (!copy) {
-    planner_start(start, argc - 1, argv + 1);
-    seal(start, argv);
-  }
   size_t length;
-  void *plan = planner_plan(start, &length, argc - 1, argv + 1);
-  carry_out(start, plan, length);
+  if (copy && start->plan >= 0) {
+    void *bytes = stored_plan(start->plan, &length);
+    close(start->plan);
+    carry_out(start, bytes, length);
+  }
+  if (!copy) planner_start(start, argc - 1, argv + 1);
+  if (!copy && !waits_for_plan()) seal(start, argv);
+  void *bytes = planner_plan(start, &length, argc - 1, argv + 1);
+  if (!copy && waits_for_plan()) {
+    struct plan plan;
+    decode(bytes, length, &plan);
+    if (wants_seal(&plan)) {
+      start->plan = kept_plan(bytes, length);
+      seal(start, argv);
+    }
+  }
+  carry_out(start, bytes, length);
 }
 
 static _Noreturn void with_stored(struct start *start, char **argv, const char *path, bool copy) {
