@@ -1,29 +1,52 @@
 import type { Slot, Template } from './step.ts';
 import { isSlot, isTemplate } from './step.ts';
 
-const mark = '\u0001slot:';
-const textMark = '\u0001text:';
-
 /**
  * JSON with slots in it: each `Slot` in `value` becomes a number, and each in a `Template`, which
  * stands for a string, becomes text, that the launcher fills in when it is known. Text of a slot
  * goes in as it is: it must be none that JSON would escape.
+ *
+ * It is written part by part, and no mark stands for a slot meanwhile: a string or a key of
+ * somebody else's (an annotation) could hold the mark and so name a slot.
  */
-export function jsonTemplate(value: unknown, indent?: number): Template {
-  const text = JSON.stringify(value, (_, v) => marked(v), indent);
+export function jsonTemplate(value: unknown, indent = 0): Template {
   const parts: (string | Slot)[] = [];
-  let at = 0;
-  // JSON.stringify writes U+0001 as an escape, and no string of ours holds one.
-  for (const found of text.matchAll(/"\\u0001slot:([^\\]+)\\u0001"|\\u0001text:([^\\]+)\\u0001/g)) {
-    parts.push(text.slice(at, found.index), { slot: (found[1] ?? found[2])! });
-    at = found.index + found[0].length;
+  for (const part of written(value, indent, 0) ?? []) {
+    const last = parts.at(-1);
+    if (typeof part === 'string' && typeof last === 'string') parts[parts.length - 1] = last + part;
+    else parts.push(part);
   }
-  parts.push(text.slice(at));
+  // The first and the last are text, as those of a template literal are.
+  if (isSlot(parts[0])) parts.unshift('');
+  if (isSlot(parts.at(-1))) parts.push('');
   return { parts };
 }
 
-function marked(value: unknown): unknown {
-  if (isSlot(value)) return `${mark}${value.slot}\u0001`;
-  if (!isTemplate(value)) return value;
-  return value.parts.map((part) => (isSlot(part) ? `${textMark}${part.slot}\u0001` : String(part))).join('');
+/** As JSON.stringify lays it out; undefined for what it leaves out. */
+function written(value: unknown, indent: number, depth: number): (string | Slot)[] | undefined {
+  if (isSlot(value)) return [value];
+  if (isTemplate(value))
+    return ['"', ...value.parts.map((part) => (isSlot(part) ? part : inside(String(part)))), '"'];
+  if (typeof value !== 'object' || value === null) {
+    const text = JSON.stringify(value) as string | undefined;
+    return text === undefined ? undefined : [text];
+  }
+  const deeper = (one: unknown): (string | Slot)[] | undefined => written(one, indent, depth + 1);
+  const items = Array.isArray(value)
+    ? value.map((one) => deeper(one) ?? ['null'])
+    : Object.entries(value).flatMap(([key, one]) => {
+        const member = deeper(one);
+        return member ? [[`${JSON.stringify(key)}:${indent > 0 ? ' ' : ''}`, ...member]] : [];
+      });
+  const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}'];
+  if (items.length === 0) return [open + close];
+  const line = (level: number): string => (indent > 0 ? `\n${' '.repeat(indent * level)}` : '');
+  return [
+    open,
+    ...items.flatMap((item, i) => [(i > 0 ? ',' : '') + line(depth + 1), ...item]),
+    line(depth) + close,
+  ];
 }
+
+/** What stands between the quotes of a JSON string. */
+const inside = (text: string): string => JSON.stringify(text).slice(1, -1);
