@@ -4,6 +4,7 @@
  * addresses. So what is the launcher's own business is done with soft limits raised to the hard
  * ones, and hard ones raised where that is allowed (setrlimit(2): CAP_SYS_RESOURCE).
  */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -40,6 +41,18 @@ void limits_restore(void) {
 void limits_of_planner(void) {
   static const int all[] = {RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_NOFILE};
   for (unsigned i = 0; i < sizeof all / sizeof *all; i++) raise_limit(all[i]);
+}
+
+/* Node 24 aborts below 17 (uv_loop_init of its threads), and what it is asked to do opens some more. */
+enum { NODE_FILES = 32 };
+
+bool limits_allow_node(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= NODE_FILES;
+}
+
+const char *limits_hint(int error) {
+  return error == EMFILE ? "; the limit on open files (ulimit -n) is too low" : "";
 }
 
 const char *limits_too_low(void) {

@@ -49,10 +49,15 @@ static _Noreturn void planner_child(const struct node *node, int input, int requ
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 5);
   socket = fcntl(socket, F_DUPFD, 5);
-  if (input >= 0 && dup2(input, 0) != 0) _exit(127);
-  if (dup2(request, 3) != 3 || dup2(socket, 4) != 4) _exit(127);
+  if (request < 0 || socket < 0 || (input >= 0 && dup2(input, 0) != 0) || dup2(request, 3) != 3 ||
+      dup2(socket, 4) != 4)
+    die(125, "give the planner its descriptors: %s%s", strerror(errno), limits_hint(errno));
   close_from(5);
-  if (node) planner_node_run(node);
+  if (node) {
+    if (!limits_allow_node())
+      die(125, "this needs Node, for which the hard limit on open files (ulimit -Hn) is too low");
+    planner_node_run(node);
+  }
   planner_engine_run();
 }
 
@@ -61,7 +66,7 @@ static void start_on(struct start *start, const struct node *node, int input, in
   limits_lift();
   int request = request_make(argc, argv, start->own.path), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-    die(125, "make the planner's socket: %s", strerror(errno));
+    die(125, "make the planner's socket: %s%s", strerror(errno), limits_hint(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
   pid_t parent = getpid();

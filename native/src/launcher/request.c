@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "own_limits.h"
 #include "report.h"
 #include "request.h"
 
@@ -94,7 +95,7 @@ static void put_terminals(struct buffer *b) {
 static int nameless(void) {
   int fd = (int)syscall(SYS_memfd_create, "request", 1u | MFD_NOEXEC_SEAL);
   if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "request", 1u);
-  if (fd < 0) die(125, "make the planner's request: %s", strerror(errno));
+  if (fd < 0) die(125, "make the planner's request: %s%s", strerror(errno), limits_hint(errno));
   return fd;
 }
 

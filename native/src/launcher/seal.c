@@ -128,6 +128,7 @@ void seal(const struct start *s, char **argv) {
     limits_restore();
     become(fd, told);
   }
+  if (error == EMFILE) die(125, "make a sealed copy of the launcher: %s%s", strerror(error), limits_hint(error));
   die(125, "make a sealed copy of the launcher: %s; it needs /proc, and memfd_create or a directory for "
            "temporary files that is not mounted noexec", strerror(error));
 }

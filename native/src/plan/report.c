@@ -12,6 +12,7 @@
 #include "args.h"
 #include "channel.h"
 #include "io.h"
+#include "own_limits.h"
 #include "plan.h"
 #include "report.h"
 #include "run.h"
@@ -57,6 +58,7 @@ struct failure *failure_of(struct run *run, uint32_t at, int error) {
   const char *doing = cell_text(run, step->doing);
   if (!*doing) doing = op_shape(step->op)->name;
   const char *hint = hint_for(run, step, error);
+  if (!*hint && *limits_hint(error)) hint = limits_hint(error) + strlen("; ");
   const char *answer = error == E_DETAIL ? "" : strerror(error);
   snprintf(f->sentence, sizeof f->sentence, "%s%s%s%s%s%s%s", doing, *run->detail ? ": " : "", run->detail,
            *answer ? ": " : "", answer, *hint ? "; " : "", hint);
