@@ -11,7 +11,7 @@ import {
 import { needNode } from '@ctr-tools/host';
 import { topFlags } from './describe.ts';
 import { globalsOf } from './globals.ts';
-import { failurePlan, withWarnings } from './log.ts';
+import { checkLog, failurePlan, withWarnings } from './log.ts';
 import type { Call, Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
 
@@ -43,6 +43,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
   const call: Call = { parsed, globals, host };
   if (subcommand.node?.(parsed)) needNode(`ctr-run ${name}`);
   try {
+    checkLog(globals);
     return withWarnings(await (await subcommand.load()).run(call), globals);
   } catch (error) {
     const failure = fails(error, subcommand, call);

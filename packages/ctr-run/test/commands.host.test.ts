@@ -1,8 +1,8 @@
 /** The command line beside runc's: what engines call (go-runc, conmon), what they read, and what each operation MUST refuse (runtime.md, Operations). */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runTool, tempDir, until } from '../../../test/support.ts';
-import { ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { hasCommand, needs, run, runTool, tempDir, until } from '../../../test/support.ts';
+import { ctrLeaving, makeBundle, testId, tracesOf } from './bundles.ts';
 import { needsRuntime, program, runtimes } from './runtimes.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
@@ -200,14 +200,33 @@ test('--version has the lines that go-runc parses', () => {
   expect(ctr('-v').stdout).toBe(ctr('--version').stdout);
 });
 
-test('the log as text is what logrus writes, and a log that cannot be written hides nothing', (context) => {
+test('the log as text is what logrus writes, and nothing is done where it cannot be written', (context) => {
   needs(context, 'root');
   const log = `${tempDir('log')}/log`;
   const ended = ctr('--log', log, 'state', 'ctr-test-nobody');
   expect(readFileSync(log, 'utf8')).toMatch(
     /^time="\d{4}-\d\d-\d\dT[\d:.]+Z" level=error msg="container \\"ctr-test-nobody\\" does not exist.*"\n$/,
   );
-  expect(ctr('--log', '/no/such/dir/log', 'state', 'ctr-test-nobody').stderr).toBe(ended.stderr);
+  expect(ended.status).toBe(1);
+  const bundle = makeBundle(['/bin/true']);
+  const calls = [['list'], ['state', 'ctr-test-nobody'], ['features'], ['run', '--bundle', bundle, testId()]];
+  for (const words of calls) {
+    expect(ctr('--log', '/no/such/dir/log', ...words), words[0]).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: 'ctr-run: open the log /no/such/dir/log: there is no directory /no/such/dir\n',
+    });
+    expect(ctr('--log', bundle, ...words).stderr).toBe(
+      `ctr-run: open the log ${bundle}: it is a directory\n`,
+    );
+    if (hasCommand('runc')) expect(run('runc', ['--log', '/no/such/dir/log', ...words]).status).toBe(1);
+  }
+  expect(tracesOf(bundle, bundle)).toEqual([]);
+  // What only the launcher has open is for it to say.
+  const fd = openSync(log, 'w');
+  runTool('ctr-run', ['--log', '/dev/fd/3', 'state', 'ctr-test-nobody'], { fds: [fd] });
+  closeSync(fd);
+  expect(readFileSync(log, 'utf8')).toContain('level=error');
 });
 
 test('global flags as go-runc and conmon give them', (context) => {
@@ -253,4 +272,15 @@ test('a listener path without a call to ask about is ignored', (context) => {
     spec.linux!.seccomp = { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/no-such-agent.sock' };
   });
   expect(ctr('run', '--bundle', bundle, testId())).toMatchObject({ status: 0, stdout: 'fine\n', stderr: '' });
+});
+
+test('annotations may hold what once marked a slot of a plan, and stay what they are', (context) => {
+  needs(context, 'root');
+  const annotations = { 'a\u0001text:start.fifo\u0001': 'x', b: '\u0001slot:child.pid\u0001' };
+  const id = testId();
+  const bundle = makeBundle(['/bin/true'], (spec) => Object.assign(spec, { annotations }));
+  expect(ctrLeaving('create', '--bundle', bundle, id)).toMatchObject({ status: 0, stderr: '' });
+  const { annotations: kept } = stateIn(program('ctr-run'), id);
+  expect(kept).toEqual(annotations);
+  expect(ctr('delete', '--force', id).status).toBe(0);
 });
