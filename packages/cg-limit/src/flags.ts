@@ -202,6 +202,12 @@ export const flags: readonly Flag[] = [
     group: acts,
     help: 'change the limits of what runs, all or none',
   },
+  {
+    name: 'from-inside',
+    group: acts,
+    help: 'let --update change a group that the caller is in, and so limit the caller too',
+    applyOnly: true,
+  },
   { name: 'freeze', value: 'TARGET', act: 'changes', group: acts, help: 'stop all of its processes' },
   { name: 'thaw', value: 'TARGET', act: 'changes', group: acts, help: 'let them go on' },
   {

@@ -13,6 +13,8 @@ export interface Options {
   keep: boolean;
   manager?: 'files' | 'systemd';
   json: boolean;
+  /** The caller may be in the group that is updated. */
+  fromInside: boolean;
 }
 
 const one = (parsed: Parsed, name: string): string | undefined => parsed.flags.get(name)?.[0];
@@ -35,6 +37,8 @@ export function options(parsed: Parsed, host: Host): Options {
     parsed.flags.has(name),
   );
   if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
+  const fromInside = parsed.flags.has('from-inside');
+  if (fromInside && act !== 'update') throw new UsageError('--from-inside belongs to --update');
   const making = ['cgroup', 'keep', 'join', 'manager'].find((name) => parsed.flags.has(name));
   if (act !== undefined && making !== undefined)
     throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
@@ -45,6 +49,7 @@ export function options(parsed: Parsed, host: Host): Options {
     join,
     keep,
     json: parsed.flags.has('json'),
+    fromInside,
     ...(cgroup !== undefined && { cgroup }),
     ...(manager && { manager }),
   };

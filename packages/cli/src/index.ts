@@ -2,6 +2,7 @@ export * from './argv.ts';
 export * from './chain.ts';
 export * from './errors.ts';
 export * from './host.ts';
+export * from './launcher.ts';
 export * from './main.ts';
 export * from './output.ts';
 export * from './progress.ts';

@@ -1,6 +1,6 @@
 /** Finding what `--target` names, and reading what is asked of it, once. */
 
-import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
+import { commandOf, defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
 import {
   errorCode,
   join,
@@ -27,7 +27,9 @@ export function findTarget(options: Options, host: Host, caller: CallerFacts): T
   const { target } = options;
   if (target?.by === 'pins') return findPins(resolve(host.cwd, target.directory), options);
   if (target?.by === 'container') return readTarget(containerPid(target.id, host), options, caller);
-  return readTarget(target!.pid, options, caller, target!.inode);
+  // Who knows a process's inode has chosen this very one.
+  const { pid, inode } = target!;
+  return readTarget(inode === undefined ? commandOf(pid, host) : pid, options, caller, inode);
 }
 
 function findPins(directory: string, options: Options): Pins {

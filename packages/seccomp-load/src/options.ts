@@ -1,4 +1,4 @@
-import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { commandOf, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
 import { dockerCapabilities } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName, capabilityNumber } from '@ctr-tools/sys/constants';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
@@ -46,7 +46,7 @@ export function parseOptions({ flags, operands, command }: Parsed, host: Host): 
   if (listenerMetadata !== undefined && listenerPath === undefined)
     throw new UsageError('--listener-metadata goes with --listener');
   const abi = abiOption(one('arch'));
-  const caps = capsOption(one('caps'));
+  const caps = capsOption(one('caps'), host);
   const kernel = one('kernel');
   if (kernel !== undefined && !/^\d+\.\d+/.test(kernel))
     throw new UsageError(`--kernel ${kernel}: a version like 6.1 was expected`);
@@ -76,7 +76,7 @@ export function parseOptions({ flags, operands, command }: Parsed, host: Host): 
 export function targetPid(word: string, host: Pick<Host, 'pid'>): number {
   if (word === '' || word === 'self') return callerPid(host.pid);
   if (!/^\d{1,10}$/.test(word)) throw new UsageError(`--show=${word}: a PID was expected`);
-  return Number(word);
+  return commandOf(Number(word), host);
 }
 
 /** Calls can be taken from no filter at all only where there is one. */
@@ -98,11 +98,11 @@ function abiOption(word: string | undefined): AbiName | undefined {
 }
 
 /** `docker`, `none`, a PID, or a list: the bounding set that is asked about. */
-function capsOption(text: string | undefined): ReadonlySet<string> | undefined {
+function capsOption(text: string | undefined, host: Pick<Host, 'pid'>): ReadonlySet<string> | undefined {
   if (text === undefined) return undefined;
   if (text === 'docker') return new Set(dockerCapabilities);
   if (text === 'none') return new Set();
-  if (/^\d+$/.test(text)) return boundingOf(Number(text));
+  if (/^\d+$/.test(text)) return boundingOf(commandOf(Number(text), host));
   const caps = new Set<string>();
   for (const word of text.split(',').filter((w) => w !== '' && w !== 'none')) {
     const name = word.toUpperCase();

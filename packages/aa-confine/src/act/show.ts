@@ -1,4 +1,4 @@
-import { Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { commandOf, Failure, type Host, out, UsageError } from '@ctr-tools/cli';
 import { type SystemError, stat } from '@ctr-tools/host';
 import { callerPid } from '@ctr-tools/sys/proc';
 import { type Labels, readLabels } from '../labels.ts';
@@ -9,7 +9,7 @@ import type { ConfineOptions } from '../options.ts';
 export function show(value: string, { json }: ConfineOptions, host: Host): number {
   if (value !== '' && value !== 'self' && !/^[1-9]\d{0,6}$/.test(value))
     throw new UsageError(`--show=${value}: give a PID, or nothing for yourself`);
-  const pid = value === '' || value === 'self' ? callerPid(host.pid) : Number(value);
+  const pid = value === '' || value === 'self' ? callerPid(host.pid) : commandOf(Number(value), host);
   const modules = presentModules();
   let labels: Labels;
   try {

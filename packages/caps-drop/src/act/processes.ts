@@ -1,6 +1,6 @@
 /** Processes to ask about. */
 
-import { Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { commandOf, Failure, type Host, UsageError } from '@ctr-tools/cli';
 import { errorCode, namesIn, readLink, readText } from '@ctr-tools/host';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import type { Privileges } from '../privileges.ts';
@@ -12,7 +12,7 @@ export function targetPid(text: string, host: Host): number {
   if (text === '' || text === 'self') return callerPid(host.pid);
   if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_PID)
     throw new UsageError(`"${text}" is no PID; give a number from 1 to ${MAX_PID}, or nothing for yourself`);
-  return Number(text);
+  return commandOf(Number(text), host);
 }
 
 /** The privileges of one process. Throws `Failure` where it is gone. */

@@ -6,9 +6,10 @@ import { kill, planOf, remove } from './end.ts';
 import { freezeSteps } from './freeze.ts';
 import { inspect } from './inspect.ts';
 import { reportTable } from './table.ts';
-import { targetOf } from './target.ts';
+import { changeable, ofProcess, targetOf } from './target.ts';
 import { treeReports, treeTable } from './tree.ts';
 import { updateSteps } from './update.ts';
+import { refuseFromInside } from './within.ts';
 
 /** Carry out the act. */
 export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
@@ -17,11 +18,19 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
     throw new UsageError(`--${name} changes no limits; --update does`);
   if (name === 'show') return show(text, given.json, host);
   // Without a target a person watches the group that the shell is in.
-  const target = targetOf(text === '' ? String(host.pid) : text, host);
+  const target = text === '' ? ofProcess(host.pid) : targetOf(text, host);
   switch (name) {
     case 'watch':
       return (await import('./watch.ts')).watch(target, hugePageSizes(), host);
     case 'update':
+      if (!given.fromInside)
+        refuseFromInside(
+          changeable(target),
+          host.pid,
+          `update ${target.name}`,
+          'be limited by it too',
+          '--from-inside if that is meant',
+        );
       return planOf(updateSteps(target, given.resources, host));
     case 'freeze':
     case 'thaw':

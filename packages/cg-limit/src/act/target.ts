@@ -1,6 +1,6 @@
 /** TARGET of an act: a process, a group by path, a slice by name, or a container by ID. */
 
-import { defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
+import { commandOf, defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
 import {
   basename,
   errorCode,
@@ -42,14 +42,15 @@ export function unitOf(places: readonly Place[]): string | undefined {
 
 /** Resolve what a person typed. Throws a `Failure` for what is not there. */
 export function targetOf(text: string, host: Host): Target {
-  if (/^\d+$/.test(text)) return ofProcess(Number(text));
+  if (/^\d+$/.test(text)) return ofProcess(commandOf(Number(text), host));
   if (text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || parseApart(text))
     return ofPath(text, host);
   if (text.endsWith('.slice')) return ofPath(sliceGroup(text, hierarchiesOf(), host), host);
   return ofContainer(text.replace(/^id:/, ''), host);
 }
 
-function ofProcess(pid: number): Target {
+/** The groups of one process, whatever it is. */
+export function ofProcess(pid: number): Target {
   let hierarchies: readonly Hierarchy[];
   try {
     hierarchies = hierarchiesOf(pid);

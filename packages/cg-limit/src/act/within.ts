@@ -7,16 +7,20 @@ import type { Place } from './target.ts';
 
 /**
  * Throw a `Failure` where a process is in one of these groups or below. Its own groups are those of
- * /proc/PID/cgroup (cgroups(7)). `doing` is "freeze /a"; `itself` what would come of it.
+ * /proc/PID/cgroup (cgroups(7)). `doing` is "freeze /a"; `itself` what would come of it; `help` what to do instead.
  */
-export function refuseFromInside(places: readonly Place[], pid: number, doing: string, itself: string): void {
+export function refuseFromInside(
+  places: readonly Place[],
+  pid: number,
+  doing: string,
+  itself: string,
+  help = 'call it from outside the group',
+): void {
   const own = new Map(hierarchiesOf(pid).map((h) => [h.mountPoint, h.directory]));
   for (const { directory, mountPoint } of places) {
     const group = own.get(mountPoint);
     if (group !== directory && !group?.startsWith(`${directory}/`)) continue;
-    throw new Failure(
-      `${doing}: this very process is in ${group}, so it would ${itself}; call it from outside the group`,
-    );
+    throw new Failure(`${doing}: this very process is in ${group}, so it would ${itself}; ${help}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** `--show`: the machine's namespaces, or those of one process. */
 import {
   type Branch,
+  commandOf,
   err,
   Failure,
   type Host,
@@ -116,7 +117,7 @@ function pidOf(word: string, host: Host): number {
   if (word === 'self') return callerPid(host.pid);
   const target = parseTarget(word);
   if (target.by === 'container') return containerPid(target.id, host, '--show');
-  if (target.by === 'pid') return target.pid;
+  if (target.by === 'pid') return commandOf(target.pid, host);
   throw new UsageError(`--show ${word}: a process is a PID, self, or a container's ID`);
 }
 
