@@ -377,8 +377,8 @@ export const ops = {
   /** sched_setattr(2), with the struct as its bytes. */
   scheduler: op(108, { attr: 'blob' }),
   ioprio: op(109, { value: 'int' }),
-  /** sched_setaffinity(2) of `pid` (0 for itself), with the mask as its bytes. */
-  affinity: op(110, { pid: 'int', mask: 'blob' }),
+  /** sched_setaffinity(2) of `pid` (0 for itself), with the mask as its bytes; without any: every CPU of its cpuset. */
+  affinity: op(110, { pid: 'int', mask: ['blob', ''] }),
   /** set_mempolicy(2) */
   mempolicy: op(111, { mode: 'int', nodes: 'blob', maxnode: 'int' }),
   /** keyctl(2) KEYCTL_JOIN_SESSION_KEYRING; a full quota is no failure. */

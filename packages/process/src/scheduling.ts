@@ -80,11 +80,19 @@ export function memoryPolicyArgs(policy: MemoryPolicy): { mode: number; nodes: U
 
 const notAllowed = (what: string) => ({ EPERM: `${what} needs CAP_SYS_NICE outside of any user namespace` });
 
-/** Scheduling, I/O priority, memory policy, personality and, in an `exec`, CPU affinity. */
+/**
+ * A container runs on all CPUs of its cpuset, whatever those of its maker are. Since Linux 6.2 a process keeps what
+ * somebody set for it when it enters another cpuset ("sched: Enforce user requested affinity"), so the inherited
+ * affinity would stay, and bound what the cpuset is later given. Where that is forbidden, it stays, as with runc 1.3.
+ */
+const everyCpu = (): AnyStep =>
+  step('cgroup-join', 'affinity', { pid: 0 }, 'run on every CPU of the cpuset', { unless: ['any'] });
+
+/** Scheduling, I/O priority, memory policy, personality, and CPU affinity. */
 export function schedulingSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
   const { scheduler, ioPriority, execCPUAffinity } = spec.process ?? {};
   const { memoryPolicy, personality } = spec.linux ?? {};
-  const steps: AnyStep[] = [];
+  const steps: AnyStep[] = facts.mode === 'oci' ? [everyCpu()] : [];
   if (facts.exec && execCPUAffinity?.initial) {
     // Before the process is born, since on cgroup v2 it is born into the container's group.
     const bits = mask(execCPUAffinity.initial, 'process.execCPUAffinity.initial');

@@ -33,6 +33,9 @@ int op_ioprio(struct run *run, const struct step *step) {
 int op_affinity(struct run *run, const struct step *step) {
   size_t length;
   const void *mask = arg_blob(run, step, 1, &length);
+  /* The kernel reads what it has CPUs for and leaves out those of other cpusets (sched_setaffinity(2), Notes); NR_CPUS is at most 8192. */
+  unsigned char all[8192 / 8];
+  if (length == 0) mask = memset(all, 0xff, length = sizeof all);
   long rc = KERNEL(SYS_sched_setaffinity, (pid_t)arg_int(run, step, 0), length, mask);
   if (rc == -EINVAL) detail(run, "none of these processors is online and in the cpuset of the cgroup");
   return (int)rc;
