@@ -161,7 +161,8 @@ test('on v1 devices are denied and allowed by files, as runc leaves them', () =>
   const written = lines(found).filter((l) => l.includes('devices.'));
   expect(written[0]).toBe('write path=/cg/devices/web/devices.deny data=a');
   expect(written).toContain('write path=/cg/devices/web/devices.allow data="c 1:3 rwm"');
-  expect(written).toHaveLength(11);
+  expect(written).toContain('write path=/cg/devices/web/devices.allow data="c 10:200 rwm"');
+  expect(written).toHaveLength(12);
 });
 
 describe('intelRdt', () => {

@@ -26,8 +26,9 @@ const all = 'rwm';
 
 /**
  * Devices that runc gives every container after the rules of its spec (`AllowedDevices` of
- * libcontainer/specconv): those of config-linux.md "Default Devices", pts and ptmx, and mknod
- * of anything, because opening what was made is decided apart.
+ * libcontainer/specconv): those of config-linux.md "Default Devices", pts and ptmx,
+ * /dev/net/tun, which images of VPNs make themselves and which does nothing without CAP_NET_ADMIN over a network
+ * namespace, and mknod of anything, because opening what was made is decided apart.
  */
 export const containerDefaults: readonly DeviceCgroup[] = [
   { allow: true, type: 'c', access: 'm' },
@@ -41,6 +42,7 @@ export const containerDefaults: readonly DeviceCgroup[] = [
     [1, 9],
     [136, -1],
     [5, 2],
+    [10, 200],
   ].map(
     ([major, minor]): DeviceCgroup => ({ allow: true, type: 'c', major: major!, minor: minor!, access: all }),
   ),
