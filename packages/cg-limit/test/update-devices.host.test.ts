@@ -155,10 +155,10 @@ describe('cgroup v1', () => {
     expect(cg('--update', below, '--device-deny', '/dev/zero').status).toBe(0);
     const before = readFileSync(`${devices}/below/devices.list`, 'utf8');
     expect(before).toContain('c 1:5 m\n');
-    const refused = cg('--update', below, '--device', 'c 10:200 rwm');
+    const refused = cg('--update', below, '--device', 'c 10:201 rwm');
     expect(refused.status).toBe(125);
     expect(refused.stderr).toMatch(
-      /^cg-limit: allow the device c 10:200 rwm in .* does not have that device, .*; nothing was changed\n$/,
+      /^cg-limit: allow the device c 10:201 rwm in .* does not have that device, .*; nothing was changed\n$/,
     );
     expect(readFileSync(`${devices}/below/devices.list`, 'utf8')).toBe(before);
     // Without groups below it would begin anew.
