@@ -19,6 +19,29 @@ test('gets its stdin, its environment and nothing else', () => {
   expect(shell('$L --plan $P 7</dev/null', path)).toMatchObject({ stderr: '', status: 0 });
 });
 
+test('has the variables of its process where they are to be inherited, and the directory that is named', () => {
+  const where = (args: object) =>
+    step(
+      'hooks-runtime',
+      'helper',
+      {
+        file: '/bin/sh',
+        argv: ['/bin/sh', '-c', 'echo "$X $(readlink /proc/self/cwd)" >&2; exit 1'],
+        env: ['X=given'],
+        ...args,
+      },
+      'run the hook',
+    );
+  const said = (args: object) =>
+    shell('cd /usr; X=inherited $L --plan $P', plan([[where(args)]]))
+      .stderr.split(': ')
+      .at(-1)!
+      .trim();
+  expect(said({})).toBe('given /usr');
+  expect(said({ inherit: 1, cwd: '/tmp' })).toBe('inherited /tmp');
+  expect(said({ cwd: '/no/such' })).toBe('given /usr');
+});
+
 test('its output is shown only when it fails, the last lines', () => {
   expect(run([sh('echo fine'), exec('echo', 'command')])).toMatchObject({ stdout: 'command\n', stderr: '' });
   const { status, stderr } = run([sh('seq 1000; echo bad thing >&2; exit 3')]);

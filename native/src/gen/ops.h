@@ -42,7 +42,7 @@ enum effect {
   X(EXEC, exec, 12, "tl", DOES_RUNS | DOES_ENDS) \
   X(EXIT, exit, 13, "i", DOES_ENDS) \
   X(DUMPABLE, dumpable, 14, "i", 0) \
-  X(HELPER, helper, 15, "tllbi", DOES_SEALS) \
+  X(HELPER, helper, 229, "tllbiiit", DOES_SEALS) \
   X(ASK, ask, 16, "ttot", DOES_ASKS) \
   X(PRINT, print, 17, "it", 0) \
   X(ELAPSED, elapsed, 18, "o", 0) \

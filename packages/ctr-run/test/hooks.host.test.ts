@@ -129,7 +129,7 @@ describe('a failing hook', () => {
     const hooks = { [kind]: [place.hook(kind, 3), place.hook('second')], poststop: [place.hook('poststop')] };
     const ended = ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/true']), id);
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook #0, ${place.directory}/note: .*status 3`));
     expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
     expect(ctr('state', id).status).toBe(1);
     expect(leftoversOf(id)).toEqual([]);
@@ -145,7 +145,9 @@ describe('a failing hook', () => {
         ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id).status,
       ).toBe(0);
       const ended = ctr('start', id);
-      expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+      expect(ended.stderr).toMatch(
+        new RegExp(`run the ${kind} hook #0, ${place.directory}/note: .*status 3`),
+      );
       expect(ended.status).toBe(1);
       await until('it has stopped', () => ctr('state', id).stdout.includes('stopped'));
       expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
@@ -158,7 +160,7 @@ describe('a failing hook', () => {
     const id = testId();
     const hooks = { [kind]: [place.hook(kind, 3)] };
     const ended = ctr('run', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id);
-    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook ${place.directory}/note: .*status 3`));
+    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook #0, ${place.directory}/note: .*status 3`));
     expect(ended.status).toBe(1);
     expect(leftoversOf(id)).toEqual([]);
   });

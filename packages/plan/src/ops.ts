@@ -128,14 +128,26 @@ export const ops = {
   exit: op(13, { code: 'int' }, 'ends'),
   /** prctl(PR_SET_DUMPABLE). The launcher starts every plan with 0. */
   dumpable: op(14, { on: 'int' }),
+  // 15 was a helper that had only the environment given, and no directory of its own.
   /**
    * Run a program to its end: hooks, newuidmap, CRIU. `timeout` in milliseconds, 0 for
    * none; a non-zero exit status, a signal or the time limit is a failure. Its stdout
-   * and stderr are shown in the failure's message (the last lines).
+   * and stderr are shown in the failure's message (the last lines). With `inherit` it has the
+   * environment that this process has now, and `env` is of no account. It runs in the directory
+   * `root`, if that is not -1, then in `cwd`, if that is not empty and can be entered.
    */
   helper: op(
-    15,
-    { file: 'text', argv: 'list', env: ['list', []], stdin: ['blob', ''], timeout: ['int', 0] },
+    229,
+    {
+      file: 'text',
+      argv: 'list',
+      env: ['list', []],
+      stdin: ['blob', ''],
+      timeout: ['int', 0],
+      inherit: ['int', 0],
+      root: ['int', -1],
+      cwd: ['text', ''],
+    },
     'seals',
   ),
   /**

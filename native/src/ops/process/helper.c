@@ -25,6 +25,8 @@
 #define SYS_pidfd_open 434
 #endif
 
+extern char **environ;
+
 enum { KEPT = 600, LINES = 5 }; /* the end of a helper's output that its failure shows: bytes, lines */
 
 struct helper {
@@ -44,7 +46,11 @@ static _Noreturn void child(struct run *run, const struct step *step, const char
   signal_mask(SIG_SETMASK, &none, NULL);
   setpgid(0, 0); /* so that the time limit ends its children too */
   char **argv = arg_list(run, step, 1, NULL), **env = arg_list(run, step, 2, NULL);
-  int error = 0;
+  if (arg_int(run, step, 5)) env = environ;
+  int root = arg_fd(run, step, 6), error = 0;
+  const char *cwd = arg_text(run, step, 7);
+  if (root >= 0 && fchdir(root) < 0) error = errno;
+  if (*cwd) (void)chdir(cwd);
   if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) error = errno;
   /* Nothing of the caller's: a helper has its three. The pipe for our words is the one above. */
   if (!error && dup2(complain, 3) == 3) {

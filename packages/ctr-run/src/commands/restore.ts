@@ -79,7 +79,7 @@ export async function run(call: Call): Promise<Plan> {
   const words = template`restore container ${made.context.id} (criu's log is ${places.work}/${log})`;
   const kill = undo('failure', 'kill', { pid: childPid, signal: 9 }, 'end the restored process');
   const steps = [
-    ...poststopCarriers(spec, made.context.state, lifetime(made)),
+    ...poststopCarriers(spec, made.context, lifetime(made)),
     ...takeName(recorded, serializeJson(withTime(spec))),
     step('state', 'mkdirs', { path: places.work, mode: 0o700 }, `make the work path ${places.work}`, {
       side,

@@ -18,10 +18,7 @@ import { stateJson } from './state-json.ts';
 
 /** Hooks that run on the host while the container waits with its mounts made. */
 function runtimeHooks({ spec, context }: Making): AnyStep[] {
-  const hooks = [
-    ...hookSteps(spec, 'prestart', context.state),
-    ...hookSteps(spec, 'createRuntime', context.state),
-  ];
+  const hooks = [...hookSteps(spec, 'prestart', context), ...hookSteps(spec, 'createRuntime', context)];
   if (hooks.length === 0) return [];
   const phase = 'hooks-runtime';
   return [
@@ -47,8 +44,8 @@ function insideHooks({ spec, context: { id, bundle } }: Making): AnyStep[] {
   const state = (status: string) => stateJson({ id, bundle, annotations: spec.annotations }, status, pid);
   return [
     step('network', 'self_pid', { pid }, 'learn the own PID'),
-    ...hookSteps(spec, 'createContainer', state),
-    ...hookSteps(spec, 'startContainer', state),
+    ...hookSteps(spec, 'createContainer', { state, bundle }),
+    ...hookSteps(spec, 'startContainer', { state, bundle }),
   ];
 }
 
@@ -192,7 +189,7 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
     ...(resctrl.length > 0 && { resctrl }),
   };
   return [
-    ...poststopCarriers(spec, context.state, lifetime(making)),
+    ...poststopCarriers(spec, context, lifetime(making)),
     ...takeName(recorded, serializeJson(spec)),
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),

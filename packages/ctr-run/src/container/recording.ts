@@ -253,7 +253,7 @@ export function stayOrGo(making: Making): AnyStep[] {
       ),
     );
   }
-  steps.push(...hookSteps(making.spec, 'poststart', making.context.state));
+  steps.push(...hookSteps(making.spec, 'poststart', making.context));
   if (making.course === 'detach') return [...steps, leave()];
   const args = {
     process: peer,

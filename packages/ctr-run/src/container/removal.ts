@@ -21,6 +21,7 @@ export type Remains = LastingRecord & { directory: string };
 export function removalSteps(record: Remains, spec: Spec, alive: Process | undefined): AnyStep[] {
   const groups = groupsOf(record);
   const state = () => stateJson(record, 'stopped', undefined);
+  const { bundle } = record;
   return [
     ...endSteps(alive, groups),
     ...stopUnit(record),
@@ -34,7 +35,7 @@ export function removalSteps(record: Remains, spec: Spec, alive: Process | undef
       step('running', 'remove', { path, what: 'directory' }, `remove ${path}`, { side, unless: ['ENOENT'] }),
     ),
     ...(record.remove ?? []).map((path) => layersStep('running', 'remove_root', { path }, `remove ${path}`)),
-    ...poststopCarriers(spec, state, 'end', 'supervise'),
+    ...poststopCarriers(spec, { state, bundle }, 'end', 'supervise'),
     ...removeState(record.directory),
   ];
 }

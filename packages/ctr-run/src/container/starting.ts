@@ -41,7 +41,10 @@ export function startSteps(
       side,
       hints: { EPIPE: died },
     }),
-    ...hookSteps(spec, 'poststart', (status) => stateJson(record, status, pid)),
+    ...hookSteps(spec, 'poststart', {
+      state: (status) => stateJson(record, status, pid),
+      bundle: record.bundle,
+    }),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
 }
