@@ -71,5 +71,5 @@ const char *signal_name(int signal) {
 
 void hold_stdio(void) {
   for (int fd = 0; fd < 3; fd++)
-    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }

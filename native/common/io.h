@@ -21,7 +21,8 @@ const char *signal_name(int signal);
 
 /*
  * Where the caller closed 0, 1 or 2, the next file opened would take its number, and a message
- * would be written into it. /dev/null holds the place, and goes with exec.
+ * would be written into it. /dev/null holds the place, and goes with exec. It is open the wrong way round, so that
+ * reading and writing there are still errors and no result is lost unseen (gnulib's stdopen does the same).
  */
 void hold_stdio(void);
 

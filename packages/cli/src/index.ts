@@ -10,6 +10,7 @@ export * from './request.ts';
 export * from './state-root.ts';
 export * from './stdin.ts';
 export * from './style.ts';
+export * from './system-failure.ts';
 export * from './table.ts';
 export type * from './tool.ts';
 export * from './units.ts';

@@ -4,6 +4,7 @@ import { TOOL_FAILED } from './chain.ts';
 import { isFailure } from './errors.ts';
 import type { Host } from './host.ts';
 import { err, writePlan } from './output.ts';
+import { systemFailure } from './system-failure.ts';
 import type { Command, Conversation, Outcome, Siblings, Tool } from './tool.ts';
 
 /**
@@ -76,6 +77,11 @@ export function report(error: unknown, host: Pick<Host, 'tool' | 'argv'>): numbe
   if (isFailure(error)) {
     err(`${tool}: ${oneLine(error.message)}\n`);
     return error.exit ?? TOOL_FAILED;
+  }
+  const ofTheMachine = systemFailure(error);
+  if (ofTheMachine !== undefined) {
+    err(`${tool}: ${oneLine(ofTheMachine)}\n`);
+    return TOOL_FAILED;
   }
   const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   err(`${tool}: ${oneLine(words)} (this is a bug in ctr-tools; --debug shows where)\n`);

@@ -4,7 +4,10 @@
  * that is ended right after its plan has left nothing unwritten.
  */
 import { concat, encodeBytes, errorCode, sleep, write } from '@ctr-tools/host';
+import { Failure } from './errors.ts';
 import { consumedStdin } from './stdin.ts';
+import { isOpen } from './streams.ts';
+import { kernelWords } from './system-failure.ts';
 
 /** The socket on which the plan goes to the launcher. */
 export const PLAN_FD = 4;
@@ -26,23 +29,32 @@ export function writeAll(fd: number, data: Uint8Array): void {
   }
 }
 
+/** What a result that could not be written exits with, whatever the subcommand's usual code is. */
+const UNWRITTEN = 125;
+
+/** Throws a `Failure` where stdout was closed: for who has something to do before it writes there. */
+export function needStdout(): void {
+  if (!isOpen(1)) throw new Failure('write to stdout: it is closed', UNWRITTEN);
+}
+
 /** Results, on stdout. Text is a byte string (`decodeBytes`). Throws `ClosedPipe` when the reader has gone. */
 export function out(text: string | Uint8Array): void {
+  const data = typeof text === 'string' ? encodeBytes(text) : text;
+  if (data.length > 0) needStdout();
   try {
-    writeAll(1, typeof text === 'string' ? encodeBytes(text) : text);
+    writeAll(1, data);
   } catch (error) {
     if (errorCode(error) === 'EPIPE') throw new ClosedPipe('stdout was closed');
-    throw error;
+    throw new Failure(`write to stdout: ${kernelWords(error)}`, UNWRITTEN);
   }
 }
 
-/** All else, on stderr. A closed stderr is nobody's failure. */
+/** All else, on stderr. There is nobody to be told that it is closed or full. */
 export function err(text: string): void {
   try {
     writeAll(2, encodeBytes(text));
   } catch (error) {
-    const code = errorCode(error);
-    if (code !== 'EPIPE' && code !== 'EBADF') throw error;
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

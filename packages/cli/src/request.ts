@@ -1,6 +1,7 @@
 import { decodeBytes, fstat, read } from '@ctr-tools/host';
 import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
+import { knowStreams } from './streams.ts';
 
 /** The descriptor on which the launcher hands over its request: a memfd. */
 export const REQUEST_FD = 3;
@@ -16,7 +17,9 @@ export function readRequest(fd = REQUEST_FD): Host {
     if (n === 0) throw new Error(`the launcher's request ends after ${at} of ${size} bytes`);
     at += n;
   }
-  return decodeRequest(bytes);
+  const host = decodeRequest(bytes);
+  knowStreams(host.fds);
+  return host;
 }
 
 /**

@@ -55,7 +55,11 @@ int op_print(struct run *run, const struct step *step) {
   char *line = arena(length + 1);
   memcpy(line, text, length);
   line[length] = '\n';
-  return (int)write_all(arg_fd(run, step, 0), line, length + 1);
+  int fd = arg_fd(run, step, 0);
+  int rc = (int)write_all(fd, line, length + 1);
+  if (rc != -EBADF || fd != 1) return rc;
+  detail(run, "stdout is closed");
+  return -E_DETAIL;
 }
 
 int op_elapsed(struct run *run, const struct step *step) {

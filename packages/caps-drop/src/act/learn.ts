@@ -2,7 +2,17 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { err, Failure, type Host, out, type Parsed, shellLine, UsageError, wouldDo } from '@ctr-tools/cli';
+import {
+  err,
+  Failure,
+  type Host,
+  kernelWords,
+  out,
+  type Parsed,
+  shellLine,
+  UsageError,
+  wouldDo,
+} from '@ctr-tools/cli';
 import { ociVersion, serializeJson } from '@ctr-tools/oci';
 import { shortNames, specNames } from '../capability-list.ts';
 import type { CapsOptions } from '../options.ts';
@@ -41,12 +51,20 @@ export async function learn(
   const needed = await proven(granted, granted & refused, first, command, host);
   const text = file.endsWith('.json') ? asSpec(needed, host) : `${shortNames(needed)}\n`;
   if (file === '-') out(text);
-  else writeFileSync(resolve(host.cwd, file), text);
+  else write(resolve(host.cwd, file), text);
   err(`caps-drop: asked for: ${shortNames(asked)}\ncaps-drop: needed: ${shortNames(needed)}\n`);
   const without = refused & ~needed;
   if (without) err(`caps-drop: refused, and therefore not in the set: ${shortNames(without)}\n`);
   if (found.lost > 0) err(`caps-drop: ${found.lost} entries found no room, so the set may lack something\n`);
   return first.code;
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Failure(`write what was learned to ${file}: ${kernelWords(error)}`);
+  }
 }
 
 /** Run it with our own descriptors 0, 1 and 2; its end as an exit code. */

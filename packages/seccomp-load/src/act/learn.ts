@@ -1,5 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { err, Failure, type Host, type Outcome, out, type Parsed, UsageError } from '@ctr-tools/cli';
+import {
+  err,
+  Failure,
+  type Host,
+  kernelWords,
+  type Outcome,
+  out,
+  type Parsed,
+  UsageError,
+} from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
 import { abiOfCall, callName } from '../abi.ts';
@@ -34,7 +43,7 @@ function record(target: string, directory: string, container: boolean): number {
     try {
       writeFileSync(target, text);
     } catch (error) {
-      throw new Failure(`write the learned profile to ${target}: ${(error as Error).message}`);
+      throw new Failure(`write the learned profile to ${target}: ${kernelWords(error)}`);
     }
   return 0;
 }

@@ -1,7 +1,7 @@
 /** `--diff` and `--commit`: what was changed in a root, as lines or as a layer. */
 
-import { Failure, type Host } from '@ctr-tools/cli';
-import { resolve } from '@ctr-tools/host';
+import { Failure, type Host, needStdout } from '@ctr-tools/cli';
+import { exists, resolve, stat } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import type { CommitQuestion } from '../answer.ts';
 import { layersStep } from '../layers-request.ts';
@@ -43,8 +43,13 @@ function comparing(
   ];
 }
 
-export const diff = (given: string, host: Host): Plan =>
-  compile([[...comparing(findRoot(given, host), host, 1, true), end]], manner);
+export function diff(given: string, host: Host): Plan {
+  needStdout();
+  return compile([[...comparing(findRoot(given, host), host, 1, true), end]], manner);
+}
+
+/** Whether this is something else than a file that a commit may make or replace: /dev/stdout, a FIFO. */
+const isOther = (path: string): boolean => exists(path) && !stat(path).isFile();
 
 /** The layer goes to a file of the store first; an image is made of it by the planner, which stays for that. */
 export function commit(given: string, out: string, host: Host): Plan {
@@ -64,7 +69,9 @@ export function commit(given: string, out: string, host: Host): Plan {
       [
         step('state', 'open', { path: plain, flags: 0o1101, mode: 0o644, fd }, `open ${plain}`, {
           side,
-          undo: undo('failure', 'remove', { path: plain }, `remove ${plain}`),
+          ...(!isOther(plain) && {
+            undo: undo('failure', 'remove', { path: plain }, `remove ${plain}`),
+          }),
         }),
         ...comparing(root, host, fd, false),
         ...(image

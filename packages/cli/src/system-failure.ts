@@ -1,0 +1,45 @@
+import { errorCode, type SystemError } from '@ctr-tools/host';
+
+/** What the kernel answered, as the launcher words it: `No space left on device`. */
+export function kernelWords(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  // Node's form: `ENOSPC: no space left on device, open '/x'`.
+  const words = /^[A-Z][A-Z0-9]*: (.*?), [a-z]\w*(?: '.*)?$/s.exec(message)?.[1] ?? message;
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
+/** What a machine can come to at any call, whoever makes it: no mistake in ours. */
+const ofTheMachine = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'EFBIG',
+  'ENOMEM',
+  'EMFILE',
+  'ENFILE',
+  'ESTALE',
+  'ENODEV',
+  'ENXIO',
+]);
+
+const doing: Record<string, string> = {
+  open: 'open',
+  read: 'read',
+  write: 'write to',
+  mkdir: 'make the directory',
+  mkdtemp: 'make a directory like',
+  rename: 'rename',
+  symlink: 'make the link',
+  link: 'link',
+  fsync: 'write to',
+};
+
+/** One line for a full disk, a dying one, or a limit on descriptors; undefined for every other error. */
+export function systemFailure(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !ofTheMachine.has(errorCode(error) ?? '')) return undefined;
+  const { syscall, path } = error as SystemError;
+  const what =
+    path === undefined ? `${syscall ?? 'call'} of a file` : `${doing[syscall ?? ''] ?? syscall} ${path}`;
+  return `${what}: ${kernelWords(error)}`;
+}
