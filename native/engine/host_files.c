@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../common/sha256.h"
@@ -347,6 +348,26 @@ static JSValue file_realpath(JSContext *ctx, JSValueConst self, int argc, JSValu
   return JS_IsException(done) ? done : host_text(ctx, (uint8_t *)real, strlen(real));
 }
 
+/* An attribute's value as text; undefined where there is none, or no attributes at all. */
+static JSValue file_getxattr(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  size_t length;
+  char *name = (char *)host_text_bytes(ctx, argv[1], &length);
+  char *path = name ? host_path(ctx, argv[0], "getxattr") : NULL;
+  if (!path) {
+    js_free(ctx, name);
+    return JS_EXCEPTION;
+  }
+  ssize_t n = getxattr(path, name, first, sizeof first);
+  bool none = n < 0 && (errno == ENODATA || errno == EOPNOTSUPP);
+  int error = errno;
+  js_free(ctx, name);
+  errno = error;
+  JSValue done = with_path(ctx, path, argv[0], none ? 0 : (int)n, "getxattr");
+  if (JS_IsException(done) || none) return done;
+  return host_text(ctx, first, (size_t)n);
+}
+
 const JSCFunctionListEntry host_file_functions[] = {
     JS_CFUNC_DEF("stat", 2, file_stat),          JS_CFUNC_DEF("fstat", 1, file_fstat),
     JS_CFUNC_DEF("statfs", 1, file_statfs),      JS_CFUNC_DEF("access", 2, file_access),
@@ -355,5 +376,6 @@ const JSCFunctionListEntry host_file_functions[] = {
     JS_CFUNC_DEF("readFile", 1, file_read_file), JS_CFUNC_DEF("readText", 1, file_read_text),
     JS_CFUNC_DEF("names", 1, file_names),        JS_CFUNC_DEF("readlink", 1, file_readlink),
     JS_CFUNC_DEF("realpath", 1, file_realpath),  JS_CFUNC_DEF("sha256Of", 1, file_sha256_of),
+    JS_CFUNC_DEF("getxattr", 2, file_getxattr),
 };
 const int host_file_count = sizeof host_file_functions / sizeof *host_file_functions;

@@ -61,6 +61,8 @@ export interface Facts {
   join: boolean;
   /** Without the privilege to set up groups: what was not asked for may be left out. */
   rootless: boolean;
+  /** The service of systemd's that the command leaves, as the service's group is not delegated. */
+  leaves?: string;
   /** What CTR_CGROUP is to say to the command. */
   variable?: string;
   /** Mount point of resctrl, where it is mounted. */

@@ -16,7 +16,14 @@ import {
   variableFor,
 } from './place.ts';
 import type { Abilities } from './setting.ts';
-import { chooseManager, requireManager, unitFor, unitGroups } from './systemd/choose.ts';
+import {
+  chooseManager,
+  type OwnUnit,
+  ownUnit,
+  requireManager,
+  unitFor,
+  unitGroups,
+} from './systemd/choose.ts';
 import { View } from './view.ts';
 
 /** Read what the limits of `options`, or of `spec`, need to be decided. */
@@ -28,7 +35,12 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   const container = host.container !== undefined;
   const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
   if (variable !== undefined) checkVariable(variable);
-  const manager = chooseManager({ path, container: host.container, options, variable, host });
+  const unit = options && ownUnit(hierarchies, view);
+  const manager = chooseManager({ path, container: host.container, options, variable, unit, host });
+  const chosen = path !== undefined && (path.startsWith('/') || isSystemdPath(path));
+  // Who names the place, or runs in a group of an outer cg-limit, knows where the command goes.
+  const leaves =
+    !chosen && !options?.join && variable === undefined && unit && !unit.delegated && isService(unit);
   const id = host.container?.id ?? `ctr-limit-${host.pid}`;
   const join = options?.join ?? false;
   const base = {
@@ -38,28 +50,29 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     lifetime: host.container?.lifetime ?? (options?.keep ? 'kept' : 'command'),
     rootless: host.euid !== 0 || inUserNamespace(),
     id,
+    ...(leaves && { leaves: unit.name }),
     ...resctrlFact(spec),
   } as const;
   if (manager === 'systemd') {
-    const unit = unitFor(path, id, host, container);
-    requireManager(unit, container);
-    const groups = unitGroups(unit, hierarchies, view, (hierarchy, directory) =>
+    const made = unitFor(path, id, host, container);
+    requireManager(made, container);
+    const groups = unitGroups(made, hierarchies, view, (hierarchy, directory) =>
       groupFacts({ hierarchy, directory, ours: false }, view),
     );
     const placed = groups.map((g) => ({
       hierarchy: hierarchies.find((h) => h.mountPoint === g.mountPoint)!,
       // What an inner tool makes goes below the group that has the process.
-      directory: unit.scope && g.bySystemd ? `${g.directory}/${unit.scope}` : g.directory,
+      directory: made.scope && g.bySystemd ? `${g.directory}/${made.scope}` : g.directory,
     }));
     return {
       ...base,
-      unit,
+      unit: made,
       groups,
       abilities: abilitiesOf(hierarchies, groups, view),
       ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
     };
   }
-  const placed = place(hierarchies, view, { path, variable, id, container, join });
+  const placed = place(hierarchies, view, { path, variable, id, container, join, unit });
   const groups = placed.map((p) => groupFacts(p, view));
   const there = groups.filter((g) => g.exists);
   return {
@@ -83,10 +96,15 @@ interface Wanted {
   id: string;
   container: boolean;
   join: boolean;
+  unit: OwnUnit | undefined;
 }
 
+/** A person's own manager is a service too; what runs in its group itself is not a service of theirs. */
+const isService = ({ name }: OwnUnit): boolean =>
+  name.endsWith('.service') && !/^user@\d+\.service$/.test(name);
+
 function place(hierarchies: readonly Hierarchy[], view: View, wanted: Wanted): Placed[] {
-  const { path, variable, id, container, join: joining } = wanted;
+  const { path, variable, id, container, join: joining, unit } = wanted;
   if (path !== undefined && isSystemdPath(path) && !container)
     throw new Failure(
       `"${path}" is a unit of systemd's (slice:prefix:name); making it needs --manager systemd, else give a path`,
@@ -101,7 +119,9 @@ function place(hierarchies: readonly Hierarchy[], view: View, wanted: Wanted): P
     }));
   if (joining && named === undefined)
     throw new Failure('--join needs to know the group: give --cgroup PATH, or set CTR_CGROUP');
-  const parents = hierarchies.map((h) => parentIn(h, view, variable));
+  const parents = hierarchies.map((h) =>
+    parentIn(h, view, variable, unit?.delegated ? unit.directory : undefined),
+  );
   if (variable !== undefined && !hierarchies.some((h) => view.exists(directoryIn(h, variable))))
     throw new Failure(
       `CTR_CGROUP names the group ${variable}, which does not exist; unset it, or name one that does`,

@@ -86,11 +86,15 @@ export function directoryIn(h: Hierarchy, path: string): string {
   return join(h.mountPoint, below).replace(/(?<=.)\/+$/, '');
 }
 
-/** The group below which new ones go in a hierarchy, and whether the caller runs in it by an outer cg-limit. */
+/**
+ * The group below which new ones go in a hierarchy, and whether the caller runs in it by an outer cg-limit, or as the
+ * delegated `unit` (its directory) of systemd's.
+ */
 export function parentIn(
   h: Hierarchy,
   view: View,
   variable: string | undefined,
+  unit?: string,
 ): { directory: string; ours: boolean } {
   const own = view.joinedBelow(h.mountPoint) ?? h.directory;
   if (variable !== undefined) {
@@ -100,6 +104,7 @@ export function parentIn(
   // Only the root of the hierarchy has no cgroup.events (cgroup-v2.rst); a namespace's root has it.
   const isRoot = !view.isFuture(own) && view.read(`${own}/cgroup.events`) === undefined;
   if (h.version === 1 || isRoot || own === h.mountPoint) return { directory: own, ours: false };
+  if (own === unit) return { directory: own, ours: true };
   const delegated = ['', '/cgroup.procs', '/cgroup.subtree_control'].every((file) =>
     view.writable(own + file),
   );

@@ -50,6 +50,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
     // Those of v1 that systemd leaves alone.
     const own = groups.filter((g) => !g.bySystemd);
     return [
+      ...leaving(facts),
       ...own.flatMap((group, i) => makeSteps(group, i, own.length, settings, facts)),
       ...systemdSteps(spec, settings, groups, facts, cloned),
       ...enter(own, cloned),
@@ -59,6 +60,7 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
   if (groups.length === 0) return rdt;
   refuseExisting(groups, facts);
   return [
+    ...leaving(facts),
     ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
     ...(mustStay(facts) ? accountSteps(settings, groups) : []),
     ...settingSteps(settings, groups),
@@ -69,6 +71,22 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
     ...enter(groups, facts.container || mustStay(facts)),
     ...variable(facts),
     ...rdt,
+  ];
+}
+
+/** The command leaves a service: one line of its log says so, and what to do. */
+function leaving({ leaves, manager }: Facts): AnyStep[] {
+  if (leaves === undefined) return [];
+  const where =
+    manager === 'systemd'
+      ? `a scope of its own, where the limits of the service do not hold`
+      : `a group beside it, where the limits of the service do not hold and its stop ends nothing`;
+  const text = `cg-limit: the command leaves ${leaves} for ${where}; with Delegate=yes in the unit it stays below`;
+  return [
+    step('cgroup', 'print', { fd: 2, text }, 'say that the command leaves the service', {
+      side,
+      unless: ['any'],
+    }),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readAttributesBy } from '@ctr-tools/host';
 import { slot, step } from '@ctr-tools/plan';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
@@ -13,7 +14,7 @@ import {
   parseApart,
   variableFor,
 } from '../src/place.ts';
-import { slicePath, unitFor } from '../src/systemd/choose.ts';
+import { ownUnit, slicePath, unitFor } from '../src/systemd/choose.ts';
 import { View } from '../src/view.ts';
 import { host } from './fixtures.ts';
 
@@ -52,6 +53,21 @@ describe('below which group a new one goes', () => {
       directory: `${mount}/user`,
       ours: false,
     });
+  });
+  test('v2: the own one, where that is a unit of systemd which is delegated; else as ever', () => {
+    mkdirSync(join(mount, 'system.slice/web.service/own'), { recursive: true });
+    for (const d of ['', '/web.service', '/web.service/own'])
+      writeFileSync(join(mount, `system.slice${d}`, 'cgroup.events'), 'populated 1\n');
+    const unit = `${mount}/system.slice/web.service`;
+    const own = v2(mount, '/system.slice/web.service');
+    expect(parentIn(own, view, undefined, unit)).toEqual({ directory: unit, ours: true });
+    expect(parentIn(own, view, undefined)).toEqual({ directory: `${mount}/system.slice`, ours: false });
+    const below = v2(mount, '/system.slice/web.service/own');
+    expect(parentIn(below, view, undefined, unit)).toEqual({ directory: unit, ours: false });
+    expect(ownUnit([below], view)).toEqual({ name: 'web.service', directory: unit, delegated: false });
+    readAttributesBy((path, name) => (path === unit && name === 'user.delegate' ? '1' : undefined));
+    expect(ownUnit([below], view)?.delegated).toBe(true);
+    expect(ownUnit([v2(mount, '/user')], view)).toBeUndefined();
   });
   test('in a fused chain: the one that the link before makes', () => {
     const earlier = [

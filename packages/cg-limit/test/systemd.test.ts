@@ -189,3 +189,19 @@ test('the devices of v1 are limited once systemd has made the group, and before 
     'await',
   ]);
 });
+
+test('who leaves a service that is not delegated is part of it, and one line says so', () => {
+  const unit = { name: 'x.scope', slice: 'system.slice', user: false, socket: '/run/systemd/private' };
+  const group = { ...v2Group(), bySystemd: true };
+  const made = steps({} as never, {
+    ...facts([group], v2Abilities, { manager: 'systemd', unit, leaves: 'web.service' }),
+    container: false,
+  });
+  const asked = made.find((one) => one.op === 'ask')!;
+  expect(JSON.stringify(asked.args.payload)).toContain('PartOf');
+  expect(JSON.stringify(asked.args.payload)).toContain('web.service');
+  const said = made.find((one) => one.op === 'print')!;
+  expect(said.args.text).toMatch(/^cg-limit: the command leaves web\.service for a scope of its own, /);
+  const beside = steps({} as never, facts([v2Group()], v2Abilities, { leaves: 'web.service' }));
+  expect(beside.find((one) => one.op === 'print')?.args.text).toMatch(/leaves web\.service for a group beside/);
+});

@@ -141,6 +141,19 @@ function ifAny(look: () => Stat): Stat | undefined {
 /** statfs(2): `type` is the magic number. */
 export const statFs = (path: string): FileSystem => system.statfs(valid(path, 'statfs'));
 
+type AttributeReader = (path: string, name: string) => string | undefined;
+
+let attributeReader: AttributeReader | undefined = system.getxattr;
+
+/** Node cannot read extended attributes by itself: a program on Node that has a way says so at its begin. */
+export function readAttributesBy(reader: AttributeReader): void {
+  attributeReader ??= reader;
+}
+
+/** An extended attribute of what is at the path (xattr(7)) as text; undefined where there is none. */
+export const attribute = (path: string, name: string): string | undefined =>
+  attributeReader?.(valid(path, 'getxattr'), name);
+
 /** The names in a directory, in the order of their bytes. */
 export const namesIn = (path: string): string[] => listed(path).map(([name]) => name);
 

@@ -11,6 +11,8 @@ export interface System {
   stat(path: string, follow: boolean): RawStat;
   fstat(fd: number): RawStat;
   statfs(path: string): FileSystem;
+  /** getxattr(2) as text; undefined where there is none. Node has no function for it (`readAttributesBy`). */
+  getxattr?(path: string, name: string): string | undefined;
   /** access(2). */
   access(path: string, mode: number): void;
   /** open(2) with O_CLOEXEC. */

@@ -1,6 +1,6 @@
 /** Who makes the group: this tool by files, or systemd, which undoes what others do in its own tree. */
 import { type ContainerContext, Failure, type Host } from '@ctr-tools/cli';
-import { basename, dirname, exists, join, readText, statIfAny } from '@ctr-tools/host';
+import { attribute, basename, dirname, exists, join, readText, statIfAny } from '@ctr-tools/host';
 import { namespacesOf } from '@ctr-tools/plan';
 import { CLONE } from '@ctr-tools/sys/constants';
 import type { GroupFacts, UnitFacts } from '../facts.ts';
@@ -14,32 +14,94 @@ interface Choice {
   container: ContainerContext | undefined;
   options: Options | undefined;
   variable: string | undefined;
+  /** The unit in which the caller is. */
+  unit: OwnUnit | undefined;
   host: Host;
+}
+
+/** A unit of systemd's whose group has the caller. */
+export interface OwnUnit {
+  name: string;
+  /** The unit's group, where the caller is in it or below. */
+  directory: string;
+  /** Whether what is below the group is left to who runs in it (Delegate=yes). */
+  delegated: boolean;
 }
 
 /**
  * - A container of ctr-run: as it was asked (`--systemd-cgroup`), because an engine knows best.
  * - `--manager`: as it says. `slice:prefix:name`: systemd.
  * - Any other path, `--join`, or a group inside a group (CTR_CGROUP): files; systemd delegates below its scopes.
+ * - Files in a unit that is delegated: below its group, where its limits hold and its end ends all.
  * - Else systemd where it runs as PID 1 (sd_booted(3)), we may ask it and our PIDs mean the same to it; else files.
  *
  * Throws a `Failure` where systemd is asked for by name, but would take our PIDs for other processes.
  */
-export function chooseManager({ path, container, options, variable, host }: Choice): 'files' | 'systemd' {
+export function chooseManager({
+  path,
+  container,
+  options,
+  variable,
+  unit,
+  host,
+}: Choice): 'files' | 'systemd' {
   if (container) return container.systemdCgroup ? bySystemd(host) : 'files';
   if (options?.manager) return options.manager === 'systemd' ? bySystemd(host) : 'files';
   if (path !== undefined && isSystemdPath(path)) return bySystemd(host);
-  if (path !== undefined || options?.join || variable !== undefined) return 'files';
+  if (path !== undefined || options?.join || variable !== undefined || unit?.delegated) return 'files';
   if (options === undefined || !exists('/run/systemd/system') || !sharesPids(host)) return 'files';
   return exists(managerOf(host).socket) ? 'systemd' : 'files';
 }
 
 function bySystemd(host: Host): 'systemd' {
-  if (exists('/run/systemd/system') && !sharesPids(host))
+  const way = host.container ? 'leave out --systemd-cgroup' : 'use --manager files';
+  if (!exists('/run/systemd/system')) {
+    // A user's own manager may be reached where the system's directory is not (sd_booted(3) asks for no other).
+    if (exists(managerOf(host).socket)) return 'systemd';
     throw new Failure(
-      'have systemd make the group: it counts processes in another PID namespace and would take another for this one; use --manager files',
+      `have systemd make the group: systemd does not run here (there is no /run/systemd/system); ${way}`,
+    );
+  }
+  const first = firstProcess();
+  if (!isSystemd(first))
+    throw new Failure(
+      `have systemd make the group: PID 1 is "${first}" here and not systemd, which is of another PID namespace or of another boot and would take our PIDs for others; ${way}`,
+    );
+  if (!sharesPids(host))
+    throw new Failure(
+      `have systemd make the group: it counts processes in another PID namespace and would take another for this one; ${way}`,
     );
   return 'systemd';
+}
+
+const firstProcess = (): string => (text('/proc/1/comm') ?? 'systemd').trim();
+const isSystemd = (name: string): boolean => /^(systemd|init)$/.test(name);
+
+/**
+ * The unit that the caller is in: the nearest group above it with a unit's name. systemd marks the group of a unit that
+ * is delegated (Delegate= of systemd.resource-control(5)) by an attribute: `user.delegate`, or `trusted.delegate` before 251
+ * and to root alone (systemd's CGROUP_DELEGATION.md).
+ */
+export function ownUnit(hierarchies: readonly Hierarchy[], view: View): OwnUnit | undefined {
+  for (const h of [...hierarchies.filter((h) => h.version === 2), ...hierarchies]) {
+    if (h.version === 1 && h.name !== 'systemd') continue;
+    const own = view.joinedBelow(h.mountPoint) ?? h.directory;
+    for (let at = own; at.startsWith(`${h.mountPoint}/`); at = dirname(at)) {
+      const name = basename(at);
+      if (!/.\.(?:service|scope)$/.test(name) || view.isFuture(at)) continue;
+      const marks = ['user.delegate', 'trusted.delegate'].map((mark) => attributeOf(at, mark));
+      return { name, directory: at, delegated: marks.includes('1') };
+    }
+  }
+  return undefined;
+}
+
+function attributeOf(path: string, name: string): string | undefined {
+  try {
+    return attribute(path, name);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -51,7 +113,7 @@ function sharesPids({ earlier }: Host): boolean {
   if (earlier?.some((step) => namespacesOf(step) & BigInt(CLONE.NEWPID))) return false;
   const [, pids] = /^NSpid:\s+(.*)$/m.exec(text('/proc/self/status') ?? '') ?? [];
   if (pids?.includes('\t')) return false;
-  return /^(systemd|init)$/.test((text('/proc/1/comm') ?? 'systemd').trim());
+  return isSystemd(firstProcess());
 }
 
 function text(path: string): string | undefined {

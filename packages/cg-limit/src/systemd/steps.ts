@@ -37,7 +37,7 @@ export function systemdSteps(
   const request = unit.scope
     ? {
         name: unit.scope,
-        properties: [...common(id), ...scopeIn(unit.name)],
+        properties: [...common(id), ...scopeIn(unit.name), ...partOf(facts)],
         slice: { name: unit.name, properties: [...common(id), ...sliceOf(facts), ...limits] },
       }
     : {
@@ -45,6 +45,7 @@ export function systemdSteps(
         properties: [
           ...common(id),
           ...scopeIn(unit.slice),
+          ...partOf(facts),
           ...limits,
           // What a container asks for by name has the last word, as with runc.
           ...(facts.container ? annotatedProperties(annotations) : []),
@@ -98,6 +99,9 @@ const scopeIn = (slice: string): Property[] => [
   ['Slice', 's', slice],
   ['Delegate', 'b', true],
 ];
+
+/** Who is in no group of the service's any more still ends with it (systemd.unit(5), PartOf). */
+const partOf = ({ leaves }: Facts): Property[] => (leaves === undefined ? [] : [['PartOf', 'as', [leaves]]]);
 
 /** The scopes in a slice need it, so that it goes with the last of them (systemd.unit(5), StopWhenUnneeded). */
 const sliceOf = ({ lifetime }: Facts): Property[] =>
