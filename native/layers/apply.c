@@ -45,6 +45,29 @@ static void touch_above(struct layer *layer, const char *path) {
   }
 }
 
+/*
+ * Take away what stands where a layer has a directory: a file of a layer below that a component of `path` names. What
+ * this layer has made itself stays, and so does a link, which may lead to a directory of another layer. 0 or -errno.
+ */
+static int make_way(struct layer *layer, const char *path) {
+  char part[PATH_MAX];
+  for (const char *slash = path;; slash++) {
+    slash += strcspn(slash, "/");
+    snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+    char *name = strrchr(part, '/');
+    bool own = names_has(&layer->made, part);
+    if (name) *name++ = 0;
+    int above = layer_open(layer, name ? part : "");
+    if (above < 0) return above;
+    struct stat st;
+    long rc = fstatat(above, name ? name : part, &st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+    bool way = rc == 0 && !own && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode);
+    if (way) rc = layer_remove(above, name ? name : part);
+    close_fd(above);
+    if (rc < 0 || way || !*slash) return way || rc < 0 ? (int)rc : -ENOTDIR;
+  }
+}
+
 /* The directory that holds `path`, kept open for the next entry; *last is its name there. */
 static int parent_of(struct layer *layer, const char *path, const char **last) {
   const char *slash = strrchr(path, '/');
@@ -57,6 +80,8 @@ static int parent_of(struct layer *layer, const char *path, const char **last) {
   free(layer->parent_path);
   layer->parent_path = strndup(path, n);
   layer->parent = layer_open(layer, layer->parent_path);
+  if (layer->parent == -ENOTDIR && layer->mode == LAYER_PLAIN && make_way(layer, layer->parent_path) == 0)
+    layer->parent = -ENOENT;
   if (layer->parent == -ENOENT || (layer->parent == -ENOTDIR && layer->mode == LAYER_MARKED && layer->has_lower)) {
     if (layer->mode == LAYER_MARKED && layer->has_lower) {
       layer->needs_lower = true;

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 
 struct work {
   const struct job *job;
@@ -127,11 +128,43 @@ static void make(struct work *w) {
   close_fd(to);
 }
 
+static void write_own(struct work *w, const char *path, const char *data) {
+  int fd = (int)AGAIN(open(path, O_WRONLY | O_CLOEXEC));
+  int rc = fd < 0 ? fd : (int)write_all(fd, data, strlen(data));
+  if (rc < 0) failed(w, "write", path, rc);
+  close_fd(fd);
+}
+
+/*
+ * A mount namespace of this process's own. Who may not make one takes a user namespace for it, whose root is the
+ * caller (user_namespaces(7)): nobody else exists there, and to nobody else belongs what is made of a layer without
+ * root.
+ */
+static void leave_mounts(struct work *w) {
+  unsigned uid = geteuid(), gid = getegid();
+  char map[64];
+  if (AGAIN(unshare(CLONE_NEWNS)) == 0) return;
+  if (errno != EPERM || !w->job->squash) failed(w, "leave the mount namespace for", w->place, -errno);
+  if (AGAIN(unshare(CLONE_NEWUSER | CLONE_NEWNS)) < 0)
+    end(w, JOB_FAILED,
+        "%s leaves out directories of the layers below it, or goes through their links, and making it without root takes "
+        "a user namespace: %s",
+        w->job->archive, strerror(errno));
+  /* The files of a process that is not dumpable are root's (proc(5)). */
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  write_own(w, "/proc/self/setgroups", "deny");
+  snprintf(map, sizeof map, "0 %u 1\n", uid);
+  write_own(w, "/proc/self/uid_map", map);
+  snprintf(map, sizeof map, "0 %u 1\n", gid);
+  write_own(w, "/proc/self/gid_map", map);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 /* The layers below mounted, with the new tree as the upper directory; the descriptor of its root. */
 static int mount_upon(struct work *w) {
   const struct job *job = w->job;
   char lower[PATH_MAX + 8], work[PATH_MAX + 16];
-  if (AGAIN(unshare(CLONE_NEWNS)) < 0) failed(w, "leave the mount namespace for", w->place, -errno);
+  leave_mounts(w);
   if (AGAIN(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) < 0) failed(w, "cut off the mounts for", w->place, -errno);
   snprintf(work, sizeof work, "%s/work", w->made);
   if (AGAIN(mkdir(work, 0700)) < 0) failed(w, "make", work, -errno);
@@ -202,6 +235,8 @@ void job_do(const struct job *job, struct job_state *state) {
   if (rc == -2) end(&w, JOB_NEEDS_LOWER, "");
   if (rc != 0)
     end(&w, JOB_FAILED, "%s: %s", job->archive, stream_blame(tar.stream) ? stream_error(tar.stream) : layer.error);
+  state->left_out = layer.left_out;
+  snprintf(state->left_name, sizeof state->left_name, "%s", layer.left_name);
   if (stream_finish(tar.stream) != 0) end(&w, JOB_FAILED, "%s: %s", job->archive, stream_error(tar.stream));
   if (job->upon_lower) {
     char work[PATH_MAX + 16], words[WORDS] = "";
@@ -209,6 +244,10 @@ void job_do(const struct job *job, struct job_state *state) {
     snprintf(work, sizeof work, "%s/work", w.made);
     (void)remove_tree(words, work);
   }
+  /* No layer says when the root was changed; the same layers give the same root whenever it is made. */
+  static const struct timespec never[2];
+  if (job->bottom && !job->upon_lower && !layer.has_root && utimensat(AT_FDCWD, w.tree, never, 0) != 0)
+    failed(&w, "set the times of", w.tree, -errno);
   if (job->kind == LAYERS_THIN && (rc = thin_layer_done(w.made)) < 0) failed(&w, "unmount", w.tree, rc);
   char path[PATH_MAX + 16], info[128];
   snprintf(path, sizeof path, "%s/info", w.made);

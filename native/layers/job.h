@@ -25,6 +25,8 @@ struct job {
 struct job_state { /* shared with the process that does it */
   _Atomic uint64_t progress;
   int result;
+  uint64_t left_out; /* attributes that the file system cannot have */
+  char left_name[64];
   char error[1024];
 };
 

@@ -204,6 +204,24 @@ static void describe(struct layers *l, const struct request_arg *args, enum laye
   }
 }
 
+/* One line for all layers; a file name may hold what moves a terminal's cursor. */
+static void tell_left_out(const struct layers *l) {
+  uint64_t count = 0;
+  const char *name = NULL;
+  for (unsigned i = 0; i < l->n; i++) {
+    if (l->states[i].left_out > 0 && !name) name = l->states[i].left_name;
+    count += l->states[i].left_out;
+  }
+  char line[256], shown[64];
+  if (count == 0) return;
+  snprintf(shown, sizeof shown, "%s", name);
+  for (char *c = shown; *c; c++)
+    if (*c < ' ' || *c == 127) *c = '?';
+  int n = snprintf(line, sizeof line, "ufs-mount: %llu attribute%s left out, which the store's file system cannot have: %s%s\n",
+                   (unsigned long long)count, count == 1 ? " was" : "s were", shown, count == 1 ? "" : " and others");
+  (void)write_all(2, line, (size_t)n);
+}
+
 int request_apply(struct request *r) {
   int kind = kind_of(r->args[APPLY_KIND].text);
   int64_t n = r->args[APPLY_TARGETS].number;
@@ -222,6 +240,7 @@ int request_apply(struct request *r) {
   kill_all(&l);
   progress_end(&l.progress);
   if (rc < 0) return rc;
+  tell_left_out(&l);
   keep(&l);
   snprintf(r->text, sizeof r->text, "%s", root_of(&l));
   return 0;

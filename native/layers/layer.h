@@ -49,6 +49,8 @@ struct layer {
   uid_t uid; /* ours: what is made belongs to us without a word */
   gid_t gid;
   uint64_t bytes, entries;
+  uint64_t left_out; /* attributes that the file system cannot have */
+  char left_name[64]; /* … and the first of them */
   char error[768];
 };
 

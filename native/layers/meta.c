@@ -17,11 +17,16 @@ static int set_xattrs(struct layer *layer, int dir, const char *last, const char
   for (; xattrs; xattrs = xattrs->next) {
     /* A driver's own marks would make it show what the archive does not hold. */
     if (own_mark(xattrs->name)) continue;
+    /* A label belongs to the policy of the machine, which gives one to what is made. */
+    if (strcmp(xattrs->name, "security.selinux") == 0) continue;
     long rc = AGAIN(lsetxattr(at, xattrs->name, xattrs->value, xattrs->length, 0));
     if (rc == 0) continue;
     if (layer->squash && (rc == -EPERM || rc == -EOPNOTSUPP || rc == -EINVAL)) continue;
-    /* Labels belong to a policy, which this machine may not have. */
-    if (rc == -EOPNOTSUPP && strcmp(xattrs->name, "security.selinux") == 0) continue;
+    /* Another system's (com.apple.*, system.nfs4_acl), or one that this file system has no room for at all. */
+    if (rc == -EOPNOTSUPP) {
+      if (layer->left_out++ == 0) snprintf(layer->left_name, sizeof layer->left_name, "%s", xattrs->name);
+      continue;
+    }
     return layer_fail(layer, "set the attribute %s of /%s: %s", xattrs->name, path, strerror((int)-rc));
   }
   return 0;

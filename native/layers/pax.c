@@ -10,17 +10,20 @@ static void replace(char **text, char *with) {
 }
 
 /* `SECONDS.FRACTION`, maybe negative; the fraction counts upwards from the seconds, so -1.25 is -2 and 0.75. */
-static struct timespec time_of(const char *text) {
-  struct timespec time = {.tv_sec = strtoll(text, NULL, 10)};
-  const char *dot = strchr(text, '.');
-  if (!dot) return time;
+static bool time_of(const char *text, struct timespec *time) {
+  char *end;
+  bool digits = text[text[0] == '-'] >= '0' && text[text[0] == '-'] <= '9';
+  errno = 0;
+  *time = (struct timespec){.tv_sec = strtoll(text, &end, 10)};
+  if (!digits || errno != 0) return false;
   long unit = 100000000;
-  for (dot++; *dot >= '0' && *dot <= '9' && unit > 0; dot++, unit /= 10) time.tv_nsec += (*dot - '0') * unit;
-  if (text[0] == '-' && time.tv_nsec > 0) {
-    time.tv_sec--;
-    time.tv_nsec = 1000000000 - time.tv_nsec;
+  if (*end == '.')
+    for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10) time->tv_nsec += (*end - '0') * unit;
+  if (text[0] == '-' && time->tv_nsec > 0) {
+    time->tv_sec--;
+    time->tv_nsec = 1000000000 - time->tv_nsec;
   }
-  return time;
+  return *end == 0;
 }
 
 /* In the order in which they are said: of one name the last counts. Takes `value` over. */
@@ -100,7 +103,8 @@ static int record(struct tar *tar, struct said *said, const char *key, const cha
   if (strcmp(key, "gid") == 0) return replacing(tar, key, value, true, &said->gid, &said->gid_is);
   if (strcmp(key, "mtime") == 0) {
     said->mtime = length > 0;
-    said->mtime_is = time_of(value);
+    if (said->mtime && !time_of(value, &said->mtime_is))
+      return tar_spoilt(tar, "the record mtime of an extended header is no time: %.40s", value);
   }
   return 0;
 }

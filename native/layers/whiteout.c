@@ -71,8 +71,11 @@ int layer_whiteout(struct layer *layer, const char *path, const char *last) {
   if (strcmp(last, opaque) == 0) {
     char directory[PATH_MAX];
     snprintf(directory, sizeof directory, "%.*s", above > 0 ? (int)above - 1 : 0, path);
-    return layer->mode == LAYER_MARKED ? layer_opaque(layer, layer->parent, directory)
-                                       : clear(layer, layer->parent, directory);
+    if (layer->mode == LAYER_PLAIN) return clear(layer, layer->parent, directory);
+    if (*directory) return layer_opaque(layer, layer->parent, directory);
+    /* Overlay does not look at the mark of a layer's root: what is below is hidden name by name, upon it. */
+    layer->needs_lower = layer->has_lower;
+    return layer->has_lower ? -2 : 0;
   }
   if (strncmp(last, ".wh..wh.", 8) == 0) return 0; /* aufs's own files */
   const char *name = last + sizeof prefix - 1;

@@ -59,20 +59,23 @@ describe('cg-limit as a service', () => {
     expect(named).toMatchObject({ status: 0, stderr: '', stdout: `/${unit}\n/${unit}\n` });
   });
 
-  test.for(['yes', 'no'])('whose stop ends what the command left (Delegate=%s)', async (delegate, context) => {
-    const machine = systemdMachine(context);
-    const line = 'setsid sleep 7654 & sleep 7654';
-    const begun = machine.run('systemd-run', [
-      ...['--quiet', '--collect', `--unit=${unit}`, '-E', 'PATH', '-p', `Delegate=${delegate}`],
-      ...['cg-limit', '--', 'sh', '-c', line],
-    ]);
-    expect(begun).toMatchObject({ status: 0, stderr: '' });
-    const running = (): number => Number(machine.run('pgrep', ['-fc', '^sleep 7654$']).stdout);
-    await until('both run', () => running() === 2, 30_000);
-    expect(machine.run('systemctl', ['stop', `${unit}.service`])).toMatchObject({ status: 0 });
-    await until('both have ended', () => running() === 0, 30_000);
-    const slice = machine.path('/sys/fs/cgroup/system.slice');
-    const left = existsSync(slice) ? readdirSync(slice).filter((name) => name.includes('ctr-limit')) : [];
-    expect(left).toEqual([]);
-  });
+  test.for(['yes', 'no'])(
+    'whose stop ends what the command left (Delegate=%s)',
+    async (delegate, context) => {
+      const machine = systemdMachine(context);
+      const line = 'setsid sleep 7654 & sleep 7654';
+      const begun = machine.run('systemd-run', [
+        ...['--quiet', '--collect', `--unit=${unit}`, '-E', 'PATH', '-p', `Delegate=${delegate}`],
+        ...['cg-limit', '--', 'sh', '-c', line],
+      ]);
+      expect(begun).toMatchObject({ status: 0, stderr: '' });
+      const running = (): number => Number(machine.run('pgrep', ['-fc', '^sleep 7654$']).stdout);
+      await until('both run', () => running() === 2, 30_000);
+      expect(machine.run('systemctl', ['stop', `${unit}.service`])).toMatchObject({ status: 0 });
+      await until('both have ended', () => running() === 0, 30_000);
+      const slice = machine.path('/sys/fs/cgroup/system.slice');
+      const left = existsSync(slice) ? readdirSync(slice).filter((name) => name.includes('ctr-limit')) : [];
+      expect(left).toEqual([]);
+    },
+  );
 });

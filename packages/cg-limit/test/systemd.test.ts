@@ -203,5 +203,7 @@ test('who leaves a service that is not delegated is part of it, and one line say
   const said = made.find((one) => one.op === 'print')!;
   expect(said.args.text).toMatch(/^cg-limit: the command leaves web\.service for a scope of its own, /);
   const beside = steps({} as never, facts([v2Group()], v2Abilities, { leaves: 'web.service' }));
-  expect(beside.find((one) => one.op === 'print')?.args.text).toMatch(/leaves web\.service for a group beside/);
+  expect(beside.find((one) => one.op === 'print')?.args.text).toMatch(
+    /leaves web\.service for a group beside/,
+  );
 });

@@ -24,6 +24,7 @@ const forPeople = new Set([
   'JsonError',
   'SpecError',
   'IdError',
+  'DigestError',
   'NulByteError',
   'SysError',
 ]);

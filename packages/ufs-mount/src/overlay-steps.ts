@@ -3,9 +3,10 @@
  * nothing has to be unmounted, for it ends with the namespace. What is thrown away lies in a
  * tmpfs.
  */
-import { type AnyStep, step, type Text } from '@ctr-tools/plan';
-import { MS } from '@ctr-tools/sys/constants';
+import { type AnyStep, slot, step, type Text } from '@ctr-tools/plan';
+import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { lowerDirectories, mostLayers, overlayStep, upperSteps } from './driver/overlay.ts';
+import type { HostTree } from './host-root.ts';
 import type { RootFacts } from './root-facts.ts';
 import { below } from './text.ts';
 
@@ -19,6 +20,11 @@ export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
     data: 'mode=0711',
   };
   const merged = below(scratch, '/merged');
+  if (facts.hostTree)
+    return [
+      step('root', 'mount', tmpfs, 'mount a tmpfs for the root'),
+      ...treeSteps(facts, facts.hostTree, scratch),
+    ];
   const parts = facts.hostMounts?.map((at) => ({ at, lower: [at] })) ?? [
     { at: '/', lower: lowerDirectories(facts) },
   ];
@@ -47,6 +53,49 @@ export function overlaySteps(facts: RootFacts, scratch: Text): AnyStep[] {
         ),
       ];
     }),
+  ];
+}
+
+/** The machine's root in pieces, on a tmpfs. */
+function treeSteps(facts: RootFacts, tree: HostTree, scratch: Text): AnyStep[] {
+  const merged = below(scratch, '/merged');
+  const root = slot('root');
+  const directory = (path: Text, mode: number): AnyStep =>
+    step('root', 'mkdir', { path, mode }, 'make a directory of the root');
+  return [
+    directory(merged, 0o755),
+    ...tree.directories.map(([path, mode]) => directory(below(merged, path), mode)),
+    ...tree.overlays.flatMap((at, index) => {
+      const { upper, work, made, top } = changes(facts, scratch, index);
+      const target = below(merged, at);
+      const lower = upper === '' ? [top, at] : [at];
+      return [
+        directory(target, 0o755),
+        ...made,
+        step('root', 'copy_attr', { from: at, to: top }, `give ${at} its mode`, { unless: ['EACCES'] }),
+        overlayStep(
+          facts,
+          // The slot `root` is for the whole.
+          { target, lower, upper, work, passing: true, index: index + 1 },
+          'root',
+          'container',
+        ),
+      ];
+    }),
+    ...tree.files.map((path) =>
+      step(
+        'root',
+        'bind',
+        { target: below(merged, path), source: path, set: MOUNT_ATTR.RDONLY, make: 'like_source' },
+        `show ${path}`,
+        // One that is gone again, or that nobody may look at.
+        { unless: ['ENOENT', 'EACCES'] },
+      ),
+    ),
+    step('root', 'root_mount', { path: merged, root }, 'make the tree the root'),
+    ...tree.links.map(([path, target]) =>
+      step('root', 'link_in', { root, path, target }, `make the link ${path}`),
+    ),
   ];
 }
 

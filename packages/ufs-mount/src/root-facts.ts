@@ -2,7 +2,7 @@ import { Failure, type Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { chooseDriver, type Driver } from './driver/index.ts';
-import { hostRootMounts } from './host-root.ts';
+import { type HostTree, hostRootMounts, hostTree } from './host-root.ts';
 import { inUserNamespace, type Owners, ownersOf, squashes } from './owners.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
@@ -17,6 +17,8 @@ export interface RootFacts {
   stack: Stack;
   /** The machine's own root: mount points, `/` first. */
   hostMounts?: string[];
+  /** The same for a mount namespace of another user namespace, where no overlay can be made of `/`. */
+  hostTree?: HostTree;
   driver: Driver;
   /** Not root: everything in layers belongs to us. */
   squash: boolean;
@@ -60,7 +62,8 @@ export function gatherRoot(
     request,
     sources,
     stack,
-    ...(hosts.length > 0 && { hostMounts: hostRootMounts(readMountinfo()) }),
+    ...(isHost && { hostMounts: hostRootMounts(readMountinfo()) }),
+    ...(isHost && (squash || inside) && { hostTree: hostTree(readMountinfo()) }),
     driver: chooseDriver(request.driver, situation),
     squash,
     ...(owners && { owners }),

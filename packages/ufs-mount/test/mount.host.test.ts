@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { needs, run, runShell, runTool, tempDir, toolEnv, toolPath } from '../../../test/support.ts';
 import { busyboxEntries, layout, tar } from './archives.ts';
@@ -93,6 +93,63 @@ test('without root a command runs in it all the same, and a mount that nobody wo
   const refused = nobody(`oci:${image}`);
   expect(refused).toMatchObject({ stdout: '', status: 125 });
   expect(refused.stderr).toMatch(/^ufs-mount: .*-- COMMAND\n$/);
+});
+
+test('without root: layers that leave out parents, go through links and link into layers below', (context) => {
+  needs(context, 'root', 'command:setpriv', 'command:tar');
+  const own = tempDir('own');
+  const layers = tempDir('partial');
+  const line = [
+    'mkdir -p a/d a/real b/d b/lnk c/d/late; ln -s real a/lnk; echo one >a/d/x; echo gone >a/d/z',
+    'echo two >b/d/y; : >b/d/.wh.z; echo via >b/lnk/f; ln a/d/x a/d/w; echo three >c/d/late/t',
+    'tar cf 1.tar -C a .; tar cf 2.tar -C b d/y d/.wh.z lnk/f; tar cf 3.tar -C c d/late/t',
+    // A hard link into the layer below, whose file this one has not.
+    'tar cf 4.tar -C a --transform s,d/w,d/v, d/x d/w; tar --delete -f 4.tar d/x',
+    `chmod -R a+rX .; chown 65534 ${own}`,
+  ].join('; ');
+  expect(runShell(line, { cwd: layers })).toMatchObject({ status: 0 });
+  const archives = [1, 2, 3, 4].map((n) => join(layers, `${n}.tar`));
+  const look = 'cd /; cat d/x d/y real/f lnk/f d/late/t d/v; ls d; echo new >d/new; stat -c %h d/x';
+  const nobody = () =>
+    runTool('ufs-mount', [...archives, '--', 'sh', '-c', look], {
+      env: { ...env, CTR_STORE: own },
+      uid: 65534,
+      gid: 65534,
+    });
+  // The shell comes in a layer of its own, the lowest.
+  writeFileSync(join(layers, '0.tar'), tar(busyboxEntries()));
+  archives.unshift(join(layers, '0.tar'));
+  const said = 'one\ntwo\nvia\nvia\nthree\none\nlate\nv\nw\nx\ny\n2\n';
+  for (const _ of ['made', 'found']) expect(nobody()).toMatchObject({ status: 0, stderr: '', stdout: said });
+});
+
+test("without root: the machine's own root, whose changes are thrown away", (context) => {
+  needs(context, 'root', 'command:setpriv');
+  const own = tempDir('own');
+  runShell(`chown 65534 ${own}`);
+  const name = `ctr-test-${process.pid}`;
+  const run = (flags: readonly string[], line: string) =>
+    runTool('ufs-mount', ['host', ...flags, '--', 'sh', '-c', line], {
+      env: { ...env, CTR_STORE: own },
+      uid: 65534,
+      gid: 65534,
+    });
+  const line = `ls -d /etc/passwd /usr/bin/env /proc/self/exe && echo x >/tmp/${name} && cat /tmp/${name}`;
+  expect(run(['--temp'], line)).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: '/etc/passwd\n/proc/self/exe\n/usr/bin/env\nx\n',
+  });
+  expect(existsSync(`/tmp/${name}`)).toBe(false);
+  expect(run(['--read-only'], `: >/tmp/${name}`)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('Read-only file system'),
+  });
+  // What others may not look into, nobody may here.
+  expect(run(['--temp'], 'cat /etc/shadow')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('Permission denied'),
+  });
 });
 
 test('directories are layers as well, the lowest first', (context) => {
