@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What reads JSON nested 1,000 deep takes 3 MB of stack. */
+#define PLANNER_STACK ((size_t)6 << 20)
+
 struct engine_request {
   const char *name;     /* the tool's, which begins the engine's own messages */
   const char *bundle;   /* the planner's source, NUL-terminated; NULL: it is in the image */

@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
   int code = engine_command(argc, argv);
   if (code >= 0) return code;
   struct engine_request request = {
-      .name = "engine-run", .heap_bytes = 256u << 20, .stack_bytes = 2u << 20, .cpu_seconds = 10};
+      .name = "engine-run", .heap_bytes = 256u << 20, .stack_bytes = PLANNER_STACK, .cpu_seconds = 10};
   int program = -1;
   if (argc > 2) request.heap_bytes = (size_t)atoi(argv[2]) << 20;
   if (argc > 3) request.stack_bytes = (size_t)atoi(argv[3]) << 10;

@@ -20,7 +20,7 @@
 #include "report.h"
 
 /* What a planner may use at most. A config.json of 10 MB takes some 150 MB and 3 seconds. */
-enum { HEAP_MIB = 512, STACK_KIB = 2048, CPU_SECONDS = 60 };
+enum { HEAP_MIB = 512, CPU_SECONDS = 60 };
 
 static void only_ask(void) {
   static struct sock_filter code[] = PLANNER_FILTER;
@@ -39,7 +39,7 @@ static void no_core(void) {
 void planner_engine_run(void) {
   struct engine_request request = {.name = tool_name,
                                    .heap_bytes = (size_t)HEAP_MIB << 20,
-                                   .stack_bytes = STACK_KIB << 10,
+                                   .stack_bytes = PLANNER_STACK,
                                    .cpu_seconds = CPU_SECONDS};
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   if (fd < 0) die(125, "open the launcher's own file: %s", strerror(errno));

@@ -35,8 +35,15 @@ const doing: Record<string, string> = {
   fsync: 'write to',
 };
 
-/** One line for a full disk, a dying one, or a limit on descriptors; undefined for every other error. */
+/** QuickJS's and V8's words. What is read is nested, and so is what reads it. */
+const isStackOverflow = ({ name, message }: Error): boolean =>
+  (name === 'InternalError' && message === 'stack overflow') ||
+  (name === 'RangeError' && message === 'Maximum call stack size exceeded');
+
+/** One line for a full disk, a dying one, a limit on descriptors or on the stack; undefined for every other error. */
 export function systemFailure(error: unknown): string | undefined {
+  if (error instanceof Error && isStackOverflow(error))
+    return 'what was given is nested too deeply for the stack that this process may have (ulimit -Hs)';
   if (!(error instanceof Error) || !ofTheMachine.has(errorCode(error) ?? '')) return undefined;
   const { syscall, path } = error as SystemError;
   const what =
