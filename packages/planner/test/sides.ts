@@ -1,6 +1,6 @@
 /** The planner on both of what runs it: the engine in the launcher, and Node. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeBytes } from '@ctr-tools/host';
 import { bundleForEngine, bundleForNode } from '../../../scripts/planner-bundle.ts';
@@ -59,21 +59,21 @@ function requestOf({ tool, argv, env = {}, cwd = '/', uid = 0, tty = '000' }: As
   return encodeBytes(fields.map((field) => `${field}\0`).join(''));
 }
 
-/** Ask one side. `directory` is for the request and for what the launcher gets. */
+/** Ask one side. `directory` is for the request. */
 export function ask([file, ...args]: readonly string[], asked: Asked, directory: string): Answered {
-  const [request, plan] = [join(directory, 'request'), join(directory, 'plan')];
+  const request = join(directory, 'request');
   writeFileSync(request, requestOf(asked));
-  // Whoever stays to answer questions finds its end there at once.
-  const fds = [openSync(request, 'r'), openSync(plan, 'w+')];
-  const { status, stdout, stderr, error } = spawnSync(file!, args, {
+  const fd = openSync(request, 'r');
+  // On 4 is a socket, as the launcher gives it. Whoever stays to answer questions finds its end there at once.
+  const { status, stdout, stderr, output, error } = spawnSync(file!, args, {
     input: asked.stdin ?? '',
     cwd: asked.cwd ?? '/',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    stdio: ['pipe', 'pipe', 'pipe', ...fds],
+    stdio: ['pipe', 'pipe', 'pipe', fd, 'pipe'],
     maxBuffer: 1 << 28,
     timeout: 120_000,
   });
-  for (const fd of fds) closeSync(fd);
+  closeSync(fd);
   if (error) throw error;
-  return { status, stdout, stderr, plan: readFileSync(plan) };
+  return { status, stdout, stderr, plan: output[4] as unknown as Buffer };
 }
