@@ -32,7 +32,7 @@ if [ "${1-}" = --test ]; then
     engines=
   fi
   # shellcheck disable=SC2046,SC2086
-  install_debian $(listed scripts/debian-packages test-vm/host-packages $engines)
+  install_debian $(listed scripts/debian-packages scripts/debian-native test-vm/host-packages $engines)
 fi
 
 boot=.cache/boot

@@ -30,6 +30,7 @@ static int parent(const char *path, char *name, size_t room) {
   if (!*last || strlen(last) >= room) return -EINVAL;
   strcpy(name, last);
   char *above = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+  if (!above) return -ENOMEM;
   int fd = (int)AGAIN(open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   free(above);
   return fd;

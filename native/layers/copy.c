@@ -101,7 +101,9 @@ static int copy_one(struct copying *c, int from, int to, const char *name, const
   }
   if (rc < 0) return (int)rc;
   if (!S_ISDIR(st->st_mode) && st->st_nlink > 1) {
-    c->linked = realloc(c->linked, (c->nlinked + 1) * sizeof *c->linked);
+    struct linked *more = realloc(c->linked, (c->nlinked + 1) * sizeof *c->linked);
+    if (!more) return -ENOMEM;
+    c->linked = more;
     c->linked[c->nlinked++] = (struct linked){st->st_dev, st->st_ino, strdup(path)};
   }
   return copy_attributes_at(from, name, to, name, st);
@@ -119,6 +121,10 @@ static int copy_into(struct copying *c, int from, int to, const char *path) {
     if (rc < 0) break;
     struct stat st;
     char *below = malloc(strlen(path) + strlen(entry->d_name) + 2);
+    if (!below) {
+      rc = -ENOMEM;
+      break;
+    }
     sprintf(below, "%s%s%s", path, *path ? "/" : "", entry->d_name);
     rc = fstatat(from, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
              ? copy_one(c, from, to, entry->d_name, below, &st)

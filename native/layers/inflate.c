@@ -21,8 +21,8 @@ bool inflate_more(struct inflate *z) {
   if (z->in_over) return false;
   long n = z->io->more(z->io->data, &z->in);
   if (n < 0) inflate_fail(z, "the archive cannot be read");
-  z->in_end = z->in + n;
-  if (n == 0) z->in_over = true;
+  z->in_over = n == 0;
+  z->in_end = n > 0 ? z->in + n : z->in; /* of nothing there may be no pointer */
   return n > 0;
 }
 

@@ -20,6 +20,7 @@ static bool time_of(const char *text, struct timespec *time) {
   if (*end == '.')
     for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10) time->tv_nsec += (*end - '0') * unit;
   if (text[0] == '-' && time->tv_nsec > 0) {
+    if (time->tv_sec == INT64_MIN) return false;
     time->tv_sec--;
     time->tv_nsec = 1000000000 - time->tv_nsec;
   }

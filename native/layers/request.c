@@ -37,7 +37,7 @@ static int items(struct fields *f, struct request_arg *arg, bool ints) {
   for (size_t i = 0; i < n; i++) {
     arg->list[i] = next(f);
     if (!arg->list[i]) return -EPROTO;
-    if (ints && number(arg->list[i], arg->ints + i) != 0) return -EPROTO;
+    if (arg->ints && number(arg->list[i], arg->ints + i) != 0) return -EPROTO;
   }
   return 0;
 }

@@ -58,7 +58,7 @@ int op_send_fds(struct run *run, const struct step *step) {
   if (n > 0) {
     message.msg_control = &control;
     message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    struct cmsghdr *header = &control.align; /* CMSG_FIRSTHDR(3): the first is where the room begins */
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(n * sizeof(int));

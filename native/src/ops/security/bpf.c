@@ -114,7 +114,7 @@ static int prepare(struct run *run, const struct step *step, long *group, long *
 }
 
 static int replace(struct run *run, const struct step *step) {
-  int old[MAX_PROGRAMS];
+  int old[MAX_PROGRAMS] = {0};
   long group, program;
   int count = prepare(run, step, &group, &program, old);
   if (count < 0) return count;
@@ -134,7 +134,7 @@ static int replace(struct run *run, const struct step *step) {
 
 /* All that are attached are asked, and all must allow (linux/bpf.h, BPF_F_ALLOW_MULTI). */
 static int add(struct run *run, const struct step *step) {
-  int old[MAX_PROGRAMS];
+  int old[MAX_PROGRAMS] = {0};
   long group, program;
   int count = prepare(run, step, &group, &program, old);
   if (count < 0) return count;
