@@ -1,7 +1,7 @@
 import { basename, join } from '@ctr-tools/host';
 import { mountAttributes } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
-import { MS } from '@ctr-tools/sys/constants';
+import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { type CgroupHierarchy, cgroupRoot } from '@ctr-tools/sys/proc';
 import type { MountContext } from './mounts.ts';
 
@@ -43,7 +43,7 @@ function unified(context: MountContext): AnyStep[] {
 }
 
 function legacy(context: MountContext): AnyStep[] {
-  const { target, facts } = context;
+  const { target, facts, options } = context;
   const hierarchies = facts.cgroups.hierarchies.filter((h) => h.version === 1);
   const places = hierarchies.map((h) => basename(h.mountPoint));
   const own = hasNamespace(context, 'cgroup');
@@ -64,6 +64,7 @@ function legacy(context: MountContext): AnyStep[] {
     ...places
       .filter((place) => place.includes(','))
       .flatMap((place) => place.split(',').map((name) => linkStep(target, name, place))),
+    ...(options.flags & MS.RDONLY ? [readonlyStep(target)] : []),
   ];
 }
 
@@ -95,6 +96,12 @@ function bindStep({ options }: MountContext, source: string, target: string): An
     make: 'like_source',
   } as const;
   return step('mounts', 'bind', args, `bind the cgroup ${source} on ${target}`);
+}
+
+/** The tmpfs around them, once everything is in it: what is asked for read-only is so as a whole, as with runc. */
+function readonlyStep(target: string): AnyStep {
+  const args = { root, target, set: MOUNT_ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 };
+  return step('mounts', 'mount_attr', args, `make ${target} read-only`);
 }
 
 function linkStep(directory: string, name: string, target: string): AnyStep {

@@ -77,6 +77,7 @@ test('cgroups without a namespace of their own: the groups are bound on v1, the 
     bind root={root} target=/sys/fs/cgroup/systemd source=/sys/fs/cgroup/systemd fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
     link_in root={root} path=/sys/fs/cgroup/cpu target=cpu,cpuacct   [unless EEXIST]
     link_in root={root} path=/sys/fs/cgroup/cpuacct target=cpu,cpuacct   [unless EEXIST]
+    mount_attr root={root} target=/sys/fs/cgroup set=RDONLY clear=0 propagation=0 recursive=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
   expect(phaseOf(told(rootfsSteps(spec, factsOf({ cgroups: v2 }))), 'mounts')).toMatchInlineSnapshot(`
