@@ -89,7 +89,8 @@ static int check_all(struct check *check) {
   fclose(mounts);
   for (unsigned i = 0; rc == 0 && i < check->nwhole; i++) {
     if (check->seen[i]) continue;
-    detail(check->run, "a link led the mount of %s elsewhere", check->whole[i]);
+    const char *want = check->whole[i];
+    detail(check->run, "a link led the mount of %.*s elsewhere", (int)(strrchr(want, ' ') - want), want);
     rc = -E_DETAIL;
   }
   return rc;
