@@ -9,7 +9,17 @@ import { toolNames as tools } from '../packages/planner/src/tools.ts';
 import { dist } from './dist.ts';
 import { tempDir, top } from './support.ts';
 
-export type Guard = 'descriptors' | 'directory' | 'dumpable' | 'sealing' | 'writing';
+export type Guard =
+  | 'console'
+  | 'descriptors'
+  | 'directory'
+  | 'dumpable'
+  | 'mounts'
+  | 'null'
+  | 'paths'
+  | 'procfs'
+  | 'sealing'
+  | 'writing';
 
 export interface Unguarded {
   /** The launcher's file, which reads from CTR_UNGUARDED what is taken out. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 uint64_t attr_of_flags(unsigned long flags) {
   uint64_t attr = 0;
@@ -92,4 +93,9 @@ int mount_change(char *words, int mount, uint64_t set, uint64_t clear, uint64_t 
   }
   if (rc == 0) rc = mount_propagate(mount, propagation);
   return (int)rc;
+}
+
+bool null_device(int fd) {
+  struct stat st;
+  return AGAIN(fstat(fd, &st)) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }

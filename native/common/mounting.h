@@ -42,5 +42,7 @@ int mount_change(char *words, int mount, uint64_t set, uint64_t clear, uint64_t 
                  int userns, bool recursive);
 /* Change the propagation of a mount, given as MS_*, with MS_REC if it is meant for all below. */
 int mount_propagate(int mount, uint64_t propagation);
+/* Whether the descriptor is /dev/null (null(4): character device 1, 3). */
+bool null_device(int fd);
 
 #endif

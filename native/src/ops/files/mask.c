@@ -7,7 +7,6 @@
 #include "run.h"
 
 #include <stdio.h>
-#include <sys/sysmacros.h>
 
 /*
  * An empty read-only tmpfs, one for all masked directories of this process: what differs between
@@ -55,19 +54,14 @@ static int mask_directory(struct run *run, int target, const char *label) {
  */
 static int open_null(struct run *run, int root) {
   int fd = open_inside(root, "/dev/null", O_PATH | O_NOFOLLOW);
-  struct stat st;
   if (fd < 0) {
     detail(run, "/dev/null, which is to hide it");
     return fd;
   }
-  long rc = AGAIN(fstat(fd, &st));
-  if (rc == 0 && (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))) {
-    detail(run, "/dev/null is not the null device");
-    rc = -ENODEV;
-  }
-  if (rc == 0) return fd;
+  if (null_device(fd)) return fd;
+  detail(run, "/dev/null is not the null device");
   close_fd(fd);
-  return (int)rc;
+  return -ENODEV;
 }
 
 static int mask_file(struct run *run, int root, int target) {

@@ -45,14 +45,37 @@ static int open_master(struct run *run, int root) {
   return above_stdio((int)master);
 }
 
+/*
+ * /dev/console, made where it is missing. A link that an image put there is not followed: it would have the terminal
+ * mounted over a file of its choice (CVE-2025-52565 and CVE-2026-88264 are of that family).
+ */
+static int open_console(struct run *run, int root) {
+  const char *name;
+  int parent = open_parent(root, "/dev/console", &name);
+  if (parent < 0) return parent;
+  long fd = AGAIN(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (fd == -ENOENT) {
+    fd = AGAIN(openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOCTTY | O_CLOEXEC, 0600));
+    close_fd((int)fd);
+    if (fd >= 0 || fd == -EEXIST) fd = AGAIN(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  }
+  close_fd(parent);
+  if (fd < 0) return (int)fd;
+  int mode = fd_mode((int)fd);
+  if (mode >= 0 && !S_ISLNK((mode_t)mode)) return above_stdio((int)fd);
+  close_fd((int)fd);
+  if (mode >= 0) detail(run, "/dev/console is a link");
+  return mode < 0 ? mode : -ELOOP;
+}
+
 /* The terminal's end over /dev/console (runtime-linux.md, Dev symbolic links: "bind-mounting the pseudoterminal slave"). */
 static int bind_console(struct run *run, int root, int slave) {
   long tree = sys_open_tree(slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
   if (tree < 0 && tree != -ENOSYS) return (int)tree;
-  int target = open_target(root, "/dev/console", MAKE_FILE, 0600);
+  int target = open_console(run, root);
   int rc = target;
   if (target < 0) {
-    detail(run, "/dev/console");
+    if (!run->detail[0]) detail(run, "/dev/console");
   } else if (tree >= 0) {
     rc = mount_attach((int)tree, target);
   } else {
