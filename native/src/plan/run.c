@@ -69,7 +69,9 @@ static void undo(struct run *run, unsigned at_least) {
     const struct step *step = &run->plan->steps[run->made[--run->nmade]];
     if (step->undo_when < at_least) continue;
     int result = run_step(run, step->undo);
-    if (result < 0) warn_of(run, step->undo, -result);
+    if (result >= 0) continue;
+    run->undoing_failed = true;
+    warn_of(run, step->undo, -result);
   }
 }
 
@@ -198,8 +200,23 @@ static int unwanted(struct run *run, const struct step *next) {
   return 0;
 }
 
+/* What a child says of its own failure, which is why its parent can no longer do something to it. */
+static struct failure *failure_of_child(struct run *run) {
+  for (unsigned p = 0; p < MAX_PROCESSES; p++) {
+    if (!run->child[p] || !run->to[p]) continue;
+    channel_pump(run, run->to[p]);
+    if (run->to[p]->failed) return run->to[p]->failed;
+  }
+  return NULL;
+}
+
 static _Noreturn void failed_at(struct run *run, uint32_t at, int error) {
   if (run->filtered && error < E_RELAYED && !*run->detail) detail(run, "under the seccomp filter");
+  struct failure *theirs = error == EINTR || error == E_RELAYED ? NULL : failure_of_child(run);
+  if (theirs) {
+    run->relayed = theirs;
+    error = E_RELAYED;
+  }
   struct failure *failure = error == E_RELAYED ? run->relayed : failure_of(run, at, error);
   if (error == EINTR && guard_caught()) failure->signal = guard_caught();
   unsigned op = run->plan->steps[at].op;

@@ -42,6 +42,7 @@ struct run {
   int log;                           /* the log file, open from the start, or -1 */
   int log_format;
   pid_t planner_pid;                 /* 0: reaped */
+  bool undoing_failed;               /* what was made is not all undone */
   bool planner_ended;                /* killed, and perhaps not reaped yet */
   bool peer_killed;                  /* a process of the plan died of SIGKILL before its command ran */
   bool filtered;                     /* a filter of the plan's holds this process: each system call may be refused */

@@ -19,6 +19,8 @@ export const writeMarker = ({ made, files }: Marker): string =>
 
 /** undefined for a text that `--pin` did not write. */
 export function readMarker(text: string): Marker | undefined {
+  // Killed before it wrote, `--pin` has made no other file; of the directory nobody can tell.
+  if (text === '') return { made: false, files: [] };
   const [first, ...names] = text.trimEnd().split(' ');
   if (first !== 'made' && first !== 'found') return undefined;
   if (names.some((name) => !Object.hasOwn(namespaceFlags, name))) return undefined;

@@ -40,7 +40,7 @@ export const enumerations = {
    */
   leaving: { pivot: 0, move: 1, chroot: 2 },
   /** What is removed. */
-  removal: { file: 0, directory: 1, tree: 2 },
+  removal: { file: 0, directory: 1, tree: 2, record: 3 },
   /** Whether others may have the lock at the same time. */
   sharing: { exclusive: 0, shared: 1 },
 } as const;
@@ -205,7 +205,8 @@ export const ops = {
   // 35, 36 and 42 were rmdir, unlink and remove_tree.
   /**
    * Remove a file; a directory, again for up to a second while it says EBUSY; or a tree (rm -r by descriptors, which follows
-   * no link and crosses no mount). A directory or tree that is not there is not a failure.
+   * no link and crosses no mount). A directory or tree that is not there is not a failure. A record is a tree that says
+   * what there is to undo: it stays where an undoing before this one failed.
    */
   remove: op(215, { path: 'text', what: ['removal', 'file'] }),
   /** Write a whole file beside itself and rename it into place. */

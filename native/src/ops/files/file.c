@@ -125,6 +125,10 @@ int op_remove(struct run *run, const struct step *step) {
     case REMOVAL_FILE: return (int)AGAIN(unlink(path));
     case REMOVAL_DIRECTORY: return remove_directory(path);
     case REMOVAL_TREE: return remove_tree(run->detail, path);
+    case REMOVAL_RECORD:
+      if (!run->undoing_failed) return remove_tree(run->detail, path);
+      detail(run, "it stays, for it says what else is still to be removed");
+      return -E_DETAIL;
   }
   return -EINVAL;
 }

@@ -87,7 +87,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
     ),
     step('state', 'mkdir', { path: directory, mode: 0o711 }, `take the name ${id}`, {
       side: 'host',
-      undo: undo(lifetime(making), 'remove', { path: directory, what: 'tree' }, `remove ${directory}`),
+      undo: undo(lifetime(making), 'remove', { path: directory, what: 'record' }, `remove ${directory}`),
       hints: { EEXIST: 'a container with this ID exists; choose another, or delete that one' },
     }),
     ...learnMaker(),
