@@ -18,7 +18,8 @@ export const aufs: Driver = {
   layers: vfs.layers,
   make(facts, { directory, target }) {
     const upper = below(directory, '/upper');
-    const data = { parts: ['br:', ...partsOf(upper), `=rw:${topDirectory(facts, 'vfs')}=ro`] };
+    // fsconfig(2) knows `br=` alone: `br:` is rewritten by the parser of mount(2)'s text.
+    const data = { parts: ['br=', ...partsOf(upper), `=rw:${topDirectory(facts, 'vfs')}=ro`] };
     const unmount = undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount it');
     return [
       step('state', 'mkdirs', { path: upper, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
