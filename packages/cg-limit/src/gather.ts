@@ -27,9 +27,15 @@ import {
 import { View } from './view.ts';
 
 /** Read what the limits of `options`, or of `spec`, need to be decided. */
-export function gather(options: Options | undefined, spec: Spec, host: Host): Facts {
+export function gather(
+  options: Options | undefined,
+  spec: Spec,
+  host: Host,
+  /** Those of another process, where it is to be moved. */
+  of?: readonly Hierarchy[],
+): Facts {
   const view = new View(host.earlier);
-  const hierarchies = hierarchiesOf();
+  const hierarchies = of ?? hierarchiesOf();
   // An empty one is none, as to Go's reader.
   const path = options?.cgroup ?? (spec.linux?.cgroupsPath || undefined);
   const container = host.container !== undefined;
@@ -68,7 +74,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
       ...base,
       unit: made,
       groups,
-      abilities: abilitiesOf(hierarchies, groups, view),
+      abilities: { ...abilitiesOf(hierarchies, groups, view), anyVersion: !container },
       ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
     };
   }
@@ -79,7 +85,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     ...base,
     groups,
     ...(container && there.length > 0 && { current: { ...currentOf(there, view), running: false } }),
-    abilities: abilitiesOf(hierarchies, groups, view),
+    abilities: { ...abilitiesOf(hierarchies, groups, view), anyVersion: !container },
     ...(!container && placed.length > 0 && { variable: variableFor(placed) }),
   };
 }

@@ -36,6 +36,8 @@ export interface Abilities {
   carriers: Readonly<Record<string, 1 | 2>>;
   /** `2MB`, `1GB` … as the files are called. */
   hugePages: readonly string[];
+  /** Files by their names may be those of v1 as well: for a command of ours, and not for a spec's `unified`. */
+  anyVersion?: boolean;
   /** The files of the weights: BFQ has its own (bfq-iosched.rst). */
   ioWeightFile: 'io.weight' | 'io.bfq.weight';
   blkioWeightFile: 'blkio.weight' | 'blkio.bfq.weight';

@@ -34,7 +34,7 @@ test('the limit that is named is the one that stands by then', (context) => {
   needs(context, 'root');
   const ended = cg(
     ...['--memory', '200M', '--memory-swap', '200M', '--', 'sh', '-c'],
-    'cg-limit --update $$ --memory 20M --memory-swap 20M; head -c 40M /dev/zero | tail > /dev/null; exit $?',
+    'cg-limit --update $$ --from-inside --memory 20M --memory-swap 20M; head -c 40M /dev/zero | tail > /dev/null; exit $?',
   );
   expect(ended).toMatchObject({
     status: 137,
@@ -189,8 +189,9 @@ test('bad input is refused before anything is made', (context) => {
   };
   expect(refused('--memory', '64Q')).toContain('is no --memory');
   const v1 = here.some((h) => h.controllers.includes('memory') && h.version === 1);
-  if (v1) expect(refused('--set', 'memory.high=1G')).toContain('memory.high is a file of cgroup v2');
-  expect(refused('--set', 'memory=1G')).toContain('give FILE=VALUE with a file of a v2 group');
+  if (v1)
+    expect(refused('--set', 'memory.high=1G')).toContain('cgroup v1, which has the memory controller here');
+  expect(refused('--set', 'memory=1G')).toContain('give FILE=VALUE with a file of a group');
   expect(refused('--set', 'nonsense.max=1G')).toContain('needs the nonsense controller of cgroup v2');
   expect(refused('--hugetlb', '3MB:3M')).toContain('no huge pages of 3MB');
   expect(refused('--cgroup', '../up')).toContain('climbs');

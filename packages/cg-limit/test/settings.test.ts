@@ -219,3 +219,15 @@ test('a device without a scheduler that has weights is no puzzle', () => {
   );
   expect(setting!.hints!.EOPNOTSUPP).toContain('the scheduler bfq');
 });
+
+test('files of v1 by their names are for a command of ours, and not for a spec', () => {
+  const unified = { 'memory.swappiness': '10' };
+  expect(() => settingsOf({ unified }, v1Abilities)).toThrow(/here the memory controller is on cgroup v1/);
+  expect(settingsOf({ unified }, { ...v1Abilities, anyVersion: true })).toMatchObject([
+    { controller: 'memory', version: 1, file: 'memory.swappiness', value: '10' },
+  ]);
+  for (const file of ['freezer.state', 'cgroup.procs', 'memory.force_empty'])
+    expect(() => settingsOf({ unified: { [file]: '1' } }, { ...v1Abilities, anyVersion: true })).toThrow(
+      'is no limit',
+    );
+});

@@ -173,6 +173,10 @@ const notLimits = new Set([
   'cgroup.subtree_control',
   'cgroup.kill',
   'cgroup.freeze',
+  'cgroup.clone_children',
+  'cgroup.event_control',
+  'freezer.state',
+  'memory.force_empty',
 ]);
 
 const invalid: Readonly<Record<string, string>> = {
@@ -194,7 +198,8 @@ export function unifiedSettings(
       if (notLimits.has(file))
         throw new Failure(`unified: ${file} is no limit; it moves processes or changes the tree`);
       const carrier = abilities.carriers[controller === 'core' ? 'unified' : controller];
-      if (carrier !== 2)
+      const byV1 = carrier === 1 && abilities.anyVersion === true;
+      if (carrier !== 2 && !byV1)
         throw new Failure(
           carrier === 1
             ? `unified: ${file} is a file of cgroup v2, and here the ${controller} controller is on cgroup v1; use its own limits`
@@ -208,16 +213,20 @@ export function unifiedSettings(
         .map(
           (line): Setting => ({
             controller,
-            version: 2,
+            version: carrier,
             file,
             value: line,
             what: file,
             says: line,
             hints: {
-              ENOENT: `this kernel has no ${file}`,
-              EINVAL: invalid[file] ?? 'it is no value for this file (cgroup-v2.rst)',
+              ENOENT: byV1
+                ? `cgroup v1, which has the ${controller} controller here, has no such file`
+                : `this kernel has no ${file}`,
+              EINVAL:
+                invalid[file] ??
+                `it is no value for this file (${byV1 ? 'Documentation/admin-guide/cgroup-v1' : 'cgroup-v2.rst'})`,
             },
-            ...withReport(reportOf(file, line)),
+            ...(byV1 ? {} : withReport(reportOf(file, line))),
             ...(file === 'cpuset.cpus.partition' && { saysInvalid: true }),
           }),
         );

@@ -1,7 +1,8 @@
 /** Devices by path or number. */
 
 import { UsageError } from '@ctr-tools/cli';
-import { statIfAny } from '@ctr-tools/host';
+import { dirname, exists, readText, realPath, statIfAny } from '@ctr-tools/host';
+import { readMountinfo } from '@ctr-tools/sys/proc';
 
 export interface Node {
   kind: 'b' | 'c' | undefined;
@@ -28,11 +29,44 @@ const split = (dev: bigint): { major: number; minor: number } => ({
   minor: Number(((dev >> 12n) & 0xffffff00n) | (dev & 0xffn)),
 });
 
-/** A block device by path or number. */
+/** A block device by path or number; any other path means the disk that its file system lies on. */
 export function blockDevice(text: string, flag: string): { major: number; minor: number } {
+  const stat = text.startsWith('/') ? statIfAny(text) : undefined;
+  if (stat && !stat.isBlockDevice() && !stat.isCharacterDevice()) return diskBelow(text, stat.dev, flag);
   const { kind, major, minor } = deviceOf(text, flag);
   if (kind === 'c') throw new UsageError(`--${flag}: ${text} is no block device`);
   return { major, minor };
+}
+
+/** Of a file system with a device number of its own (btrfs), the mount says what it lies on (proc_pid_mountinfo(5)). */
+function diskBelow(path: string, dev: number, flag: string): { major: number; minor: number } {
+  let number = split(BigInt(dev));
+  if (number.major === 0) {
+    const real = realPath(path);
+    // The deepest mount point above it, and there what was mounted last.
+    const mount = readMountinfo()
+      .filter(({ mountPoint }) => real === mountPoint || real.startsWith(mountPoint.replace(/\/?$/, '/')))
+      .toSorted((a, b) => a.mountPoint.length - b.mountPoint.length)
+      .at(-1);
+    const source = mount?.source.startsWith('/') ? statIfAny(mount.source) : undefined;
+    if (!source?.isBlockDevice())
+      throw new UsageError(
+        `--${flag}: ${path} lies on ${mount?.type ?? 'a file system'} without a block device; give a device (/dev/vda)`,
+      );
+    number = split(BigInt(source.rdev));
+  }
+  return wholeDisk(number);
+}
+
+/** The kernel limits whole disks alone (blkg_conf_open_bdev in block/blk-cgroup.c); sysfs has a partition below its disk. */
+function wholeDisk(number: { major: number; minor: number }): { major: number; minor: number } {
+  const at = `/sys/dev/block/${number.major}:${number.minor}`;
+  if (!exists(`${at}/partition`)) return number;
+  const [major, minor] = readText(`${dirname(realPath(at))}/dev`)
+    .trim()
+    .split(':')
+    .map(Number);
+  return { major: major!, minor: minor! };
 }
 
 /** `DEVICE:VALUE`, parted at the last colon, as devices may have one themselves; `thing` is what stands first. */

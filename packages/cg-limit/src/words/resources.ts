@@ -6,6 +6,7 @@ import { merge } from '../amend.ts';
 import { DEFAULT_PERIOD } from '../convert.ts';
 import { deviceRules } from './devices.ts';
 import { ioOf } from './io.ts';
+import { memoryShare, processShare, shareOf } from './machine.ts';
 import { hugetlbOf, networkOf, rdmaOf } from './others.ts';
 
 const unlimited = new Set(['max', 'none', 'unlimited', '-1']);
@@ -30,7 +31,9 @@ class Given {
     const text = this.one(name);
     if (text === undefined) return undefined;
     if (unlimited.has(text)) return -1;
-    const bytes = parseSize(text, `--${name}`);
+    const share = name.startsWith('memory') ? shareOf(text, name) : undefined;
+    const bytes =
+      share === undefined ? parseSize(text, `--${name}`) : memoryShare(share, name === 'memory-swap');
     if (bytes > (1n << 63n) - 1n)
       throw new UsageError(`--${name} ${text} is more than a limit can be; max is no limit`);
     return integer(bytes);
@@ -190,6 +193,8 @@ function pidsOf(given: Given): LinuxResources['pids'] | undefined {
   const text = given.one('pids-limit');
   if (text === undefined) return undefined;
   if (unlimited.has(text) || text === '0') return { limit: -1 };
+  const share = shareOf(text, 'pids-limit');
+  if (share !== undefined) return { limit: Number(processShare(share)) };
   return { limit: Number(parseInteger(text, '--pids-limit', 1n, 4_194_304n)) };
 }
 
@@ -220,7 +225,7 @@ function unifiedOf(given: Given): Record<string, string> {
   for (const text of given.many('set')) {
     const [, file, value] = /^([a-z_]+\.[\w.]+)=([\s\S]+)$/.exec(text) ?? [];
     if (file === undefined || value === undefined)
-      throw new UsageError(`--set is "${text}"; give FILE=VALUE with a file of a v2 group: memory.high=1G`);
+      throw new UsageError(`--set is "${text}"; give FILE=VALUE with a file of a group: memory.high=1G`);
     files[file] = files[file] === undefined ? sized(file, value) : `${files[file]}\n${sized(file, value)}`;
   }
   return files;
