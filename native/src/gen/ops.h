@@ -52,6 +52,7 @@ enum effect {
   X(AWAIT_START, await_start, 22, "i", 0) \
   X(PDEATHSIG, pdeathsig, 23, "i", 0) \
   X(END_PROCESS, end_process, 192, "iii", 0) \
+  X(AWAIT_END, await_end, 218, "i", 0) \
   X(SIGNALS_DEFAULT, signals_default, 24, "", 0) \
   X(INIT_SIGNALS, init_signals, 194, "", 0) \
   X(SELF_PID, self_pid, 25, "o", 0) \

@@ -3,11 +3,11 @@ import type { Flag } from '@ctr-tools/cli';
 const memory = 'Memory';
 const cpu = 'CPU';
 const processes = 'Processes';
-const io = 'Block I/O (DEVICE is a path or MAJOR:MINOR)';
+const io = 'Block I/O (DEVICE is a path, /home for the disk it lies on, or MAJOR:MINOR)';
 const devices = 'Devices';
 const others = 'Other controllers';
 const group = 'The group';
-const acts = 'Acts (TARGET is a PID, a path, a slice, or the ID of a container)';
+const acts = 'Acts (TARGET is a PID, a path, a slice, or the ID of a container; several may follow)';
 
 export const flags: readonly Flag[] = [
   {
@@ -15,7 +15,7 @@ export const flags: readonly Flag[] = [
     alias: ['m'],
     value: 'SIZE',
     group: memory,
-    help: 'most memory: 64M, 1.5G; max for no limit',
+    help: "most memory: 64M, 1.5G, 50% of the machine's; max for no limit",
   },
   {
     name: 'memory-swap',
@@ -73,7 +73,12 @@ export const flags: readonly Flag[] = [
   { name: 'cpuset-cpus', value: 'LIST', group: cpu, help: 'the CPUs it may run on: 0-2,5' },
   { name: 'cpuset-mems', value: 'LIST', group: cpu, help: 'the memory nodes it may use' },
   { name: 'cpuset-partition', value: 'KIND', group: cpu, help: 'member, root or isolated (v2)' },
-  { name: 'pids-limit', value: 'N', group: processes, help: 'most processes and threads; max for no limit' },
+  {
+    name: 'pids-limit',
+    value: 'N',
+    group: processes,
+    help: 'most processes and threads, or 10% of what there can be; max for no limit',
+  },
   { name: 'blkio-weight', value: 'N', group: io, help: 'weight against others, 10 to 1000' },
   { name: 'blkio-weight-device', value: 'DEVICE:N', many: true, group: io, help: 'the same on one device' },
   {
@@ -154,7 +159,7 @@ export const flags: readonly Flag[] = [
     value: 'FILE=VALUE',
     many: true,
     group: others,
-    help: 'write any file of the v2 group: memory.high=1G',
+    help: 'write any file of the group: memory.high=1G',
   },
   {
     name: 'resources',
@@ -181,7 +186,7 @@ export const flags: readonly Flag[] = [
     name: 'show',
     value: '[TARGET]',
     act: 'asks',
-    operands: 1,
+    operands: 'tool',
     group: acts,
     help: 'limits beside use, peak, pressure and counts; without TARGET the tree of all groups',
   },
@@ -189,16 +194,24 @@ export const flags: readonly Flag[] = [
     name: 'watch',
     value: '[TARGET]',
     act: 'asks',
-    operands: 1,
+    operands: 'tool',
     node: true,
     group: acts,
     help: 'the same, live',
   },
   { name: 'json', group: acts, help: 'show as JSON', applyOnly: true },
   {
+    name: 'sort',
+    value: 'KEY',
+    group: acts,
+    help: 'show all groups in which something runs as a list, by memory, cpu, processes or name',
+    applyOnly: true,
+  },
+  {
     name: 'update',
     value: 'TARGET',
     act: 'changes',
+    operands: 'tool',
     group: acts,
     help: 'change the limits of what runs, all or none',
   },
@@ -208,12 +221,28 @@ export const flags: readonly Flag[] = [
     help: 'let --update change a group that the caller is in, and so limit the caller too',
     applyOnly: true,
   },
-  { name: 'freeze', value: 'TARGET', act: 'changes', group: acts, help: 'stop all of its processes' },
-  { name: 'thaw', value: 'TARGET', act: 'changes', group: acts, help: 'let them go on' },
+  {
+    name: 'move',
+    value: 'PID',
+    act: 'changes',
+    operands: 'tool',
+    group: acts,
+    help: 'put a process that runs, and its children from then on, under limits of its own; back at its end or Ctrl-C. With --keep nobody waits',
+  },
+  {
+    name: 'freeze',
+    value: 'TARGET',
+    act: 'changes',
+    operands: 'tool',
+    group: acts,
+    help: 'stop all of its processes',
+  },
+  { name: 'thaw', value: 'TARGET', act: 'changes', operands: 'tool', group: acts, help: 'let them go on' },
   {
     name: 'kill',
     value: 'TARGET',
     act: 'changes',
+    operands: 'tool',
     group: acts,
     help: 'kill all of its processes and those in the groups below',
   },
@@ -221,7 +250,14 @@ export const flags: readonly Flag[] = [
     name: 'remove',
     value: 'TARGET',
     act: 'changes',
+    operands: 'tool',
     group: acts,
     help: 'remove its empty group and the groups below',
+  },
+  {
+    name: 'to-parent',
+    group: acts,
+    help: 'with --remove: its processes go to the group above, instead of a refusal',
+    applyOnly: true,
   },
 ];

@@ -18,7 +18,7 @@ export const cgLimit: Tool<Options, Facts> = {
   usage: [
     '[LIMITS] [--] COMMAND [ARG...]',
     '[LIMITS] < config.json > config.json',
-    '--show[=TARGET] | --update TARGET LIMITS | --kill TARGET',
+    '--show[=TARGET] | --update TARGET... LIMITS | --kill TARGET...',
   ],
   flags,
   command: 'first-operand',
@@ -35,7 +35,8 @@ export const cgLimit: Tool<Options, Facts> = {
     ['cg-limit --device-write-bps /dev/vda:10MB/s -- dd if=/dev/zero of=big oflag=direct', 'a slow disk'],
     ['ctr-run spec -- sh | cg-limit --memory 64M | ctr-run run -', 'amend a spec'],
     ['cg-limit --show=web', 'limits and use of the container web'],
-    ['cg-limit --update 4711 --memory 128M', 'change the limits of a process that runs'],
+    ['cg-limit --update 4711 --memory 128M', 'change the limits of the group of a process'],
+    ['cg-limit --move 4711 --cpus 50%', 'limit a process that runs, until it ends or Ctrl-C'],
   ],
   options,
   gather,

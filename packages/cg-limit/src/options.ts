@@ -1,5 +1,6 @@
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
+import { type SortKey, sortKeys } from './act/tree.ts';
 import { checkPath, isSystemdPath, parseApart } from './place.ts';
 import { readResources } from './read-resources.ts';
 import { resourcesOf } from './words/resources.ts';
@@ -15,6 +16,10 @@ export interface Options {
   json: boolean;
   /** The caller may be in the group that is updated. */
   fromInside: boolean;
+  /** `--show`: the groups as a list. */
+  sort?: SortKey;
+  /** `--remove`: what runs there goes to the group above. */
+  toParent: boolean;
 }
 
 const one = (parsed: Parsed, name: string): string | undefined => parsed.flags.get(name)?.[0];
@@ -33,13 +38,18 @@ export function options(parsed: Parsed, host: Host): Options {
   if (join && keep)
     throw new UsageError('--join never removes the group, so --keep says nothing; leave it out');
   const manager = managerOf(one(parsed, 'manager'));
-  const act = ['show', 'watch', 'update', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
+  const act = ['show', 'watch', 'update', 'move', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
     parsed.flags.has(name),
   );
   if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
   const fromInside = parsed.flags.has('from-inside');
   if (fromInside && act !== 'update') throw new UsageError('--from-inside belongs to --update');
-  const making = ['cgroup', 'keep', 'join', 'manager'].find((name) => parsed.flags.has(name));
+  const toParent = parsed.flags.has('to-parent');
+  if (toParent && act !== 'remove') throw new UsageError('--to-parent belongs to --remove');
+  const sort = sortOf(one(parsed, 'sort'), act);
+  const making = (act === 'move' ? ['join', 'manager'] : ['cgroup', 'keep', 'join', 'manager']).find((name) =>
+    parsed.flags.has(name),
+  );
   if (act !== undefined && making !== undefined)
     throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
   if (act === undefined && parsed.operands.length > 0)
@@ -50,9 +60,19 @@ export function options(parsed: Parsed, host: Host): Options {
     keep,
     json: parsed.flags.has('json'),
     fromInside,
+    toParent,
+    ...(sort && { sort }),
     ...(cgroup !== undefined && { cgroup }),
     ...(manager && { manager }),
   };
+}
+
+function sortOf(word: string | undefined, act: string | undefined): SortKey | undefined {
+  if (word === undefined) return undefined;
+  if (act !== 'show') throw new UsageError('--sort belongs to --show');
+  const key = sortKeys.find((known) => known === word);
+  if (!key) throw new UsageError(`--sort is "${word}"; it is ${sortKeys.join(', ')}`);
+  return key;
 }
 
 function managerOf(word: string | undefined): 'files' | 'systemd' | undefined {

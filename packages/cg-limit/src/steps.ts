@@ -3,7 +3,7 @@
  * in them or enter them before anything else of it exists.
  */
 import { Failure } from '@ctr-tools/cli';
-import type { Spec } from '@ctr-tools/oci';
+import type { LinuxResources, Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
 import { deviceList, deviceSteps } from './devices/steps.ts';
@@ -58,9 +58,24 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
     ];
   }
   if (groups.length === 0) return rdt;
-  refuseExisting(groups, facts);
   return [
     ...leaving(facts),
+    ...byFiles(resources, settings, groups, facts),
+    ...enter(groups, facts.container || mustStay(facts)),
+    ...variable(facts),
+    ...rdt,
+  ];
+}
+
+/** The groups with their limits, and nobody in them yet. */
+function byFiles(
+  resources: LinuxResources,
+  settings: readonly Setting[],
+  groups: readonly GroupFacts[],
+  facts: Facts,
+): AnyStep[] {
+  refuseExisting(groups, facts);
+  return [
     ...groups.flatMap((group, i) => makeSteps(group, i, groups.length, settings, facts)),
     ...(mustStay(facts) ? accountSteps(settings, groups) : []),
     ...settingSteps(settings, groups),
@@ -68,10 +83,24 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
       files: 'cgroup',
       filter: devicePhase(facts),
     }),
-    ...enter(groups, facts.container || mustStay(facts)),
-    ...variable(facts),
-    ...rdt,
   ];
+}
+
+/** Groups for a process that runs: only those that limit it, for it stays where it is else. Throws where nothing is limited. */
+export function groupsFor(
+  resources: LinuxResources,
+  facts: Facts,
+): { groups: GroupFacts[]; steps: AnyStep[] } {
+  const settings = settingsOf(resources, facts.abilities);
+  const devices = (resources.devices?.length ?? 0) > 0;
+  const groups = usedGroups(facts).filter(
+    (group) =>
+      settings.some(({ controller, version }) => groupFor([group], controller, version)) ||
+      (devices && (group.version === 2 || group.controllers.includes('devices'))),
+  );
+  for (const { controller, version, what } of settings)
+    if (!groupFor(groups, controller, version)) throw notOurs(controller, version, what, facts);
+  return { groups, steps: byFiles(resources, settings, groups, facts) };
 }
 
 /** The command leaves a service: one line of its log says so, and what to do. */

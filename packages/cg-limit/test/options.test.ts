@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tempDir } from '../../../test/support.ts';
+import { run, tempDir } from '../../../test/support.ts';
 import { amend, merge } from '../src/amend.ts';
 import { options } from '../src/options.ts';
+import { memoryShare } from '../src/words/machine.ts';
 import { host, parsed } from './fixtures.ts';
 
 const resources = (flags: Record<string, string | readonly string[]>) =>
@@ -224,4 +225,60 @@ describe('over what a spec or a document has', () => {
     'a whole spec is refused',
     (spec) => expect(() => given(spec)).toThrow('it is a whole spec; give what is in its linux.resources'),
   );
+});
+
+describe('shares of the machine', () => {
+  const meminfo = /^MemTotal: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]!;
+  const half = (BigInt(meminfo) * 1024n) / 2n;
+
+  test('of its memory and its processes', () => {
+    const { memory, pids, unified } = resources({
+      memory: '50%',
+      'memory-high': '25%',
+      'memory-reservation': '.5%',
+      'pids-limit': '10%',
+    });
+    expect(BigInt(memory!.limit!)).toBe((half / 4096n) * 4096n);
+    expect(BigInt(unified!['memory.high']!)).toBe((half / 2n / 4096n) * 4096n);
+    expect(Number(memory!.reservation)).toBeGreaterThan(0);
+    const most = Math.min(
+      ...['pid_max', 'threads-max'].map((name) => Number(readFileSync(`/proc/sys/kernel/${name}`, 'utf8'))),
+    );
+    expect(pids).toEqual({ limit: Math.floor(most / 10) });
+    expect(memoryShare(500_000n, true, 'MemTotal:  8 kB\nSwapTotal:  8 kB\n')).toBe(8192n);
+    expect(memoryShare(500_000n, false, 'MemTotal:  16 kB\nSwapTotal:  8 kB\n')).toBe(8192n);
+  });
+
+  test.each(['0%', '101%', '1e3%', '%', '-5%'])('%s is none', (text) => {
+    expect(() => resources({ memory: text })).toThrow(/share of the machine|is no --memory/);
+    expect(() => resources({ 'pids-limit': text })).toThrow();
+  });
+
+  test('a disk by what lies on it', () => {
+    const path = tempDir('disk');
+    const found = run('findmnt', ['-no', 'MAJ:MIN,FSTYPE', '-T', path]).stdout.trim().split(/\s+/);
+    if (found[0]!.startsWith('0:')) {
+      expect(() => resources({ 'device-read-bps': `${path}:1M` })).toThrow(/without a block device/);
+      return;
+    }
+    const disk = run('lsblk', ['-ndo', 'PKNAME', `/dev/block/${found[0]}`]).stdout.trim();
+    const at = `/sys/dev/block/${found[0]}`;
+    const whole = disk === '' ? found[0]! : readFileSync(`/sys/class/block/${disk}/dev`, 'utf8').trim();
+    expect(existsSync(at)).toBe(true);
+    const [major, minor] = whole.split(':').map(Number);
+    expect(resources({ 'device-read-bps': `${path}:1M` })).toEqual({
+      blockIO: { throttleReadBpsDevice: [{ major, minor, rate: 1048576 }] },
+    });
+    expect(() => resources({ 'device-read-bps': '/proc/self:1M' })).toThrow(
+      '/proc/self lies on proc without a block device; give a device (/dev/vda)',
+    );
+  });
+});
+
+test('what belongs to an act alone', () => {
+  const of = (flags: Record<string, string>) => () => options(parsed(flags), host);
+  expect(of({ sort: 'memory' })).toThrow('--sort belongs to --show');
+  expect(of({ show: '', sort: 'colour' })).toThrow('--sort is "colour"; it is memory, cpu, processes, name');
+  expect(of({ 'to-parent': '', kill: 'x' })).toThrow('--to-parent belongs to --remove');
+  expect(options(parsed({ show: '', sort: 'cpu' }), host).sort).toBe('cpu');
 });

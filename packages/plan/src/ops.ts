@@ -173,6 +173,8 @@ export const ops = {
    * wait up to `timeout` ms until it has ended. One that has ended, or whose PID is another's by now, is no failure.
    */
   end_process: op(192, { pid: 'int', ticks: 'int', timeout: 'int' }),
+  /** Wait until the process that a pidfd holds has ended. */
+  await_end: op(218, { pidfd: 'int' }),
   /** Reset every signal's disposition to the default and unblock all signals. */
   signals_default: op(24, {}),
   /**
@@ -456,7 +458,7 @@ export const ops = {
   device_filter: op(216, { path: 'text', program: 'blob', beside: ['int', 0] }),
   /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
   cgroup_prune: op(144, { path: 'text' }),
-  /** v2: make the group `leaf` and move every process of `path` itself into it, until none is left. */
+  /** Make the group `leaf`, if it is not there, and move every process of `path` itself into it, until none is left. */
   cgroup_vacate: op(145, { path: 'text', leaf: 'text' }, 'alone'),
   /**
    * When a command has ended: say on stderr how often a limit of this group was hit, if it was: the number behind

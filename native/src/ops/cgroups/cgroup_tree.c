@@ -47,16 +47,18 @@ int op_cgroup_vacate(struct run *run, const struct step *step) {
     detail(run, "%s", leaf);
     return (int)rc;
   }
-  long from = AGAIN(open(procs, O_RDONLY | O_CLOEXEC));
-  if (from < 0) return (int)from;
   long to = AGAIN(open(into, O_WRONLY | O_CLOEXEC));
-  rc = to;
-  /* Those that fork meanwhile leave children behind: again, until a round finds nobody. */
-  for (int round = 0; to >= 0 && round < 1000; round++) {
-    rc = move_all((int)from, (int)to);
+  if (to < 0) return (int)to;
+  /*
+   * Those that fork meanwhile leave children behind: again, until a round finds nobody. On v1 an open file goes on
+   * telling what it told first (cgroup_pidlist_start in kernel/cgroup/cgroup-v1.c).
+   */
+  for (int round = 0; round < 1000; round++) {
+    long from = AGAIN(open(procs, O_RDONLY | O_CLOEXEC));
+    rc = from < 0 ? from : move_all((int)from, (int)to);
+    if (from >= 0) close((int)from);
     if (rc <= 0) break;
   }
-  close((int)from);
-  if (to >= 0) close((int)to);
+  close((int)to);
   return rc > 0 ? -EBUSY : (int)rc;
 }

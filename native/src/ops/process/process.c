@@ -112,13 +112,16 @@ static int await_end(int pidfd, uint64_t until) {
   for (;;) {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
     uint64_t now = now_ns();
-    int ready = poll(&p, 1, now < until ? (int)((until - now) / 1000000) + 1 : 0);
+    int left = until == UINT64_MAX ? -1 : now < until ? (int)((until - now) / 1000000) + 1 : 0;
+    int ready = poll(&p, 1, left);
     if (ready > 0) return 0;
     if (ready == 0) return -EBUSY;
     if (errno != EINTR) return -errno;
     if (guard_caught()) return -EINTR;
   }
 }
+
+int op_await_end(struct run *run, const struct step *step) { return await_end(arg_fd(run, step, 0), UINT64_MAX); }
 
 int op_end_process(struct run *run, const struct step *step) {
   int64_t pid = arg_int(run, step, 0), timeout = arg_int(run, step, 2);

@@ -1,27 +1,43 @@
 /** What one flag asks or changes outside. */
 import { type Host, type Outcome, out, type Parsed, UsageError, wantsColor } from '@ctr-tools/cli';
+import type { AnyStep } from '@ctr-tools/plan';
 import { hugePageSizes } from '../gather.ts';
 import type { Options } from '../options.ts';
-import { kill, planOf, remove } from './end.ts';
+import { killSteps, planOf, removeSteps } from './end.ts';
 import { freezeSteps } from './freeze.ts';
 import { inspect } from './inspect.ts';
+import { membersOf, membersText } from './members.ts';
+import { moveSteps } from './move.ts';
 import { reportTable } from './table.ts';
-import { changeable, ofProcess, targetOf } from './target.ts';
-import { treeReports, treeTable } from './tree.ts';
+import { changeable, ofProcess, type Target, targetOf } from './target.ts';
+import { listTable, sortedReports, treeReports, treeTable } from './tree.ts';
 import { updateSteps } from './update.ts';
 import { refuseFromInside } from './within.ts';
 
 /** Carry out the act. */
 export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
-  const text = targetText(name, parsed);
-  if (name !== 'update' && Object.keys(given.resources).length > 0)
+  if (name !== 'update' && name !== 'move' && Object.keys(given.resources).length > 0)
     throw new UsageError(`--${name} changes no limits; --update does`);
-  if (name === 'show') return show(text, given.json, host);
+  const texts = targetTexts(name, parsed);
+  if (name === 'show') return show(texts, given, host);
   // Without a target a person watches the group that the shell is in.
-  const target = text === '' ? ofProcess(host.pid) : targetOf(text, host);
+  if (name === 'watch')
+    return (await import('./watch.ts')).watch(
+      texts.length === 0 ? ofProcess(host.pid) : targetOf(texts[0]!, host),
+      hugePageSizes(),
+      host,
+    );
+  if (name === 'move') {
+    if (texts.length > 1 && (!given.keep || given.cgroup !== undefined))
+      throw new UsageError('--move stays with one process; for several give --keep, and no --cgroup');
+    return planOf(texts.flatMap((text) => moveSteps(text, given, host)));
+  }
+  // All are looked at before the first is changed, and one that is refused takes back the others.
+  return planOf(texts.flatMap((text) => stepsFor(name, targetOf(text, host), given, host)));
+}
+
+function stepsFor(name: string, target: Target, given: Options, host: Host): AnyStep[] {
   switch (name) {
-    case 'watch':
-      return (await import('./watch.ts')).watch(target, hugePageSizes(), host);
     case 'update':
       if (!given.fromInside)
         refuseFromInside(
@@ -31,35 +47,62 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
           'be limited by it too',
           '--from-inside if that is meant',
         );
-      return planOf(updateSteps(target, given.resources, host));
+      return updateSteps(target, given.resources, host, true);
     case 'freeze':
     case 'thaw':
-      return planOf(freezeSteps(target, name === 'freeze', host.pid));
+      return freezeSteps(target, name === 'freeze', host.pid);
     case 'kill':
-      return kill(target, host.pid);
+      return killSteps(target, host.pid);
     case 'remove':
-      return remove(target, host);
+      return removeSteps(target, host, given.toParent);
     default:
       throw new Error(`no act ${name}`);
   }
 }
 
-/** `--show web` is what people type, though an optional value can only be attached. */
-function targetText(name: string, parsed: Parsed): string {
+/** The flag's value and the words after it. `--show web` is what people type, though an optional value can only be attached. */
+function targetTexts(name: string, parsed: Parsed): readonly string[] {
   const attached = parsed.flags.get(name)![0]!;
-  const [operand, second] = parsed.operands;
-  if (operand === undefined) return attached;
-  if (attached === '' && second === undefined && (name === 'show' || name === 'watch')) return operand;
-  throw new UsageError(`--${name} takes one target; "${attached === '' ? second : operand}" is one too many`);
+  const texts = attached === '' ? parsed.operands : [attached, ...parsed.operands];
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined) throw new UsageError(`--${name}: the target ${twice} is given twice`);
+  if (name === 'watch' && texts.length > 1)
+    throw new UsageError(`--watch takes one target; "${texts[1]}" is one too many`);
+  return texts;
 }
 
-function show(text: string, json: boolean, host: Host): number {
+/** Who asks by a PID does not know which group it is in, and with whom. */
+const isProcess = (text: string): boolean => /^\d+$/.test(text);
+
+function show(texts: readonly string[], { json, sort }: Options, host: Host): number {
   const style = { color: wantsColor(host, 1), ...(host.tty[1] && { width: host.columns }) };
-  if (text === '') {
-    out(json ? `${JSON.stringify(treeReports(), null, 2)}\n` : treeTable(style));
+  const asJson = (value: unknown): number => {
+    out(`${JSON.stringify(value, null, 2)}\n`);
+    return 0;
+  };
+  if (texts.length === 0) {
+    if (json) return asJson(sort ? sortedReports(sort) : treeReports());
+    out(sort ? listTable(sort, style) : treeTable(style));
     return 0;
   }
-  const report = inspect(targetOf(text, host), hugePageSizes());
-  out(json ? `${JSON.stringify(report, null, 2)}\n` : reportTable(report, style));
+  if (sort) throw new UsageError('--sort is for the list of all groups: --show --sort memory');
+  const pages = hugePageSizes();
+  const targets = texts.map((text) => targetOf(text, host));
+  const reports = targets.map((target) => inspect(target, pages));
+  if (json) {
+    const full = reports.map((report, i) => ({ ...report, members: membersOf(targets[i]!) }));
+    return asJson(full.length === 1 ? full[0] : full);
+  }
+  out(
+    reports
+      .map((report, i) =>
+        reportTable(
+          report,
+          style,
+          isProcess(texts[i]!) ? membersText(targets[i]!, Number(texts[i]), style.width) : '',
+        ),
+      )
+      .join('\n'),
+  );
   return 0;
 }

@@ -33,8 +33,8 @@ const counts = (line: Line): string =>
     .map(([name, n]) => `${name} ${n}`)
     .join(', ');
 
-/** One group as a table. */
-export function reportTable(report: Report, options: TableOptions = {}): string {
+/** One group as a table; `below` is what stands between its head and that. */
+export function reportTable(report: Report, options: TableOptions = {}, below = ''): string {
   const head = `${report.group}: ${report.processes} process${report.processes === 1 ? '' : 'es'}${report.frozen ? ', frozen' : ''}\n`;
   const rows = report.lines.map((line) => [
     line.name,
@@ -44,5 +44,5 @@ export function reportTable(report: Report, options: TableOptions = {}): string 
     line.pressure === undefined ? '' : formatShare(line.pressure),
     counts(line),
   ]);
-  return head + renderTable(columns, rows, options);
+  return head + below + renderTable(columns, rows, options);
 }

@@ -64,21 +64,57 @@ export function treeReports(): Report[] {
   return [...treeLines([groupTree()])].map(({ value }) => inspect(value, []));
 }
 
+export const sortKeys = ['memory', 'cpu', 'processes', 'name'] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+const lineOf = (report: Report, name: string) => report.lines.find((l) => l.name === name);
+
+/** How much a group has of what is sorted by. */
+function amount(report: Report, key: SortKey): number {
+  return key === 'processes' ? report.processes : (lineOf(report, key)?.use ?? 0);
+}
+
+/** Groups in which something runs, they or those below; the largest first, of the same the first by name. */
+export function sortedReports(key: SortKey): Report[] {
+  return live(groupTree())
+    .reports.toSorted((a, b) => (a.group < b.group ? -1 : 1))
+    .toSorted((a, b) => (key === 'name' ? 0 : amount(b, key) - amount(a, key)));
+}
+
+/** The reports of a branch less the empty groups, and whether there are any but empty ones. */
+function live({ value, children }: Branch<Target>): { reports: Report[]; any: boolean } {
+  const own = inspect(value, []);
+  const below = children.map(live);
+  const any = own.processes > 0 || below.some((branch) => branch.any);
+  return { any, reports: [...(any ? [own] : []), ...below.flatMap(({ reports }) => reports)] };
+}
+
+/** The groups in which something runs as a list, whole paths. */
+export const listTable = (key: SortKey, options: TableOptions): string =>
+  renderTable(
+    columns,
+    sortedReports(key).map((report) => [printable(report.group), ...cells(report)]),
+    options,
+  );
+
+function cells(report: Report): string[] {
+  const memory = lineOf(report, 'memory');
+  const cpu = lineOf(report, 'cpu');
+  return [
+    String(report.processes),
+    spell('bytes', memory?.use, false),
+    spell('bytes', memory?.limit, true),
+    spell('cpus', cpu?.use, false),
+    spell('cpus', cpu?.limit, true),
+  ];
+}
+
 /** The tree with the use of memory and CPU. */
 export function treeTable(options: TableOptions): string {
   const rows = [...treeLines([groupTree()])].map(({ prefix, value }) => {
     const report = inspect(value, []);
-    const memory = report.lines.find((l) => l.name === 'memory');
-    const cpu = report.lines.find((l) => l.name === 'cpu');
     const name = value.name === '/' ? '/' : value.name.slice(value.name.lastIndexOf('/') + 1);
-    return [
-      `${prefix}${printable(name)}`,
-      String(report.processes),
-      spell('bytes', memory?.use, false),
-      spell('bytes', memory?.limit, true),
-      spell('cpus', cpu?.use, false),
-      spell('cpus', cpu?.limit, true),
-    ];
+    return [`${prefix}${printable(name)}`, ...cells(report)];
   });
   return renderTable(columns, rows, options);
 }

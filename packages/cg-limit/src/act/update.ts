@@ -17,12 +17,18 @@ import { checkUse } from './use.ts';
 import { withDeviceWeights } from './weights.ts';
 
 /** Change limits, all or none. It is the launcher's work; systemd is told last, for that cannot be taken back. */
-export function updateSteps(target: Target, resources: LinuxResources, host: Host): AnyStep[] {
+export function updateSteps(
+  target: Target,
+  resources: LinuxResources,
+  host: Host,
+  /** Files by their names may be those of v1. */
+  anyVersion = false,
+): AnyStep[] {
   if (Object.keys(resources).length === 0)
     throw new UsageError('--update needs a limit to change: cg-limit --update TARGET --memory 64M');
   const places = changeable(target);
   const view = new View();
-  const abilities = abilitiesAt(places, view, resources);
+  const abilities = { ...abilitiesAt(places, view, resources), anyVersion };
   const current = currentOf(places, view);
   const settings = settingsOf(resources, abilities, current);
   const unit = unitOf(places);

@@ -45,8 +45,8 @@ export function busyIn(places: readonly Place[]): Busy | undefined {
   return first === undefined ? undefined : { processes: pids.size, directory: first };
 }
 
-/** A group and all below it. */
-function treeOf(directory: string): string[] {
+/** A group and all below it, what is above first. */
+export function treeOf(directory: string): string[] {
   try {
     const below = entriesIn(directory).filter((entry) => entry.type === 'directory');
     return [directory, ...below.flatMap(({ name }) => treeOf(join(directory, name)))];
