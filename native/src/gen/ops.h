@@ -131,6 +131,8 @@ enum effect {
   X(CHDIR_EARLY, chdir_early, 122, "to", DOES_CWD) \
   X(CLOSE_OTHERS, close_others, 124, "ni", 0) \
   X(EXEC_PATH, exec_path, 125, "tln", DOES_RUNS | DOES_ENDS) \
+  X(OWN_COPY, own_copy, 226, "o", 0) \
+  X(EXEC_OWN, exec_own, 227, "itl", DOES_RUNS | DOES_ENDS) \
   X(SECCOMP_CHECK, seccomp_check, 126, "ii", 0) \
   X(LOOPBACK_UP, loopback_up, 130, "", 0) \
   X(NETDEV_MOVE, netdev_move, 208, "tito", 0) \

@@ -167,9 +167,10 @@ static _Noreturn void usage(void) {
 }
 
 int main(int argc, char **argv) {
-  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}};
+  struct start start = {.started_ns = now_ns(), .socket = -1, .plan = -1, .stdio = {-1, -1, -1}, .whole = -1, .installed = ""};
   if (argc < 1) usage();
   bool copy = sealed(&start, &argc, &argv);
+  if (!copy) (void)whole(&start, &argc, &argv);
   char **whole = argv;
   tool_name = base(argv[0]);
   bool own = strcmp(tool_name, "ctr-launcher") == 0;

@@ -24,6 +24,7 @@
 #include "report.h"
 #include "request.h"
 #include "run.h"
+#include "seal.h"
 #include "signals.h"
 #include "start.h"
 
@@ -35,6 +36,7 @@ void look_for_launcher(struct launcher_file *own) {
   if (known) own->owner = st.st_uid;
 }
 
+/* A copy lies in no directory: nothing is beside it. */
 void find_launcher(struct launcher_file *own) {
   look_for_launcher(own);
   if (!*own->path)
@@ -42,36 +44,39 @@ void find_launcher(struct launcher_file *own) {
 }
 
 /* The planner's process: nothing but 0, 1, 2, the request on 3 and the socket on 4 is open in it. */
-static _Noreturn void planner_child(const struct node *node, int input, int request, int socket, pid_t parent) {
+static _Noreturn void planner_child(const struct start *start, const struct node *node, int input, int request, int socket,
+                                    pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
-  request = fcntl(request, F_DUPFD, 5);
-  socket = fcntl(socket, F_DUPFD, 5);
+  request = fcntl(request, F_DUPFD, 6);
+  socket = fcntl(socket, F_DUPFD, 6);
+  int program = node ? -1 : running_file(start);
+  if (program >= 0 && program < 6) program = fcntl(program, F_DUPFD_CLOEXEC, 6);
   if (request < 0 || socket < 0 || (input >= 0 && dup2(input, 0) != 0) || dup2(request, 3) != 3 ||
-      dup2(socket, 4) != 4)
+      dup2(socket, 4) != 4 || (program >= 0 && dup2(program, 5) != 5))
     die(125, "give the planner its descriptors: %s%s", strerror(errno), limits_hint(errno));
-  close_from(5);
+  close_from(program < 0 ? 5 : 6);
   if (node) {
     if (!limits_allow_node())
       die(125, "this needs Node, for which the hard limit on open files (ulimit -Hn) is too low");
     planner_node_run(node);
   }
-  planner_engine_run();
+  planner_engine_run(program < 0 ? program : 5);
 }
 
 /* Start a planner for this request: on Node, or where `node` is NULL on the engine. `input` is its stdin, -1 our own. */
 static void start_on(struct start *start, const struct node *node, int input, int argc, char **argv) {
   limits_lift();
-  int request = request_make(argc, argv, start->own.path), ends[2];
+  int request = request_make(argc, argv, start), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     die(125, "make the planner's socket: %s%s", strerror(errno), limits_hint(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
   pid_t parent = getpid();
   start->planner = fork();
-  if (start->planner == 0) planner_child(node, input, request, theirs, parent);
+  if (start->planner == 0) planner_child(start, node, input, request, theirs, parent);
   int error = errno;
   limits_restore();
   if (start->planner < 0)
@@ -83,10 +88,10 @@ static void start_on(struct start *start, const struct node *node, int input, in
 
 void planner_start(struct start *start, int argc, char **argv) {
   for (int fd = 0; fd < 3; fd++) start->stdio[fd] = fcntl(fd, F_GETFL);
-  find_launcher(&start->own);
+  if (start->whole < 0) find_launcher(&start->own);
   start_on(start, NULL, -1, argc, argv);
   /* While it plans: it has to be done before the plan is carried out. */
-  launcher_check();
+  launcher_check(running_file(start));
 }
 
 /*

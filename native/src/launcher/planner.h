@@ -17,10 +17,10 @@ struct node {
 void planner_node_find(const struct launcher_file *own, struct node *node);
 /* In the planner's process: become it. */
 _Noreturn void planner_node_run(const struct node *node);
-/* In the planner's process: plan, on the engine of this file. */
-_Noreturn void planner_engine_run(void) __attribute__((weak));
-/* Ends where a bit of the planner's image or of the core in this launcher's file has changed. */
-void launcher_check(void) __attribute__((weak));
+/* In the planner's process: plan, on the engine of this file, the running program's (or -errno); it is closed. */
+_Noreturn void planner_engine_run(int fd) __attribute__((weak));
+/* Ends where a bit of the planner's image or of the core in this file, the running program's, has changed; closes it. */
+void launcher_check(int fd) __attribute__((weak));
 /* Where the launcher without the engine lies in this launcher's open file; false where it holds none. */
 bool launcher_core(int fd, off_t *at, off_t *size) __attribute__((weak));
 /* `--make-image`, `--check-image` (native/engine/engine.h); -1 where it is none of these. */

@@ -36,13 +36,12 @@ static void no_core(void) {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-void planner_engine_run(void) {
+void planner_engine_run(int fd) {
   struct engine_request request = {.name = tool_name,
                                    .heap_bytes = (size_t)HEAP_MIB << 20,
                                    .stack_bytes = PLANNER_STACK,
                                    .cpu_seconds = CPU_SECONDS};
-  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) die(125, "open the launcher's own file: %s", strerror(errno));
+  if (fd < 0) die(125, "open the launcher's own file: %s", strerror(-fd));
   no_core();
   int code = engine_begin(&request, fd);
   close(fd);
@@ -51,10 +50,9 @@ void planner_engine_run(void) {
   _exit(engine_run());
 }
 
-void launcher_check(void) {
+void launcher_check(int fd) {
   struct trailer trailer;
   const char *why;
-  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   if (fd < 0 || trailer_read(fd, trailer_own_build(), &trailer, &why) < 0) return; /* for the planner to say */
   if (trailer_check(fd, &trailer, false, &why) < 0)
     die(125, "this program's file cannot be used: %s; build it (pnpm build) or install the package again", why);

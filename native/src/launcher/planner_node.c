@@ -42,6 +42,8 @@ static void must_be_trusted(const char *path, uid_t owner) {
 
 /* Node, and the planner that it runs. As root, these and what the planner loads must be trusted. */
 static void find(const struct launcher_file *own, char **node, char **planner) {
+  if (!*own->path)
+    die(125, "this needs Node, which a copy of the launcher in another root has not: call it before the root is changed");
   *planner = beside(own->path, planner_file);
   if (!*planner)
     die(125, "this needs the planner on Node, which is missing: no %s beside %s; build it (pnpm build) or install "

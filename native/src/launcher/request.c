@@ -106,23 +106,24 @@ static void put_directory(struct buffer *b) {
   free(path);
 }
 
-static void put_all(struct buffer *b, const char *launcher, int argc, char **argv, char **env, int variables) {
+static void put_all(struct buffer *b, const struct start *start, int argc, char **argv, char **env, int variables) {
   put_descriptors(b);
   put_terminals(b);
-  put_field(b, launcher);
+  put_field(b, start->own.path);
   put_list(b, argv, argc);
   put_list(b, env, variables);
   put_directory(b);
+  put_field(b, start->installed);
 }
 
-int request_make(int argc, char **argv, const char *launcher) {
+int request_make(int argc, char **argv, const struct start *start) {
   struct buffer b = {0};
-  put_field(&b, "CTRREQ2");
+  put_field(&b, "CTRREQ3");
   put_field(&b, tool_name);
   put_process(&b, getpid(), getppid());
   int count = 0;
   while (environ[count]) count++;
-  put_all(&b, launcher, argc, argv, environ, count);
+  put_all(&b, start, argc, argv, environ, count);
   int fd = nameless();
   ssize_t result = write_all(fd, b.bytes, b.length);
   if (result < 0) die(125, "write the planner's request: %s", strerror((int)-result));

@@ -2,7 +2,9 @@
 #ifndef CTR_REQUEST_H
 #define CTR_REQUEST_H
 
+#include "start.h"
+
 /* A memfd holding the request, at its beginning. */
-int request_make(int argc, char **argv, const char *launcher);
+int request_make(int argc, char **argv, const struct start *start);
 
 #endif

@@ -15,11 +15,13 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "arena.h"
 #include "guard.h"
 #include "io.h"
+#include "kernel.h"
 #include "ops.h"
 #include "own_limits.h"
 #include "plan.h"
@@ -30,7 +32,8 @@
 #include "start.h"
 
 #define MARK "ctr-launcher (sealed)"
-enum { TOLD = 3 }; /* words before the caller's: the mark, the state, the launcher's own file */
+#define WHOLE_MARK "ctr-launcher (whole)"
+enum { TOLD = 3 }; /* words before the caller's: a mark, a state, the launcher's own file or the tools installed */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1u
@@ -54,30 +57,34 @@ enum { TOLD = 3 }; /* words before the caller's: the mark, the state, the launch
 #error "execveat(2) is needed: Linux 3.19"
 #endif
 
-static int copy_to(int to) {
-  int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  if (from < 0) return -errno;
+int running_file(const struct start *s) {
+  int fd = s->whole >= 0 ? fcntl(s->whole, F_DUPFD_CLOEXEC, 3) : open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+enum part { CORE, WHOLE };
+
+static int copy_to(int to, int from, enum part part) {
   struct stat st;
   int error = fstat(from, &st) < 0 ? errno : 0;
   off_t at = 0, left = st.st_size;
   /* The engine and its image stay outside: what runs a container does not plan. */
-  if (!error && launcher_core) (void)launcher_core(from, &at, &left);
+  if (!error && part == CORE && launcher_core) (void)launcher_core(from, &at, &left);
   while (!error && left > 0) {
     ssize_t n = sendfile(to, from, &at, (size_t)left);
     if (n > 0) left -= n;
     else if (n == 0) error = EIO;
     else if (errno != EINTR) error = errno;
   }
-  close(from);
   return -error;
 }
 
-static int in_memory(void) {
+static int in_memory(int from, enum part part) {
   unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   int fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags | MFD_EXEC);
   if (fd < 0 && errno == EINVAL) fd = (int)syscall(SYS_memfd_create, "ctr-launcher", flags);
   if (fd < 0) return -errno;
-  int error = copy_to(fd);
+  int error = copy_to(fd, from, part);
   if (!error && fcntl(fd, F_ADD_SEALS, SEALS) < 0) error = -errno;
   if (!error) return fd;
   close(fd);
@@ -85,10 +92,10 @@ static int in_memory(void) {
 }
 
 /* A file without a name where one can be made and executed; then again, for reading only. */
-static int unlinked(const char *directory) {
+static int unlinked(const char *directory, int from, enum part part) {
   int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0500);
   if (fd < 0) return -errno;
-  int error = copy_to(fd);
+  int error = copy_to(fd, from, part);
   char path[40];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   int reading = error ? -1 : open(path, O_RDONLY | O_CLOEXEC);
@@ -97,34 +104,46 @@ static int unlinked(const char *directory) {
   return error ? error : reading;
 }
 
+/* Where a file without a name may be made. */
+static const char *const places[] = {"/run", "/dev/shm", "/tmp", "/var/tmp", "."};
+enum { PLACES = sizeof places / sizeof *places };
+
 static void become(int fd, char **argv) {
   if (fd < 0) return;
   syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
   close(fd);
 }
 
-void seal(const struct start *s, char **argv) {
+/* The words that are told before the caller's. */
+static char **telling(const char *mark, const char *state, const char *more, char **argv) {
   size_t count = 0;
   while (argv[count]) count++;
-  char state[256], **told = arena((count + 4) * sizeof *told);
-  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %u", (unsigned long long)s->started_ns, (int)s->planner,
-           s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored,
-           (unsigned)s->own.owner);
-  told[0] = MARK;
-  told[1] = state;
-  told[2] = (char *)s->own.path;
-  memcpy(told + 3, argv, (count + 1) * sizeof *told);
-  if (s->socket >= 0) fcntl(s->socket, F_SETFD, 0);
-  if (s->plan >= 0) fcntl(s->plan, F_SETFD, 0);
+  char **told = arena((count + TOLD + 1) * sizeof *told);
+  told[0] = (char *)mark;
+  told[1] = (char *)state;
+  told[2] = (char *)more;
+  memcpy(told + TOLD, argv, (count + 1) * sizeof *told);
+  return told;
+}
+
+void seal(const struct start *s, char **argv) {
+  char state[256];
+  snprintf(state, sizeof state, "%llu %d %d %d %d %d %d %d %u %d", (unsigned long long)s->started_ns,
+           (int)s->planner, s->socket, s->plan, s->stdio[0], s->stdio[1], s->stdio[2], sigchld_was_ignored,
+           (unsigned)s->own.owner, s->whole);
+  char **told = telling(MARK, state, s->own.path, argv);
+  const int handed[] = {s->socket, s->plan, s->whole};
+  for (unsigned i = 0; i < sizeof handed / sizeof *handed; i++)
+    if (handed[i] >= 0) fcntl(handed[i], F_SETFD, 0);
+  int from = running_file(s), fd = from;
   limits_lift();
-  int fd = in_memory();
+  if (from >= 0) fd = in_memory(from, CORE);
   limits_restore();
   become(fd, told);
   int error = fd < 0 ? -fd : errno;
-  static const char *const places[] = {"/run", "/dev/shm", "/tmp", "/var/tmp", "."};
-  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+  for (unsigned i = 0; from >= 0 && i < PLACES; i++) {
     limits_lift();
-    fd = unlinked(places[i]);
+    fd = unlinked(places[i], from, CORE);
     limits_restore();
     become(fd, told);
   }
@@ -133,15 +152,42 @@ void seal(const struct start *s, char **argv) {
            "temporary files that is not mounted noexec", strerror(error));
 }
 
-/* What runs is that copy, and nobody can write to it. */
-static bool is_sealed(void) {
-  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+int whole_copy(const struct start *s) {
+  if (s->whole >= 0) return running_file(s);
+  int from = open(s->own.path, O_RDONLY | O_CLOEXEC);
+  if (from < 0) return -errno;
+  limits_lift();
+  int fd = in_memory(from, WHOLE);
+  for (unsigned i = 0; fd < 0 && i < PLACES; i++) fd = unlinked(places[i], from, WHOLE);
+  limits_restore();
+  close(from);
+  return fd < 0 ? fd : high_fd(fd);
+}
+
+char **whole_words(int fd, const char *installed, char **argv) {
+  char *state = arena(16);
+  snprintf(state, 16, "%d", fd);
+  fcntl(fd, F_SETFD, 0);
+  return telling(WHOLE_MARK, state, installed, argv);
+}
+
+int become_whole(int fd, char **words) {
+  syscall(SYS_execveat, fd, "", words, environ, AT_EMPTY_PATH);
+  return -errno;
+}
+
+/* Nobody can write to this file. */
+static bool is_sealed(int fd) {
   struct stat st;
   int seals = fcntl(fd, F_GET_SEALS);
-  bool ok = seals >= 0 && (seals & SEALS) == SEALS;
-  if (!ok) ok = fstat(fd, &st) == 0 && st.st_nlink == 0;
-  close(fd);
+  return (seals >= 0 && (seals & SEALS) == SEALS) || (fstat(fd, &st) == 0 && st.st_nlink == 0);
+}
+
+/* What runs is such a file. */
+static bool runs_sealed(void) {
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  bool ok = fd >= 0 && is_sealed(fd);
+  if (fd >= 0) close(fd);
   return ok;
 }
 
@@ -154,23 +200,46 @@ static void show_arguments(char **argv, int argc) {
   for (int i = TOLD; i < argc; i++) argv[i] -= gap;
 }
 
-bool sealed(struct start *s, int *argc, char ***argv) {
-  if (*argc < TOLD + 1 || strcmp((*argv)[0], MARK) != 0) return false;
-  if (!is_sealed()) die(125, "this is no sealed copy of the launcher");
-  unsigned long long started;
-  int ignored;
-  if (strlen((*argv)[2]) >= sizeof s->own.path ||
-      sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %u", &started, &s->planner, &s->socket, &s->plan,
-             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, &s->own.owner) != 9)
-    die(125, "this copy of the launcher was started by somebody else");
-  s->started_ns = started;
-  strcpy(s->own.path, (*argv)[2]);
-  sigchld_was_ignored = ignored;
+/* The told words are read: what is left is what the caller called. */
+static void forget_told(int *argc, char ***argv) {
   show_arguments(*argv, *argc);
   *argv += TOLD;
   *argc -= TOLD;
   const char *slash = strrchr((*argv)[0], '/');
   prctl(PR_SET_NAME, slash ? slash + 1 : (*argv)[0], 0, 0, 0);
+}
+
+bool whole(struct start *s, int *argc, char ***argv) {
+  if (*argc < TOLD + 1 || strcmp((*argv)[0], WHOLE_MARK) != 0) return false;
+  int fd = atoi((*argv)[1]);
+  if (fd < 3 || !is_sealed(fd)) die(125, "this is not a sealed copy of the launcher");
+  s->whole = high_fd(fd);
+  s->installed = strdup((*argv)[2]);
+  if (!s->installed) die(125, "out of memory");
+  forget_told(argc, argv);
+  tool_name = (*argv)[0];
+  /* What an image has at /proc would tell of this process whatever the image likes. */
+  struct statfs fs;
+  if (statfs("/proc", &fs) != 0 || fs.f_type != MAGIC_PROC)
+    die(125, "there is no procfs at /proc in this root; ns-enter --mount-proc mounts one, and so does --new pid");
+  return true;
+}
+
+bool sealed(struct start *s, int *argc, char ***argv) {
+  if (*argc < TOLD + 1 || strcmp((*argv)[0], MARK) != 0) return false;
+  unsigned long long started;
+  int ignored;
+  if (strlen((*argv)[2]) >= sizeof s->own.path ||
+      sscanf((*argv)[1], "%llu %d %d %d %d %d %d %d %u %d", &started, &s->planner, &s->socket, &s->plan,
+             &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, &s->own.owner, &s->whole) != 10)
+    die(125, "this copy of the launcher was started by somebody else");
+  /* In a root without /proc the whole copy, which this one was made from, vouches for it. */
+  if (s->whole >= 0 ? !is_sealed(s->whole) : !runs_sealed()) die(125, "this is no sealed copy of the launcher");
+  s->started_ns = started;
+  strcpy(s->own.path, (*argv)[2]);
+  sigchld_was_ignored = ignored;
+  forget_told(argc, argv);
+  if (s->whole >= 0) s->whole = high_fd(s->whole);
   if (s->socket >= 0) s->socket = high_fd(s->socket);
   if (s->plan >= 0) s->plan = high_fd(s->plan);
   return true;

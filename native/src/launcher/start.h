@@ -13,6 +13,12 @@ struct start { /* what the launcher knows before there is a plan; survives the s
   int plan;      /* a stored plan, or -1 */
   int stdio[3];  /* F_GETFL of 0, 1, 2 before the planner, or -1 */
   struct launcher_file own;
+  /*
+   * In a copy of the whole file that was made for a change of root (seal.h): that file, else -1; and the names of the
+   * tools that lie beside the one that it was made from, with a space between.
+   */
+  int whole;
+  const char *installed;
 };
 
 #endif

@@ -172,6 +172,7 @@ static const struct step *exec_behind_filter(const struct run *run, uint32_t at)
       case OP_CAPSET:
       case OP_AWAIT_START: continue;
       case OP_EXEC:
+      case OP_EXEC_OWN:
       case OP_EXEC_PATH: return step;
       default: return NULL;
     }

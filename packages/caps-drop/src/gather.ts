@@ -33,7 +33,7 @@ export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: H
     mode,
     last: lastCapability(),
     current,
-    identity: options ? resolveIdentity(options.identity, present) : {},
+    identity: options ? resolveIdentity(options.identity, present, host.installed ? 'files' : 'machine') : {},
     ...(options?.securebits !== undefined && { securebits: options.securebits }),
     setgroupsDenied: setgroupsDenied(),
   };

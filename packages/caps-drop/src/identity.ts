@@ -43,6 +43,9 @@ export function parseIdentity(
   };
 }
 
+/** Who is asked for names: all that the machine has, or in an image's root, whose programs we do not run, its files. */
+export type NameService = 'machine' | 'files';
+
 type Database = 'passwd' | 'group' | 'initgroups';
 
 /**
@@ -50,7 +53,8 @@ type Database = 'passwd' | 'group' | 'initgroups';
  * (nsswitch.conf(5)) and finds it there, so do we; else getent(1) asks, so that LDAP and systemd's dynamic
  * users are known too.
  */
-function lookUp(database: 'passwd' | 'group', key: string): string[] | undefined {
+function lookUp(database: 'passwd' | 'group', key: string, service: NameService): string[] | undefined {
+  if (service === 'files') return inFile(database, key);
   const found = filesFirst(database) ? inFile(database, key) : undefined;
   return found ?? getent(database, key);
 }
@@ -64,12 +68,21 @@ function filesFirst(database: Database): boolean {
 
 function inFile(database: 'passwd' | 'group', key: string): string[] | undefined {
   const column = /^\d+$/.test(key) ? 2 : 0;
-  // A line that begins so was for NIS (passwd(5)) and names nobody.
-  return textOf(`/etc/${database}`)
+  return entriesOf(database).find((fields) => fields[column] === key);
+}
+
+/** The lines of /etc/passwd or /etc/group. One that begins with + or - was for NIS (passwd(5)) and names nobody. */
+const entriesOf = (database: 'passwd' | 'group'): string[][] =>
+  textOf(`/etc/${database}`)
     .split('\n')
     .map((line) => line.split(':'))
-    .find((fields) => fields.length > 3 && fields[column] === key && !/^[+-]/.test(fields[0]!));
-}
+    .filter((fields) => fields.length > 3 && !/^[+-]/.test(fields[0]!));
+
+/** The groups whose lines name a user as a member (group(5)). */
+const groupsInFile = (name: string): string[] =>
+  entriesOf('group')
+    .filter((fields) => fields[3]!.split(',').includes(name))
+    .map((fields) => fields[2]!);
 
 function textOf(path: string): string {
   try {
@@ -92,34 +105,37 @@ function getent(database: Database, key: string): string[] | undefined {
   return stdout.split('\n')[0]!.split(database === 'initgroups' ? /\s+/ : ':');
 }
 
-function lookUpUser(word: string): { uid: number; gid?: number } {
+/** Where somebody else can look a name up that was not found. */
+const askedOf = (service: NameService, database: string, word: string): string =>
+  service === 'files' ? `/etc/${database} of this root` : `getent ${database} ${word}`;
+
+function lookUpUser(word: string, service: NameService): { uid: number; gid?: number } {
   const number = parseId(word, '--user');
   if (number !== undefined) return { uid: number };
-  const entry = lookUp('passwd', word);
-  if (!entry) throw new Failure(`--user ${word}: no such user (getent passwd ${word})`);
+  const entry = lookUp('passwd', word, service);
+  if (!entry) throw new Failure(`--user ${word}: no such user (${askedOf(service, 'passwd', word)})`);
   const where = `--user ${word}: in the name service its`;
   return { uid: requireId(entry[2], `${where} user ID`), gid: requireId(entry[3], `${where} group ID`) };
 }
 
-function lookUpGroup(word: string, flag: string): number {
+function lookUpGroup(word: string, flag: string, service: NameService): number {
   const number = parseId(word, flag);
   if (number !== undefined) return number;
-  const entry = lookUp('group', word);
-  if (!entry) throw new Failure(`${flag} ${word}: no such group (getent group ${word})`);
+  const entry = lookUp('group', word, service);
+  if (!entry) throw new Failure(`${flag} ${word}: no such group (${askedOf(service, 'group', word)})`);
   return requireId(entry[2], `${flag} ${word}: in the name service its group ID`);
 }
 
 /** The groups that the name service gives to a user, the primary one with them (initgroups(3)). */
-function userGroups(user: string, gid: number | undefined): number[] {
-  const name = parseId(user, '--user') === undefined ? user : lookUp('passwd', user)?.[0];
+function userGroups(user: string, gid: number | undefined, service: NameService): number[] {
+  const name = parseId(user, '--user') === undefined ? user : lookUp('passwd', user, service)?.[0];
   if (name === undefined)
     throw new Failure(
       `--groups init: user ${user} has no name in the name service, so no groups; give a list`,
     );
-  const groups = (getent('initgroups', name) ?? [])
-    .slice(1)
-    .filter(Boolean)
-    .map((word) => requireId(word, `--groups init: in the name service ${name}'s group`));
+  const words =
+    service === 'files' ? groupsInFile(name) : (getent('initgroups', name) ?? []).slice(1).filter(Boolean);
+  const groups = words.map((word) => requireId(word, `--groups init: in the name service ${name}'s group`));
   return [...new Set([...(gid === undefined ? [] : [gid]), ...groups])];
 }
 
@@ -128,15 +144,15 @@ function userGroups(user: string, gid: number | undefined): number[] {
  * where the gid changes and nobody said what becomes of the supplementary groups: the
  * caller's, root's among them, would silently stay (setpriv(1) has the same rule).
  */
-export function resolveIdentity(options: IdentityOptions, present: number): Identity {
-  const user = options.user === undefined ? undefined : lookUpUser(options.user);
-  const gid = options.group === undefined ? user?.gid : lookUpGroup(options.group, '--group');
+export function resolveIdentity(options: IdentityOptions, present: number, service: NameService): Identity {
+  const user = options.user === undefined ? undefined : lookUpUser(options.user, service);
+  const gid = options.group === undefined ? user?.gid : lookUpGroup(options.group, '--group', service);
   if (gid !== undefined && gid !== present && options.groups === undefined)
     throw new UsageError(
       `the group becomes ${gid}: say what becomes of the supplementary groups, with --groups none, ` +
         `${options.user === undefined ? '' : 'init (those of the user), '}keep, or a list`,
     );
-  const groups = resolveGroups(options, gid ?? present);
+  const groups = resolveGroups(options, gid ?? present, service);
   return {
     ...(user && { uid: user.uid }),
     ...(gid !== undefined && { gid }),
@@ -144,9 +160,13 @@ export function resolveIdentity(options: IdentityOptions, present: number): Iden
   };
 }
 
-function resolveGroups({ user, groups }: IdentityOptions, gid: number): readonly number[] | undefined {
+function resolveGroups(
+  { user, groups }: IdentityOptions,
+  gid: number,
+  service: NameService,
+): readonly number[] | undefined {
   if (groups === undefined || groups === 'keep') return undefined;
   if (groups === 'none') return [];
-  if (groups === 'init') return userGroups(user!, gid);
-  return groups.map((word) => lookUpGroup(word, '--groups'));
+  if (groups === 'init') return userGroups(user!, gid, service);
+  return groups.map((word) => lookUpGroup(word, '--groups', service));
 }

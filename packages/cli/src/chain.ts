@@ -18,6 +18,7 @@ import {
   optionalSlot,
   type Plan,
   peer,
+  type Slot,
   slot,
   step,
   surviveExec,
@@ -60,8 +61,7 @@ export async function applyChain(
     const sibling = await siblingOf(command[0]!, host, siblings);
     const next = sibling && nextLink(sibling, command.slice(1), viewAfter(steps, link.host));
     if (!next) {
-      const file = sibling && seesHost(steps) ? besideLauncher(sibling.name, host) : command[0]!;
-      links.push([...steps, closeStep(host, [...links.flat(), ...steps]), execStep(command, file)]);
+      links.push([...steps, ...lastSteps(command, sibling, [...links.flat(), ...steps], host, siblings)]);
       break;
     }
     links.push([...steps]);
@@ -136,13 +136,44 @@ export function withParent(steps: readonly AnyStep[], stays: boolean): AnyStep[]
  * nsenter(1), unshare(1) and bwrap(1), but not across a change of root a directory: it would lead
  * back to where the caller is.
  */
-const closeStep = (host: Host, steps: readonly AnyStep[]): AnyStep =>
+const closeStep = (host: Host, steps: readonly AnyStep[], own: readonly Slot[] = []): AnyStep =>
   step(
     'environment',
     'close_others',
-    { keep: host.fds.filter((fd) => fd > 2), directories: seesHost(steps) ? 0 : 1 },
+    { keep: [...host.fds.filter((fd) => fd > 2), ...own], directories: seesHost(steps) ? 0 : 1 },
     "close what is not the command's",
   );
+
+/** From the tools' own steps, `steps`, to the command: a file, or a tool of ours that is launched for itself. */
+function lastSteps(
+  command: readonly string[],
+  sibling: Command | undefined,
+  steps: readonly AnyStep[],
+  host: Host,
+  siblings: Siblings,
+): AnyStep[] {
+  if (!sibling) return [closeStep(host, steps), execStep(command, command[0]!)];
+  const file = besideLauncher(sibling.name, host);
+  if (!host.installed && seesHost(steps)) return [closeStep(host, steps), execStep(command, file)];
+  // Its file is not to be found there, and a file of that name may be anybody's.
+  const copy = slot('own.copy');
+  return [
+    step('descriptors', 'own_copy', { fd: copy }, `copy ${command[0]} for the new root`, {
+      side: 'host',
+      hints: { ENOENT: 'the program was removed meanwhile' },
+    }),
+    closeStep(host, steps, [copy]),
+    step(
+      'exec',
+      'exec_own',
+      { fd: copy, installed: installedBeside(host, siblings).join(' '), argv: command },
+      `run ${command[0]}`,
+    ),
+  ];
+}
+
+const installedBeside = (host: Host, { names = [] }: Siblings): readonly string[] =>
+  host.installed ?? names.filter((name) => exists(besideLauncher(name, host)));
 
 function execStep(command: readonly string[], file: string): AnyStep {
   return step('exec', 'exec', { file, argv: command }, `run ${command[0]}`, {
@@ -161,9 +192,11 @@ const besideLauncher = (name: string, host: Host): string => join(dirname(host.l
 
 /** The tool that a word names, if it is a bare name and the tool is installed beside this one. */
 async function siblingOf(word: string, host: Host, siblings: Siblings): Promise<Command | undefined> {
-  if (word.includes('/') || host.launcher === '') return undefined;
-  const command = await siblings(word);
-  return command && exists(besideLauncher(word, host)) ? command : undefined;
+  if (word.includes('/')) return undefined;
+  const { installed, launcher } = host;
+  if (installed ? !installed.includes(word) : launcher === '' || !exists(besideLauncher(word, host)))
+    return undefined;
+  return siblings(word);
 }
 
 /**

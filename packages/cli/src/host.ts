@@ -29,8 +29,10 @@ export interface Host {
   /** Size of the terminal on 2, 1 or 0; 80 by 24 where there is none. */
   columns: number;
   rows: number;
-  /** The launcher's own file; the tools beside it are its siblings. */
+  /** The launcher's own file; the tools beside it are its siblings. Empty in a copy of it that was made for another root. */
   launcher: string;
+  /** In such a copy: the tools beside the file that it was made from. */
+  installed?: readonly string[];
   /** The caller's working directory. Throws a `Failure` where it was removed. */
   readonly cwd: string;
   /**

@@ -6,7 +6,7 @@ import { knowStreams } from './streams.ts';
 /** The descriptor on which the launcher hands over its request: a memfd. */
 export const REQUEST_FD = 3;
 /** What a request of this version begins with. */
-export const REQUEST_MAGIC = 'CTRREQ2';
+export const REQUEST_MAGIC = 'CTRREQ3';
 
 /** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
 export function readRequest(fd = REQUEST_FD): Host {
@@ -57,6 +57,7 @@ export function decodeRequest(bytes: Uint8Array): Host {
     if (!env.has(name)) env.set(name, equals < 0 ? '' : variable.slice(equals + 1));
   }
   const directory = field();
+  const installed = field();
   const terminal = (i: number): boolean => tty[i] === '1';
   return {
     tool,
@@ -74,6 +75,7 @@ export function decodeRequest(bytes: Uint8Array): Host {
     columns: columns || 80,
     rows: rows || 24,
     launcher,
+    ...(installed !== '' && { installed: installed.split(' ') }),
     get cwd() {
       if (directory === '')
         throw new Failure('the working directory was removed: name whole paths, or go elsewhere first');

@@ -155,4 +155,8 @@ export type Command = Tool | Program;
  * The tools that this installation holds beside the one that was called. `undefined` for a
  * name that is none of ours or is not installed here.
  */
-export type Siblings = (name: string) => Promise<Command | undefined>;
+export interface Siblings {
+  (name: string): Promise<Command | undefined>;
+  /** The names of all that there are. */
+  readonly names?: readonly string[];
+}

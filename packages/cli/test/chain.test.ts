@@ -150,13 +150,18 @@ describe('a chain', () => {
     expect(ops(p)).toEqual(['0 hostname', '0 setenv', '0 hostname', '0 setenv', '0 close_others', '0 exec']);
   });
 
-  test('after a changed root the sibling is the one found there', async () => {
+  test('after a changed root the sibling is a copy of ours, made while the root is still the old one', async () => {
     const rooted = {
       ...nameTool,
       steps: () => [step('pivot', 'change_root', { root: 5 }, 'change the root')],
     };
     const p = await plan(rooted, 'ns-enter', '-n', 'x', 'true');
-    expect(p.steps.at(-1)?.args).toMatchObject({ file: 'ns-enter' });
+    expect(ops(p)).toEqual(['0 own_copy', '0 change_root', '0 close_others', '0 exec_own']);
+    const [copy, , closed, executed] = p.steps.map(({ args }) => args);
+    expect(closed).toMatchObject({ keep: [copy!.fd], directories: 1 });
+    expect(executed).toEqual({ fd: copy!.fd, installed: '', argv: ['ns-enter', '-n', 'x', 'true'] });
+    const file = await plan(rooted, '--', '/bin/ns-enter', 'true');
+    expect(ops(file)).toEqual(['0 change_root', '0 close_others', '0 exec']);
   });
 
   test('after another user the sibling is launched by that user', async () => {

@@ -4,8 +4,9 @@ import { decodeRequest } from '../src/request.ts';
 const fields = (
   argv: readonly (string | Buffer)[],
   env: readonly (string | Buffer)[],
-  magic = 'CTRREQ2',
+  magic = 'CTRREQ3',
   cwd = '/home',
+  installed = '',
 ) => {
   const all = [
     magic,
@@ -21,6 +22,7 @@ const fields = (
     String(env.length),
     ...env,
     cwd,
+    installed,
   ];
   return Buffer.concat(all.flatMap((field) => [Buffer.from(field as string), Buffer.alloc(1)]));
 };
@@ -68,9 +70,17 @@ test('a removed working directory matters only to who asks', () => {
   expect(() => host.cwd).toThrow('the working directory was removed');
 });
 
+test('a copy for another root is told which tools there are', () => {
+  expect(decodeRequest(fields([], []))).not.toHaveProperty('installed');
+  expect(decodeRequest(fields([], [], 'CTRREQ3', '/', 'ns-enter caps-drop')).installed).toEqual([
+    'ns-enter',
+    'caps-drop',
+  ]);
+});
+
 describe('refused', () => {
   test.each([
-    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ2'],
+    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ3'],
     ['nothing', Buffer.alloc(0), 'cut short'],
     ['a cut one', fields(['a', 'b'], []).subarray(0, -6), 'cut short'],
     [

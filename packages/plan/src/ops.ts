@@ -423,6 +423,13 @@ export const ops = {
    * `close_others` does. There is no search in PATH, and no shell for what the kernel cannot execute.
    */
   exec_path: op(125, { path: 'text', argv: 'list', keep: 'ints' }, 'runs', 'ends'),
+  /**
+   * A sealed copy of the launcher's whole file, with planner and all: what `exec_own` executes where the root was
+   * changed, or another mount namespace joined, and the file itself is not to be found.
+   */
+  own_copy: op(226, { fd: 'out' }),
+  /** Become the tool `argv` from `own_copy`, and tell it which tools (`installed`, a space between) its siblings are. */
+  exec_own: op(227, { fd: 'int', installed: 'text', argv: 'list' }, 'runs', 'ends'),
   /** Fail as loading a filter of this many bytes with these flags would, whatever is in it; load nothing. */
   seccomp_check: op(126, { bytes: 'int', flags: 'seccomp' }),
 

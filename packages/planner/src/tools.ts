@@ -13,4 +13,7 @@ const tools: Record<string, () => Promise<Command>> = {
 
 export const toolNames: readonly string[] = Object.keys(tools);
 
-export const siblings: Siblings = async (name) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined);
+export const siblings: Siblings = Object.assign(
+  async (name: string) => (Object.hasOwn(tools, name) ? tools[name]?.() : undefined),
+  { names: toolNames },
+);

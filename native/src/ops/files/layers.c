@@ -36,7 +36,7 @@ static char *program(struct run *run) {
   static const char relative[] = "../lib/ctr-layers";
   const struct launcher_file *own = &run->start->own;
   if (!*own->path) {
-    detail(run, "the launcher does not know its own file, beside which ctr-layers lies; is /proc mounted?");
+    detail(run, "ctr-layers lies beside the launcher's file, which cannot be found: it is in another root, or /proc is not mounted");
     return NULL;
   }
   char *path = beside(own->path, relative);

@@ -22,6 +22,8 @@
 #include "plan.h"
 #include "planner.h"
 #include "run.h"
+#include "seal.h"
+#include "start.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -155,8 +157,12 @@ static char **words;
 void exec_prepare(struct run *run, const struct step *step) {
   if (prepared == step) return;
   prepared = step;
-  command = arg_text(run, step, 0);
-  words = arg_list(run, step, 1, NULL);
+  if (step->op == OP_EXEC_OWN) {
+    words = whole_words(arg_fd(run, step, 0), arg_text(run, step, 1), arg_list(run, step, 2, NULL));
+  } else {
+    command = arg_text(run, step, 0);
+    words = arg_list(run, step, 1, NULL);
+  }
   planner_dismiss(run);
   if (step->op == OP_EXEC_PATH) {
     unsigned count;
@@ -187,6 +193,22 @@ static int refused(struct run *run, int error) {
 int op_exec(struct run *run, const struct step *step) {
   exec_prepare(run, step);
   return refused(run, exec_command(run, command, words, environ, SHELL_FOR_UNKNOWN));
+}
+
+/* The slot holds it until it is executed, and close-on-exec takes it from any other program. */
+int op_own_copy(struct run *run, const struct step *step) {
+  int fd = run->start && (*run->start->own.path || run->start->whole >= 0) ? whole_copy(run->start) : -ENOENT;
+  if (fd < 0) {
+    detail(run, "%s", run->start ? run->start->own.path : "");
+    return fd;
+  }
+  out_int(run, step, 0, fd);
+  return 0;
+}
+
+int op_exec_own(struct run *run, const struct step *step) {
+  exec_prepare(run, step);
+  return refused(run, become_whole(arg_fd(run, step, 0), words));
 }
 
 int op_exec_path(struct run *run, const struct step *step) {
