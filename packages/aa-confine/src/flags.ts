@@ -79,7 +79,13 @@ export const flags: readonly Flag[] = [
     applyOnly: true,
   },
 
-  { name: 'show', value: '[PID]', act: 'asks', help: 'the labels of a process', group: ask },
+  {
+    name: 'show',
+    value: '[TARGET]',
+    act: 'asks',
+    help: 'the labels of a process: a PID, a container',
+    group: ask,
+  },
   {
     name: 'list',
     act: 'asks',

@@ -78,9 +78,9 @@ export const flags: readonly Flag[] = [
 
   {
     name: 'show',
-    value: '[PID]',
+    value: '[TARGET]',
     act: 'asks',
-    help: 'the sets of a process, what each capability allows, what an exec would leave',
+    help: 'the sets of a process (a PID, a container), what each capability allows, what an exec would leave',
     group: ask,
   },
   { name: 'tree', act: 'asks', help: 'all processes with their capabilities', group: ask },
@@ -124,7 +124,7 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'pid',
-    value: 'PID',
+    value: 'TARGET',
     help: 'whose capabilities --has asks for; the caller itself by default',
     group: ask,
     applyOnly: true,

@@ -5,6 +5,7 @@ export * from './host.ts';
 export * from './launcher.ts';
 export * from './main.ts';
 export * from './output.ts';
+export * from './process-target.ts';
 export * from './progress.ts';
 export * from './request.ts';
 export * from './state-root.ts';

@@ -1,17 +1,7 @@
 /** Finding what `--target` names, and reading what is asked of it, once. */
 
-import { commandOf, defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
-import {
-  errorCode,
-  join,
-  namesIn,
-  readText,
-  resolve,
-  type SystemError,
-  stat,
-  statIfAny,
-} from '@ctr-tools/host';
-import { invalidId, parseJson } from '@ctr-tools/oci';
+import { commandOf, containerPid, engineContainer, Failure, type Host } from '@ctr-tools/cli';
+import { errorCode, join, namesIn, readText, resolve, stat, statIfAny } from '@ctr-tools/host';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { cgroupHierarchies, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, TargetFacts } from './facts.ts';
@@ -26,7 +16,10 @@ export interface Pins {
 export function findTarget(options: Options, host: Host, caller: CallerFacts): TargetFacts | Pins {
   const { target } = options;
   if (target?.by === 'pins') return findPins(resolve(host.cwd, target.directory), options);
-  if (target?.by === 'container') return readTarget(containerPid(target.id, host), options, caller);
+  if (target?.by === 'container')
+    return readTarget(containerPid(target.id, host, '--target'), options, caller);
+  if (target?.by === 'engine')
+    return readTarget(engineContainer(target.word, host, '--target').pid, options, caller);
   // Who knows a process's inode has chosen this very one.
   const { pid, inode } = target!;
   return readTarget(inode === undefined ? commandOf(pid, host) : pid, options, caller, inode);
@@ -51,30 +44,6 @@ function findPins(directory: string, options: Options): Pins {
     );
   }
   return { directory, files: new Set(names.filter((name) => name in namespaceFlags)) };
-}
-
-/** The PID of a container of ctr-run's, from its state (runtime.md, State). `flag` is what named it. */
-export function containerPid(id: string, host: Host, flag = '--target'): number {
-  const root = defaultStateRoot(host) ?? STATE_ROOT;
-  const wrong = invalidId(id);
-  if (wrong !== undefined) throw new Failure(`${flag} ${id}: neither a PID nor a container's ID: ${wrong}`);
-  let text: string;
-  try {
-    text = readText(join(resolve(host.cwd, root), id, 'state.json'));
-  } catch (error) {
-    const { code, message } = error as SystemError;
-    throw new Failure(
-      code === 'ENOENT'
-        ? `${flag} ${id}: no container of that ID in ${root} (CTR_STATE_ROOT names another place)`
-        : `${flag} ${id}: ${message}`,
-    );
-  }
-  const state = parseJson(text, `the state of ${id}`) as { pid?: number; startTime?: number };
-  if (!state.pid) throw new Failure(`${flag} ${id}: the container has no process`);
-  const stat = statOf(state.pid);
-  if (!stat || stat.state === 'Z' || (state.startTime !== undefined && state.startTime !== stat.startTime))
-    throw new Failure(`${flag} ${id}: the container has stopped`);
-  return state.pid;
 }
 
 function statOf(pid: number): Stat | undefined {

@@ -22,7 +22,7 @@ export const flags: readonly Flag[] = [
     name: 'target',
     alias: ['t'],
     value: 'PID',
-    help: 'the process to join: PID, PID:INODE (of its pidfd), a container ID of ours, or a directory of --pin',
+    help: 'the process to join: PID, PID:INODE (of its pidfd), a container ID of ours, docker:NAME, podman:NAME, or a directory of --pin',
     group: join,
   },
   {

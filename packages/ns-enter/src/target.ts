@@ -1,16 +1,16 @@
 /** What `--target` can name (DESIGN.md, "Targets"): a PID, a directory of pins, a container of ours. */
-import { UsageError } from '@ctr-tools/cli';
+import { isEngineTarget, PID_MAX, UsageError } from '@ctr-tools/cli';
 
 export type TargetName =
   /** `inode`: the pidfd's, by which a process is known for as long as the machine runs (pidfs). */
   | { by: 'pid'; pid: number; inode?: bigint }
   | { by: 'pins'; directory: string }
-  | { by: 'container'; id: string };
-
-/** The highest PID that the kernel can give (PID_MAX_LIMIT). */
-const PID_MAX = 4_194_304;
+  | { by: 'container'; id: string }
+  /** `docker:NAME`, `podman:NAME` */
+  | { by: 'engine'; word: string };
 
 export function parseTarget(value: string): TargetName {
+  if (isEngineTarget(value)) return { by: 'engine', word: value };
   if (value.startsWith('id:')) return { by: 'container', id: value.slice(3) };
   if (value.startsWith('/') || value.startsWith('./') || value.startsWith('../'))
     return { by: 'pins', directory: value };

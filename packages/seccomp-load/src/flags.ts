@@ -68,10 +68,10 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'show',
-    value: '[PID]',
+    value: '[TARGET]',
     act: 'asks',
     beside: ['raw', 'test', 'explain', 'dump', 'diff'],
-    help: 'the filters of a process; beside --test, --explain, --dump, --diff or --raw they are what is asked',
+    help: 'the filters of a process (a PID, a container); beside --test, --explain, --dump, --diff or --raw they are what is asked',
     group: ask,
   },
   { name: 'json', help: 'print JSON', group: ask },
@@ -125,7 +125,7 @@ export const flags: readonly Flag[] = [
   },
   {
     name: 'caps',
-    value: 'LIST|docker|none|PID',
+    value: 'LIST|docker|none|TARGET',
     help: "the bounding set that a profile's conditions are asked about",
     group: machine,
   },

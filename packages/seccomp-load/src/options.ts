@@ -1,7 +1,7 @@
-import { commandOf, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { type Host, isEngineTarget, type Parsed, processTarget, UsageError } from '@ctr-tools/cli';
 import { dockerCapabilities } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName, capabilityNumber } from '@ctr-tools/sys/constants';
-import { callerPid, readStatus } from '@ctr-tools/sys/proc';
+import { readStatus } from '@ctr-tools/sys/proc';
 import { type AbiName, abiNamed, abis } from './abi.ts';
 import { parseCalls } from './deny.ts';
 import { everything, type Source, sourceOf } from './source.ts';
@@ -72,13 +72,6 @@ export function parseOptions({ flags, operands, command }: Parsed, host: Host): 
   };
 }
 
-/** A PID that was asked for; without one the caller, never the planner. Throws `UsageError`. */
-export function targetPid(word: string, host: Pick<Host, 'pid'>): number {
-  if (word === '' || word === 'self') return callerPid(host.pid);
-  if (!/^\d{1,10}$/.test(word)) throw new UsageError(`--show=${word}: a PID was expected`);
-  return commandOf(Number(word), host);
-}
-
 /** Calls can be taken from no filter at all only where there is one. */
 const deniable = (source: Source, deny: readonly string[]): Source =>
   deny.length > 0 && 'name' in source && source.name === 'unconfined' ? everything : source;
@@ -87,7 +80,7 @@ const deniable = (source: Source, deny: readonly string[]): Source =>
 function shown(word: string | undefined, acting: string | undefined, applies: boolean, host: Host): Source[] {
   if (word === undefined || acting === 'show') return [];
   if (applies) throw new UsageError('--show=PID beside --raw writes what a process has; it takes no command');
-  return [{ pid: targetPid(word, host) }];
+  return [{ pid: processTarget(word, host, '--show') }];
 }
 
 function abiOption(word: string | undefined): AbiName | undefined {
@@ -98,11 +91,12 @@ function abiOption(word: string | undefined): AbiName | undefined {
 }
 
 /** `docker`, `none`, a PID, or a list: the bounding set that is asked about. */
-function capsOption(text: string | undefined, host: Pick<Host, 'pid'>): ReadonlySet<string> | undefined {
+function capsOption(text: string | undefined, host: Host): ReadonlySet<string> | undefined {
   if (text === undefined) return undefined;
   if (text === 'docker') return new Set(dockerCapabilities);
   if (text === 'none') return new Set();
-  if (/^\d+$/.test(text)) return boundingOf(commandOf(Number(text), host));
+  // A container of ours is written id:NAME here, for a bare word is a capability's name.
+  if (/^\d+$|^id:/.test(text) || isEngineTarget(text)) return boundingOf(processTarget(text, host, '--caps'));
   const caps = new Set<string>();
   for (const word of text.split(',').filter((w) => w !== '' && w !== 'none')) {
     const name = word.toUpperCase();

@@ -64,7 +64,7 @@ test('a summary comes before the instructions, of all filters together', async (
 test('what cannot be asked is said', (context) => {
   needs(context, 'root');
   expect(load(`--show=${process.pid}`, '--test', 'mkdir').stderr).toContain('is under no filter');
-  expect(load('--show=x', '--test', 'mkdir').stderr).toContain('a PID was expected');
+  expect(load('--show=x', '--test', 'mkdir').stderr).toContain('no container of that ID');
   expect(load('--show=1', '--deny', 'mkdir', '--test', 'mkdir').stderr).toContain('--deny takes calls');
   expect(load('--show=1', '--raw', '-', '--', 'true').stderr).toContain('it takes no command');
 });

@@ -1,15 +1,12 @@
-import { commandOf, Failure, type Host, out, UsageError } from '@ctr-tools/cli';
+import { Failure, type Host, out, processTarget } from '@ctr-tools/cli';
 import { type SystemError, stat } from '@ctr-tools/host';
-import { callerPid } from '@ctr-tools/sys/proc';
 import { type Labels, readLabels } from '../labels.ts';
 import { presentModules } from '../modules.ts';
 import type { ConfineOptions } from '../options.ts';
 
 /** `--show[=PID]`: the labels of a process, of the caller by default. */
 export function show(value: string, { json }: ConfineOptions, host: Host): number {
-  if (value !== '' && value !== 'self' && !/^[1-9]\d{0,6}$/.test(value))
-    throw new UsageError(`--show=${value}: give a PID, or nothing for yourself`);
-  const pid = value === '' || value === 'self' ? callerPid(host.pid) : commandOf(Number(value), host);
+  const pid = processTarget(value, host, '--show');
   const modules = presentModules();
   let labels: Labels;
   try {

@@ -1,19 +1,9 @@
 /** Processes to ask about. */
 
-import { commandOf, Failure, type Host, UsageError } from '@ctr-tools/cli';
+import { Failure } from '@ctr-tools/cli';
 import { errorCode, namesIn, readLink, readText } from '@ctr-tools/host';
-import { callerPid, readStatus } from '@ctr-tools/sys/proc';
+import { readStatus } from '@ctr-tools/sys/proc';
 import type { Privileges } from '../privileges.ts';
-
-const MAX_PID = 4_194_304;
-
-/** The PID that was typed, or the caller's own: the planner that reads this is not what is asked about. */
-export function targetPid(text: string, host: Host): number {
-  if (text === '' || text === 'self') return callerPid(host.pid);
-  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_PID)
-    throw new UsageError(`"${text}" is no PID; give a number from 1 to ${MAX_PID}, or nothing for yourself`);
-  return commandOf(Number(text), host);
-}
 
 /** The privileges of one process. Throws `Failure` where it is gone. */
 export function privilegesOf(pid: number): Privileges {

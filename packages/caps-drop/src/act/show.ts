@@ -1,4 +1,13 @@
-import { type Host, out, type Parsed, paint, printable, renderTable, wantsColor } from '@ctr-tools/cli';
+import {
+  type Host,
+  out,
+  type Parsed,
+  paint,
+  printable,
+  processTarget,
+  renderTable,
+  wantsColor,
+} from '@ctr-tools/cli';
 import { needNode } from '@ctr-tools/host';
 import { capabilitiesOf, capabilityName } from '@ctr-tools/sys/constants';
 import { callerPid } from '@ctr-tools/sys/proc';
@@ -8,7 +17,7 @@ import { lastCapability, type Privileges, setNames } from '../privileges.ts';
 import { securebitNames } from '../securebits.ts';
 import { allows } from '../sentences.ts';
 import { type AfterExec, afterExec } from '../survive.ts';
-import { privilegesOf, rootUidOf, targetPid } from './processes.ts';
+import { privilegesOf, rootUidOf } from './processes.ts';
 
 interface Report {
   pid: number;
@@ -26,7 +35,7 @@ export async function show(
   _parsed: Parsed,
   host: Host,
 ): Promise<number> {
-  const pid = targetPid(value, host);
+  const pid = processTarget(value, host, '--show');
   const privileges = privilegesOf(pid);
   const report: Report = {
     pid,

@@ -1,6 +1,14 @@
 /** TARGET of an act: a process, a group by path, a slice by name, or a container by ID. */
 
-import { commandOf, defaultStateRoot, Failure, type Host, STATE_ROOT } from '@ctr-tools/cli';
+import {
+  commandOf,
+  defaultStateRoot,
+  engineContainer,
+  Failure,
+  type Host,
+  isEngineTarget,
+  STATE_ROOT,
+} from '@ctr-tools/cli';
 import {
   basename,
   errorCode,
@@ -45,6 +53,7 @@ export function targetOf(text: string, host: Host): Target {
   if (/^\d+$/.test(text)) return ofProcess(commandOf(Number(text), host));
   if (text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || parseApart(text))
     return ofPath(text, host);
+  if (isEngineTarget(text)) return ofEngine(text, host);
   if (text.endsWith('.slice')) return ofPath(sliceGroup(text, hierarchiesOf(), host), host);
   return ofContainer(text.replace(/^id:/, ''), host);
 }
@@ -62,6 +71,17 @@ export function ofProcess(pid: number): Target {
     name: `process ${pid}`,
     places: hierarchies.filter((h) => isDirectory(h.directory)).map((h) => placeAt(h, h.directory)),
   };
+}
+
+/** The groups of a container of an engine's: those with its ID in their name, in which its process may have made others. */
+function ofEngine(text: string, host: Host): Target {
+  const { id, pid } = engineContainer(text, host, 'TARGET');
+  const whole = ({ directory }: Place): string => {
+    const end = directory.indexOf('/', directory.lastIndexOf(id));
+    return directory.includes(id) && end >= 0 ? directory.slice(0, end) : directory;
+  };
+  const places = ofProcess(pid).places.filter(({ directory }) => directory.includes(id));
+  return { name: text, places: places.map((place) => ({ ...place, directory: whole(place) })) };
 }
 
 /** A directory of a mounted hierarchy, or a path from the root of each; the same group elsewhere belongs to it. */

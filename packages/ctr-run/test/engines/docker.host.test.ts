@@ -1,6 +1,7 @@
 /** dockerd drives ctr-run as a named runtime, through containerd's shim, and notices no difference to runc. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ended, lacking, needs, run, skip, tempDir } from '../../../../test/support.ts';
+import { expectTarget } from '../../../../test/targets.ts';
 import {
   type Daemon,
   groupsBelow,
@@ -144,4 +145,27 @@ describe('Docker', () => {
     expect(ours).toContain('3: /dev/pts/0');
     expect(groupsBelow(parent)).toEqual([]);
   }, 240_000);
+});
+
+test('a container is a target of every tool, by its name and its ID', (context) => {
+  needs(context, ...needed);
+  if (tooSlow) skip(context, tooSlow);
+  const name = 'ctr-test-target';
+  const made = docker('run', '--detach', '--name', name, '--network', 'none', imageName, 'sleep', '1000');
+  expect(made).toMatchObject({ status: 0 });
+  const pid = Number(docker('inspect', '--format', '{{.State.Pid}}', name).stdout);
+  // Where the daemon's directory is the usual one.
+  const [data, usual] = [`${socket.slice('unix://'.length, -'/docker.sock'.length)}/data`, '/var/lib/docker'];
+  const there = `mount -t tmpfs none /var/lib && mkdir ${usual} && mount --bind ${data} ${usual} && exec "$@"`;
+  const within = (path: string, args: readonly string[]): string[] => [
+    ...['unshare', '--mount', 'sh', '-c', there, 'sh', path, ...args],
+  ];
+  expectTarget(`docker:${name}`, pid, {}, within);
+  for (const word of [made.stdout.trim(), made.stdout.slice(0, 12)]) {
+    const [file, ...words] = within('aa-confine', [`--show=docker:${word}`, '--json']);
+    expect(JSON.parse(run(file!, words).stdout)).toMatchObject({ pid });
+  }
+  expect(docker('rm', '--force', name).status).toBe(0);
+  const [file, ...words] = within('caps-drop', [`--show=docker:${name}`]);
+  expect(run(file!, words).stderr).toContain(`docker:${name}: there is no such container`);
 });

@@ -2,19 +2,21 @@
 import {
   type Branch,
   commandOf,
+  containerPid,
+  engineContainer,
   err,
   Failure,
   type Host,
   out,
   type Parsed,
   printable,
+  processTargets,
   renderTable,
   treeLines,
   UsageError,
   wantsColor,
 } from '@ctr-tools/cli';
 import { callerPid } from '@ctr-tools/sys/proc';
-import { containerPid } from '../find-target.ts';
 import { fileOf } from '../kinds.ts';
 import { typeOption } from '../options.ts';
 import { namespaceOf } from '../proc.ts';
@@ -117,8 +119,9 @@ function pidOf(word: string, host: Host): number {
   if (word === 'self') return callerPid(host.pid);
   const target = parseTarget(word);
   if (target.by === 'container') return containerPid(target.id, host, '--show');
+  if (target.by === 'engine') return engineContainer(target.word, host, '--show').pid;
   if (target.by === 'pid') return commandOf(target.pid, host);
-  throw new UsageError(`--show ${word}: a process is a PID, self, or a container's ID`);
+  throw new UsageError(`--show ${word}: a process is self, ${processTargets}`);
 }
 
 const cells = (row: Row, chosen: readonly string[]): Cell[] => chosen.map((name) => columns[name]!.cell(row));

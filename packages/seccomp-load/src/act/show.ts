@@ -1,9 +1,9 @@
-import { Failure, type Host, out } from '@ctr-tools/cli';
+import { Failure, type Host, out, processTarget } from '@ctr-tools/cli';
 import { needNode, readText } from '@ctr-tools/host';
 import { serializeJson } from '@ctr-tools/oci';
 import { disassemble } from '../bpf/disassembler.ts';
 import { machine } from '../gather.ts';
-import { type SeccompOptions, targetPid } from '../options.ts';
+import type { SeccompOptions } from '../options.ts';
 import { summary } from './answers.ts';
 import { guestsOf, programOf } from './subject.ts';
 
@@ -49,7 +49,7 @@ export async function show(
   _parsed: unknown,
   host: Host,
 ): Promise<number> {
-  const pid = targetPid(word ?? '', host);
+  const pid = processTarget(word ?? '', host, '--show');
   const status = statusOf(pid);
   const filters = status.mode === 2 ? await filtersOf(pid) : [];
   const programs = typeof filters === 'string' ? [] : filters.map((f, i) => programOf(f, `filter ${i + 1}`));
