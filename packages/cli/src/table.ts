@@ -7,6 +7,10 @@ export interface Column {
   align?: 'left' | 'right';
   /** On a terminal this column gives way first when a line is too long. */
   shrink?: boolean;
+  /** But not below so many letters, if it has as many; 8 if absent. */
+  least?: number;
+  /** On a terminal that has no room for what others need at least, this column is left out; 1 goes first. */
+  spare?: number;
 }
 
 export interface TableOptions {
@@ -34,14 +38,17 @@ export function truncate(text: string, width: number): string {
 
 /** Rows under titles, columns two spaces apart, no spaces at the ends of lines. */
 export function renderTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  all: readonly Column[],
+  allRows: readonly (readonly string[])[],
   { width, color = false, bare = false }: TableOptions = {},
 ): string {
   const style = paint(color);
-  const widths = columns.map((column, i) =>
-    Math.max(bare ? 0 : column.title.length, ...rows.map((row) => visibleWidth(row[i] ?? ''))),
+  const whole = all.map((column, i) =>
+    Math.max(bare ? 0 : column.title.length, ...allRows.map((row) => visibleWidth(row[i] ?? ''))),
   );
+  const shown = width === undefined ? all.map((_, i) => i) : withRoom(all, whole, width);
+  const pick = <T>(of: readonly T[]): T[] => shown.map((i) => of[i]!);
+  const [columns, widths, rows] = [pick(all), pick(whole), allRows.map(pick)];
   if (width !== undefined) shrink(columns, widths, width);
   const line = (cells: readonly string[], dress: (text: string) => string): string => {
     const parts = columns.map((column, i) => {
@@ -62,14 +69,32 @@ export function renderTable(
   return head + rows.map((row) => line(row, (text) => text)).join('');
 }
 
+const leastOf = ({ shrink, least = 8 }: Column, width: number): number =>
+  shrink ? Math.min(width, least) : width;
+
+/** Which columns have room once all that may shrink have. */
+function withRoom(columns: readonly Column[], widths: readonly number[], width: number): number[] {
+  let shown = columns.map((_, i) => i);
+  const needed = (): number =>
+    shown.reduce((sum, i) => sum + leastOf(columns[i]!, widths[i]!), 2 * (shown.length - 1));
+  const spare = shown
+    .filter((i) => columns[i]!.spare !== undefined)
+    .sort((a, b) => columns[a]!.spare! - columns[b]!.spare!);
+  for (const gone of spare) if (needed() > width) shown = shown.filter((i) => i !== gone);
+  return shown;
+}
+
 /** Take the excess from the columns that may shrink, the widest first; from the last one if none may. */
 function shrink(columns: readonly Column[], widths: number[], width: number): void {
   const total = (): number => widths.reduce((sum, w) => sum + w, 0) + 2 * (columns.length - 1);
   const may = columns.flatMap((column, i) => (column.shrink ? [i] : []));
   if (may.length === 0) may.push(columns.length - 1);
   for (let excess = total() - width; excess > 0; excess--) {
-    const widest = may.reduce((a, b) => (widths[b]! > widths[a]! ? b : a));
-    if (widths[widest]! <= 8) return;
+    const over = (i: number): number => widths[i]! - (columns[i]!.least ?? 8);
+    const widest = may
+      .filter((i) => over(i) > 0)
+      .reduce<number | undefined>((a, b) => (a === undefined || widths[b]! > widths[a]! ? b : a), undefined);
+    if (widest === undefined) return;
     widths[widest]!--;
   }
 }

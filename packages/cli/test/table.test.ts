@@ -23,6 +23,28 @@ test('nothing is cut but on a terminal, and there what may shrink', () => {
   expect(renderTable(columns, rows, { width: 24 }).split('\n')[1]).toBe('mnt        12  /proc/1/…');
 });
 
+test('what others need at least takes the place of spare columns, and of no others', () => {
+  const many = [
+    { title: 'NS' },
+    { title: 'ONS', spare: 2 },
+    { title: 'PNS', spare: 1 },
+    { title: 'HELD', shrink: true },
+    { title: 'COMMAND', shrink: true, least: 25 },
+  ];
+  const row = ['4026531837', '4026531837', '4026531837', 'mount /run/netns/blue', `sleep ${'1'.repeat(60)}`];
+  const titles = (width: number) => renderTable(many, [row], { width }).split('\n')[0]!.split(/ +/);
+  const line = (width: number) => renderTable(many, [row], { width }).split('\n')[1]!;
+  expect(titles(200)).toEqual(['NS', 'ONS', 'PNS', 'HELD', 'COMMAND']);
+  expect(titles(64)).toEqual(['NS', 'ONS', 'HELD', 'COMMAND']);
+  expect(titles(50)).toEqual(['NS', 'HELD', 'COMMAND']);
+  for (const width of [50, 64, 80, 120]) {
+    expect(visibleWidth(line(width))).toBeLessThanOrEqual(width);
+    expect(/sleep.*/.exec(line(width))![0].length).toBeGreaterThanOrEqual(25);
+  }
+  // In a pipe nothing is left out.
+  expect(renderTable(many, [row])).toContain(row[4]);
+});
+
 test('colour takes no width', () => {
   const { flag } = paint(true);
   const table = renderTable([{ title: 'A' }, { title: 'B' }], [[flag('red'), 'x']], { color: true });

@@ -16,7 +16,10 @@ export function run(call: Call): number {
     const rows = views(records).map((v) => [v.id, String(v.pid), v.status, v.bundle, v.created, v.owner]);
     out(
       renderTable(
-        ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'].map((title) => ({ title })),
+        ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'].map((title) => ({
+          title,
+          ...(title === 'BUNDLE' && { shrink: true }),
+        })),
         rows,
         call.host.tty[1] ? { width: call.host.columns } : {},
       ),

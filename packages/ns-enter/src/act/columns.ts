@@ -98,7 +98,7 @@ export const columns: Readonly<Record<string, ColumnShape>> = {
   },
 };
 
-const usual = ['NS', 'TYPE', 'NPROCS', 'PID', 'USER', 'ONS', 'PNS', 'HELD', 'COMMAND'];
+export const usual = ['NS', 'TYPE', 'NPROCS', 'PID', 'USER', 'ONS', 'PNS', 'HELD', 'COMMAND'];
 
 /** `-o NS,TYPE`, `-o +PATH`, `--output-all`. */
 export function chooseColumns(output: string | undefined, all: boolean): string[] {

@@ -22,11 +22,16 @@ import { typeOption } from '../options.ts';
 import { namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
 import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
-import { type Cell, chooseColumns, columns, holderWords, type Row } from './columns.ts';
+import { type Cell, chooseColumns, columns, holderWords, type Row, usual } from './columns.ts';
 import { parseFilter } from './filter.ts';
 import { namespaceTree, processTrees, rowOf, type TreeKind } from './tree.ts';
 
 type Filter = (row: Row) => boolean;
+
+/** So many letters of a command say which one it is. */
+const LEAST_COMMAND = 25;
+/** What a narrow terminal is spared of the usual columns, and in which order; `--output +PNS` has it all the same. */
+const spares: Readonly<Record<string, number>> = { PNS: 1, ONS: 2, HELD: 3 };
 
 interface Style {
   host: Host;
@@ -152,6 +157,8 @@ function print(
     title,
     ...(columns[title]?.right && { align: 'right' as const }),
     ...((title === 'COMMAND' || title === 'HELD') && { shrink: true }),
+    ...(title === 'COMMAND' && { least: LEAST_COMMAND }),
+    ...(chosen === usual && spares[title] && { spare: spares[title] }),
   }));
   out(
     renderTable(shape, text, {

@@ -62,7 +62,18 @@ export function list(json: boolean, host: Host): number {
     root.record.sources.join(' '),
   ]);
   if (rows.length > 0)
-    out(renderTable([{ title: 'ROOT' }, { title: 'DRIVER' }, { title: 'WHERE' }, { title: 'FROM' }], rows));
+    out(
+      renderTable(
+        [
+          { title: 'ROOT' },
+          { title: 'DRIVER' },
+          { title: 'WHERE', shrink: true, least: 25 },
+          { title: 'FROM', shrink: true },
+        ],
+        rows,
+        host.tty[1] ? { width: host.columns } : {},
+      ),
+    );
   if (rows.length > 0 && layers.length > 0) out('\n');
   const right = 'right' as const;
   const columns = [{ title: 'LAYER' }, { title: 'DRIVER' }, { title: 'SIZE', align: right }];

@@ -50,12 +50,12 @@ export function show(given: string, json: boolean, host: Host): number {
   }
   out(`${target}\n${record.driver}${mounted ? '' : ', not mounted'}; from ${record.sources.join(' ')}\n`);
   const rows = layers.map(({ id, bytes, entries }) => [id, formatSize(bytes), String(entries)]);
-  const top = record.readOnly ? [] : [[`changes in ${changes}`, '', '']];
+  if (!record.readOnly) out(`changes in ${changes}\n`);
   const columns = [
-    { title: 'LAYER' },
+    { title: 'LAYER', shrink: true, least: 19 },
     { title: 'SIZE', align: 'right' as const },
     { title: 'ENTRIES', align: 'right' as const },
   ];
-  out(renderTable(columns, [...top, ...rows]));
+  out(renderTable(columns, rows, host.tty[1] ? { width: host.columns } : {}));
   return 0;
 }
