@@ -100,7 +100,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
     else give(flag, following(flag, spelled), spelled);
   };
 
-  /** `-rn`, `-t5`, `-t 5`, `-t=5`; an optional value only as `-m=FILE`. */
+  /** `-rn`, `-t5`, `-t 5`, `-t=5`; an optional value only as `-m=FILE`, or, as nsenter(1) has it, a path: `-w/etc`, `-r./x`. */
   const shortFlags = (word: string): void => {
     for (let at = 1; at < word.length; at++) {
       const letter = word[at]!;
@@ -122,7 +122,8 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
         give(flag, given(flag, rest.slice(1), spelled), spelled);
         return;
       }
-      if (isOptional(flag)) {
+      // A slash or a dot is the letter of no flag.
+      if (isOptional(flag) && !/^(\.\.?$|\.{0,2}\/)/.test(rest)) {
         give(flag, '', spelled);
         continue;
       }

@@ -7,6 +7,8 @@ import type { Options } from './options.ts';
 /** The process whose namespaces are joined, as it was found. */
 export interface TargetFacts {
   pid: number;
+  /** The process that it is a thread of, where `pid` is a thread's. */
+  process?: number;
   startTime: number;
   /** The pidfd's inode that a person gave with `PID:INODE`. */
   inode?: bigint;

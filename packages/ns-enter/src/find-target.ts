@@ -72,8 +72,10 @@ function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: 
     }
     const { uids, gids } = readStatus(pid);
     const [uid, gid] = [uids[1]!, gids[1]!];
+    const process = processOf(pid);
     return {
       pid,
+      ...(process !== pid && { process }),
       startTime: stat.startTime,
       ...(inode !== undefined && { inode }),
       namespaces,
@@ -94,6 +96,10 @@ function readTarget(pid: number, options: Options, caller: CallerFacts, inode?: 
     );
   }
 }
+
+/** The process that a thread is one of (proc_pid_status(5), Tgid); /proc has every thread by its ID, though it lists none. */
+const processOf = (id: number): number =>
+  Number(/^Tgid:\s*(\d+)$/m.exec(readText(`/proc/${id}/status`))?.[1] ?? id);
 
 const joinsAny = (o: Options): boolean => o.all || o.userParent || o.join.some((j) => j.file === undefined);
 

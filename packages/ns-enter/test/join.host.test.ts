@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lacking, needs, run, runTool, start, tempDir, until } from '../../../test/support.ts';
+import { lacking, needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { nsOf, runcContainer, unshared } from './support.ts';
 
 const nobody = { uid: 65534, gid: 65534 };
@@ -259,4 +259,35 @@ describe('bad input', () => {
     });
     expect(stderr).toBe('ns-enter: --target web: the container has stopped\n');
   });
+});
+
+test("a thread's ID is a target, and its namespaces may be others than the process's", (context) => {
+  needs(context, 'root', 'command:python3', 'command:nsenter');
+  const script = `
+import os, subprocess, threading, ctypes
+def work():
+    assert ctypes.CDLL(None).unshare(0x04000000) == 0  # CLONE_NEWUTS
+    ctypes.CDLL(None).sethostname(b'thread', 6)
+    me = threading.get_native_id()
+    for tool in ('nsenter', 'ns-enter'):
+        for who in (me, os.getpid()):
+            ended = subprocess.run([tool, '-t', str(who), '-u', 'hostname'], capture_output=True, text=True)
+            print(tool, 'thread' if who == me else 'process', ended.stdout.strip() == 'thread', ended.stderr)
+t = threading.Thread(target=work); t.start(); t.join()`;
+  const lines = (tool: string) => `${tool} thread True \n${tool} process False \n`;
+  expect(run('python3', ['-c', script])).toMatchObject({
+    status: 0,
+    stdout: lines('nsenter') + lines('ns-enter'),
+  });
+});
+
+test.for([
+  ['-t PID -w/etc pwd', '/etc\n'],
+  ['-t PID -r/ -w/etc pwd', '/etc\n'],
+  ['-n/proc/PID/ns/net -u/proc/PID/ns/uts echo joined', 'joined\n'],
+] as const)("nsenter's attached values: %s", ([line, says], context) => {
+  needs(context, 'root', 'command:nsenter');
+  const words = line.replaceAll('PID', String(process.pid)).split(' ');
+  for (const tool of ['nsenter', toolPath('ns-enter')])
+    expect(run(tool, words), tool).toMatchObject({ status: 0, stdout: says, stderr: '' });
 });

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runShell, runTool, skip, tempDir } from '../../../test/support.ts';
+import { needs, run, runShell, runTool, skip, tempDir, toolPath } from '../../../test/support.ts';
 import { nsOf, unshared } from './support.ts';
 
 interface Shown {
@@ -185,3 +185,59 @@ function nsGone(pid: number, type: string): boolean {
     return true;
   }
 }
+
+describe("lsns's habits", () => {
+  test('-t, -n, -o, -p and an inode mean what they mean there', (context) => {
+    needs(context, 'root', 'command:lsns');
+    const inode = String(statSync('/proc/self/ns/net').ino);
+    for (const [ours, theirs] of [
+      [
+        ['-t', 'net', '-n', '-o', 'NS,TYPE'],
+        ['-t', 'net', '-n', '-o', 'NS,TYPE'],
+      ],
+      [
+        ['-n', '-r', '-o', 'NS', '-t', 'user'],
+        ['-n', '-r', '-o', 'NS', '-t', 'user'],
+      ],
+    ]) {
+      const sorted = (text: string) =>
+        text
+          .split('\n')
+          .map((line) => line.trim().replace(/ +/g, ' '))
+          .filter(Boolean)
+          .toSorted();
+      const [own, peer] = [runTool('ns-enter', ['--show', ...ours!]), run('lsns', theirs!)];
+      expect(own).toMatchObject({ status: 0, stderr: '' });
+      // Namespaces without a process are known to us alone.
+      expect(sorted(own.stdout)).toEqual(expect.arrayContaining(sorted(peer.stdout)));
+    }
+    const inside = (tool: string, words: string[]) =>
+      run(tool, [...words, '-n', '-o', 'PID'])
+        .stdout.split(/\s+/)
+        .filter(Boolean);
+    expect(inside('lsns', [inode])).toContain(String(process.pid));
+    expect(inside(toolPath('ns-enter'), ['--show', inode])).toContain(String(process.pid));
+    expect(runTool('ns-enter', ['--show', '-p', String(process.pid)]).stdout).toMatch(/^TYPE +NS +WHOSE/);
+  });
+
+  test.for([
+    [['-S', '0'], '--setuid says how a command is run'],
+    [['--hostname', 'x'], '--hostname says how a command is run'],
+    [['-t', '1'], '--show 1: a process is named without --target'],
+    [['4294967295'], 'there is no such namespace'],
+  ] as const)('%j is refused by name', ([words, says]) => {
+    const refused = runTool('ns-enter', ['--show', ...words]);
+    expect(refused).toMatchObject({ status: 125, stdout: '' });
+    expect(refused.stderr).toContain(says);
+  });
+});
+
+test('no hint proposes the call that just failed', () => {
+  expect(runTool('ns-enter', ['-H']).stderr).toBe('ns-enter: --list-columns goes with --show\n');
+  expect(runTool('ns-enter', ['--loopback']).stderr).toBe(
+    'ns-enter: --loopback brings up lo in a network namespace; add --new net\n',
+  );
+  expect(runTool('ns-enter', ['--new', 'net', '--loopback']).stderr).toContain(
+    'it needs a command: ns-enter --new net --loopback -- $SHELL',
+  );
+});

@@ -9,6 +9,7 @@ import {
   type Host,
   out,
   type Parsed,
+  PID_MAX,
   printable,
   processTargets,
   renderTable,
@@ -17,7 +18,7 @@ import {
   wantsColor,
 } from '@ctr-tools/cli';
 import { callerPid } from '@ctr-tools/sys/proc';
-import { fileOf } from '../kinds.ts';
+import { fileOf, kindByName } from '../kinds.ts';
 import { typeOption } from '../options.ts';
 import { namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
@@ -38,15 +39,49 @@ interface Style {
   json: boolean;
   raw: boolean;
   bare: boolean;
+  /** Nothing is cut on a terminal. */
+  whole?: boolean;
 }
 
-export function show(parsed: Parsed, host: Host): number {
+/**
+ * Letters that mean something else to lsns(8), whose habits --show follows: -t is a kind there, -n no headings, -r
+ * raw, -p a process (an operand here), -T a tree, -u nothing cut. What else says how a command is run is refused.
+ */
+function asLsns({ flags, operands }: Parsed): Parsed {
+  const own = new Map(flags);
+  const moved = (from: string, to: string, value: string): void => {
+    own.delete(from);
+    own.set(to, [...(own.get(to) ?? []), value]);
+  };
+  for (const [name, [value = '']] of flags) {
+    if (name === 'target' && value.split(',').every((word) => kindByName(word))) moved(name, 'type', value);
+    else if (name === 'target') throw new UsageError(`--show ${value}: a process is named without --target`);
+    else if (name === 'net' && value === '') moved(name, 'noheadings', '');
+    else if (name === 'root' && value === '') moved(name, 'raw', '');
+    else if (name === 'time' && value === '') moved(name, 'tree', '');
+    else if (name === 'uts' && value === '') moved(name, 'notruncate', '');
+    else if (name === 'pid' && value === '') own.delete(name);
+    else if (!beside.has(name))
+      throw new UsageError(`--${name} says how a command is run; --show only looks: leave it out`);
+  }
+  return { flags: own, operands, command: undefined };
+}
+
+/** What may stand beside --show. */
+const beside = new Set([
+  ...['show', 'json', 'tree', 'output', 'output-all', 'type', 'filter', 'persistent', 'list-columns'],
+  ...['noheadings', 'raw', 'plan', 'debug', 'help', 'version'],
+]);
+
+export function show(all: Parsed, host: Host): number {
+  const parsed = asLsns(all);
   const given = (name: string): string | undefined => parsed.flags.get(name)?.[0];
   const style = {
     host,
     json: given('json') !== undefined,
     raw: given('raw') !== undefined,
     bare: given('noheadings') !== undefined,
+    whole: given('notruncate') !== undefined,
   };
   if (given('list-columns') !== undefined) return listColumns(style);
   const filter = filterOf(given('filter'), given('persistent') !== undefined);
@@ -56,9 +91,9 @@ export function show(parsed: Parsed, host: Host): number {
   const wanted = types && new Set([...types].map(fileOf));
   const machine = collect();
   const [word] = words;
-  const one = word === undefined ? null : /^([a-z]+):\[(\d+)\]$/.exec(word);
+  const one = word === undefined ? undefined : namespaceNamed(machine, word);
   if (one) {
-    showInside(machine, one[1]!, Number(one[2]), style, filter, given('output'));
+    showInside(machine, one.type, one.ns, style, filter, given('output'));
     return 0;
   }
   if (word !== undefined) {
@@ -86,6 +121,16 @@ export function show(parsed: Parsed, host: Host): number {
       `ns-enter: the namespaces of ${hidden} other process${hidden > 1 ? 'es' : ''} are not yours to see\n`,
     );
   return 0;
+}
+
+/** `net:[4026531833]`, or as lsns(8) has it the number alone: no PID is so high. */
+function namespaceNamed(machine: Machine, word: string): { type: string; ns: number } | undefined {
+  const link = /^([a-z]+):\[(\d+)\]$/.exec(word);
+  if (link) return { type: link[1]!, ns: Number(link[2]) };
+  if (!/^\d+$/.test(word) || Number(word) <= PID_MAX) return undefined;
+  const found = machine.namespaces.get(Number(word));
+  if (!found) throw new Failure(`--show ${word}: there is no such namespace, and no PID is so high`);
+  return found;
 }
 
 function filterOf(expression: string | undefined, persistent: boolean): Filter {
@@ -143,7 +188,7 @@ const json = (value: unknown): void => out(`${JSON.stringify(value, null, 2)}\n`
 function print(
   chosen: readonly string[],
   rows: readonly (readonly Cell[])[],
-  { host, raw, bare }: Style,
+  { host, raw, bare, whole }: Style,
 ): void {
   const text = rows.map((row) => row.map((cell) => printable(String(cell ?? ''))));
   if (raw) {
@@ -162,7 +207,7 @@ function print(
   }));
   out(
     renderTable(shape, text, {
-      ...(host.tty[1] && { width: host.columns }),
+      ...(host.tty[1] && !whole && { width: host.columns }),
       color: wantsColor(host, 1),
       bare,
     }),

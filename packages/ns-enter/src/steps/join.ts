@@ -11,7 +11,10 @@ const pidfd = slot('target.pidfd');
 
 /** Whether a namespace is joined by the target's pidfd rather than by a file. */
 const byTarget = (join: Join, facts: Facts): boolean =>
-  facts.target !== undefined && join.path === `/proc/${facts.target.pid}/ns/${fileOf(join.kind)}`;
+  facts.target !== undefined &&
+  // A pidfd is of a process, whose first thread may be in other namespaces.
+  facts.target.process === undefined &&
+  join.path === `/proc/${facts.target.pid}/ns/${fileOf(join.kind)}`;
 
 /** One setns(2): a descriptor and the kinds it is asked for. */
 interface Setns {
@@ -46,11 +49,11 @@ function userLast(found: Setns[], facts: Facts): Setns[] {
 function holdTarget(facts: Facts): AnyStep[] {
   const { target } = facts;
   if (!target) return [];
-  const { pid } = target;
+  const { pid, process = pid } = target;
   const side = 'host' as const;
   const reused = `PID ${pid} is another process now; the one that was meant has ended`;
   const steps = [
-    step('descriptors', 'pidfd_open', { pid, pidfd }, `hold process ${pid}`, {
+    step('descriptors', 'pidfd_open', { pid: process, pidfd }, `hold process ${pid}`, {
       side,
       hints: { ESRCH: 'the process has ended', ENOSYS: 'this kernel has no pidfd (Linux 5.3 has)' },
     }),
