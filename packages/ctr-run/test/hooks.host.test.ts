@@ -3,7 +3,8 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Hook, Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs, run, runTool, tempDir, until } from '../../../test/support.ts';
-import { ctrLeaving, leftoversOf, makeBundle, testId } from './bundles.ts';
+import { ctrLeaving, leftoversOf, makeBundle, searchable, testId } from './bundles.ts';
+import { beside, call } from './peers.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
 const kinds = [
@@ -38,21 +39,22 @@ exit "\${2:-0}"
     args: ['note', kind, String(status)],
     env: [`KIND=${kind}`, 'PATH=/bin:/usr/bin'],
   });
+  const noted = () => (existsSync(log) ? readFileSync(log, 'utf8') : '').split('\n').filter(Boolean);
+  /** The kinds alone, also where a state has more lines than one. */
+  const kinds = () => noted().map((line) => line.slice(0, line.indexOf('|')));
   const lines = () =>
-    (existsSync(log) ? readFileSync(log, 'utf8') : '')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => {
-        const [kind, state, env, where, mnt] = line.split('|') as [string, string, string, string, string];
-        return { kind, state: JSON.parse(state) as Record<string, unknown>, env, where, mnt };
-      });
-  return { directory, hook, lines };
+    noted().map((line) => {
+      const [kind, state, env, where, mnt] = line.split('|') as [string, string, string, string, string];
+      return { kind, state: JSON.parse(state) as Record<string, unknown>, env, where, mnt };
+    });
+  return { directory, hook, kinds, lines };
 }
 
 function bundleWith(
   place: ReturnType<typeof hookPlace>,
   hooks: NonNullable<Spec['hooks']>,
   args: string[],
+  change: (spec: Spec) => void = () => {},
 ): string {
   const bundle = makeBundle(args, (spec) => {
     spec.hooks = hooks;
@@ -63,6 +65,7 @@ function bundleWith(
       source: place.directory,
       options: ['bind', 'rw'],
     });
+    change(spec);
   });
   writeFileSync(`${bundle}/rootfs/in-the-container`, '');
   return bundle;
@@ -135,25 +138,68 @@ describe('a failing hook', () => {
     expect(leftoversOf(id)).toEqual([]);
   });
 
-  test.each(['startContainer', 'poststart'] as const)(
-    '%s fails the start, and the container stops',
-    async (kind) => {
-      const place = hookPlace();
-      const id = testId();
-      const hooks = { [kind]: [place.hook(kind, 3)], poststop: [place.hook('poststop')] };
-      expect(
-        ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id).status,
-      ).toBe(0);
-      const ended = ctr('start', id);
-      expect(ended.stderr).toMatch(
-        new RegExp(`run the ${kind} hook #0, ${place.directory}/note: .*status 3`),
-      );
-      expect(ended.status).toBe(1);
-      await until('it has stopped', () => ctr('state', id).stdout.includes('stopped'));
-      expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
-      expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
+  test('startContainer fails the start, and the container stops', async () => {
+    const kind = 'startContainer';
+    const place = hookPlace();
+    const id = testId();
+    const hooks = { [kind]: [place.hook(kind, 3)], poststop: [place.hook('poststop')] };
+    expect(ctrLeaving('create', '--bundle', bundleWith(place, hooks, ['/bin/sleep', '100']), id).status).toBe(
+      0,
+    );
+    const ended = ctr('start', id);
+    expect(ended.stderr).toMatch(new RegExp(`run the ${kind} hook #0, ${place.directory}/note: .*status 3`));
+    expect(ended.status).toBe(1);
+    await until('it has stopped', () => ctr('state', id).stdout.includes('stopped'));
+    expect(ctr('delete', id)).toMatchObject({ status: 0, stderr: '' });
+    expect(place.lines().map((line) => line.kind)).toEqual([kind, 'poststop']);
+  });
+
+  // crun 1.8 only warns.
+  test.each(beside({ runc: '1.1', crun: '1.28' }))(
+    'poststart fails the start of %s, and when it returns the container is gone and poststop has run',
+    (runtime) => {
+      for (const extra of [[], [{ type: 'user' as const }]]) {
+        const place = hookPlace();
+        const id = testId();
+        const hooks = { poststart: [place.hook('poststart', 3)], poststop: [place.hook('poststop')] };
+        const bundle = bundleWith(place, hooks, ['/bin/sleep', '1000'], (spec) => {
+          spec.ociVersion = '1.0.2';
+          delete spec.process!.capabilities!.ambient;
+          spec.linux!.namespaces!.push(...extra);
+          if (extra.length === 0) return;
+          spec.linux!.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+          spec.linux!.gidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+        });
+        searchable(bundle);
+        if (extra.length > 0) run('chown', ['-R', '100000:100000', `${bundle}/rootfs`]);
+        const created = call(runtime, ['create', '--bundle', bundle, id]);
+        // runc calls it as soon as the process is made, at create.
+        if (runtime !== 'runc') {
+          expect(created.status, created.stderr).toBe(0);
+          const { pid } = JSON.parse(call(runtime, ['state', id]).stdout) as { pid: number };
+          expect(call(runtime, ['start', id]).status).not.toBe(0);
+          // Whoever has it for a child now may not have looked after it yet.
+          const stat = existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : 'x) Z';
+          expect(stat).toMatch(/\) [ZX]/);
+        } else expect(created.status).not.toBe(0);
+        expect(place.kinds()).toEqual(['poststart', 'poststop']);
+        expect(call(runtime, ['state', id]).status).not.toBe(0);
+        if (runtime === 'ctr-run') expect(leftoversOf(id)).toEqual([]);
+      }
     },
   );
+
+  test('of two that start it, the one that comes late leaves it alone', (context) => {
+    needs(context, 'root');
+    const place = hookPlace();
+    const id = testId();
+    const bundle = bundleWith(place, { poststart: [place.hook('poststart')] }, ['/bin/sleep', '1000']);
+    expect(ctrLeaving('create', '--bundle', bundle, id).status).toBe(0);
+    expect(ctr('start', id)).toMatchObject({ status: 0, stderr: '' });
+    expect(ctr('start', id).status).toBe(1);
+    expect(ctr('state', id).stdout).toContain('running');
+    expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
+  });
 
   test.each(['startContainer', 'poststart'] as const)('%s fails a run, which leaves nothing', (kind) => {
     const place = hookPlace();

@@ -1,7 +1,7 @@
 import { stopUnitStep } from '@ctr-tools/cg-limit/container';
 import { errorCode } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
-import { type AnyStep, step } from '@ctr-tools/plan';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { layersStep } from '@ctr-tools/ufs-mount/layers-request';
 import { groupsOf } from '../state/group.ts';
 import { type Found, type LastingRecord, readOwnFile } from '../state/record.ts';
@@ -20,29 +20,69 @@ export type Remains = LastingRecord & { directory: string };
  */
 export function removalSteps(record: Remains, spec: Spec, alive: Process | undefined): AnyStep[] {
   const groups = groupsOf(record);
-  const state = () => stateJson(record, 'stopped', undefined);
-  const { bundle } = record;
   return [
     ...endSteps(alive, groups),
     ...stopUnit(record),
-    ...groups.map((path) =>
-      step('running', 'cgroup_remove', { path, timeout: PATIENCE_MS }, `remove the cgroup ${path}`, {
-        side,
-        hints: { EBUSY: 'a process in it does not end; look at it with ctr-run ps' },
-      }),
-    ),
-    ...(record.resctrl ?? []).map((path) =>
-      step('running', 'remove', { path, what: 'directory' }, `remove ${path}`, { side, unless: ['ENOENT'] }),
-    ),
-    ...(record.remove ?? []).map((path) => layersStep('running', 'remove_root', { path }, `remove ${path}`)),
-    ...poststopCarriers(spec, { state, bundle }, 'end', 'supervise'),
+    ...removeGroups(groups),
+    ...removeOthers(record),
+    ...poststopCarriers(spec, hookSituation(record), 'end', 'supervise'),
     ...removeState(record.directory),
   ];
 }
 
+const hookSituation = (record: Remains) => ({
+  state: () => stateJson(record, 'stopped', undefined),
+  bundle: record.bundle,
+});
+
+const removeGroups = (groups: readonly string[]): AnyStep[] =>
+  groups.map((path) =>
+    step('running', 'cgroup_remove', { path, timeout: PATIENCE_MS }, `remove the cgroup ${path}`, {
+      side,
+      hints: { EBUSY: 'a process in it does not end; look at it with ctr-run ps' },
+    }),
+  );
+
+const removeOthers = (record: Remains): AnyStep[] => [
+  ...(record.resctrl ?? []).map((path) =>
+    step('running', 'remove', { path, what: 'directory' }, `remove ${path}`, { side, unless: ['ENOENT'] }),
+  ),
+  ...(record.remove ?? []).map((path) => layersStep('running', 'remove_root', { path }, `remove ${path}`)),
+];
+
+/**
+ * Steps that do nothing, and whose undoings remove the container where a later step of the plan fails. systemd is not
+ * asked, as nobody is there to ask it by then; it ends a scope with the last process (systemd.scope(5)).
+ */
+export function removalIfFailed(record: Remains, spec: Spec, alive: Process): AnyStep[] {
+  const groups = groupsOf(record);
+  const { directory } = record;
+  const undone = (steps: readonly AnyStep[]): AnyStep[] =>
+    steps
+      .map(({ op, args, words }) =>
+        step('running', 'self_pid', { pid: slot('self') }, 'note the own PID', {
+          side,
+          undo: { op, args, when: 'failure', words },
+        }),
+      )
+      .toReversed();
+  return [
+    ...undone([removeTree(directory)]),
+    ...poststopCarriers(spec, hookSituation(record), 'failure', 'running'),
+    ...undone([
+      ...endSteps(alive, groups),
+      ...(record.cgroup?.unit ? [] : removeGroups(groups)),
+      ...removeOthers(record),
+    ]),
+  ];
+}
+
+const removeTree = (path: string): AnyStep =>
+  step('running', 'remove', { path, what: 'tree' }, `remove the state ${path}`, { side });
+
 /** The state goes last of all that a container has. */
 export const removeState = (path: string): AnyStep[] => [
-  step('running', 'remove', { path, what: 'tree' }, `remove the state ${path}`, { side }),
+  removeTree(path),
   step('supervise', 'exit', { code: 0 }, 'end', { side }),
 ];
 

@@ -1,9 +1,11 @@
 import type { Spec } from '@ctr-tools/oci';
-import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
-import { O, SIGNALS } from '@ctr-tools/sys/constants';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { O } from '@ctr-tools/sys/constants';
+import type { Found } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
-import { type Identity, stateJson } from './state-json.ts';
+import { removalIfFailed } from './removal.ts';
+import { stateJson } from './state-json.ts';
 
 const side = 'host';
 const fd = slot('start');
@@ -23,17 +25,16 @@ export function openStart(id: string, directory: string): AnyStep {
   });
 }
 
-/** The steps that let a created container go, and wait until its command runs. `pid` is only wanted for its hooks. */
-export function startSteps(
-  record: Identity & { directory: string; pid?: number },
-  spec: Pick<Spec, 'hooks'>,
-): AnyStep[] {
-  const { id, directory, pid } = record;
+/**
+ * The steps that let a created container go, and wait until its command runs. Where a poststart hook fails the container
+ * is stopped and removed, as by runc and crun (runtime.md, Lifecycle 9: "continue the lifecycle at step 12").
+ */
+export function startSteps(record: Found, spec: Spec): AnyStep[] {
+  const { id, directory, pid, startTime } = record;
   const fifo = startFifo(directory);
   const doing = `start container ${id}`;
   return [
     openStart(id, directory),
-    ...(spec.hooks?.poststart?.length ? stopIfFailed(pid!) : []),
     // Before the word is given: of two that start it at once, one removes the FIFO, and only that one goes on.
     step('running', 'remove', { path: fifo }, doing, { side, hints: { ENOENT: meanwhile } }),
     step('running', 'write_fd', { fd, data: '0' }, doing, { side, hints: { EPIPE: died } }),
@@ -41,23 +42,11 @@ export function startSteps(
       side,
       hints: { EPIPE: died },
     }),
+    ...(spec.hooks?.poststart?.length ? removalIfFailed(record, spec, { pid: pid!, startTime }) : []),
     ...hookSteps(spec, 'poststart', {
       state: (status) => stateJson(record, status, pid),
       bundle: record.bundle,
     }),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
-  ];
-}
-
-/** A poststart hook that fails stops the container (runtime.md, Lifecycle 10). */
-function stopIfFailed(pid: number): AnyStep[] {
-  const pidfd = slot('pidfd');
-  const kill = { pid, pidfd, signal: SIGNALS.SIGKILL! };
-  return [
-    step('state', 'pidfd_open', { pid, pidfd }, `find process ${pid}`, {
-      side,
-      hints: { ESRCH: died },
-      undo: undo('failure', 'kill', kill, `stop the container`),
-    }),
   ];
 }
