@@ -88,7 +88,7 @@ enum effect {
   X(CHANGE_ROOT, change_root, 213, "ii", DOES_ROOT | DOES_CWD | DOES_SEALS) \
   X(UMOUNT, umount, 61, "ti", DOES_MOUNTS) \
   X(OVERLAY, overlay, 62, "tlttilo", DOES_MOUNTS) \
-  X(CONSOLE, console, 63, "iiiioo", DOES_MOUNTS) \
+  X(CONSOLE, console, 230, "iiiiioo", DOES_MOUNTS) \
   X(MKDIR_IN, mkdir_in, 64, "itiii", 0) \
   X(IDMAP_USERNS, idmap_userns, 65, "tto", 0) \
   X(TMP_COPY_UP, tmp_copy_up, 66, "itit", DOES_MOUNTS) \

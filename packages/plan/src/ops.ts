@@ -321,10 +321,22 @@ export const ops = {
     },
     'mounts',
   ),
-  /** Open a pty in the root's own /dev/pts, mount its end over /dev/console if `bind`, and give both ends. */
+  // 63 was a console that knew nothing of `relayed`.
+  /**
+   * Open a pty in the root's own /dev/pts, mount its end over /dev/console if `bind`, and give both ends. Where it is
+   * `relayed` to a stdout that is not a terminal, it leaves newlines as they are (termios(3), ONLCR).
+   */
   console: op(
-    63,
-    { root: 'int', rows: 'int', columns: 'int', bind: 'int', master: 'out', slave: 'out' },
+    230,
+    {
+      root: 'int',
+      rows: 'int',
+      columns: 'int',
+      bind: 'int',
+      relayed: ['int', 0],
+      master: 'out',
+      slave: 'out',
+    },
     'mounts',
   ),
   mkdir_in: op(64, { root: 'int', path: 'text', mode: 'oct', uid: 'int', gid: 'int' }),

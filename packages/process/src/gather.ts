@@ -10,6 +10,8 @@ export interface ProcessSituation {
   exec?: boolean;
   /** The process waits before its program until somebody lets it go (`create`). */
   awaitStart?: boolean;
+  /** The launcher stays and relays the terminal; else somebody else gets it by a socket. */
+  relayed?: boolean;
   /** The exit code where the kernel does not execute the command; 127 or 126, as of a shell, where it is not named. */
   notExecuted?: number;
 }

@@ -29,6 +29,7 @@ export function consoleSteps(process: Process, facts: ProcessFacts): AnyStep[] {
         rows: height,
         columns: width,
         bind: facts.exec ? 0 : 1,
+        relayed: facts.relayed ? 1 : 0,
         master,
         slave: slot('console.slave'),
       },

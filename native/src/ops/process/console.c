@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <termios.h>
+#include <unistd.h>
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER 0x5441 /* asm-generic/ioctls.h, Linux 4.13 */
@@ -97,6 +99,18 @@ static struct winsize wanted_size(struct run *run, const struct step *step) {
   return size;
 }
 
+/*
+ * What a file or a pipe is to have are the command's own newlines, as under runc, which leaves ONLCR out of any terminal
+ * that it relays, and has the caller's own put it in again. Where ours goes to a terminal it stays: there both give
+ * the same, but for a program that switches it off and then means a newline alone.
+ */
+static void bare_newlines(int master) {
+  struct termios now;
+  if (isatty(1) || tcgetattr(master, &now) != 0) return;
+  now.c_oflag &= ~(tcflag_t)ONLCR;
+  (void)tcsetattr(master, TCSANOW, &now);
+}
+
 int op_console(struct run *run, const struct step *step) {
   int root = arg_fd(run, step, 0);
   struct winsize size = wanted_size(run, step);
@@ -108,13 +122,14 @@ int op_console(struct run *run, const struct step *step) {
   long slave = rc < 0 ? rc : above_stdio((int)AGAIN(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)));
   rc = slave < 0 ? slave : 0;
   if (rc == 0 && (size.ws_row || size.ws_col)) rc = AGAIN(ioctl(master, TIOCSWINSZ, &size));
+  if (rc == 0 && arg_int(run, step, 4)) bare_newlines(master);
   if (rc == 0 && arg_int(run, step, 3)) rc = bind_console(run, root, (int)slave);
   if (rc < 0) {
     close_fd((int)slave);
     close_fd(master);
     return (int)rc;
   }
-  out_int(run, step, 4, master);
-  out_int(run, step, 5, slave);
+  out_int(run, step, 5, master);
+  out_int(run, step, 6, slave);
   return 0;
 }

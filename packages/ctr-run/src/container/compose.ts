@@ -131,6 +131,7 @@ export async function gatherContainer(making: Making, host: Host, exit: number) 
     rootfs: gatherRootfs(spec, within, { rootSlotFilled, cgroupPath }),
     process: gatherProcess(spec, within, {
       awaitStart: course === 'create',
+      relayed: course === 'foreground',
       ...(exit === 1 && { notExecuted: 1 }),
     }),
     capabilities: capsDrop.gather(undefined, spec, within),

@@ -43,7 +43,14 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const steps = withClone([
     ...enterSteps(record, many(call, 'cgroup'), call.host),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
-    ...processSteps(spec, gatherProcess(spec, host, { exec: true, notExecuted: 1 })),
+    ...processSteps(
+      spec,
+      gatherProcess(spec, host, {
+        exec: true,
+        relayed: !has(call, 'detach') && !handover.consoleSocket,
+        notExecuted: 1,
+      }),
+    ),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
     ...(label?.steps(spec) ?? []),
     ...(filter?.steps(spec) ?? []),
