@@ -21,7 +21,7 @@ const commonFlags = [
 
 /** Understand `ctr-run [GLOBAL FLAGS] SUBCOMMAND [FLAGS] …` and carry it out. */
 export async function dispatch(host: Host): Promise<Outcome> {
-  const top = parseArgv(host.argv, { flags: topFlags, command: 'first-operand' });
+  const top = parseArgv(host.argv, { flags: topFlags, command: 'first-operand', lastCounts: true });
   const [name, ...words] = top.command ?? [];
   if (top.flags.has('version')) return version();
   if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help')) {

@@ -73,6 +73,32 @@ describe.each(runtimes)('%s', (runtime) => {
     expect(run(file, ['delete', id]).status).toBe(0);
   });
 
+  test('of a global flag that is given twice the last one counts', (context) => {
+    needsRuntime(context, runtime);
+    const [first, second, log] = [tempDir('root'), tempDir('root'), `${tempDir('log')}/log`];
+    const id = testId();
+    const globals = [
+      '--root',
+      first,
+      '--log-format',
+      'text',
+      '--root',
+      second,
+      '--log-format',
+      'json',
+      '--log',
+      '/no/such/log',
+      '--log',
+      log,
+    ];
+    expect(leaving(file, ...globals, 'create', '--bundle', makeBundle(script('true')), id).status).toBe(0);
+    expect(existsSync(`${first}/${id}`)).toBe(false);
+    expect(existsSync(`${second}/${id}`)).toBe(true);
+    expect(run(file, ['--root', second, 'delete', '--force', id]).status).toBe(0);
+    expect(run(file, [...globals, 'start', id]).status).not.toBe(0);
+    expect(readFileSync(log, 'utf8')).toMatch(/^\{.*"level":"error"/);
+  });
+
   test('what changes in config.json after create has no effect', async (context) => {
     needsRuntime(context, runtime);
     const out = tempDir('out');
