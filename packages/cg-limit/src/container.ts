@@ -3,7 +3,7 @@ export type { Facts } from './facts.ts';
 export { gather } from './gather.ts';
 export { type CgroupRecord, cgroupRecord } from './groups.ts';
 export { hierarchiesOf } from './layout.ts';
-export { rdtDirectories } from './rdt.ts';
+export { enterClass, rdtDirectories } from './rdt.ts';
 export { enter, steps } from './steps.ts';
 export { attachSteps, mayMove } from './systemd/attach.ts';
 export { stopUnitStep } from './systemd/stop.ts';

@@ -45,10 +45,6 @@ export function rdtSteps(spec: Spec, facts: RdtFacts): AnyStep[] {
   if (closID !== undefined && facts.schemata !== undefined) mustBe(lines, facts.schemata, directory);
   // A class that is named and given no schemata has to be there.
   const make = closID !== '/' && (closID === undefined || lines.length > 0);
-  const enter = (path: string, what: string) =>
-    step('cgroup-join', 'write', { path: `${path}/tasks`, data: '0' }, `enter ${what} ${path}`, {
-      hints: { ENOENT: 'there is no such class; make it, or say which schemata it is to have' },
-    });
   const counted = `${directory}/mon_groups/${facts.id}`;
   return [
     ...(make ? [makeDirectory(directory, 'the class of service', closID !== undefined, facts)] : []),
@@ -65,8 +61,20 @@ export function rdtSteps(spec: Spec, facts: RdtFacts): AnyStep[] {
       ),
     ),
     ...(rdt.enableMonitoring ? [makeDirectory(counted, 'the monitoring group', false, facts)] : []),
+    ...enterClass(rdt, facts.resctrl, facts.id),
+  ];
+}
+
+/** By which a process of the container's enters its class, and the group that counts for it. */
+export function enterClass(rdt: IntelRdt, resctrl: string, id: string): AnyStep[] {
+  const directory = classOf(rdt, resctrl, id);
+  const enter = (path: string, what: string) =>
+    step('cgroup-join', 'write', { path: `${path}/tasks`, data: '0' }, `enter ${what} ${path}`, {
+      hints: { ENOENT: 'there is no such class; make it, or say which schemata it is to have' },
+    });
+  return [
     enter(directory, 'the class of service'),
-    ...(rdt.enableMonitoring ? [enter(counted, 'the monitoring group')] : []),
+    ...(rdt.enableMonitoring ? [enter(`${directory}/mon_groups/${id}`, 'the monitoring group')] : []),
   ];
 }
 

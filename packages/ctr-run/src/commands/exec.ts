@@ -87,18 +87,23 @@ function withSecurity(process: Process, call: Call): Process {
   return changed;
 }
 
-/** `--cap` adds to what the container has, but never to inheritable (CVE-2022-29162). */
+/**
+ * `--cap` adds to what the container has, but never to inheritable (CVE-2022-29162). As with runc it is ambient too where the
+ * container's own inheritable set has it, so that a process of a user other than root has it after its execve.
+ */
 function withCapabilities(sets: NonNullable<Process['capabilities']>, added: readonly string[]) {
   const names = added.map((name) =>
     name.toUpperCase().startsWith('CAP_') ? name.toUpperCase() : `CAP_${name.toUpperCase()}`,
   );
   const unknown = names.find((name) => capabilityNumber(name) === undefined);
   if (unknown !== undefined) throw new Failure(`--cap: there is no capability ${unknown}`);
+  const lasting = names.filter((name) => sets.inheritable?.includes(name));
   const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...names])];
   return {
     ...sets,
     bounding: more(sets.bounding),
     effective: more(sets.effective),
     permitted: more(sets.permitted),
+    ...(lasting.length > 0 && { ambient: [...new Set([...(sets.ambient ?? []), ...lasting])] }),
   };
 }

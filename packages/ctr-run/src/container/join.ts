@@ -1,9 +1,11 @@
 import * as capsDrop from '@ctr-tools/caps-drop/container';
+import * as cgLimit from '@ctr-tools/cg-limit/container';
 import { type ContainerContext, Failure, fromCaller, type Outcome, withOwn } from '@ctr-tools/cli';
 import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
+import { resctrlMount } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
@@ -24,14 +26,20 @@ const files: Record<NamespaceType, string> = {
   uts: 'uts',
 };
 
-/** A spec whose process joins a container: its namespaces by path, nothing made anew. */
+/** A spec whose process joins a container: its namespaces by path, nothing made anew; what each process has for itself is the first one's. */
 export function joiningSpec(record: Found, config: Spec, process: Process): Spec {
   const namespaces = (config.linux?.namespaces ?? []).map(({ type }) => ({
     type,
     path: `/proc/${record.pid}/ns/${files[type]}`,
   }));
-  const { seccomp } = config.linux ?? {};
-  return { ociVersion: config.ociVersion, process, linux: { namespaces, ...(seccomp && { seccomp }) } };
+  const { seccomp, personality, memoryPolicy } = config.linux ?? {};
+  const linux = {
+    namespaces,
+    ...(seccomp && { seccomp }),
+    ...(personality && { personality }),
+    ...(memoryPolicy && { memoryPolicy }),
+  };
+  return { ociVersion: config.ociVersion, process, linux };
 }
 
 /** The plan of `exec`: join, become the process; stay with it unless told to detach. */
@@ -42,6 +50,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const { label, filter } = await gatherConfinement(spec, host);
   const steps = withClone([
     ...enterSteps(record, many(call, 'cgroup'), call.host),
+    ...classSteps(record, config),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
     ...processSteps(
       spec,
@@ -60,6 +69,12 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   ]);
   // runc's exec fails with 255, which conmon and containerd tell from the command's own codes.
   return compile([steps], mannerOf(call.globals, 255));
+}
+
+/** Its class of service is the container's too. */
+function classSteps({ id }: Found, { linux }: Spec): AnyStep[] {
+  const resctrl = linux?.intelRdt && resctrlMount();
+  return linux?.intelRdt && resctrl ? cgLimit.enterClass(linux.intelRdt, resctrl, id) : [];
 }
 
 function stay(): AnyStep {
