@@ -1,5 +1,6 @@
 import type { IDMapping } from '@ctr-tools/oci';
 import type { NamespaceFile } from '@ctr-tools/sys/constants';
+import type { JoinedMaps } from './joined-maps.ts';
 import type { Kind } from './kinds.ts';
 import type { SubordinateRange } from './maps.ts';
 import type { Options } from './options.ts';
@@ -51,6 +52,8 @@ export interface Facts {
   /** The maps that the `--map-*` flags come to; undefined where none was given. */
   uidMappings?: readonly IDMapping[];
   gidMappings?: readonly IDMapping[];
+  /** The maps of the user namespace that a container joins, where its spec has maps too and these can be read. */
+  joinedMaps?: JoinedMaps;
   /** The highest capability that this kernel knows. */
   lastCapability: number;
   /** Whether the new root has a directory for /proc. */

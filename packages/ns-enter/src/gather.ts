@@ -7,6 +7,7 @@ import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
 import { findTarget } from './find-target.ts';
+import { mapsOfJoined } from './joined-maps.ts';
 import { fileOf, type Kind, kinds, optionOf } from './kinds.ts';
 import {
   type Block,
@@ -33,6 +34,8 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
   ];
   for (const { kind, path } of named) inodes[path] = inspectFile(kind, path);
   const maps = options ? gatherMaps(options, host, caller) : {};
+  const user = spec.linux?.namespaces?.find(({ type }) => type === 'user')?.path;
+  const joinedMaps = user && mapsIds(undefined, spec) ? mapsOfJoined(user, inodes[user]) : undefined;
   const root = options?.root;
   return {
     ...(options && { options }),
@@ -41,6 +44,7 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     joins,
     inodes,
     ...maps,
+    ...(joinedMaps && { joinedMaps }),
     lastCapability: Number(readText('/proc/sys/kernel/cap_last_cap')),
     ...(options?.pin !== undefined && { pinExists: exists(options.pin) }),
     procInRoot: root !== undefined && !isTargets(root) && isDirectory(join(root, 'proc')),

@@ -1,6 +1,6 @@
 import { Failure } from '@ctr-tools/cli';
 import type { IDMapping } from '@ctr-tools/oci';
-import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { type AnyStep, type Slot, slot, step } from '@ctr-tools/plan';
 import type { MountContext } from './mounts.ts';
 
 /** Lines as /proc/PID/uid_map has them (user_namespaces(7)): inside, outside, how many. */
@@ -9,12 +9,23 @@ export const mapLines = (maps: readonly IDMapping[]): string =>
 
 /**
  * The tree of a bind shown with other owners (mount_setattr(2), MOUNT_ATTR_IDMAP). Maps come
- * with the mount, or are those of the container's user namespace (config-linux.md, Mounts).
+ * with the mount, or are those of the container's user namespace (config-linux.md, Mounts), whose spec may not have them
+ * where it is joined.
  * The host does it, who owns the filesystem; the container's root does not.
  */
-export function idmapSteps({ mount, index, target, options, spec }: MountContext): AnyStep[] {
+export function idmapSteps(context: MountContext): AnyStep[] {
+  const { mount, index, target, options, spec } = context;
   const { idmap } = options;
   if (!idmap && !mount.uidMappings && !mount.gidMappings) return [];
+  const userns = slot(`idmap.${index}`);
+  const joined = spec.linux?.namespaces?.find(({ type }) => type === 'user')?.path;
+  if (joined && !mount.uidMappings && !mount.gidMappings)
+    return [
+      step('descriptors', 'open', { path: joined, flags: 0, fd: userns }, `take the ID map of ${joined}`, {
+        side: 'host',
+      }),
+      mapTree(context, userns),
+    ];
   const uids = mount.uidMappings ?? spec.linux?.uidMappings;
   const gids = mount.gidMappings ?? spec.linux?.gidMappings;
   if (!uids?.length || !gids?.length) {
@@ -22,7 +33,6 @@ export function idmapSteps({ mount, index, target, options, spec }: MountContext
       `mount on ${target}: an idmapped mount needs uidMappings and gidMappings, its own or the container's`,
     );
   }
-  const userns = slot(`idmap.${index}`);
   return [
     step(
       'descriptors',
@@ -31,19 +41,22 @@ export function idmapSteps({ mount, index, target, options, spec }: MountContext
       `make the ID map of the mount on ${target}`,
       { side: 'host', hints: { EPERM: 'ID maps of others than oneself need root' } },
     ),
-    step(
-      'descriptors',
-      'idmap_tree',
-      { fd: slot(`mount.${index}`), userns, recursive: idmap === 'ridmap' ? 1 : 0 },
-      `map the owners of the mount on ${target}`,
-      {
-        side: 'host',
-        hints: {
-          EINVAL: 'its filesystem does not support idmapped mounts on this kernel',
-          EPERM: 'it is idmapped already, or its filesystem is not ours',
-          ENOSYS: 'idmapped mounts need Linux 5.12',
-        },
-      },
-    ),
+    mapTree(context, userns),
   ];
 }
+
+const mapTree = ({ index, target, options }: MountContext, userns: Slot): AnyStep =>
+  step(
+    'descriptors',
+    'idmap_tree',
+    { fd: slot(`mount.${index}`), userns, recursive: options.idmap === 'ridmap' ? 1 : 0 },
+    `map the owners of the mount on ${target}`,
+    {
+      side: 'host',
+      hints: {
+        EINVAL: 'its filesystem does not support idmapped mounts on this kernel',
+        EPERM: 'it is idmapped already, or its filesystem is not ours',
+        ENOSYS: 'idmapped mounts need Linux 5.12',
+      },
+    },
+  );

@@ -4,6 +4,7 @@ import type { IDMapping, Spec } from '@ctr-tools/oci';
 import { type AnyStep, peer, points, type Slot, slot, step, type Template, template } from '@ctr-tools/plan';
 import { CLONE } from '@ctr-tools/sys/constants';
 import type { Facts } from '../facts.ts';
+import { sameMap } from '../joined-maps.ts';
 import { checkMap, checkOwned, inside, mapLines, outside } from '../maps.ts';
 import { createHints } from './words.ts';
 
@@ -47,14 +48,15 @@ export function holdsUser(spec: Spec, facts: Facts, child: boolean): boolean {
 export function checkUser(spec: Spec, facts: Facts, newUser: boolean): void {
   const { uids, gids } = mapsOf(spec);
   if (!newUser) {
-    if (uids.length > 0 || gids.length > 0) {
-      const joined = spec.linux?.namespaces?.some(({ type }) => type === 'user');
+    if (uids.length === 0 && gids.length === 0) return;
+    const joined = spec.linux?.namespaces?.find(({ type }) => type === 'user');
+    if (joined && !facts.options) checkDescription({ uids, gids }, joined.path!, facts);
+    else
       throw new Failure(
         joined
           ? 'a user namespace that is joined has its maps already; leave out the ID maps, or make a new one'
           : 'ID maps are given, but no user namespace is made; add one (--new user), or leave them out',
       );
-    }
     return;
   }
   if (!facts.options && (uids.length === 0 || gids.length === 0))
@@ -75,6 +77,18 @@ export function checkUser(spec: Spec, facts: Facts, newUser: boolean): void {
     checkHelper('newuidmap', 'uid', uids, caller.uid, caller.newuidmap, caller.subuids);
   if (!isOwn(gids, caller.gid))
     checkHelper('newgidmap', 'gid', gids, caller.gid, caller.newgidmap, caller.subgids);
+}
+
+/** Maps beside a user namespace by path describe it (podman and containerd write both); what differs is an error, as with runc. */
+function checkDescription(described: Maps, path: string, { joinedMaps }: Facts): void {
+  if (!joinedMaps) return;
+  for (const ids of ['uids', 'gids'] as const) {
+    if (described[ids].length === 0 || sameMap(described[ids], joinedMaps[ids])) continue;
+    const found = mapLines(joinedMaps[ids]).trim().replaceAll('\n', ', ') || 'nothing';
+    throw new Failure(
+      `linux.${ids === 'uids' ? 'uidMappings' : 'gidMappings'} differs from the map of the user namespace ${path}, which is ${found}; leave it out, or give this one`,
+    );
+  }
 }
 
 function checkHelper(
