@@ -33,7 +33,7 @@ function makeBundle(): string {
     mkdirSync(join(bundle, 'rootfs', path), { recursive: true });
   copyFileSync('/bin/busybox', join(bundle, 'rootfs/bin/busybox'));
   symlinkSync('busybox', join(bundle, 'rootfs/bin/sleep'));
-  const spec = JSON.parse(execFileSync(ctr, ['spec'], { encoding: 'utf8' })) as {
+  const spec = JSON.parse(execFileSync(ctr, ['spec', '-'], { encoding: 'utf8' })) as {
     process: Record<string, unknown>;
   };
   spec.process = { ...spec.process, terminal: false, args: ['/bin/sleep', '100000'] };

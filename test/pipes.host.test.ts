@@ -33,7 +33,7 @@ describe('what is no spec is refused in one line, and nothing is written', () =>
     [
       'nothing',
       '',
-      /no command, and stdin is empty; to run a command: ns-enter .* -- \S+; to amend a spec: ctr-run spec \| ns-enter/,
+      /no command, and stdin is empty; to run a command: ns-enter .* -- \S+; to amend a spec: ctr-run spec - \| ns-enter/,
     ],
     ['half a document', '{"ociVersion": "1.2.0", ', /stdin.*line 1/],
     ['random bytes', Buffer.from([0x80, 0xff, 0, 1, 2]), /stdin is not UTF-8/],

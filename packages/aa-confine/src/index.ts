@@ -27,7 +27,7 @@ export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
   examples: [
     ['aa-confine --load', 'load our default profile'],
     ['aa-confine --profile default -- ./server', 'run under it'],
-    ['ctr-run spec | aa-confine --profile default | ctr-run run -', 'a container under it'],
+    ['ctr-run spec - | aa-confine --profile default | ctr-run run -', 'a container under it'],
     [
       'aa-confine --render --complain --name trial > trial && aa-confine --load=./trial',
       'see what it would deny',

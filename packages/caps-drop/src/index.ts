@@ -33,7 +33,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     ['caps-drop --all -- ./parser', 'no capability at all, for root neither'],
     ['caps-drop --only net_bind_service --no-new-privs -- ./server', 'one, and no way to more'],
     ['caps-drop --user www-data --groups init -- php-fpm', 'another user with its own groups'],
-    ['ctr-run spec | caps-drop --drop kill | ctr-run run -', 'change a container on its way'],
+    ['ctr-run spec - | caps-drop --drop kill | ctr-run run -', 'change a container on its way'],
     ['caps-drop --show=1', 'what PID 1 may do'],
     ['caps-drop --decode 00000000a80425fb', 'the names behind a mask'],
   ],

@@ -59,5 +59,5 @@ export function probablyMeant(tool: Tool, host: Host, argv: readonly string[] = 
   const plain = argv.filter((word) => word !== '--amend');
   const run = `${shellLine([tool.name, ...plain])} -- ${tool.likely ?? 'COMMAND'}`;
   const pipe = shellLine([tool.name, ...amend, ...argv]);
-  return `to run a command: ${run}; to amend a spec: ctr-run spec | ${pipe}`;
+  return `to run a command: ${run}; to amend a spec: ctr-run spec - | ${pipe}`;
 }

@@ -43,7 +43,7 @@ describe('one verb a call', () => {
     [['--drop', '--', 'true'], '--drop takes no command; leave out -- true'],
     [
       ['--hostname', 'x', '--'],
-      'no command after "--"; to run a command: ns-enter --hostname x -- COMMAND; to amend a spec: ctr-run spec | ns-enter --hostname x',
+      'no command after "--"; to run a command: ns-enter --hostname x -- COMMAND; to amend a spec: ctr-run spec - | ns-enter --hostname x',
     ],
     [['--plan'], '--plan needs a command'],
     [['--amend', '--', 'true'], 'unknown flag --amend'],
@@ -56,7 +56,7 @@ describe('one verb a call', () => {
 
   test('amending from a terminal says what was probably meant', async () => {
     await expect(call(['-n', 'my box'], { tty: [true, true, true] })).rejects.toThrow(
-      "no command, and stdin is a terminal and no spec; to run a command: ns-enter -n 'my box' -- COMMAND; to amend a spec: ctr-run spec | ns-enter -n 'my box'",
+      "no command, and stdin is a terminal and no spec; to run a command: ns-enter -n 'my box' -- COMMAND; to amend a spec: ctr-run spec - | ns-enter -n 'my box'",
     );
   });
 
@@ -68,6 +68,6 @@ describe('one verb a call', () => {
 
 test('the line probably meant has --amend where the tool needs it', () => {
   expect(probablyMeant(alone as unknown as Tool, hostOf('ns-enter', ['-n', 'x']))).toBe(
-    'to run a command: ns-enter -n x -- COMMAND; to amend a spec: ctr-run spec | ns-enter --amend -n x',
+    'to run a command: ns-enter -n x -- COMMAND; to amend a spec: ctr-run spec - | ns-enter --amend -n x',
   );
 });

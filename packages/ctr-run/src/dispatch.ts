@@ -12,6 +12,7 @@ import { needNode } from '@ctr-tools/host';
 import { topFlags } from './describe.ts';
 import { globalsOf } from './globals.ts';
 import { checkLog, failurePlan, withWarnings } from './log.ts';
+import { isPeoples } from './people-flags.ts';
 import type { Call, Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
 
@@ -56,10 +57,12 @@ export async function dispatch(host: Host): Promise<Outcome> {
 /** OCI's subcommands exit 1 as runc's do, and its exec 255; what people type exits 125. */
 function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   if (!isFailure(error) || error.exit !== undefined) return error;
+  const { flags, command } = call.parsed;
   const forPeople =
-    ['rootfs', 'image'].some((flag) => call.parsed.flags.has(flag)) || call.parsed.command?.[0] === '-';
-  if (forPeople || subcommand.name === 'plan' || subcommand.name === 'spec')
-    return new Failure(error.message, 125);
+    subcommand.name === 'spec'
+      ? isPeoples(call.parsed)
+      : subcommand.name === 'plan' || flags.has('rootfs') || flags.has('image') || command?.[0] === '-';
+  if (forPeople) return new Failure(error.message, 125);
   return new Failure(error.message, subcommand.name === 'exec' ? 255 : 1);
 }
 

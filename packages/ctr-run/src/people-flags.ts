@@ -1,4 +1,4 @@
-import type { Flag } from '@ctr-tools/cli';
+import type { Flag, Parsed } from '@ctr-tools/cli';
 
 const what = 'What to run';
 const inside = 'Inside';
@@ -68,3 +68,8 @@ export const peopleFlags: readonly Flag[] = [
   { name: 'seccomp', value: 'PROFILE', help: 'seccomp profile: default, none, or a file', group: security },
   { name: 'apparmor', value: 'PROFILE', help: 'AppArmor profile', group: security },
 ];
+
+/** Whether a person says, by a flag or a command, what is to be in a spec. */
+export function isPeoples({ flags, command }: Parsed): boolean {
+  return (command !== undefined && command[0] !== '-') || peopleFlags.some(({ name }) => flags.has(name));
+}

@@ -11,7 +11,9 @@ export function writeSteps(path: string, data: string | Uint8Array, which: 'new'
   return [
     step('state', 'open', { path, flags, mode: 0o666, fd }, `write ${path}`, {
       side,
-      hints: { EEXIST: 'it is there already, and is not overwritten; move it away first' },
+      hints: {
+        EEXIST: 'it is there already, and is not overwritten; move it away, or print a spec with "-"',
+      },
     }),
     step('state', 'write_fd', { fd, data }, `write ${path}`, { side }),
     step('supervise', 'exit', { code: 0 }, 'end', { side }),

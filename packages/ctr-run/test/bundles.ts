@@ -87,6 +87,10 @@ export function specBy(maker: Maker, args: readonly string[]): Spec {
   if (maker === 'runc') execFileSync('runc', ['spec'], { cwd: directory });
   else execFileSync(`${bin}/ctr-run`, ['spec', '--bundle', directory]);
   const spec = JSON.parse(readFileSync(`${directory}/config.json`, 'utf8')) as Spec;
+  const namespaces = spec.linux!.namespaces!;
+  // `spec` leaves it out where there is cgroup v1.
+  if (maker === 'ctr-run' && !namespaces.some(({ type }) => type === 'cgroup'))
+    namespaces.push({ type: 'cgroup' });
   return { ...spec, process: { ...spec.process!, terminal: false, args: [...args] } };
 }
 

@@ -22,7 +22,7 @@ function asUser(uid: number, ...argv: string[]): Ended {
 
 /** A bundle as `ctr-run spec --rootless` writes it for this user. */
 function bundleFor(uid: number, args: string[], change: Parameters<typeof makeBundle>[1] = () => {}): string {
-  const written = asUser(uid, 'ctr-run', 'spec', '--rootless');
+  const written = asUser(uid, 'ctr-run', 'spec', '--rootless', '-');
   if (written.status !== 0) throw new Error(written.stderr);
   const rootless = JSON.parse(written.stdout) as Parameters<NonNullable<typeof change>>[0];
   const bundle = makeBundle(args, (spec) => {

@@ -22,7 +22,7 @@ function inSession(line: string): Ended {
 function limited(line: string, cgroupsPath: string | undefined): string {
   const written = run(
     'setpriv',
-    ['--reuid', user, '--regid', user, '--clear-groups', `${bin}/ctr-run`, 'spec', '--rootless'],
+    ['--reuid', user, '--regid', user, '--clear-groups', `${bin}/ctr-run`, 'spec', '--rootless', '-'],
     { cwd: '/' },
   );
   const rootless = JSON.parse(written.stdout) as Parameters<NonNullable<Parameters<typeof makeBundle>[1]>>[0];

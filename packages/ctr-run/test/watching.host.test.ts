@@ -155,15 +155,3 @@ test('the log of an engine gets the error in logrus’ form, from the planner an
   expect(lines[1]!.msg).toContain('nosuchfs');
   expect(Number.isNaN(Date.parse(lines[1]!.time))).toBe(false);
 });
-
-test('spec prints, or writes what was not there', (context) => {
-  needs(context, 'root');
-  const bundle = tempDir('spec');
-  expect(JSON.parse(ctr('spec').stdout)).toMatchObject({ ociVersion: '1.3.0' });
-  expect(ctr('spec', '--bundle', bundle)).toMatchObject({ status: 0, stdout: '', stderr: '' });
-  writeFileSync(`${bundle}/config.json`, 'mine');
-  const again = ctr('spec', '--bundle', bundle);
-  expect(again.stderr).toMatch(/is there already/);
-  expect(again.status).toBe(125);
-  expect(run('cat', [`${bundle}/config.json`]).stdout).toBe('mine');
-});

@@ -347,7 +347,7 @@ export const examples = [
     'ns-enter --new net --pin /run/lab -- ip link',
     'a network that stays, to be joined with --target /run/lab --net',
   ],
-  ['ctr-run spec | ns-enter --new net,pid | ctr-run run -', 'amend a spec on its way'],
+  ['ctr-run spec - | ns-enter --new net,pid | ctr-run run -', 'amend a spec on its way'],
   ['ns-enter --show=$$', 'which namespaces are my own'],
 ] as const;
 

@@ -40,7 +40,7 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
     ['seccomp-load default -- ./server', 'what Docker’s profile allows with these capabilities'],
     ['seccomp-load default --deny ptrace,bpf -- ./server', 'the same less some calls'],
     ['caps-drop --all -- seccomp-load default -- ./parser', 'the same without any capability'],
-    ['ctr-run spec | seccomp-load ./web.json | ctr-run run -', 'a profile for a container'],
+    ['ctr-run spec - | seccomp-load ./web.json | ctr-run run -', 'a profile for a container'],
     ["seccomp-load default --test 'socket(AF_VSOCK, SOCK_STREAM, 0)'", 'what would the filter say?'],
     ['seccomp-load ./old.json ./new.json --diff', 'which calls changed'],
     ['seccomp-load ./run1.json ./run2.json --merge', 'what either run needed'],

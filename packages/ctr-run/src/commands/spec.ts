@@ -1,27 +1,49 @@
-import { fromCaller, type Outcome, out } from '@ctr-tools/cli';
+import { fromCaller, type Outcome, out, UsageError } from '@ctr-tools/cli';
+import { exists } from '@ctr-tools/host';
 import { defaultSpec, rootlessSpec, type Spec, serializeJson } from '@ctr-tools/oci';
 import { compile } from '@ctr-tools/plan';
 import { madeUpId } from '../container/make.ts';
 import { peoplesSpec } from '../container/people.ts';
 import { mannerOf } from '../globals.ts';
+import { isPeoples } from '../people-flags.ts';
 import { type Call, has, one } from '../subcommand.ts';
 import { writeSteps } from '../write-file.ts';
 
-/** `ctr-run spec`: print a spec; with `--bundle DIR` write DIR/config.json, never over one that is there. */
+/**
+ * `ctr-run spec`: write config.json into the working directory or `--bundle DIR`, never over one that is there,
+ * as runc-spec(8). With `-`, and where a person says by a flag or a command what is to be in it, print it instead.
+ */
 export function run(call: Call): Outcome {
-  const asked = call.parsed.command !== undefined || ['rootfs', 'image'].some((flag) => has(call, flag));
-  const spec = asked ? peoplesSpec(call, one(call, 'id') ?? madeUpId()) : bareSpec(call);
-  const text = serializeJson(spec, 2);
-  const bundle = one(call, 'bundle');
-  if (bundle !== undefined) {
-    const steps = writeSteps(`${fromCaller(call.host, bundle)}/config.json`, text, 'new');
-    return compile([steps], mannerOf(call.globals, 125));
+  const { globals, host, parsed } = call;
+  const [word, ...more] = parsed.command ?? [];
+  const dash = word === '-';
+  if (dash && more.length > 0)
+    throw new UsageError(`"-" prints a spec and ends the line; "${more[0]}" after it has no place`);
+  // A variable that names a bundle says where to write, not that something is to be written.
+  const bundle = dash && one(call, 'bundle') === host.env.get('CTR_BUNDLE') ? undefined : one(call, 'bundle');
+  if (dash && bundle !== undefined)
+    throw new UsageError('"-" prints a spec and --bundle writes one into a bundle; give one of them');
+  const peoples = isPeoples(parsed);
+  const text = serializeJson(
+    peoples ? peoplesSpec(withoutDash(call), one(call, 'id') ?? madeUpId()) : bareSpec(call),
+    2,
+  );
+  if (dash || (peoples && bundle === undefined)) {
+    out(text);
+    return 0;
   }
-  out(text);
-  return 0;
+  const path = `${fromCaller(host, bundle ?? '.')}/config.json`;
+  return compile([writeSteps(path, text, 'new')], mannerOf(globals, peoples ? 125 : 1));
 }
 
+const withoutDash = (call: Call): Call =>
+  call.parsed.command?.[0] === '-' ? { ...call, parsed: { ...call.parsed, command: undefined } } : call;
+
+/** What runc writes; a cgroup namespace is among it where there is cgroup v2 alone (runc, spec.go). */
 function bareSpec(call: Call): Spec {
   const { euid, egid } = call.host;
-  return has(call, 'rootless') ? rootlessSpec({ uid: euid, gid: egid }) : defaultSpec();
+  const spec = has(call, 'rootless') ? rootlessSpec({ uid: euid, gid: egid }) : defaultSpec();
+  if (exists('/sys/fs/cgroup/cgroup.controllers')) return spec;
+  const namespaces = spec.linux!.namespaces!.filter(({ type }) => type !== 'cgroup');
+  return { ...spec, linux: { ...spec.linux!, namespaces } };
 }

@@ -49,7 +49,7 @@ export async function sourceOf(call: Call): Promise<Source> {
 function fromStdin(call: Call, words: readonly string[]): Source {
   if (words.length > 1) {
     throw new UsageError(
-      `the spec on stdin has the command; "${words[1]}" after "-" would be lost. Put it into ctr-run spec`,
+      `the spec on stdin has the command; "${words[1]}" after "-" would be lost. Give it to ctr-run spec`,
     );
   }
   if (call.host.tty[0]) {
