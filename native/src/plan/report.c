@@ -59,9 +59,12 @@ struct failure *failure_of(struct run *run, uint32_t at, int error) {
   if (!*doing) doing = op_shape(step->op)->name;
   const char *hint = hint_for(run, step, error);
   if (!*hint && *limits_hint(error)) hint = limits_hint(error) + strlen("; ");
-  const char *answer = error == E_DETAIL ? "" : strerror(error);
+  /* A hint that begins with "=" says what the kernel answered in other words, and stands in their place. */
+  bool instead = *hint == '=';
+  if (instead) hint++;
+  const char *answer = error == E_DETAIL || instead ? "" : strerror(error);
   snprintf(f->sentence, sizeof f->sentence, "%s%s%s%s%s%s%s", doing, *run->detail ? ": " : "", run->detail,
-           *answer ? ": " : "", answer, *hint ? "; " : "", hint);
+           *answer ? ": " : "", answer, !*hint ? "" : instead ? ": " : "; ", hint);
   /* One line: what a helper printed, or a name with a newline in it, shall not break it. */
   for (char *c = f->sentence; *c; c++)
     if (*c == '\n' || *c == '\r') *c = ' ';

@@ -12,9 +12,11 @@ export const topFlags: readonly Flag[] = [
 
 const failed = ['1', 'it failed, as with runc'] as const;
 const typed = ['125', 'ctr-run itself failed'] as const;
+const notRun = [
+  ['126', "a person's command was found but cannot be run"],
+  ['127', "a person's command was not found"],
+] as const;
 const command = [
-  ['126', 'the command was found but cannot be run'],
-  ['127', 'the command was not found'],
   ['128+N', 'signal N ended the command'],
   ['else', "the command's own"],
 ] as const;
@@ -26,12 +28,13 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
       return [
         ['1', 'a subcommand of the OCI command line failed, as with runc (exec: 255)'],
         ['125', 'what a person typed failed: spec, plan, and run with --rootfs, --image or -'],
+        ...notRun,
         ...command,
       ];
     case 'run':
-      return [['1', 'a bundle could not be run, as with runc'], typed, ...command];
+      return [['1', 'a bundle, or its command, could not be run, as with runc'], typed, ...notRun, ...command];
     case 'exec':
-      return [['255', 'it failed, as with runc'], ...command];
+      return [['255', 'it failed, or there is no such command, as with runc'], ...command];
     case 'spec':
     case 'plan':
       return [typed];

@@ -40,7 +40,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
     return helpOf(name, host);
   }
   checkOperands(subcommand, parsed.operands);
-  const globals = globalsOf(withDefaults(top, topFlags, host.env), host);
+  const globals = globalsOf(withDefaults(top, topFlags, host.env), top, host);
   const call: Call = { parsed, globals, host };
   if (subcommand.node?.(parsed)) needNode(`ctr-run ${name}`);
   try {

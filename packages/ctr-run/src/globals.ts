@@ -17,6 +17,8 @@ export const globalFlags: readonly Flag[] = [
 export interface Globals {
   /** The state root. */
   root: string;
+  /** `--root` was given. */
+  rootNamed: boolean;
   log?: { path: string; format: 'text' | 'json' };
   /** What is to be written to the log beside the plan. */
   warnings: string[];
@@ -27,8 +29,8 @@ export interface Globals {
   criu?: string;
 }
 
-/** Understand the global flags. Throws `UsageError`. */
-export function globalsOf(parsed: Parsed, host: Host): Globals {
+/** Understand the global flags; `typed` are those of the line alone, without defaults. Throws `UsageError`. */
+export function globalsOf(parsed: Parsed, typed: Parsed, host: Host): Globals {
   const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
   const format = one('log-format') ?? 'text';
   if (format !== 'text' && format !== 'json')
@@ -43,6 +45,7 @@ export function globalsOf(parsed: Parsed, host: Host): Globals {
   return {
     root: stateRoot(host, one('root')),
     ...(log !== undefined && { log: { path: log.startsWith('/') ? log : `${host.cwd}/${log}`, format } }),
+    rootNamed: typed.flags.has('root'),
     warnings: [],
     debug: parsed.flags.has('debug'),
     systemdCgroup: parsed.flags.has('systemd-cgroup'),

@@ -143,11 +143,11 @@ describe('a process that is run in a container', () => {
   });
 });
 
-describe('what cannot be run fails as a shell’s does, or with 255 as runc’s exec, and says why', () => {
+describe('what cannot be run fails with 255, as runc’s exec, and says why', () => {
   test.each([
-    [['no-such'], /executable file not found in \$PATH/, 127],
-    [['/no/such'], /[Nn]o such file or directory/, 127],
-    [['/etc/passwd'], /[Pp]ermission denied/, 126],
+    [['no-such'], /executable file not found in \$PATH/, 255],
+    [['/no/such'], /[Nn]o such file or directory/, 255],
+    [['/etc/passwd'], /[Pp]ermission denied/, 255],
   ])('%j', (command, words, code) => {
     const ended = inside([], ...command);
     expect(ended.stderr).toMatch(words);

@@ -106,7 +106,10 @@ export type Side = 'host' | 'container';
 export interface Words {
   /** What was being done and to what: "mount proc on /proc". No full stop, no tool's name. */
   doing: Text;
-  /** What a person can do about it, by the kernel's answer; `else` for any other. */
+  /**
+   * What a person can do about it, by the kernel's answer; `else` for any other. One that begins with "=" says the
+   * answer itself in other words, and stands in its place.
+   */
   hints?: Record<string, string>;
   /** The exit code for this failure, where it is not the plan's own. */
   exit?: number;

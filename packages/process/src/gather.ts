@@ -12,8 +12,11 @@ export interface ProcessSituation {
   awaitStart?: boolean;
   /** The launcher stays and relays the terminal; else somebody else gets it by a socket. */
   relayed?: boolean;
-  /** The exit code where the kernel does not execute the command; 127 or 126, as of a shell, where it is not named. */
-  notExecuted?: number;
+  /**
+   * The exit codes for a command that is not to be had, and for one that the kernel does not execute;
+   * 127 or 126, as of a shell, where they are not named.
+   */
+  exits?: { notFound: number; notExecuted: number };
 }
 
 /** What `processSteps` needs to know of the machine and of the caller. */

@@ -77,10 +77,8 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
 /** What a shell would say of a command that cannot be had, in the words of Go, small letters and all, by which engines know it. */
 function commandHints(file: string): Record<string, string> {
   return {
-    ENOENT: file.includes('/')
-      ? 'no such file or directory, or its interpreter or loader is missing'
-      : 'executable file not found in $PATH',
-    EACCES: 'permission denied: it is not executable for this user, or lies on a noexec mount',
+    ENOENT: file.includes('/') ? '=no such file or directory' : '=executable file not found in $PATH',
+    EACCES: '=permission denied: it is not executable for this user, or lies on a noexec mount',
     ENOEXEC: 'it is made for another machine, or empty, or a script without #!',
     E2BIG: 'arguments and environment together are too long',
   };
@@ -96,10 +94,13 @@ function commandSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   const found: Text = slot('command');
   const steps: AnyStep[] = [
     // Now, and not at `start`: a container that cannot run is not to be made.
-    step('environment', 'find_command', { file, path: slot('command') }, doing, { hints }),
-    step('exec', 'exec_path', { path: found, argv: [file, ...rest], keep: keptDescriptors(facts) }, doing, {
+    step('environment', 'find_command', { file, path: slot('command') }, doing, {
       hints,
-      ...(facts.notExecuted !== undefined && { exit: facts.notExecuted }),
+      ...(facts.exits && { exit: facts.exits.notFound }),
+    }),
+    step('exec', 'exec_path', { path: found, argv: [file, ...rest], keep: keptDescriptors(facts) }, doing, {
+      hints: { E2BIG: hints.E2BIG!, ENOEXEC: hints.ENOEXEC! },
+      ...(facts.exits && { exit: facts.exits.notExecuted }),
     }),
   ];
   if (facts.awaitStart) {

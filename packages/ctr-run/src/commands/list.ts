@@ -1,5 +1,5 @@
-import { out, renderTable, UsageError } from '@ctr-tools/cli';
-import { readText } from '@ctr-tools/host';
+import { Failure, out, renderTable, UsageError } from '@ctr-tools/cli';
+import { exists, readText } from '@ctr-tools/host';
 import { type Found, listRecords } from '../state/record.ts';
 import { stateView } from '../state/view.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -9,7 +9,11 @@ export function run(call: Call): number {
   const format = one(call, 'format') ?? 'table';
   if (format !== 'table' && format !== 'json')
     throw new UsageError(`--format is "${format}"; it can be table or json`);
-  const records = listRecords(call.globals.root);
+  const { root, rootNamed } = call.globals;
+  // Before the first container the usual place is not there yet; a place that somebody names is (runc, list.go).
+  if (rootNamed && !exists(root))
+    throw new Failure(`read the containers in ${root}: no such file or directory`);
+  const records = listRecords(root);
   if (has(call, 'quiet')) for (const { id } of records) out(`${id}\n`);
   else if (format === 'json') out(records.length > 0 ? JSON.stringify(views(records)) : 'null');
   else {

@@ -115,7 +115,7 @@ const hasLabel = ({ process, linux }: Spec): boolean =>
 
 /**
  * What every tool needs to know of the machine for one container: the impure half. `exit` is the
- * code of a failure: 1 for OCI's forms, in which it is that of a command that is not executed too, as
+ * code of a failure: 1 for OCI's forms, in which it is that of a command that cannot be had too, as
  * under runc and crun. Throws a `Failure` for what cannot be made here.
  */
 export async function gatherContainer(making: Making, host: Host, exit: number) {
@@ -132,7 +132,7 @@ export async function gatherContainer(making: Making, host: Host, exit: number) 
     process: gatherProcess(spec, within, {
       awaitStart: course === 'create',
       relayed: course === 'foreground',
-      ...(exit === 1 && { notExecuted: 1 }),
+      ...(exit === 1 && { exits: { notFound: 1, notExecuted: 1 } }),
     }),
     capabilities: capsDrop.gather(undefined, spec, within),
     layers: rootSlotFilled ? rootOfLayers(await import('@ctr-tools/ufs-mount'), spec, within) : undefined,

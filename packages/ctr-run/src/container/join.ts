@@ -57,7 +57,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
       gatherProcess(spec, host, {
         exec: true,
         relayed: !has(call, 'detach') && !handover.consoleSocket,
-        notExecuted: 1,
+        exits: { notFound: 255, notExecuted: 1 },
       }),
     ),
     ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
