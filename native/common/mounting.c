@@ -82,11 +82,6 @@ int mount_change(char *words, int mount, uint64_t set, uint64_t clear, uint64_t 
   if (set || clear) {
     unsigned flags = recursive ? AT_RECURSIVE : 0;
     rc = sys_mount_setattr(mount, flags, &attr);
-    if (rc == -EPERM && clear) {
-      attr.clear &= ~(attr_now(mount) & ~(uint64_t)MOUNT_ATTR__ATIME);
-      if (!(set & MOUNT_ATTR__ATIME)) attr.clear &= ~(uint64_t)MOUNT_ATTR__ATIME;
-      rc = attr.set || attr.clear ? sys_mount_setattr(mount, flags, &attr) : 0;
-    }
     if (rc == -ENOSYS) rc = remount(mount, set, clear, userns, recursive);
     if (rc == -EINVAL && userns >= 0)
       words_say(words, "the filesystem may not support mounts with mapped IDs");

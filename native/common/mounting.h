@@ -34,10 +34,7 @@ int mount_attach(int mount, int target);
 int mount_at(const char *source, int target, const char *type, unsigned long flags, const char *data);
 /* MOUNT_ATTR_* of MS_*. */
 uint64_t attr_of_flags(unsigned long flags);
-/*
- * Change attributes of a mount. Where a user namespace has locked some (mount_namespaces(7)), those
- * of `clear` that are set now stay set, as with runc.
- */
+/* Change attributes of a mount. What a user namespace has locked cannot be cleared (mount_namespaces(7)): EPERM. */
 int mount_change(char *words, int mount, uint64_t set, uint64_t clear, uint64_t propagation,
                  int userns, bool recursive);
 /* Change the propagation of a mount, given as MS_*, with MS_REC if it is meant for all below. */

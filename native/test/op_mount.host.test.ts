@@ -6,6 +6,7 @@ import { O_ROOT, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const RDONLY = 1;
+const NODEV = 4;
 const NOSUID = 2;
 const root = slot('root');
 
@@ -196,19 +197,22 @@ function step_ls(path: string) {
   return { ...sh(''), args: { file: `${path}/bin/busybox`, argv: ['ls', path] } };
 }
 
-test('in a user namespace locked flags survive a change', () => {
+test('in a user namespace locked flags survive what only follows, and what is to clear them fails', () => {
   const path = rootfs();
-  const { stdout, stderr } = inside(
-    [
-      openRoot(path),
-      bind(`${work}/locked`, '/b', { clear: RDONLY | NOSUID }),
-      sh(`grep " ${path}/b " /proc/self/mountinfo`),
-    ],
-    '--mount',
-    `mkdir -p ${work}/locked && mount -t tmpfs -o ro,nosuid x ${work}/locked && exec unshare --user --map-root-user --mount "$L" --plan "$P"; true`,
-  );
-  expect(stderr).toBe('');
-  expect(stdout).toMatch(/ ro,nosuid/);
+  const bound = (attributes: { clear?: number; lift?: number; set?: number }) =>
+    inside(
+      [
+        openRoot(path),
+        bind(`${work}/locked`, '/b', attributes),
+        sh(`grep " ${path}/b " /proc/self/mountinfo`),
+      ],
+      '--mount',
+      `mkdir -p ${work}/locked && mount -t tmpfs -o ro,nosuid x ${work}/locked && exec unshare --user --map-root-user --mount "$L" --plan "$P"; true`,
+    );
+  const lifted = bound({ lift: RDONLY | NOSUID, set: NODEV });
+  expect(lifted.stderr).toBe('');
+  expect(lifted.stdout).toMatch(/ ro,nosuid,nodev/);
+  expect(bound({ clear: RDONLY }).stderr).toMatch(/Operation not permitted/);
 });
 
 test('masked paths are empty, unreadable and need not exist', () => {

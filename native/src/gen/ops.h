@@ -79,7 +79,7 @@ enum effect {
   X(READ_FILE, read_file, 49, "to", 0) \
   X(PROPAGATION, propagation, 50, "ti", 0) \
   X(MOUNT, mount, 52, "itttiti", DOES_MOUNTS) \
-  X(BIND, bind, 53, "ittiiiiiii", DOES_MOUNTS) \
+  X(BIND, bind, 53, "ittiiiiiiii", DOES_MOUNTS) \
   X(MOUNT_ATTR, mount_attr, 54, "itiiii", DOES_MOUNTS) \
   X(DEVICE, device, 55, "itiiiii", DOES_MOUNTS) \
   X(LINK_IN, link_in, 56, "itt", 0) \

@@ -53,5 +53,11 @@ export function grantable(spec: Spec, facts: CapsFacts): Grant {
     const lost = wanted[name] & ~sets[name];
     if (lost) warnings.push(`${name} capabilities that cannot be granted are left out: ${shortNames(lost)}`);
   }
+  // capabilities(7), "Transformation of capabilities during execve()": the bounding set limits what the command has.
+  const lost = (sets.effective | sets.permitted) & ~sets.bounding;
+  if (lost)
+    warnings.push(
+      `capabilities beyond the bounding set are lost when the command is executed: ${shortNames(lost)}`,
+    );
   return { sets, warnings };
 }

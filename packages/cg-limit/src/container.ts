@@ -1,5 +1,5 @@
 /** The half of cg-limit that a container of ctr-run needs: a start does not pay for the command line's. */
-export type { Facts } from './facts.ts';
+export type { Facts, GroupFacts } from './facts.ts';
 export { gather } from './gather.ts';
 export { type CgroupRecord, cgroupRecord } from './groups.ts';
 export { hierarchiesOf } from './layout.ts';

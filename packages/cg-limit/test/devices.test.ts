@@ -147,6 +147,14 @@ describe('what a rule takes away', () => {
   const pty: DeviceCgroup = { allow: true, type: 'c', major: 136, minor: 5, access: 'rw' };
   test('goes from all that it covers', () =>
     expect(texts(pty, { allow: false, type: 'c', major: 136, access: 'w' })).toEqual(['c 136:5 r']));
+  test('a denial narrower than what is allowed later stays, as in the lists of the kernel', () =>
+    expect(
+      texts(
+        { allow: true },
+        { allow: false, type: 'c', major: 10, minor: 229, access: 'm' },
+        { allow: true, type: 'c', access: 'm' },
+      ),
+    ).toEqual(['c 10:229 m']));
   test('but not from what it covers in part', () =>
     expect(() =>
       texts({ allow: true, type: 'c', minor: 5, access: 'r' }, { allow: false, type: 'c', major: 136 }),

@@ -32,7 +32,12 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
         ...command,
       ];
     case 'run':
-      return [['1', 'a bundle, or its command, could not be run, as with runc'], typed, ...notRun, ...command];
+      return [
+        ['1', 'a bundle, or its command, could not be run, as with runc'],
+        typed,
+        ...notRun,
+        ...command,
+      ];
     case 'exec':
       return [['255', 'it failed, or there is no such command, as with runc'], ...command];
     case 'spec':

@@ -1,6 +1,11 @@
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { describe, expect, it } from 'vitest';
-import { mountAttributes, mountOptionNames, parseMountOptions } from '../src/runtime/mount-options.ts';
+import {
+  bindAttributes,
+  mountAttributes,
+  mountOptionNames,
+  parseMountOptions,
+} from '../src/runtime/mount-options.ts';
 
 describe('parseMountOptions', () => {
   it('sorts flags from data', () => {
@@ -63,6 +68,21 @@ it('puts flags into attributes for binds', () => {
     set: MOUNT_ATTR.NOATIME,
     clear: MOUNT_ATTR.ATIME,
   });
+});
+
+it('takes the flags of a bind for the whole of them, as soon as there are any', () => {
+  const { RDONLY, NOSUID, NODEV, NOEXEC, NOSYMFOLLOW, NODIRATIME, NOATIME, ATIME } = MOUNT_ATTR;
+  const of = (...options: string[]) => bindAttributes(parseMountOptions(options));
+  expect(of('rbind', 'rprivate', 'defaults')).toEqual({ set: 0, clear: 0, lift: 0 });
+  expect(of('bind', 'ro')).toEqual({ set: RDONLY, clear: 0, lift: NOSUID | NODEV | NOEXEC | NOSYMFOLLOW });
+  expect(of('bind', 'rw', 'nosuid', 'exec')).toEqual({
+    set: NOSUID,
+    clear: RDONLY | NOEXEC,
+    lift: NODEV | NOSYMFOLLOW,
+  });
+  expect(of('bind', 'noatime')).toMatchObject({ set: NOATIME, clear: ATIME | NODIRATIME });
+  expect(of('bind', 'nodiratime')).toMatchObject({ set: NODIRATIME, clear: ATIME });
+  expect(of('bind', 'atime', 'diratime')).toMatchObject({ set: 0, clear: 0 });
 });
 
 // config.md of runtime-spec 1.3.0, "Linux mount options": every row that is a MUST or a SHOULD.

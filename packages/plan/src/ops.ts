@@ -254,7 +254,8 @@ export const ops = {
    * Bind `source` (a path, or `fd` if not -1) to the target, with the attributes `set` and
    * `clear` (MOUNT_ATTR_*), on the whole tree of mounts if `recursive` has bit 1; bit 0 makes
    * the bind itself recursive. `propagation` is MS_* or 0. `userns` is a descriptor for
-   * an idmapped mount or -1. `make`: 2 makes what the source is, file or directory.
+   * an idmapped mount or -1. `make`: 2 makes what the source is, file or directory. `lift` is cleared
+   * too, unless a user namespace has locked some of it.
    */
   bind: op(
     53,
@@ -269,6 +270,7 @@ export const ops = {
       propagation: ['mount', 0],
       userns: ['int', -1],
       make: ['make', 'nothing'],
+      lift: ['attr', 0],
     },
     'mounts',
   ),

@@ -92,7 +92,7 @@ test('an argument that is left out is its default, and one of a few values is a 
   const kill = undo('end', 'kill', { pid: 7, signal: 9 }, 'kill it');
   expect(explain(compile([[{ ...bind, undo: kill }]], manner))).toBe(
     '0  self       bind root=-1 target=/a source=/b fd=-1 recursive=0 set=0 clear=0 propagation=0 ' +
-      'userns=-1 make=like_source   [undo at end: kill pid=7 pidfd=-1 signal=SIGKILL]\n',
+      'userns=-1 make=like_source lift=0   [undo at end: kill pid=7 pidfd=-1 signal=SIGKILL]\n',
   );
 });
 

@@ -1,9 +1,10 @@
+import { Failure } from '@ctr-tools/cli';
 import { basename, join } from '@ctr-tools/host';
 import { mountAttributes } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { type CgroupHierarchy, cgroupRoot } from '@ctr-tools/sys/proc';
-import type { MountContext } from './mounts.ts';
+import { type MountContext, noData } from './mounts.ts';
 
 const root = slot('root');
 const guarded = MS.NOEXEC | MS.NOSUID | MS.NODEV;
@@ -44,6 +45,7 @@ function unified(context: MountContext): AnyStep[] {
 
 function legacy(context: MountContext): AnyStep[] {
   const { target, facts, options } = context;
+  if (options.data !== '') throw new Failure(`mount on ${target}: ${noData(options.data)}`);
   const hierarchies = facts.cgroups.hierarchies.filter((h) => h.version === 1);
   const places = hierarchies.map((h) => basename(h.mountPoint));
   const own = hasNamespace(context, 'cgroup');

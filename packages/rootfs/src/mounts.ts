@@ -1,6 +1,6 @@
 import { Failure } from '@ctr-tools/cli';
 import { normalize, resolve } from '@ctr-tools/host';
-import { type Mount, type MountOptions, mountAttributes, parseMountOptions, type Spec } from '@ctr-tools/oci';
+import { bindAttributes, type Mount, type MountOptions, parseMountOptions, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Int, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { cgroupMountSteps } from './cgroup.ts';
@@ -88,18 +88,17 @@ function filesystemStep(context: MountContext, type: string): AnyStep {
  * A bind. Where the container has a user namespace, its root may have no right to the source's
  * path: then the host takes hold of the tree before the container is born.
  *
- * Its options change what they name. What the source's mount forbids besides (`nosuid`, `nodev`,
- * `noexec`) stays so unless `suid`, `dev` or `exec` allow it: who mounted it meant it. So does
- * mount(8) of util-linux 2.41, which the options of config.md follow. runc and crun remount by
- * mount(2), whose flags are the whole new set, and so lift all that is not named as soon as
- * anything is (`ro` alone makes programs of a `noexec` file system run).
+ * Without flags among its options it keeps those of the source's mount; with any they are the whole
+ * set (`bindAttributes`). What is none of our options can only be data, of which a bind has none: the kernel
+ * would pass over it, and "RO" leave the bind writable (runc's validator, checkBindOptions).
  */
 function bindSteps(context: MountContext): AnyStep[] {
   const { mount, index, target, options, facts } = context;
   if (!mount.source) throw new Failure(`mount on ${target}: a bind needs a source`);
   const source = resolve(facts.bundle, mount.source);
   const recursive = options.recursiveBind || mount.type === 'rbind' ? 1 : 0;
-  const { set, clear } = mountAttributes(options);
+  if (options.data !== '') throw new Failure(`mount on ${target}: ${noData(options.data)}`);
+  const { set, clear, lift } = bindAttributes(options);
   const doing = `bind ${source} on ${target}`;
   const idmap = idmapSteps(context);
   const early = facts.openTrees || idmap.length > 0;
@@ -118,19 +117,35 @@ function bindSteps(context: MountContext): AnyStep[] {
   // A tree taken from the host's namespace is still one with the host's: what is mounted in the
   // container would appear there. Elsewhere the whole namespace was made a slave before.
   const propagation = first ?? (early ? MS.SLAVE | (recursive ? MS.REC : 0) : 0);
-  const bind = { root, target, source, fd, recursive, set, clear, propagation, make: 'like_source' } as const;
+  const bind = {
+    root,
+    target,
+    source,
+    fd,
+    recursive,
+    set,
+    clear,
+    lift,
+    propagation,
+    make: 'like_source',
+  } as const;
   steps.push(
     step('mounts', 'bind', bind, doing, {
       hints: {
         ENOENT: 'the source is not there',
         EACCES: "the container's root has no right to the source",
-        EPERM: 'an attribute that the host locked would be lifted, or the source is not ours to bind',
+        EPERM:
+          'an option would lift what the host locked (rw, suid, dev, exec or an access time), or the source is not ours to bind',
       },
     }),
     ...afterwards(target, options, rest),
   );
   return steps;
 }
+
+/** Why options that are none of ours are refused where no file system takes them. */
+export const noData = (data: string): string =>
+  `"${data}" is no mount option, and there is no file system here that it could be for (options are words of a list, in small letters)`;
 
 interface Attributes {
   set?: number;

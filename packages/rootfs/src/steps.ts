@@ -1,4 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
+import { normalize } from '@ctr-tools/host';
 import type { RootfsPropagation, Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
@@ -130,13 +131,18 @@ function maskSteps(spec: Spec): AnyStep[] {
   const context = contextOf(spec);
   const label = context !== undefined && { context };
   return [
-    ...readonlyPaths.map((path) => step('masks', 'readonly', { root: -1, path }, `make ${path} read-only`)),
+    ...readonlyPaths
+      .filter((path) => !isRoot(path))
+      .map((path) => step('masks', 'readonly', { root: -1, path }, `make ${path} read-only`)),
     ...maskedPaths.map((path) => step('masks', 'mask', { path, ...label }, `hide ${path}`)),
   ];
 }
 
+/** What is bound over `/` is reached by nobody whose root is below it, so the root's own mount is changed. */
+const isRoot = (path: string): boolean => normalize(path) === '/';
+
 function readonlySteps(spec: Spec): AnyStep[] {
-  if (!spec.root?.readonly) return [];
+  if (!spec.root?.readonly && !spec.linux?.readonlyPaths?.some(isRoot)) return [];
   const args = { root: -1, target: '/', set: MOUNT_ATTR.RDONLY, clear: 0, propagation: 0, recursive: 0 };
   return [step('root-readonly', 'mount_attr', args, 'make the root read-only')];
 }

@@ -94,7 +94,7 @@ const optionsAt = ({ mounts }: Seen, point: string): string[] =>
     .split(',')
     .filter((word) => word !== 'relatime');
 
-test('a bind keeps what its source forbids unless its options allow it, where runc forgets that', (context) => {
+test('a bind whose options have flags has those alone, whatever its source forbids, and else what its source has', (context) => {
   const source = treeOf(context, 'nosuid,nodev,noexec');
   const at = (destination: string, ...options: string[]) => ({ destination, type: 'bind', source, options });
   const { ours, theirs } = both((spec) => {
@@ -103,16 +103,48 @@ test('a bind keeps what its source forbids unless its options allow it, where ru
       at('/plain', 'rbind'),
       at('/ro', 'rbind', 'ro'),
       at('/suid', 'bind', 'ro', 'suid', 'exec'),
+      at('/kept', 'bind', 'ro', 'nosuid', 'nodev', 'noexec'),
+      at('/atime', 'bind', 'ro', 'atime'),
+      at('/noatime', 'bind', 'noatime'),
+      at('/nodiratime', 'bind', 'nodiratime'),
+      at('/rw', 'bind', 'rw'),
     );
   });
+  const points = ['/plain', '/ro', '/ro/below', '/suid', '/kept', '/atime', '/noatime', '/nodiratime'];
+  for (const point of points)
+    expect([point, ...optionsAt(ours, point)]).toEqual([point, ...optionsAt(theirs, point)]);
   expect(optionsAt(ours, '/plain')).toEqual(['rw', 'nosuid', 'nodev', 'noexec']);
-  expect(optionsAt(ours, '/plain')).toEqual(optionsAt(theirs, '/plain'));
-  expect(optionsAt(ours, '/ro')).toEqual(['ro', 'nosuid', 'nodev', 'noexec']);
+  expect(optionsAt(ours, '/ro')).toEqual(['ro']);
   expect(optionsAt(ours, '/ro/below')).toEqual(['rw', 'nosuid', 'nodev', 'noexec']);
-  expect(optionsAt(ours, '/suid')).toEqual(['ro', 'nodev']);
-  // Whatever runc has, ours has too: it forbids the same or more.
-  for (const point of ['/ro', '/ro/below'])
-    expect(optionsAt(ours, point)).toEqual(expect.arrayContaining(optionsAt(theirs, point)));
+  expect(optionsAt(ours, '/suid')).toEqual(['ro']);
+  expect(optionsAt(ours, '/kept')).toEqual(['ro', 'nosuid', 'nodev', 'noexec']);
+  // runc before 1.2 passes over options that only allow.
+  expect(optionsAt(ours, '/rw')).toEqual(['rw']);
+});
+
+test('an access time that a bind does not name is its source’s, and atime is no name for one', (context) => {
+  const source = treeOf(context, 'noatime,nodiratime');
+  const at = (destination: string, ...options: string[]) => ({ destination, type: 'bind', source, options });
+  const { mounts } = same((spec) => {
+    spec.root!.readonly = false;
+    spec.mounts!.push(at('/a', 'bind', 'ro', 'atime'), at('/b', 'bind', 'relatime'), at('/c', 'bind', 'ro'));
+  });
+  const words = (point: string) => mounts.find((line) => line.startsWith(`${point} `))!.split(' ')[3];
+  expect([words('/a'), words('/b'), words('/c')]).toEqual([
+    'ro,noatime,nodiratime',
+    'rw,relatime',
+    'ro,noatime,nodiratime',
+  ]);
+});
+
+test('readonlyPaths with the root make the root read-only, and not what is mounted below it', () => {
+  const { ours, theirs } = both((spec) => {
+    spec.root!.readonly = false;
+    spec.linux!.readonlyPaths = ['/'];
+  });
+  // runc binds the whole tree once more over the root, where nobody gets to it.
+  expect(ours.mounts).toEqual(theirs.mounts.slice(0, ours.mounts.length));
+  expect(ours.mounts[0]).toMatch(/^\/ \S+ \S+ ro,/);
 });
 
 test('no cgroup mounts, no masks, no /dev of its own', () => {

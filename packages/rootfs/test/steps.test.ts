@@ -72,9 +72,9 @@ test('cgroups without a namespace of their own: the groups are bound on v1, the 
   const facts = factsOf({ cgroups: hybrid, cgroupDirectories: { 2: '/sys/fs/cgroup/pids/c1' } });
   expect(phaseOf(told(rootfsSteps(spec, facts)), 'mounts')).toMatchInlineSnapshot(`
     "tmpfs root={root} target=/sys/fs/cgroup source=tmpfs flags=NOSUID|NODEV|NOEXEC data=mode=755
-    bind root={root} target=/sys/fs/cgroup/cpu,cpuacct source=/sys/fs/cgroup/cpu,cpuacct fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
-    bind root={root} target=/sys/fs/cgroup/pids source=/sys/fs/cgroup/pids/c1 fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
-    bind root={root} target=/sys/fs/cgroup/systemd source=/sys/fs/cgroup/systemd fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
+    bind root={root} target=/sys/fs/cgroup/cpu,cpuacct source=/sys/fs/cgroup/cpu,cpuacct fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source lift=0
+    bind root={root} target=/sys/fs/cgroup/pids source=/sys/fs/cgroup/pids/c1 fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source lift=0
+    bind root={root} target=/sys/fs/cgroup/systemd source=/sys/fs/cgroup/systemd fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source lift=0
     link_in root={root} path=/sys/fs/cgroup/cpu target=cpu,cpuacct   [unless EEXIST]
     link_in root={root} path=/sys/fs/cgroup/cpuacct target=cpu,cpuacct   [unless EEXIST]
     mount_attr root={root} target=/sys/fs/cgroup set=RDONLY clear=0 propagation=0 recursive=0
@@ -90,7 +90,7 @@ test('cgroup v2 in a user namespace that has none: the host files are bound', ()
   const spec = bare([cgroupMount], without('cgroup'));
   const steps = told(rootfsSteps(spec, factsOf({ cgroups: v2, userNamespace: true })));
   expect(phaseOf(steps, 'mounts')).toMatchInlineSnapshot(`
-    "bind root={root} target=/sys/fs/cgroup source=/sys/fs/cgroup fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source
+    "bind root={root} target=/sys/fs/cgroup source=/sys/fs/cgroup fd=-1 recursive=1 set=RDONLY|NOSUID|NODEV|NOEXEC clear=ATIME propagation=0 userns=-1 make=like_source lift=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -114,8 +114,8 @@ test('binds: relative sources, attributes, recursive attributes, propagation', (
     ),
   );
   expect(phaseOf(steps, 'mounts')).toMatchInlineSnapshot(`
-    "bind root={root} target=/a source=/bundle/data fd=-1 recursive=0 set=RDONLY|NOSUID|NOATIME clear=NOEXEC|ATIME propagation=0 userns=-1 make=like_source
-    bind root={root} target=/c source=/x fd=-1 recursive=1 set=0 clear=0 propagation=REC|SHARED userns=-1 make=like_source
+    "bind root={root} target=/a source=/bundle/data fd=-1 recursive=0 set=RDONLY|NOSUID|NOATIME clear=NOEXEC|ATIME|NODIRATIME propagation=0 userns=-1 make=like_source lift=NODEV|NOSYMFOLLOW
+    bind root={root} target=/c source=/x fd=-1 recursive=1 set=0 clear=0 propagation=REC|SHARED userns=-1 make=like_source lift=0
     mount_attr root={root} target=/c set=RDONLY clear=0 propagation=0 recursive=1
     mount_attr root={root} target=/c set=0 clear=0 propagation=SLAVE recursive=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
@@ -134,8 +134,8 @@ test('in a user namespace the host takes hold of the sources, and they stay its 
   expect(phaseOf(steps, 'descriptors', 'mounts')).toMatchInlineSnapshot(`
     "host      open_tree path=/root/a recursive=1 fd→{mount.0}
     host      open_tree path=/root/b recursive=0 fd→{mount.1}
-    bind root={root} target=/a source=/root/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source
-    bind root={root} target=/b source=/root/b fd={mount.1} recursive=0 set=0 clear=0 propagation=REC|PRIVATE userns=-1 make=like_source
+    bind root={root} target=/a source=/root/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source lift=0
+    bind root={root} target=/b source=/root/b fd={mount.1} recursive=0 set=0 clear=0 propagation=REC|PRIVATE userns=-1 make=like_source lift=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });
@@ -166,8 +166,8 @@ test('idmapped binds with maps of their own and with those of the container', ()
     host      open_tree path=/b recursive=0 fd→{mount.1}
     host      idmap_userns uids="0 1000 10\\n" gids="0 1000 10\\n" userns→{idmap.1}
     host      idmap_tree fd={mount.1} userns={idmap.1} recursive=0
-    bind root={root} target=/a source=/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source
-    bind root={root} target=/b source=/b fd={mount.1} recursive=0 set=0 clear=0 propagation=SLAVE userns=-1 make=like_source
+    bind root={root} target=/a source=/a fd={mount.0} recursive=1 set=0 clear=0 propagation=REC|SLAVE userns=-1 make=like_source lift=0
+    bind root={root} target=/b source=/b fd={mount.1} recursive=0 set=0 clear=0 propagation=SLAVE userns=-1 make=like_source lift=0
     check_mounts root={root} allowed=[/proc/cpuinfo /proc/diskstats /proc/meminfo /proc/stat /proc/swaps /proc/uptime /proc/loadavg /proc/slabinfo /proc/net/dev /proc/sys/kernel/ns_last_pid /proc/sys/crypto/fips_enabled] whole=[]"
   `);
 });

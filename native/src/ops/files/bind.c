@@ -17,9 +17,20 @@ static long clone_of(int fd, unsigned recursive) {
 struct bind {
   int root, fd, userns;
   const char *target, *source;
-  uint64_t recursive, set, clear, propagation;
+  uint64_t recursive, set, clear, propagation, lift;
   enum make make;
 };
+
+/*
+ * The attributes of a bind. What is only lifted because the options do not name it stays where a user
+ * namespace has locked it (mount_namespaces(7)), all of it together, as under runc and crun.
+ */
+static int change(struct run *run, const struct bind *b, int mount, uint64_t propagation) {
+  bool all = b->recursive & 2;
+  int rc = mount_change(run->detail, mount, b->set, b->clear | b->lift, propagation, b->userns, all);
+  if (rc != -EPERM || !b->lift) return rc;
+  return mount_change(run->detail, mount, b->set, b->clear, propagation, b->userns, all);
+}
 
 /* Linux before 5.2. */
 static int bind_the_old_way(struct run *run, const struct bind *b, int target) {
@@ -29,7 +40,7 @@ static int bind_the_old_way(struct run *run, const struct bind *b, int target) {
   if (rc < 0) return rc;
   int mount = open_inside(b->root, b->target, O_PATH);
   if (mount < 0) return mount;
-  rc = mount_change(run->detail, mount, b->set, b->clear, b->propagation, b->userns, b->recursive & 2);
+  rc = change(run, b, mount, b->propagation);
   close_fd(mount);
   return rc;
 }
@@ -53,6 +64,7 @@ int op_bind(struct run *run, const struct step *step) {
       .propagation = (uint64_t)arg_int(run, step, 7),
       .userns = arg_fd(run, step, 8),
       .make = (enum make)arg_int(run, step, 9),
+      .lift = (uint64_t)arg_int(run, step, 10),
   };
   unsigned recursive = b.recursive & 1 ? AT_RECURSIVE : 0;
   long tree = b.fd >= 0 ? clone_of(b.fd, recursive)
@@ -68,7 +80,7 @@ int op_bind(struct run *run, const struct step *step) {
     rc = bind_the_old_way(run, &b, target);
   } else if (target >= 0) {
     /* Attributes before it is attached, so that nobody sees it without; propagation after, for being attached to a shared mount shares it. */
-    rc = mount_change(run->detail, (int)tree, b.set, b.clear, 0, b.userns, b.recursive & 2);
+    rc = change(run, &b, (int)tree, 0);
     if (rc == 0) rc = mount_attach((int)tree, target);
     if (rc == -ENOTDIR || rc == -EISDIR)
       detail(run, "one is a directory and the other is not");

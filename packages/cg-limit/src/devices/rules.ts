@@ -129,8 +129,11 @@ function without(
     throw new Failure(
       `the device rule "${rule.allow ? 'allow' : 'deny'} ${exceptionText(taken)}" takes a part out of "${exceptionText(wider)}" before it, which device lists cannot express`,
     );
+  // A denial that is narrower than what is allowed stays: so do the kernel's lists and runc's, and else the
+  // defaults, by which nodes of all devices may be made, would undo each denial of that (device_cgroup.c).
+  const meant = (e: DeviceException): boolean => (rule.allow ? same(e, taken) : inside(e));
   return list.flatMap((e) => {
-    if (!inside(e)) return [e];
+    if (!meant(e)) return [e];
     const rest = [...e.access].filter((letter) => !taken.access.includes(letter)).join('');
     return rest === '' ? [] : [{ ...e, access: rest }];
   });

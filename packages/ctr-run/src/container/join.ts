@@ -11,6 +11,7 @@ import type { Found } from '../state/record.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
 import { gatherConfinement } from './compose.ts';
 import { enterSteps } from './groups-to-enter.ts';
+import { warn } from './make.ts';
 import { type Handover, handOver, leave } from './recording.ts';
 import { childPid, stateJson } from './state-json.ts';
 
@@ -48,6 +49,8 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
   const host = withOwn(call.host, { container: contextOf(call, record) });
   const handover = handoverOf(call, process);
   const { label, filter } = await gatherConfinement(spec, host);
+  const capabilities = capsDrop.gather(undefined, spec, host);
+  warn(capsDrop.warnings(spec, capabilities), call.globals);
   const steps = withClone([
     ...enterSteps(record, many(call, 'cgroup'), call.host),
     ...classSteps(record, config),
@@ -60,7 +63,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
         exits: { notFound: 255, notExecuted: 1 },
       }),
     ),
-    ...capsDrop.steps(spec, capsDrop.gather(undefined, spec, host)),
+    ...capsDrop.steps(spec, capabilities),
     ...(label?.steps(spec) ?? []),
     ...(filter?.steps(spec) ?? []),
     ...handOver(handover, record.id, []),

@@ -99,11 +99,14 @@ function checkTerminal(spec: Spec, course: Course, consoleSocket: string | undef
   }
 }
 
-/** The container's stderr is its own: `runc spec` itself writes ambient capabilities that no kernel grants. */
+/**
+ * Say what cannot be given: to the log where there is one, as runc does, for an engine may hand our stderr on as
+ * the container's; and on stderr where there is none, or who called looks closer.
+ */
 export function warn(texts: readonly string[], globals: Globals): void {
   for (const text of texts) {
     logWarning(globals, text);
-    if (globals.debug) err(`ctr-run: warning: ${text}\n`);
+    if (!globals.log || globals.debug) err(`ctr-run: warning: ${text}\n`);
   }
 }
 

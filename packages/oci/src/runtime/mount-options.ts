@@ -188,6 +188,39 @@ const attributeOf: readonly (readonly [flag: number, attribute: number])[] = [
   [MS.NOSYMFOLLOW, MOUNT_ATTR.NOSYMFOLLOW],
 ];
 
+/** MS_REMOUNT keeps how access times are kept unless one of these is given (mount(2)). */
+const timeFlags = accessTimes | MS.NODIRATIME;
+
+/**
+ * The same for a bind, as runc (rootfs_linux.go) and crun have it: where an option names any flag, the options are the
+ * whole new set, as of mount(2) with MS_REMOUNT and MS_BIND, and lift what the source's mount forbids beyond them.
+ * `clear` was asked for by name; `lift` only follows, and is given up where a user namespace locks some of it.
+ */
+export function bindAttributes(options: Pick<MountOptions, 'flags' | 'clear'>): {
+  set: number;
+  clear: number;
+  lift: number;
+} {
+  const named = (options.flags & ~(MS.BIND | MS.REC | MS.REMOUNT)) !== 0 || options.clear !== 0;
+  if (!named) return { set: 0, clear: 0, lift: 0 };
+  let set = 0;
+  let clear = 0;
+  let lift = 0;
+  for (const [flag, attribute] of attributeOf) {
+    if (options.flags & flag) set |= attribute;
+    else if (flag === MS.NODIRATIME) continue;
+    else if (options.clear & flag) clear |= attribute;
+    else lift |= attribute;
+  }
+  if (options.flags & timeFlags) {
+    clear |= MOUNT_ATTR.ATIME;
+    if (!(options.flags & MS.NODIRATIME)) clear |= MOUNT_ATTR.NODIRATIME;
+    if (options.flags & MS.NOATIME) set |= MOUNT_ATTR.NOATIME;
+    else if (options.flags & MS.STRICTATIME) set |= MOUNT_ATTR.STRICTATIME;
+  }
+  return { set, clear, lift };
+}
+
 /**
  * The MS_* of a mount as the attributes of mount_setattr(2), which alone can be given to a
  * bind: flags of the file system itself (sync, dirsync, lazytime …) have no attribute.
