@@ -144,6 +144,7 @@ static void take_in(struct run *run, struct channel *channel, struct message *m)
     case MSG_STOPPED: channel->stopped = m->number; break;
     case MSG_SIGNALED: channel->signaled = m->number; break;
     case MSG_WARNING: report_warning(run, m->payload); break;
+    case MSG_STEP: report_step_of(run, m); break;
     case MSG_FAILED:
       channel->failed = arena(sizeof *channel->failed);
       memset(channel->failed, 0, sizeof *channel->failed);

@@ -14,6 +14,7 @@ enum message_type {
   MSG_FAILED,    /* payload: struct failure, as long as its sentence */
   MSG_WARNING,   /* payload: a sentence */
   MSG_STOPPED,   /* number: the signal that stopped my command; I am a PID 1 and cannot stop of it */
+  MSG_STEP,      /* payload: struct step_done, of report.c */
   MSG_SIGNALED,  /* number: the signal that I would end by if I were no PID 1 */
 };
 

@@ -98,13 +98,11 @@ void open_log(struct run *run, const char *path, enum log_format format) {
 }
 
 /* A line as runc's logrus writes it, which is what engines look for. */
-static void log_line(struct run *run, const char *level, const char *sentence) {
+static void log_line_of(struct run *run, const char *level, const char *sentence, time_t t) {
   if (run->log < 0) return;
   char message[MAX_SENTENCE + 1024], line[MAX_SENTENCE + 1200], when[40];
-  struct timespec t;
   struct tm utc;
-  clock_gettime(CLOCK_REALTIME, &t);
-  gmtime_r(&t.tv_sec, &utc);
+  gmtime_r(&t, &utc);
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
   quoted(message, sizeof message, sentence);
   const char *format = run->log_format == LOG_JSON
@@ -112,6 +110,55 @@ static void log_line(struct run *run, const char *level, const char *sentence) {
                            : "time=\"%3$s\" level=%1$s msg=%2$s\n";
   int n = snprintf(line, sizeof line, format, level, message, when);
   if (n > 0 && (size_t)n < sizeof line) (void)write_all(run->log, line, (size_t)n);
+}
+
+static time_t wall_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return t.tv_sec;
+}
+
+static void log_line(struct run *run, const char *level, const char *sentence) {
+  log_line_of(run, level, sentence, wall_clock());
+}
+
+struct step_done {
+  int64_t ended;    /* seconds since the epoch */
+  uint64_t took_ns;
+  uint32_t at;
+  int32_t passed;   /* the errno that was passed over, or 0 */
+};
+
+static void log_step(struct run *run, const struct step_done *done) {
+  char sentence[MAX_SENTENCE];
+  const struct step *step = &run->plan->steps[done->at];
+  const char *line = step->line ? cell_text(run, step->line) : op_shape(step->op)->name;
+  snprintf(sentence, sizeof sentence, "step %u of process %u took %llu.%03llu ms: %s%s%s", done->at,
+           step->process,
+           (unsigned long long)(done->took_ns / 1000000), (unsigned long long)(done->took_ns / 1000 % 1000), line,
+           done->passed ? "; passed over: " : "", done->passed ? strerror(done->passed) : "");
+  log_line_of(run, "debug", sentence, (time_t)done->ended);
+}
+
+void report_step(struct run *run, uint32_t at, uint64_t took_ns, int passed) {
+  struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  struct step_done done = {.ended = wall_clock(), .took_ns = took_ns, .at = at, .passed = passed};
+  if (run->filtered) return; /* a filter may refuse what telling takes */
+  if (run->process == 0) log_step(run, &done);
+  else if (up && !up->ended) channel_send(up, MSG_STEP, 0, &done, sizeof done, -1);
+}
+
+void report_step_of(struct run *run, const struct message *message) {
+  struct step_done done;
+  if (message->length != sizeof done) return;
+  memcpy(&done, message->payload, sizeof done);
+  if (done.at >= run->plan->nsteps) return;
+  if (run->process == 0) {
+    log_step(run, &done);
+    return;
+  }
+  struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
+  if (up && !up->ended && !run->filtered) channel_send(up, MSG_STEP, 0, &done, sizeof done, -1);
 }
 
 static void say(const char *sentence) {

@@ -50,12 +50,20 @@ int run_step(struct run *run, uint32_t at) {
       return -EIO;
     }
   }
+  bool told = plan->flags & PLAN_DEBUG && plan->log_format != LOG_NONE;
+  uint64_t began = told ? now_ns() : 0;
+  /* What does not come back is told before it goes. */
+  if (told && op_does(step->op, DOES_ENDS | DOES_STAYS)) report_step(run, at, 0, 0);
   int result = op_shape(step->op)->fn(run, step);
-  for (uint32_t i = 0; result < 0 && i < step->nunless; i++) {
+  bool passed_over = false;
+  for (uint32_t i = 0; result < 0 && i < step->nunless && !passed_over; i++) {
     int64_t passed = (int64_t)plan->cells[step->unless + i].value;
-    if (passed == -1 || passed == -result) return 1;
+    passed_over = passed == -1 || passed == -result;
   }
-  return result;
+  /* A clone comes back twice, and is told by who made it. */
+  if (told && step->process == run->process && (result >= 0 || passed_over))
+    report_step(run, at, now_ns() - began, passed_over ? -result : 0);
+  return passed_over ? 1 : result;
 }
 
 static void warn_of(struct run *run, uint32_t at, int error) {

@@ -7,7 +7,10 @@ export const globalFlags: readonly Flag[] = [
   { name: 'root', value: 'DIR', help: 'directory for the state of containers', env: 'CTR_STATE_ROOT' },
   { name: 'log', value: 'FILE', help: 'write errors to this file as well' },
   { name: 'log-format', value: 'FORMAT', help: 'text (default) or json, for --log' },
-  { name: 'debug', help: 'on a failure, show the plan with a mark at the step that failed' },
+  {
+    name: 'debug',
+    help: 'on a failure, show the plan with a mark at the step; with --log, write each step there',
+  },
   { name: 'systemd-cgroup', help: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name' },
   { name: 'rootless', value: 'BOOL', help: 'accepted for runc; whether root is there is found out' },
   { name: 'criu', value: 'PATH', help: 'the program criu (default: as PATH has it)' },
