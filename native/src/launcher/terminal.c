@@ -1,19 +1,24 @@
 /*
  * Relaying between our terminal (or whatever 0 and 1 are) and the container's pty. O_NONBLOCK
- * is set on the pty alone: 0 and 1 share their descriptions with the caller.
+ * is set on the pty alone: 0 and 1 share their descriptions with the caller. A write that waits
+ * for somebody to read would make us deaf to signals and to the container's end, so what could
+ * wait is opened anew, a socket is asked not to wait, and else a terminal gets single bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "arena.h"
+#include "io.h"
 #include "terminal.h"
 
-enum { ROOM = 4096, EOT = 4, QUIET_MS = 100 };
+enum { ROOM = 4096, EOT = 4, QUIET_MS = 100, PATIENCE_MS = 2000 };
 
 void terminal_resize(struct terminal *t) {
   struct winsize size;
@@ -34,13 +39,28 @@ void terminal_raw(struct terminal *t) {
 }
 
 void terminal_restore(struct terminal *t) {
-  if (t->raw) tcsetattr(0, TCSADRAIN, t->saved);
+  /* Draining waits for who reads (tcsetattr(3)); where nobody does, it is not waited for. */
+  if (t->raw) tcsetattr(0, t->nout > 0 ? TCSANOW : TCSADRAIN, t->saved);
   t->raw = false;
+}
+
+/* A description of our own of what 1 is: a terminal or pipe, which can keep a writer waiting. */
+static int opened_anew(void) {
+  struct stat st;
+  if (fstat(1, &st) != 0 || (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))) return 1;
+  int fd = high_fd(open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat now;
+  if (fd >= 0 && fstat(fd, &now) == 0 && now.st_rdev == st.st_rdev && now.st_ino == st.st_ino &&
+      now.st_dev == st.st_dev)
+    return fd;
+  if (fd >= 0) close(fd);
+  return 1;
 }
 
 void terminal_begin(struct terminal *t, int pty) {
   t->pty = pty;
   if (pty < 0) return;
+  t->shown = opened_anew();
   t->in = t->out = true;
   t->to_pty = arena(ROOM);
   t->from_pty = arena(ROOM);
@@ -58,8 +78,9 @@ int terminal_poll(struct terminal *t, struct pollfd *fds) {
   fds[0] = (struct pollfd){.fd = t->pty};
   if (t->nout == 0) fds[0].events |= POLLIN;
   if (t->nin > 0) fds[0].events |= POLLOUT;
+  if (fds[0].events == 0) fds[0].fd = -1; /* a hangup is told unasked, and again and again */
   fds[1] = (struct pollfd){.fd = t->in && t->nin == 0 ? 0 : -1, .events = POLLIN};
-  fds[2] = (struct pollfd){.fd = t->nout > 0 ? 1 : -1, .events = POLLOUT};
+  fds[2] = (struct pollfd){.fd = t->nout > 0 ? t->shown : -1, .events = POLLOUT};
   return 3;
 }
 
@@ -86,8 +107,15 @@ static void put(struct terminal *t) {
   memmove(t->to_pty, t->to_pty + n, t->nin);
 }
 
+/* poll(2) has said that there is room for something, which need not be all of it. */
+static ssize_t write_some(const struct terminal *t) {
+  ssize_t n = send(t->shown, t->from_pty, t->nout, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n >= 0 || errno != ENOTSOCK) return n;
+  return write(t->shown, t->from_pty, t->shown == 1 && isatty(1) ? 1 : t->nout);
+}
+
 static void show(struct terminal *t) {
-  ssize_t n = write(1, t->from_pty, t->nout);
+  ssize_t n = write_some(t);
   if (lasting(n)) {
     t->nout = 0;
     hang_up(t);
@@ -106,7 +134,7 @@ void terminal_relay(struct terminal *t, const struct pollfd *fds, int count) {
     if (n == 0 || lasting(n)) hang_up(t); /* EIO: nobody has the other end open */
   }
   if (fds[1].fd == 0 && fds[1].revents) take(t);
-  if (t->pty >= 0 && fds[2].fd == 1 && fds[2].revents) show(t);
+  if (t->pty >= 0 && fds[2].fd >= 0 && fds[2].revents) show(t);
 }
 
 void terminal_end(struct terminal *t) {
@@ -114,8 +142,11 @@ void terminal_end(struct terminal *t) {
   while (t->pty >= 0) {
     struct pollfd fds[3];
     int count = terminal_poll(t, fds);
-    /* Others may hold the terminal open for ever; what the command wrote has come by now. */
-    int ready = poll(fds, (nfds_t)count, t->nout > 0 ? -1 : QUIET_MS);
+    /*
+     * Others may hold the terminal open for ever; what the command wrote has come by now. Who does not
+     * read it does not keep us: the end is to be told.
+     */
+    int ready = poll(fds, (nfds_t)count, t->nout > 0 ? PATIENCE_MS : QUIET_MS);
     if (ready == 0 || (ready < 0 && errno != EINTR)) break;
     if (ready > 0) terminal_relay(t, fds, count);
   }

@@ -10,6 +10,7 @@ struct terminal {
   bool raw;     /* ours is in raw mode */
   bool in, out; /* still open */
   size_t nin, nout;
+  int shown;   /* where the output goes: 1, or 1 opened anew to be written without waiting */
   void *saved; /* struct termios */
   char *to_pty, *from_pty;
 };
@@ -22,7 +23,7 @@ void terminal_resize(struct terminal *terminal);
 struct pollfd;
 int terminal_poll(struct terminal *terminal, struct pollfd *fds);
 void terminal_relay(struct terminal *terminal, const struct pollfd *fds, int count);
-/* What the container has written and we not yet, then the terminal as it was. */
+/* What the container has written and we not yet, as long as somebody reads it; then the terminal as it was. */
 void terminal_end(struct terminal *terminal);
 
 #endif
