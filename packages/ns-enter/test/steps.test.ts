@@ -140,12 +140,15 @@ describe('a container', () => {
 
   test('maps for a joined one describe it, as far as its own are known', () => {
     const linux: Linux = { namespaces: [{ type: 'user', path: '/ns/user' }], ...maps(map(0, 1, 2)) };
-    const known = (...of: ReturnType<typeof map>[]) => planOfSpec(linux, { joinedMaps: { uids: of, gids: of } });
+    const known = (...of: ReturnType<typeof map>[]) =>
+      planOfSpec(linux, { joinedMaps: { uids: of, gids: of } });
     const unknown = planOfSpec(linux);
     expect(unknown).toBe(planOfSpec({ namespaces: linux.namespaces! }));
     expect(known(map(0, 1, 2))).toBe(unknown);
     expect(known(map(1, 2, 1), map(0, 1, 1))).toBe(unknown);
-    expect(() => known(map(0, 1, 1))).toThrow('uidMappings differs from the map of the user namespace /ns/user');
+    expect(() => known(map(0, 1, 1))).toThrow(
+      'uidMappings differs from the map of the user namespace /ns/user',
+    );
   });
 
   test.each<[string, Linux, string]>([
