@@ -76,6 +76,9 @@ enum effect {
   X(PROC_WRITE, proc_write, 46, "tb", 0) \
   X(LOCK, lock, 212, "ii", 0) \
   X(SEND_FDS, send_fds, 48, "tbn", 0) \
+  X(NOTIFY_LISTEN, notify_listen, 231, "to", 0) \
+  X(NOTIFY_RELAY, notify_relay, 232, "itii", DOES_FOLLOWS) \
+  X(NOTIFY_KEEP, notify_keep, 233, "it", 0) \
   X(READ_FILE, read_file, 49, "to", 0) \
   X(PROPAGATION, propagation, 50, "ti", 0) \
   X(MOUNT, mount, 52, "itttiti", DOES_MOUNTS) \

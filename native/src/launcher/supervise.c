@@ -27,6 +27,7 @@
 #include "channel.h"
 #include "enumerations.h"
 #include "guard.h"
+#include "notify_socket.h"
 #include "ops.h"
 #include "plan.h"
 #include "proc.h"
@@ -203,20 +204,22 @@ static void block_signals(struct watch *w) {
 
 static void look(struct watch *w) {
   struct run *run = w->run;
-  struct pollfd fds[6 + MAX_WATCHED] = {{.fd = w->signals, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
+  struct pollfd fds[7 + MAX_WATCHED] = {{.fd = w->signals, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
   if (run->to[w->peer]) fds[1] = (struct pollfd){.fd = run->to[w->peer]->fd, .events = POLLIN};
   if (run->parent >= 0 && run->to[run->parent])
     fds[2] = (struct pollfd){.fd = run->to[run->parent]->fd, .events = POLLIN};
-  int relayed = terminal_poll(&w->terminal, fds + 3);
-  struct pollfd *files = fds + 3 + relayed;
-  if (poll(fds, (nfds_t)(3 + relayed + watched_poll(files)), watched_timeout(-1)) < 0) return;
+  notify_socket_poll(fds + 3);
+  int relayed = terminal_poll(&w->terminal, fds + 4);
+  struct pollfd *files = fds + 4 + relayed;
+  if (poll(fds, (nfds_t)(4 + relayed + watched_poll(files)), watched_timeout(-1)) < 0) return;
   watched_changed(files);
+  notify_socket_relay(fds + 3);
   struct signalfd_siginfo info;
   if (fds[0].revents)
     while (read(w->signals, &info, sizeof info) == sizeof info) on_signal(w, &info);
   if (fds[1].revents) on_channel(w);
   if (fds[2].revents) on_parent(w);
-  terminal_relay(&w->terminal, fds + 3, relayed);
+  terminal_relay(&w->terminal, fds + 4, relayed);
   reap(w);
 }
 

@@ -1,7 +1,7 @@
 /** Sockets and descriptors that engines hand over, and what comes back on them (runc-create(8), runc-exec(8), sd_listen_fds(3)). */
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, start, tempDir, toolEnv, toolPath, until } from '../../../test/support.ts';
+import { needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, leftoversOf, makeBundle, testId } from './bundles.ts';
 
 const ctr = (...argv: string[]) => runTool('ctr-run', argv);
@@ -165,29 +165,6 @@ test('sockets that systemd activated are the command’s, under its own PID', (c
   const ended = run('/bin/sh', ['-c', line], { fds: [fd] });
   closeSync(fd);
   expect(ended).toMatchObject({ stdout: '1 1 1\nactivated\n', stderr: '' });
-});
-
-test('a service manager’s notify socket is reachable from inside', async (context) => {
-  needs(context, 'root', 'command:python3');
-  const socket = `${tempDir('notify')}/sock`;
-  const listen = `import socket; s=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(${JSON.stringify(socket)}); print('up', flush=True); print(s.recv(100).decode(), flush=True)`;
-  const peer = start('python3', ['-c', listen]);
-  await until('it listens', () => peer.output().stdout.includes('up'));
-  const ended = runTool(
-    'ctr-run',
-    [
-      'run',
-      '--rootfs',
-      'host',
-      '--',
-      'python3',
-      '-c',
-      'import os, socket; s=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(os.environ["NOTIFY_SOCKET"]); s.send(b"READY=1")',
-    ],
-    { env: toolEnv({ NOTIFY_SOCKET: socket }) },
-  );
-  expect(ended.stderr).toBe('');
-  expect((await peer.ended).stdout).toBe('up\nREADY=1\n');
 });
 
 test('the PID file of a container that fails is taken back', (context) => {

@@ -226,6 +226,15 @@ export const ops = {
   lock: op(212, { fd: 'int', sharing: ['sharing', 'exclusive'] }),
   /** Connect to a unix stream socket and send bytes with descriptors (console socket, pidfd socket, seccomp listener). -1 in `fds` is left out. */
   send_fds: op(48, { path: 'text', data: 'blob', fds: 'ints' }),
+  /** A datagram socket at `path`, on which everybody may speak (sd_notify(3)). */
+  notify_listen: op(231, { path: 'text', fd: 'out' }),
+  /**
+   * Wait until somebody says READY=1 there, or the process of `pidfd` has ended; then tell the manager at `to` (a path,
+   * or @ and an abstract name) of it, and of `pid` as the service's main one, and wait until it has read that.
+   */
+  notify_relay: op(232, { fd: 'int', to: 'text', pid: 'int', pidfd: 'int' }, 'follows'),
+  /** Leave that to `supervise`; the main process is the supervisor. */
+  notify_keep: op(233, { fd: 'int', to: 'text' }),
   /** Read a small file whole into a slot, less its last newline. */
   read_file: op(49, { path: 'text', text: 'out' }),
 

@@ -118,10 +118,10 @@ test('a command that is not there is 127, one that cannot be run 126, and the me
       bundle,
     );
   expect(of('nosuch')).toMatchObject({ status: 127 });
-  expect(of('nosuch').stderr).toMatch(/exec: "nosuch": .*; executable file not found in \$PATH/);
+  expect(of('nosuch').stderr).toMatch(/exec: "nosuch": executable file not found in \$PATH/);
   expect(of('/bin/nosuch')).toMatchObject({ status: 127 });
   expect(of('plain')).toMatchObject({ status: 126 });
-  expect(of('plain').stderr).toMatch(/exec: "plain": Permission denied/);
+  expect(of('plain').stderr).toMatch(/exec: "plain": permission denied/);
   expect(of('/bin')).toMatchObject({ status: 126 });
   expect(of('sh', '-c', 'exit 7')).toMatchObject({ status: 7 });
 });

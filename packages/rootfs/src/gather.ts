@@ -60,7 +60,7 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     userNamespace: newUserNamespace || inUserNamespace(),
     openTrees: newUserNamespace && host.euid === 0,
     parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
-    procBinds: procBinds(spec, bundle),
+    procBinds: procBinds(spec, bundle, host.container?.directory),
     kcore: exists('/proc/kcore'),
     cgroups,
     cgroupDirectories: groupDirectories(cgroups, situation),
@@ -81,11 +81,13 @@ function rootDirectory(path: string, bundle: string): string {
 }
 
 /** Sources of binds must exist (config.md, Mounts); those of procfs may cover /proc. */
-function procBinds(spec: Spec, bundle: string): string[] {
+function procBinds(spec: Spec, bundle: string, own: string | undefined): string[] {
   const found: string[] = [];
   for (const mount of spec.mounts ?? []) {
     if (!isBind(mount) || !mount.source) continue;
     const source = resolve(bundle, mount.source);
+    // What lies in the container's own directory is made with it.
+    if (own !== undefined && source.startsWith(`${own}/`)) continue;
     try {
       if (statFs(source).type === MAGIC.PROC) found.push(mount.destination);
     } catch (error) {

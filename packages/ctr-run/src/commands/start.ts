@@ -2,6 +2,7 @@ import { Failure } from '@ctr-tools/cli';
 import { exists } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { compile, type Plan } from '@ctr-tools/plan';
+import { managerSocket, notifyDirectory } from '../container/notify.ts';
 import { startSteps } from '../container/starting.ts';
 import { mannerOf } from '../globals.ts';
 import { readOwnFile, theRecord } from '../state/record.ts';
@@ -9,7 +10,7 @@ import { startFifo, statusOf } from '../state/status.ts';
 import type { Call } from '../subcommand.ts';
 
 /** `ctr-run start ID`: let a created container go. */
-export function run({ globals, parsed }: Call): Plan {
+export function run({ globals, host, parsed }: Call): Plan {
   const id = parsed.operands[0]!;
   const record = theRecord(globals.root, id);
   const status = statusOf(record);
@@ -19,5 +20,8 @@ export function run({ globals, parsed }: Call): Plan {
     throw new Failure(`cannot start container ${id}: it is paused; resume it first`);
   if (status !== 'created') throw new Failure(`cannot start container ${id}: it is already ${status}`);
   const spec = parseJson(readOwnFile(`${record.directory}/config.json`), 'config.json') as Spec;
-  return compile([startSteps(record, spec)], mannerOf(globals, 1));
+  const manager = managerSocket(host);
+  // A container that was created without a manager has no socket to say it on.
+  const notify = manager !== undefined && exists(notifyDirectory(record.directory)) ? manager : undefined;
+  return compile([startSteps(record, spec, notify)], mannerOf(globals, 1));
 }

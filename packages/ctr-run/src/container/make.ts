@@ -13,7 +13,7 @@ import { type Call, has, one } from '../subcommand.ts';
 import { tell } from '../warnings.ts';
 import { containerSteps, gatherContainer } from './compose.ts';
 import type { Course, Making } from './making.ts';
-import { withNotifySocket } from './notify.ts';
+import { managerSocket, withNotifySocket } from './notify.ts';
 import { childPid, stateJson } from './state-json.ts';
 
 /** An ID for a container that nobody named: twelve hexadecimal digits, as Docker shows them. */
@@ -52,8 +52,10 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
   const consoleSocket = path('console-socket');
   const pidfdSocket = path('pidfd-socket');
   checkTerminal(spec, course, consoleSocket);
+  const notify = managerSocket(host);
   return {
-    spec: withNotifySocket(spec, host),
+    spec: notify === undefined ? spec : withNotifySocket(spec, context.directory),
+    ...(notify !== undefined && spec.process && { notify }),
     ...rootOf(spec, bundle),
     context,
     course,

@@ -32,6 +32,8 @@ export interface Making {
   pidFile?: string;
   consoleSocket?: string;
   pidfdSocket?: string;
+  /** The service manager's socket, which is to hear that the container is ready. */
+  notify?: string;
   /** Say on stderr how long the start took. */
   time: boolean;
   /** The spec came on stdin, so the container's own stdin is something else. */

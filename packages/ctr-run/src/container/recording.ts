@@ -15,6 +15,7 @@ import type { LastingRecord } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
 import { type Making, stateDirectory } from './making.ts';
+import { notifySteps, tellReady } from './notify.ts';
 import { childPid } from './state-json.ts';
 
 const startFd = slot('state.start');
@@ -101,6 +102,7 @@ export function takeName(making: Making, configText: string): AnyStep[] {
       { side: 'host' },
     ),
   ];
+  if (making.notify !== undefined) steps.push(...notifySteps(directory, making.course));
   if (making.course === 'create') {
     const fifo = startFifo(directory);
     const flags = O.RDWR; // neither opening nor the one read(2) before `start` finds nobody writing (fifo(7))
@@ -254,6 +256,7 @@ export function stayOrGo(making: Making): AnyStep[] {
     );
   }
   steps.push(...hookSteps(making.spec, 'poststart', making.context));
+  if (making.notify !== undefined) steps.push(...tellReady(making.notify, making.course));
   if (making.course === 'detach') return [...steps, leave()];
   const args = {
     process: peer,

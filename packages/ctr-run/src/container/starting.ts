@@ -4,6 +4,7 @@ import { O } from '@ctr-tools/sys/constants';
 import type { Found } from '../state/record.ts';
 import { startFifo, startReport } from '../state/status.ts';
 import { hookSteps } from './hooks.ts';
+import { startNotifying } from './notify.ts';
 import { removalIfFailed } from './removal.ts';
 import { stateJson } from './state-json.ts';
 
@@ -29,12 +30,14 @@ export function openStart(id: string, directory: string): AnyStep {
  * The steps that let a created container go, and wait until its command runs. Where a poststart hook fails the container
  * is stopped and removed, as by runc and crun (runtime.md, Lifecycle 9: "continue the lifecycle at step 12").
  */
-export function startSteps(record: Found, spec: Spec): AnyStep[] {
+export function startSteps(record: Found, spec: Spec, notify?: string): AnyStep[] {
   const { id, directory, pid, startTime } = record;
   const fifo = startFifo(directory);
   const doing = `start container ${id}`;
+  const [before, after] = notify === undefined ? [[], []] : startNotifying(notify, directory, pid!);
   return [
     openStart(id, directory),
+    ...before,
     // Before the word is given: of two that start it at once, one removes the FIFO, and only that one goes on.
     step('running', 'remove', { path: fifo }, doing, { side, hints: { ENOENT: meanwhile } }),
     step('running', 'write_fd', { fd, data: '0' }, doing, { side, hints: { EPIPE: died } }),
@@ -47,6 +50,7 @@ export function startSteps(record: Found, spec: Spec): AnyStep[] {
       state: (status) => stateJson(record, status, pid),
       bundle: record.bundle,
     }),
+    ...after,
     step('supervise', 'exit', { code: 0 }, 'end', { side }),
   ];
 }
