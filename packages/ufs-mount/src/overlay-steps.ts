@@ -96,6 +96,10 @@ function treeSteps(facts: RootFacts, tree: HostTree, scratch: Text): AnyStep[] {
     ...tree.links.map(([path, target]) =>
       step('root', 'link_in', { root, path, target }, `make the link ${path}`),
     ),
+    // The overlays are so by themselves; this is what lies between them.
+    ...(facts.request.readOnly
+      ? [step('root', 'mount_attr', { root, target: '/', set: MOUNT_ATTR.RDONLY }, 'make the root read-only')]
+      : []),
   ];
 }
 

@@ -105,7 +105,7 @@ test('without root: layers that leave out parents, go through links and link int
     'tar cf 1.tar -C a .; tar cf 2.tar -C b d/y d/.wh.z lnk/f; tar cf 3.tar -C c d/late/t',
     // A hard link into the layer below, whose file this one has not.
     'tar cf 4.tar -C a --transform s,d/w,d/v, d/x d/w; tar --delete -f 4.tar d/x',
-    `chmod -R a+rX .; chown 65534 ${own}`,
+    `chmod -R a+rX .; chmod a+x ..; chown 65534 ${own}`,
   ].join('; ');
   expect(runShell(line, { cwd: layers })).toMatchObject({ status: 0 });
   const archives = [1, 2, 3, 4].map((n) => join(layers, `${n}.tar`));
@@ -126,7 +126,7 @@ test('without root: layers that leave out parents, go through links and link int
 test("without root: the machine's own root, whose changes are thrown away", (context) => {
   needs(context, 'root', 'command:setpriv');
   const own = tempDir('own');
-  runShell(`chown 65534 ${own}`);
+  runShell(`chown 65534 ${own}; chmod a+x ${own}/..`);
   const name = `ctr-test-${process.pid}`;
   const run = (flags: readonly string[], line: string) =>
     runTool('ufs-mount', ['host', ...flags, '--', 'sh', '-c', line], {
@@ -141,10 +141,12 @@ test("without root: the machine's own root, whose changes are thrown away", (con
     stdout: '/etc/passwd\n/proc/self/exe\n/usr/bin/env\nx\n',
   });
   expect(existsSync(`/tmp/${name}`)).toBe(false);
-  expect(run(['--read-only'], `: >/tmp/${name}`)).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining('Read-only file system'),
-  });
+  // In a directory of an overlay, in one that is made anew where something is mounted on it, and between them.
+  for (const at of [`/usr/${name}`, `/tmp/${name}`, `/${name}`])
+    expect(run(['--read-only'], `: >${at}`), at).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(at.startsWith('/usr') ? 'cannot create' : 'Read-only file system'),
+    });
   // What others may not look into, nobody may here.
   expect(run(['--temp'], 'cat /etc/shadow')).toMatchObject({
     status: 1,
