@@ -220,3 +220,25 @@ test('an archive that ends too early leaves nothing', (context) => {
   expect(ended.stderr).toContain('ends too early');
   expect(runShell(`ls ${store}/layers | grep -v lock; ls ${store}/roots`).stdout).toBe('');
 });
+
+test('--list of a store that cannot be read is an error, and of one that is not there is not', (context) => {
+  needs(context, 'root');
+  const directory = tempDir('unreadable');
+  runShell(
+    `mkdir ${directory}/layers; chmod 711 ${directory}; chmod 700 ${directory}/layers; chmod a+x ${directory}/..`,
+  );
+  const listed = (store: string) =>
+    runTool('ufs-mount', ['--list'], { env: { ...toolEnv(), CTR_STORE: store }, uid: 65534, gid: 65534 });
+  expect(listed(directory)).toMatchObject({
+    status: 125,
+    stdout: '',
+    stderr: `ufs-mount: read the store ${directory}: Permission denied\n`,
+  });
+  runShell(`chmod 755 ${directory}`);
+  expect(listed(directory).stderr).toBe(`ufs-mount: read the store ${directory}/layers: Permission denied\n`);
+  expect(listed('/etc/passwd')).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('Not a directory'),
+  });
+  expect(listed('/tmp/ctr-no-such-store')).toMatchObject({ status: 0, stdout: '' });
+});

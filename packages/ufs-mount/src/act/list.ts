@@ -1,7 +1,7 @@
 /** `--list`: what is in the store. */
 
-import { err, formatSize, type Host, out, renderTable } from '@ctr-tools/cli';
-import { lstat, namesIn } from '@ctr-tools/host';
+import { err, Failure, formatSize, type Host, kernelWords, out, renderTable } from '@ctr-tools/cli';
+import { errorCode, lstat, namesIn } from '@ctr-tools/host';
 import { type KnownRoot, knownRoots } from '../record.ts';
 import { poolsOf, storeOf } from '../store.ts';
 import { infoOf } from './show.ts';
@@ -37,8 +37,20 @@ function layersOf(store: string) {
 
 const isMounted = (root: KnownRoot): boolean => mountPointsOf(root).length > 0;
 
+/** What cannot be read is not empty; what is not there is. Throws a `Failure`. */
+function mustBeReadable(store: string): void {
+  for (const directory of ['', '/layers', '/chains', '/roots'].map((name) => `${store}${name}`))
+    try {
+      namesIn(directory);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT')
+        throw new Failure(`read the store ${directory}: ${kernelWords(error)}`);
+    }
+}
+
 export function list(json: boolean, host: Host): number {
   const store = storeOf(host);
+  mustBeReadable(store.path);
   const roots = knownRoots(store);
   const layers = layersOf(store.path);
   if (json) {
