@@ -121,6 +121,22 @@ describe.skipIf(reason)(`output that cannot be written${reason ? ` (skipped: ${r
       ['caps-drop --learn /no/x -- true', 'write what was learned to /no/x: No such file or directory'],
     ] as const)
       expect(shell(line), line).toMatchObject({ status: 125, stderr: `caps-drop: ${words}\n` });
+    // The command would have run for nothing.
+    for (const [line, words] of [
+      ['seccomp-load --learn - -- echo ran >&-', 'write to stdout: it is closed'],
+      [
+        'seccomp-load --learn /no/x -- echo ran',
+        'write the learned profile to /no/x: No such file or directory',
+      ],
+    ] as const)
+      expect(shell(line), line).toMatchObject({
+        status: 125,
+        stdout: '',
+        stderr: `seccomp-load: ${words}\n`,
+      });
+    expect(shell('seccomp-load --learn /dev/full -- true').stderr).toBe(
+      'seccomp-load: write the learned profile to /dev/full: No space left on device\n',
+    );
   });
 
   test('a layer is committed to what is there and no file, and a full one is left', () => {

@@ -1,9 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   err,
   Failure,
   type Host,
   kernelWords,
+  needStdout,
   type Outcome,
   out,
   type Parsed,
@@ -48,6 +50,19 @@ function record(target: string, directory: string, container: boolean): number {
   return 0;
 }
 
+/** Before the command runs, whose exit code is ours: what it did would be learned for nothing. */
+function mustBeWritable(target: string): void {
+  if (target === '-') {
+    needStdout();
+    return;
+  }
+  try {
+    accessSync(existsSync(target) ? target : dirname(target), constants.W_OK);
+  } catch (error) {
+    throw new Failure(`write the learned profile to ${target}: ${kernelWords(error)}`);
+  }
+}
+
 /** `--learn OUT -- COMMAND` */
 export function learn(
   [target]: readonly string[],
@@ -59,6 +74,7 @@ export function learn(
   const container = parsed.flags.has('container');
   if (directory !== undefined) return record(target!, directory.replace(/\/$/, ''), container);
   if (target === '') throw new UsageError('--learn: a file was expected, or - for stdout');
+  mustBeWritable(target!);
   const everything = {
     defaultAction: SECCOMP_RET.USER_NOTIF,
     enosys: false,
