@@ -7,6 +7,7 @@
  *     dist/lib/node           the pinned Node
  *     dist/lib/koffi.node     system calls for acts
  *     dist/share/man/man1     a manual page for each tool
+ *     dist/share/…            completions for bash, zsh and fish, each where its shell looks
  *     dist/share/licenses     of what is linked into the launcher
  *
  * It may run while tools run: each file is made beside its place and renamed into it.
@@ -25,6 +26,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { writeCompletions } from './completions.ts';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';
 import { writeRequests } from './requests.ts';
@@ -117,6 +119,7 @@ linkRuntime();
 placeLicence();
 await buildPlanner();
 makeLauncher();
+writeCompletions(join(dist, 'share'));
 await writeManuals(join(dist, 'share'), version).catch((error: unknown) => {
   process.stderr.write(`manual pages: ${(error as Error).message}\n`);
   process.exitCode = 1;

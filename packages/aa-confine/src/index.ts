@@ -1,4 +1,5 @@
 import type { Tool } from '@ctr-tools/cli';
+import { readText } from '@ctr-tools/host';
 import { amendConfine } from './amend.ts';
 import { flags } from './flags.ts';
 import { type ConfineFacts, gatherConfine } from './gather.ts';
@@ -7,6 +8,18 @@ import { confineSteps } from './steps.ts';
 
 export type { ConfineFacts } from './gather.ts';
 export type { ConfineOptions } from './options.ts';
+
+/** Names of the profiles in the kernel, as far as we may see them (aa-status(8) reads the same file). */
+function loadedProfiles(): string[] {
+  try {
+    return readText('/sys/kernel/security/apparmor/profiles')
+      .split('\n')
+      .map((line) => line.replace(/ \(\w+\)$/, ''))
+      .filter(Boolean);
+  } catch {
+    return [];
+  }
+}
 
 /** Labels of security modules: AppArmor profiles, SELinux labels. */
 export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
@@ -38,6 +51,10 @@ export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
   gather: gatherConfine,
   amend: amendConfine,
   steps: confineSteps,
+  suggest: (flag) =>
+    flag !== undefined && ['profile', 'stack', 'unload'].includes(flag)
+      ? { words: ['default', 'unconfined', ...loadedProfiles()] }
+      : undefined,
   async act(name, options, parsed, host) {
     const { acts } = await import('./act/index.ts');
     return acts[name]!(parsed.flags.get(name)?.[0] ?? '', options, host);

@@ -1,4 +1,5 @@
 import type { Tool } from '@ctr-tools/cli';
+import { capabilityNames } from '@ctr-tools/sys/constants';
 import { amendCaps } from './amend.ts';
 import { flags } from './flags.ts';
 import { type CapsFacts, gatherCaps } from './gather.ts';
@@ -8,6 +9,13 @@ import { capsSteps } from './steps.ts';
 
 export type { CapsFacts } from './gather.ts';
 export type { CapsOptions } from './options.ts';
+
+const names = capabilityNames.map((name) => name.slice('CAP_'.length).toLowerCase());
+/** Flags whose value is a list of capabilities. */
+const lists = new Set([
+  ...['only', 'drop', 'add', 'has', 'decode'],
+  ...['bounding', 'permitted', 'effective', 'inheritable', 'ambient'],
+]);
 
 /** Capabilities, user and groups, no_new_privs. */
 export const capsDrop: Tool<CapsOptions, CapsFacts> = {
@@ -41,6 +49,8 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
   gather: gatherCaps,
   amend: amendCaps,
   steps: capsSteps,
+  suggest: (flag) =>
+    flag !== undefined && lists.has(flag) ? { words: ['all', 'none', ...names], list: true } : undefined,
   looksAround: () => false,
   warnings: (spec, facts) => (facts.mode === 'oci' ? grantable(spec, facts).warnings : []),
   async act(name, options, parsed, host) {

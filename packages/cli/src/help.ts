@@ -99,6 +99,8 @@ export function renderHelp(tool: Described, paper: Paper): string {
       style,
     ),
   );
+  const manual = `Manual page: ${tool.name.split(' ')[0]}(1), in share/man beside the directory of the program.`;
+  parts.push(`${wrap(manual, width).join('\n')}\n`);
   return parts.join('\n');
 }
 

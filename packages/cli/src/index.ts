@@ -1,5 +1,6 @@
 export * from './argv.ts';
 export * from './chain.ts';
+export * from './complete.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './launcher.ts';

@@ -113,8 +113,20 @@ export interface Tool<O = unknown, F = unknown> {
    * A `Failure` becomes the failure of that step.
    */
   answer?(topic: string, payload: string, connection?: number): string | Promise<string>;
+  /**
+   * For the shells' completions: what the value of a flag may be, or an operand (`flag` undefined); undefined where the
+   * name of the value says it (`complete.ts`).
+   */
+  suggest?(flag: string | undefined, host: Host): Suggested | undefined;
   /** Topics that only Node can answer. */
   nodeTopics?: readonly string[];
+}
+
+/** How a word may go on: by these words, with commas between where it is a list, and by what the shell knows. */
+export interface Suggested {
+  words?: readonly string[];
+  list?: boolean;
+  shell?: 'files' | 'directories';
 }
 
 /** What a command comes to: an exit code of the planner's own, or a plan for the launcher. */

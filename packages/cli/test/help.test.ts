@@ -38,6 +38,8 @@ test('the help has every flag, heading, example and exit code', () => {
       126   the command was found but cannot be run
       127   the command was not found
       else  the command's own; a signal that ended it ends the tool too
+
+    Manual page: ns-enter(1), in share/man beside the directory of the program.
     "
   `);
 });
@@ -80,7 +82,9 @@ describe('manual pages', () => {
       '.SH COMMANDS\n.SS box go\nlet it go.\n.PP\n\\fBbox go\\fR ID\n.TP\n\\fB\\-\\-keep\\fR\nleave it\n.PP\nSoon.\n',
     );
     expect(page).toContain('.SH EXIT STATUS\n.TP\n\\fB1\\fR\nit failed\n.SH');
-    expect(renderHelp(program, paper)).toMatch(/Exit codes\n {2}1 {5}it failed\n$/);
+    expect(renderHelp(program, paper)).toMatch(
+      /Exit codes\n {2}1 {5}it failed\n\nManual page: \S+\(1\), in share\/man beside/,
+    );
   });
 
   test('have the sections of man-pages(7)', () => {

@@ -1,9 +1,11 @@
 import type { Tool } from '@ctr-tools/cli';
 import { namespacesOf } from '@ctr-tools/plan';
+import { columns } from './act/columns.ts';
 import { amend } from './amend.ts';
 import type { Facts } from './facts.ts';
 import { examples, flags, notes, usage } from './flags.ts';
 import { gather } from './gather.ts';
+import { kinds, optionOf } from './kinds.ts';
 import { type Options, parseOptions } from './options.ts';
 import { steps } from './steps/index.ts';
 
@@ -22,6 +24,13 @@ export const nsEnter: Tool<Options, Facts> = {
   gather,
   amend,
   steps,
+  suggest(flag) {
+    if (flag === 'new' || flag === 'share' || flag === 'type')
+      return { words: [...kinds.map(optionOf), 'all'], list: true };
+    if (flag === 'propagation') return { words: ['private', 'slave', 'shared', 'unchanged'] };
+    if (flag === 'tree') return { words: ['owner', 'parent', 'process'] };
+    return flag === 'output' ? { words: Object.keys(columns), list: true } : undefined;
+  },
   // It looks at the namespaces that it is in.
   decidesAfter: (earlier) => earlier.every((step) => namespacesOf(step) === 0n),
   async act(name, _options, parsed, host) {

@@ -2,7 +2,7 @@
  * The planner: the launcher of every tool starts this program, which does what the one tool does
  * that was called.
  */
-import { Failure, type Host, readRequest, report, runCommand } from '@ctr-tools/cli';
+import { complete, Failure, type Host, readRequest, report, runCommand } from '@ctr-tools/cli';
 import { basename } from '@ctr-tools/host';
 import { siblings, toolNames } from './tools.ts';
 
@@ -28,6 +28,8 @@ export async function main(): Promise<number> {
   }
   try {
     const command = await siblings(host.tool);
+    if (command && host.argv[0] === '--complete' && host.argv[1] === '--')
+      return await complete(command, host.argv.slice(2), host, siblings);
     if (command) return await runCommand(command, host, siblings);
     throw new Failure(`there is no tool of this name; there are ${toolNames.join(', ')}`);
   } catch (error) {

@@ -1,13 +1,18 @@
 import type { Tool } from '@ctr-tools/cli';
+import { abis, nativeAbi, table } from './abi.ts';
 import { amendSeccomp } from './amend.ts';
 import { flags } from './flags.ts';
 import { gatherSeccomp, type SeccompFacts } from './gather.ts';
 import { parseOptions, type SeccompOptions } from './options.ts';
 import { isFile } from './source.ts';
 import { listens, seccompSteps } from './steps.ts';
+import { groups } from './tables/groups.ts';
 
 export type { SeccompFacts } from './gather.ts';
 export type { SeccompOptions } from './options.ts';
+
+/** The calls of this machine, by name. */
+const callNames = (): string[] => [...table(nativeAbi() ?? 'x86_64').numbers.keys()].toSorted();
 
 /** System call filters. */
 export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
@@ -56,6 +61,13 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
   gather: gatherSeccomp,
   amend: amendSeccomp,
   steps: seccompSteps,
+  suggest(flag) {
+    if (flag === undefined) return { words: ['default', 'unconfined'], shell: 'files' };
+    if (flag === 'deny') return { words: [...callNames(), ...[...groups.keys()].map(String)], list: true };
+    if (flag === 'test') return { words: callNames() };
+    if (flag === 'arch') return { words: [...abis.keys()] };
+    return flag === 'caps' ? { words: ['docker', 'none'] } : undefined;
+  },
   looksAround: ({ operands }) => operands.some(isFile),
   stays: listens,
   async act(name, options, parsed, host) {

@@ -2,6 +2,7 @@ import type { Tool } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { commandSteps } from './command-steps.ts';
 import { containerSteps } from './container-steps.ts';
+import { drivers } from './driver/index.ts';
 import { flags } from './flags.ts';
 import { gatherUfs, type UfsFacts } from './gather.ts';
 import { withImageConfig } from './image-config.ts';
@@ -46,6 +47,11 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     return container === undefined ? commandSteps(root) : containerSteps(root, container);
   },
   stays: (_spec, { root }) => root !== undefined && root.driver.name !== 'overlay',
+  suggest: (flag) => {
+    if (flag === undefined)
+      return { words: ['host', 'oci:', 'oci-archive:', 'docker-archive:'], shell: 'files' };
+    return flag === 'driver' ? { words: drivers.map(({ name }) => name) } : undefined;
+  },
   async alone(options, _parsed, host) {
     const { mountAlone } = await import('./alone.ts');
     return mountAlone(options, host);
