@@ -114,6 +114,8 @@ describe('a process that is run in a container', () => {
     writeFileSync(file, JSON.stringify(described));
     const ended = ctr('exec', '--process', file, id);
     expect(ended.stdout).toBe('/tmp\n12\n13\ny\nCapBnd:\t0000000000000000\n');
+    expect(ctr('exec', '--process', file, id, '')).toMatchObject({ status: 0, stdout: ended.stdout });
+    expect(ctr('exec', '--process', file, id, 'true').stderr).toContain('"true" would be lost');
     writeFileSync(file, '{"cwd": "relative", "args": ["x"]}');
     expect(ctr('exec', '--process', file, id)).toMatchObject({ status: 255 });
     expect(ctr('exec', '--process', '/no/such', id).stderr).toMatch(/\/no\/such/);

@@ -109,6 +109,24 @@ describe.each(runtimes)('under %s', (runtime) => {
     expect(ended).toMatchObject({ ...good, stdout: '12\n34\n34 56 78\n0037\n' });
   });
 
+  test('a user or a group that is not given is 0', (context) => {
+    needsRuntime(context, runtime);
+    const ended = (user: object) =>
+      inContainer(runtime, 'id -u; id -g', (spec) => {
+        spec.process!.user = user as NonNullable<Spec['process']>['user'] & object;
+      });
+    expect(ended({ uid: 12 })).toMatchObject({ ...good, stdout: '12\n0\n' });
+    expect(ended({})).toMatchObject({ ...good, stdout: '0\n0\n' });
+  });
+
+  test('of a umask the bits of permissions alone count', (context) => {
+    needsRuntime(context, runtime);
+    const ended = inContainer(runtime, 'umask', (spec) => {
+      spec.process!.user = { uid: 0, gid: 0, umask: 0o7777 };
+    });
+    expect(ended).toMatchObject({ ...good, stdout: '0777\n' });
+  });
+
   test('a umask that the spec does not give is 0022, whatever the caller’s is', (context) => {
     needsRuntime(context, runtime);
     const bundle = makeBundle(['/bin/sh', '-c', 'umask']);

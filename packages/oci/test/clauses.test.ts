@@ -57,7 +57,6 @@ it.each<[string, Path, unknown, string]>([
     { class: 'X', priority: 1 },
     'ioPriority.class: found',
   ],
-  ['user: gid missing', process('user'), { uid: 1 }, 'user.gid: is missing'],
   [
     'hostname without a UTS namespace',
     linux('namespaces'),

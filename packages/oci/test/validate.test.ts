@@ -36,7 +36,6 @@ describe('the shape', () => {
       { uid: -1, gid: 0 },
       'process.user.uid: found the number -1, allowed is an integer from 0 to 4294967294',
     ],
-    [['process', 'user'], { uid: 0 }, 'process.user.gid: is missing'],
     [['process', 'args'], ['a\0b'], 'without a NUL character'],
     [['mounts', 0, 'destination'], '', 'mounts[0].destination: found an empty string'],
     [['mounts'], {}, 'mounts: found an object, allowed is an array'],

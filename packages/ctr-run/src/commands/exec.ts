@@ -33,7 +33,9 @@ export function run(call: Call): Promise<Outcome> {
 function processOf(call: Call, record: Found, config: Spec, args: readonly string[]): Process {
   const file = one(call, 'process');
   if (file !== undefined) {
-    if (args.length > 0) throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
+    // An empty word is what a script's empty variable leaves; runc takes it.
+    if (args.some((word) => word !== ''))
+      throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
     const path = fromCaller(call.host, file);
     const { value, warnings } = readProcess(read(path), path);
     tellWarnings(path, warnings, call.globals);

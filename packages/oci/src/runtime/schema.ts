@@ -62,8 +62,10 @@ const hooks = object<Hooks>({
 });
 
 const user = object<User>(
-  { uid: id, gid: id, umask: integer(0, 0o777), additionalGids: array(id), username: string },
-  ['uid', 'gid'],
+  { uid: id, gid: id, umask: integer(0, 0o7777), additionalGids: array(id), username: string },
+  [],
+  // config.md requires both; runc and crun read what is not there as 0.
+  { absent: { uid: 0, gid: 0 } },
 );
 
 const rlimit = object<Rlimit>({ type: string, soft: uint64, hard: uint64 }, ['type', 'soft', 'hard']);

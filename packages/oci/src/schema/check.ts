@@ -153,12 +153,13 @@ const fold = (name: string): string => name.toLowerCase().replaceAll('\u017f', '
  * An object of declared properties. Unknown ones are not a problem (config.md, Extensibility: they MUST be
  * ignored) but a warning, of which a person is told where `tellsUnknown` says so. Two things are as in Go's encoding/json, by which most programs that write and read these
  * documents do it: a property that is null counts as absent and is removed, and a name that differs from a
- * declared one in case alone is taken for it and renamed, with a warning.
+ * declared one in case alone is taken for it and renamed, with a warning. Of properties that programs leave out where they
+ * mean 0, `absent` says what is then put there.
  */
 export function object<T extends object>(
   properties: Properties<T>,
   required: readonly RequiredKeys<T>[] = [],
-  { tellsUnknown = false } = {},
+  { tellsUnknown = false, absent }: { tellsUnknown?: boolean; absent?: Partial<T> } = {},
 ): Check<T> {
   const checks = new Map(Object.entries(properties) as [string, Check<unknown>][]);
   const names = [...checks.keys()];
@@ -190,6 +191,7 @@ export function object<T extends object>(
       context.path.pop();
     }
     if (!context.complete) return;
+    for (const [key, meant] of Object.entries(absent ?? {})) value[key] ??= meant;
     for (const key of required)
       if (value[key] === undefined)
         context.problems.push({ path: context.where(key), message: 'is missing' });
