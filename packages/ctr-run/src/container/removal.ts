@@ -67,7 +67,10 @@ export function removalIfFailed(record: Remains, spec: Spec, alive: Process): An
       )
       .toReversed();
   return [
-    ...undone([removeTree(directory)]),
+    // Where an undoing before it fails it stays, for delete.
+    ...undone([
+      step('running', 'remove', { path: directory, what: 'record' }, `remove the state ${directory}`),
+    ]),
     ...poststopCarriers(spec, hookSituation(record), 'failure', 'running'),
     ...undone([
       ...endSteps(alive, groups),
