@@ -23,8 +23,12 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
-    // Hundreds of starts each, for what is the same on every kernel.
+    // Hundreds of starts each, or races, for what is the same on every kernel.
+    'test/every-step.host.test.ts',
     'test/fused.host.test.ts',
+    'test/random-input.host.test.ts',
+    'test/scarce.host.test.ts',
+    'packages/ctr-run/test/attacks-paths.host.test.ts',
     'packages/ctr-run/test/filter-calls.host.test.ts',
     'packages/ctr-run/test/systemd-storm.host.test.ts',
     'packages/planner/test/differential.host.test.ts',
