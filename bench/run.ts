@@ -1,6 +1,6 @@
 /**
  * `pnpm bench [ROUNDS]`: starts of one container, ours beside the peers', interleaved in one
- * run. It reports; it is no test.
+ * run. It reports; it is not a test.
  *
  * Every start is a first one: nothing of an earlier start is used again.
  */

@@ -46,7 +46,7 @@ export async function planOf(tool: string, argv: readonly string[], env = toolEn
     ? await command.run(host, siblings)
     : await runTool(command as Tool, host, siblings);
   if (typeof outcome === 'number' || !('steps' in outcome))
-    throw new Error(`${tool} ${argv.join(' ')} is no plan by itself`);
+    throw new Error(`${tool} ${argv.join(' ')} is not a plan by itself`);
   const file = join(tempDir('plan'), `ctr-fault-${process.pid}-${planned++}`);
   writeFileSync(file, encode(outcome));
   const { steps } = outcome;

@@ -100,7 +100,7 @@ describe('a launcher that stays stands for its command', () => {
     expect(runTool('ctr-run', ['delete', '--force', id]).status).toBe(0);
   });
 
-  test('one whose command never comes is refused, and one that has ended is no process', async () => {
+  test('one whose command never comes is refused, and one that has ended is not a process', async () => {
     const waiting = start(toolPath('ctr-launcher'), ['--plan', '-']);
     await until(
       'it runs',

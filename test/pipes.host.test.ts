@@ -28,7 +28,7 @@ test('the line of the documentation pipes through four tools into a container', 
   expect(runShell(line)).toMatchObject({ status: 0, stdout: '0\npiped\n' });
 });
 
-describe('what is no spec is refused in one line, and nothing is written', () => {
+describe('what is not a spec is refused in one line, and nothing is written', () => {
   test.each([
     [
       'nothing',

@@ -18,7 +18,7 @@ struct walk {
   unsigned depth, room;
   char *rest; /* what is still to walk, malloc'd */
   int links;
-  int file; /* the last component, if it is no directory; else -1 */
+  int file; /* the last component, if it is not a directory; else -1 */
   char name[NAME_MAX + 1];
 };
 
@@ -78,7 +78,7 @@ static int follow(struct walk *w, int link, const char *after) {
   return 0;
 }
 
-/* Make the component; that somebody else made it meanwhile is no failure: what it is, is looked at next. */
+/* Make the component; that somebody else made it meanwhile is not a failure: what it is, is looked at next. */
 static int make_one(int dir, const char *name, bool directory, mode_t mode) {
   mode_t old = umask(0);
   long rc = directory ? AGAIN(mkdirat(dir, name, 0755))

@@ -258,7 +258,7 @@ static int node(struct layer *layer, struct entry *entry, int dir, const char *l
 }
 
 static int root_itself(struct layer *layer, struct entry *entry) {
-  if (entry->type != '5') return layer_fail(layer, "the archive's root is no directory");
+  if (entry->type != '5') return layer_fail(layer, "the archive's root is not a directory");
   layer->has_root = true;
   names_add(&layer->made, "");
   forget_parent(layer);

@@ -189,7 +189,7 @@ static int old_tree(char *words, char **lower, unsigned n, bool marked) {
 
 /*
  * The root directory itself is as the topmost layer says that names it: the file `info` beside
- * a layer's tree knows whether it does. A directory that is no layer of the store does.
+ * a layer's tree knows whether it does. A directory that is not a layer of the store does.
  */
 static const char *root_of(char **lower, unsigned n) {
   for (unsigned i = 0; i < n; i++) {

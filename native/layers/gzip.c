@@ -8,13 +8,13 @@ static bool header(struct inflate *z, bool first) {
   unsigned magic;
   do {
     if (z->count == 0 && z->in == z->in_end && !inflate_more(z)) {
-      if (first) inflate_fail(z, "this is no gzip stream: it is empty");
+      if (first) inflate_fail(z, "this is not a gzip stream: it is empty");
       return false;
     }
     magic = inflate_take(z, 8);
   } while (!first && magic == 0);
   if (magic != 0x1f || inflate_take(z, 8) != 0x8b || inflate_take(z, 8) != 8)
-    inflate_fail(z, first ? "this is no gzip stream" : "rubbish follows the gzip stream");
+    inflate_fail(z, first ? "this is not a gzip stream" : "rubbish follows the gzip stream");
   unsigned flags = inflate_take(z, 8);
   if (flags & 0xe0) inflate_fail(z, "unknown flags in the gzip header");
   for (unsigned i = 0; i < 6; i++) inflate_take(z, 8);

@@ -215,7 +215,7 @@ void job_do(const struct job *job, struct job_state *state) {
   if (archive < 0) failed(&w, "open", job->archive, archive);
   struct stat st;
   if (fstat(archive, &st) != 0) failed(&w, "look at", job->archive, -errno);
-  if (!S_ISREG(st.st_mode)) end(&w, JOB_FAILED, "%s is no regular file", job->archive);
+  if (!S_ISREG(st.st_mode)) end(&w, JOB_FAILED, "%s is not a regular file", job->archive);
   make(&w);
   struct layer layer = {.mode = marked && !job->upon_lower ? LAYER_MARKED : LAYER_PLAIN,
                         .user_marks = job->kind == LAYERS_OVERLAY_USER,

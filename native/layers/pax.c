@@ -62,7 +62,7 @@ static int decimal(struct tar *tar, const char *key, const char *value, bool sig
   errno = 0;
   *number = strtoll(value, &end, 10);
   if (*end == 0 && end != value && errno == 0 && (sign || *number >= 0) && !strchr("+ \t", *value)) return 0;
-  return tar_spoilt(tar, "the record %s of an extended header is no number there can be: %.40s", key, value);
+  return tar_spoilt(tar, "the record %s of an extended header is not a number there can be: %.40s", key, value);
 }
 
 /* A number that takes the place of the header's, or where it is empty takes back what was said. */
@@ -105,7 +105,7 @@ static int record(struct tar *tar, struct said *said, const char *key, const cha
   if (strcmp(key, "mtime") == 0) {
     said->mtime = length > 0;
     if (said->mtime && !time_of(value, &said->mtime_is))
-      return tar_spoilt(tar, "the record mtime of an extended header is no time: %.40s", value);
+      return tar_spoilt(tar, "the record mtime of an extended header is not a time: %.40s", value);
   }
   return 0;
 }

@@ -179,7 +179,7 @@ struct stream *stream_open(const struct stream_source *source) {
                                                                  : NULL;
   if (unknown) {
     char words[512];
-    snprintf(words, sizeof words, "%.200s is no digest by sha256 or sha512", unknown);
+    snprintf(words, sizeof words, "%.200s is not a digest by sha256 or sha512", unknown);
     complain(s, words);
   }
   s->input = malloc(INPUT);

@@ -165,7 +165,7 @@ static int headers(struct tar *tar, struct entry *entry, struct said *said) {
     memcpy(head, from, (size_t)got);
     if (got < TAR_RECORD && tar_get(tar, head + got, TAR_RECORD - (size_t)got) != 0) return -1;
     if (all_zero(head)) return 0;
-    if (!check_sum(head)) return tar_spoilt(tar, "this is no tar archive, or a spoilt one: a header's checksum is wrong");
+    if (!check_sum(head)) return tar_spoilt(tar, "this is not a tar archive, or a spoilt one: a header's checksum is wrong");
     int64_t size = said->size ? said->size_is : tar_number(head + 124, 12);
     char type = (char)head[156];
     if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {

@@ -77,7 +77,7 @@ static int try_open(char *words, struct pool *pool) {
   if (pool->own) rc = dm_remove_later(pool->name);
   if (rc == 0) rc = dm_status(pool->name, type, status, sizeof status);
   if (rc == 0 && strcmp(type, "thin-pool") != 0) {
-    words_say(words, "%s is no thin pool but %s", pool->name, type);
+    words_say(words, "%s is not a thin pool but %s", pool->name, type);
     rc = -E_DETAIL;
   } else if (rc == 0 && (strncmp(status, "Fail", 4) == 0 || strstr(status, "needs_check"))) {
     words_say(words, "the thin pool %s is damaged; thin_check and thin_repair look at its metadata", pool->name);

@@ -168,7 +168,7 @@ static int remove_root(char *words, const char *path) {
   char tree[PATH_MAX];
   snprintf(tree, sizeof tree, "%s/tree", path);
   int rc = delete_in(words, path);
-  if (rc == 0) (void)btrfs_delete(tree); /* what is no subvolume is a directory */
+  if (rc == 0) (void)btrfs_delete(tree); /* what is not a subvolume is a directory */
   return rc < 0 ? rc : remove_tree(words, path);
 }
 

@@ -139,7 +139,7 @@ export interface Nowhere {
   test: string;
   /** What each run said. */
   reasons: string[];
-  /** Why that is no failure. */
+  /** Why that is not a failure. */
   declared?: string | undefined;
 }
 

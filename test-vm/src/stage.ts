@@ -45,7 +45,7 @@ export function vmStage(time: number): Stage {
   return JSON.parse(readFileSync(counts, 'utf8')) as Stage;
 }
 
-/** The suite is to be done in 20 minutes on two cores of its own; a busy machine is no failure, but is said. */
+/** The suite is to be done in 20 minutes on two cores of its own; a busy machine is not a failure, but is said. */
 const AIM = 20 * 60_000;
 
 /** How long the suite took, in words. */

@@ -39,7 +39,7 @@ static void digests(void) {
              0, 0);
   struct digest digest;
   char found[160];
-  check(!digest_begin(&digest, "md5:00"), "md5 is no digest for layers");
+  check(!digest_begin(&digest, "md5:00"), "md5 is not a digest for layers");
   check(digest_begin(&digest, "sha256:00"), "sha256 is known");
   check(!digest_fits(&digest, found), "a wrong digest fits");
   check(digest_begin(&digest, "") && digest_fits(&digest, found), "nothing is wanted, and does not fit");

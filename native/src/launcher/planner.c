@@ -219,7 +219,7 @@ void *planner_plan(struct start *start, size_t *length, int argc, char **argv) {
   *length = n == sizeof header ? plan_announced(header) : 0;
   char *plan = *length == 0 ? MAP_FAILED
                             : mmap(NULL, *length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (plan == MAP_FAILED) die(125, "the planner wrote something that is no plan of this launcher's version");
+  if (plan == MAP_FAILED) die(125, "the planner wrote something that is not a plan of this launcher's version");
   memcpy(plan, header, sizeof header);
   if (!read_plan(start->socket, plan + sizeof header, *length - sizeof header))
     die(125, "the planner ended in the middle of its plan");

@@ -234,7 +234,7 @@ bool sealed(struct start *s, int *argc, char ***argv) {
              &s->stdio[0], &s->stdio[1], &s->stdio[2], &ignored, &s->own.owner, &s->whole) != 10)
     die(125, "this copy of the launcher was started by somebody else");
   /* In a root without /proc the whole copy, which this one was made from, vouches for it. */
-  if (s->whole >= 0 ? !is_sealed(s->whole) : !runs_sealed()) die(125, "this is no sealed copy of the launcher");
+  if (s->whole >= 0 ? !is_sealed(s->whole) : !runs_sealed()) die(125, "this is not a sealed copy of the launcher");
   s->started_ns = started;
   strcpy(s->own.path, (*argv)[2]);
   sigchld_was_ignored = ignored;

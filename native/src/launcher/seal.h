@@ -23,7 +23,7 @@ int become_whole(int fd, char **words);
 bool whole(struct start *start, int *argc, char ***argv);
 /* The running program's file, open for reading; -errno. */
 int running_file(const struct start *start);
-/* In the sealed copy: take back what was told. False if this is no sealed copy. Ends if it was not sealed. */
+/* In the sealed copy: take back what was told. False if this is not a sealed copy. Ends if it was not sealed. */
 bool sealed(struct start *start, int *argc, char ***argv);
 
 #endif

@@ -67,7 +67,7 @@ void terminal_begin(struct terminal *t, int pty) {
   fcntl(pty, F_SETFL, fcntl(pty, F_GETFL) | O_NONBLOCK);
   terminal_resize(t);
   struct termios now;
-  if (tcgetattr(0, &now) != 0) return; /* stdin is no terminal: nothing to make raw */
+  if (tcgetattr(0, &now) != 0) return; /* stdin is not a terminal: nothing to make raw */
   t->saved = arena(sizeof now);
   memcpy(t->saved, &now, sizeof now);
   terminal_raw(t);

@@ -26,7 +26,7 @@ struct step { /* 40 bytes, as encoded */
   uint32_t hints;     /* pairs of cells: errno (0: any other), text */
   uint16_t nhints;
   uint16_t exit_code; /* 0: the plan's own */
-  uint32_t unless;    /* cells of errnos that are no failure; -1: every one */
+  uint32_t unless;    /* cells of errnos that are not a failure; -1: every one */
   uint16_t nunless;
   uint16_t unused;
   uint32_t line; /* cell of the explained step, for --debug; 0 if none */
@@ -46,7 +46,7 @@ struct plan {
 
 /* Check `total` bytes at `base` and make them a plan. 0, or -EINVAL with the reason in *why. */
 int plan_decode(const void *base, size_t total, struct plan *plan, const char **why);
-/* The length that a header announces, or 0 if it is no header of ours. `n` is at least PLAN_HEADER. */
+/* The length that a header announces, or 0 if it is not a header of ours. `n` is at least PLAN_HEADER. */
 #define PLAN_HEADER 96
 size_t plan_announced(const void *header);
 

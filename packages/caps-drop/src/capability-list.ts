@@ -16,7 +16,7 @@ export function parseCapability(word: string): bigint {
   const known = capabilityNames.map((n) => n.slice(4).toLowerCase());
   const meant = nearest(name.toLowerCase(), known);
   throw new UsageError(
-    `"${word}" is no capability${meant ? `; did you mean ${meant}?` : ' (capabilities(7))'}`,
+    `"${word}" is not a capability${meant ? `; did you mean ${meant}?` : ' (capabilities(7))'}`,
   );
 }
 
@@ -75,7 +75,7 @@ export const applyChange = (mask: bigint, change: Change | undefined): bigint =>
 /** Names as in a spec, in the kernel's order. */
 export const specNames = (mask: bigint): string[] => capabilitiesOf(mask).map(capabilityName);
 
-/** The mask of a spec's list, and the names in it that are no capabilities. */
+/** The mask of a spec's list, and the names in it that are not capabilities. */
 export function maskOf(names: readonly string[] = []): { mask: bigint; unknown: string[] } {
   let mask = 0n;
   const unknown: string[] = [];

@@ -10,7 +10,7 @@ import type { CapsFacts } from './gather.ts';
 import { type Sets, setNames } from './privileges.ts';
 import { hasUserNamespace } from './user-namespace.ts';
 
-/** The sets as a spec names them, and the names that are no capabilities. */
+/** The sets as a spec names them, and the names that are not capabilities. */
 export function wantedSets(capabilities: Capabilities | undefined): { sets: Sets; unknown: string[] } {
   const unknown = new Set<string>();
   const entries = setNames.map((name) => {

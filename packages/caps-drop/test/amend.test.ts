@@ -87,7 +87,7 @@ describe('options that do not go together', () => {
     [{ drop: 'all,kill', add: 'kill' }, 'kill is to be dropped and added at once'],
     [{ drop: 'all', add: 'ALL' }, 'all is to be dropped and added at once'],
     [{ only: 'kill', drop: 'all', add: 'chown' }, '--only says what to keep'],
-    [{ drop: 'all', add: 'al' }, '"al" is no capability'],
+    [{ drop: 'all', add: 'al' }, '"al" is not a capability'],
     [{}, 'nothing to change was given'],
     [{ 'no-new-privs': '', 'allow-new-privs': '' }, 'exclude one another'],
     [{ user: 'a:b', group: 'c' }, 'and --group another'],

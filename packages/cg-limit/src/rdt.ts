@@ -13,7 +13,7 @@ type RdtFacts = Pick<Facts, 'resctrl' | 'schemata' | 'id' | 'lifetime'>;
 export function classOf({ closID }: IntelRdt, resctrl: string, id: string): string {
   if (closID === '/') return resctrl;
   if (closID !== undefined && (closID === '' || closID === '.' || closID === '..' || closID.includes('/')))
-    throw new Failure(`linux.intelRdt.closID "${closID}" is no name of a class`);
+    throw new Failure(`linux.intelRdt.closID "${closID}" is not a name of a class`);
   return `${resctrl}/${closID ?? id}`;
 }
 

@@ -11,7 +11,7 @@ export interface Setting {
   says: string;
   /** What a person can do, by the kernel's answer. */
   hints?: Record<string, string>;
-  /** An answer of the kernel that is no failure, because then there is nothing to be set. */
+  /** An answer of the kernel that is not a failure, because then there is nothing to be set. */
   unless?: readonly string[];
   /** The kernel takes what it cannot hold as well, and only says so in the file (cgroup-v2.rst, cpuset.cpus.partition). */
   saysInvalid?: boolean;

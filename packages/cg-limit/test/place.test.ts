@@ -127,9 +127,9 @@ describe('units of systemd', () => {
     expect(unitFor('machine.slice::web', 'id', host, false)).toMatchObject({ name: 'web.scope' }));
   test.each([
     ['/a/b', 'slice:prefix:name'],
-    ['system:ctr:web', 'is no slice'],
+    ['system:ctr:web', 'is not a slice'],
     ['system.slice:ctr:web:more', 'not "system.slice:ctr:web:more"'],
-    ['a.slice:b:c d', 'is no name for a unit'],
+    ['a.slice:b:c d', 'is not a name for a unit'],
     ['::a.slice', 'holds units and no processes'],
   ])('%s is refused', (path, words) => expect(() => unitFor(path, 'id', host, true)).toThrow(words));
   test.each([
@@ -141,9 +141,9 @@ describe('units of systemd', () => {
   test.each([
     ['system.slice::a.slice', 'lies in -.slice'],
     [':x:a-b.slice', 'give it as ::a-b.slice'],
-    ['::a--b.slice', 'is no slice'],
+    ['::a--b.slice', 'is not a slice'],
     ['::-.slice', 'the whole machine'],
-    ['::a b.slice', 'is no name for a unit'],
+    ['::a b.slice', 'is not a name for a unit'],
   ])('as a slice %s is refused', (path, words) =>
     expect(() => unitFor(path, 'id', host, false)).toThrow(words),
   );

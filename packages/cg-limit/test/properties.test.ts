@@ -43,6 +43,6 @@ test.for([
   ['io.max', '254:0 rbps=1M'],
   ['io.max', '254:0 rbps'],
   ['io.weight', 'default many'],
-])('what is no number is nothing for systemd: %s %s', ([file, value]) =>
+])('what is not a number is nothing for systemd: %s %s', ([file, value]) =>
   expect(of({ unified: { [file!]: value! } })).toEqual([]),
 );

@@ -68,7 +68,7 @@ test('annotations become properties, seconds microseconds, and others are nobody
   expect(() => of({ 'org.systemd.property.A': '1' })).toThrow('names no property');
   expect(() => of({ 'org.systemd.property.A1b2': '1' })).toThrow('names no property');
   expect(() => of({ 'org.systemd.property.After': '[' })).toThrow(
-    'is no value for a property: it ends too early',
+    'is not a value for a property: it ends too early',
   );
   expect(() => of({ 'org.systemd.property.TimeoutStopSec': "'a'" })).toThrow('a number of seconds');
 });

@@ -89,7 +89,7 @@ describe('ending a unit', () => {
     ]);
   });
 
-  test('one that is gone, and a systemd that is not there, are no failure', () => {
+  test('one that is gone, and a systemd that is not there, are not a failure', () => {
     const systemd = peer((call, say) => say(refusalOf(call, 'a.NoSuchUnit', 'Unit x.scope not loaded.')));
     expect(stopUnit({ socket, name: 'x.scope' }, () => systemd)).toBe('x.scope');
     expect(stopUnit({ socket: '/nowhere/private', name: 'x.scope' }, connectTo)).toBe('x.scope');

@@ -185,7 +185,7 @@ describe('where systemd runs, it makes the group', () => {
       expect(ended, wrong).toMatchObject({ status: 125, stdout: '' });
       expect(ended.stderr, wrong).toMatch(/^cg-limit: set [^\n]*: [^\n]*\n$/);
     }
-    expect(cg('--cpuset-cpus', '5-2', '--', 'true').stderr).toContain('"5-2" is no number or range');
+    expect(cg('--cpuset-cpus', '5-2', '--', 'true').stderr).toContain('"5-2" is not a number or range');
     expect(cg('--cgroup', 'system.slice:x:', '--', 'true').stderr).toContain('slice:prefix:name');
   });
 

@@ -185,7 +185,7 @@ describe('cgroup v1', () => {
           `^cg-limit: set .*: the target has no group of its own in the hierarchy of the ${controller} controller\n$`,
         ),
       );
-    // Nothing to be taken off is no failure, as engines ask for it.
+    // Nothing to be taken off is not a failure, as engines ask for it.
     expect(cg('--update', path, '--pids-limit', 'max')).toMatchObject({ status: 0, stderr: '' });
     started.child.kill('SIGKILL');
     await started.ended;

@@ -181,8 +181,8 @@ function execStep(command: readonly string[], file: string): AnyStep {
       ENOENT: command[0]!.includes('/')
         ? 'no such file, or its interpreter or loader is missing'
         : 'no such command in PATH',
-      EACCES: 'it is no executable file, or its file system is mounted noexec',
-      ENOEXEC: 'it is no program, nor a script that begins with #!',
+      EACCES: 'it is not an executable file, or its file system is mounted noexec',
+      ENOEXEC: 'it is not a program, nor a script that begins with #!',
       E2BIG: 'arguments and environment are too long',
     },
   });

@@ -67,7 +67,7 @@ test('shares', () => {
     1.5,
     '12.3%',
   ]);
-  expect(() => units.parseShare('half')).toThrow('"half" is no share');
+  expect(() => units.parseShare('half')).toThrow('"half" is not a share');
 });
 
 test('integers keep to their bounds', () => {

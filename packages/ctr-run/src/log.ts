@@ -15,7 +15,7 @@ export function logWarning({ log, warnings }: Pick<Globals, 'log' | 'warnings'>,
   if (log) warnings.push(text);
 }
 
-/** What a call came to, with its warnings. What is no plan has nobody to write them. */
+/** What a call came to, with its warnings. What is not a plan has nobody to write them. */
 export function withWarnings(outcome: Outcome, { warnings }: Pick<Globals, 'warnings'>): Outcome {
   if (typeof outcome === 'number' || warnings.length === 0) return outcome;
   const steps = warnings.map((text) => ({

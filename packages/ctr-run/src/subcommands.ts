@@ -38,7 +38,6 @@ export const subcommands: readonly Subcommand[] = [
     ],
     notes: [
       'With --rootfs host, root inside the container can read whatever root can read on this machine. It cannot change it: writes go to an upper layer that is thrown away.',
-      'The plan of a bundle is kept in .plans of the state root and used again, without asking the planner, as long as words, variables and all that it was decided by are the same. With --debug the planner is always asked.',
     ],
     load: () => import('./commands/run.ts'),
   },
@@ -83,7 +82,7 @@ export const subcommands: readonly Subcommand[] = [
     summary: 'take back all that a stopped container was given',
     usage: [`[--force] ${id}`],
     flags: [
-      { name: 'force', alias: ['f'], help: 'kill it first if it runs; what does not exist is no failure' },
+      { name: 'force', alias: ['f'], help: 'kill it first if it runs; what does not exist is not a failure' },
     ],
     command: 'never',
     operands: [1, 1],

@@ -26,7 +26,7 @@ const release = (): Map<string, string> =>
       .flatMap((match) => (match ? [[match[1]!, match[2]!] as const] : [])),
   );
 
-/** What apt-get says where the archive cannot be reached, which is no fault of what is tested. */
+/** What apt-get says where the archive cannot be reached, which is not a fault of what is tested. */
 const unreachable =
   /Could not resolve|Temporary failure resolving|Could not connect|Unable to connect|Connection timed out|Network is unreachable|Connection failed/;
 

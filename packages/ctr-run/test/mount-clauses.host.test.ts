@@ -148,7 +148,7 @@ describe.each(runtimes)('under %s', (runtime) => {
     expect(ended.stderr).toMatch(/Read-only/);
   });
 
-  test('what is no option of mount(8) goes to the file system', (context) => {
+  test('what is not an option of mount(8) goes to the file system', (context) => {
     needsRuntime(context, runtime);
     const ended = inContainer(
       runtime,

@@ -187,7 +187,7 @@ describe.each(runtimes)('under %s', (runtime) => {
     expect(ended).toMatchObject({ ...good, stdout: 'fine\n' });
   });
 
-  test('a capability that is none is no failure', (context) => {
+  test('a capability that is none is not a failure', (context) => {
     needsRuntime(context, runtime);
     const ended = inContainer(runtime, 'echo fine', (spec) => {
       spec.process!.capabilities = { bounding: ['CAP_NONSENSE', 'CAP_KILL'], effective: ['CAP_NONSENSE'] };

@@ -56,7 +56,7 @@ describe('an option that is none of ours, where no file system could take it', (
       expect(inContainer('ctr-run', line, change('bind')).stdout).toBe('written\n');
       const ended = inContainer('ctr-run', line, change('bind', option));
       expect(ended).toMatchObject({ status: 1, stdout: '' });
-      expect(ended.stderr).toContain(`mount on /tmp/m: "${option}" is no mount option`);
+      expect(ended.stderr).toContain(`mount on /tmp/m: "${option}" is not a mount option`);
     },
   );
 
@@ -89,7 +89,7 @@ describe('an option that is none of ours, where no file system could take it', (
       spec.mounts!.find((m) => m.type === 'cgroup')!.options = ['RO'];
     });
     expect(ended).toMatchObject({ status: 1, stdout: '' });
-    expect(ended.stderr).toContain('"RO" is no mount option');
+    expect(ended.stderr).toContain('"RO" is not a mount option');
   });
 });
 

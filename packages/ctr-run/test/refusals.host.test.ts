@@ -28,7 +28,7 @@ const refusals: Refusal[] = [
     words: /no-such/,
   },
   {
-    what: 'a command that is no program',
+    what: 'a command that is not a program',
     prepare: () => edited(undefined, ['/etc/passwd']),
     status: 1,
     words: /\/etc\/passwd/,

@@ -80,7 +80,7 @@ test('a value that is none, and a property that systemd does not know, are an er
   for (const [annotations, words] of [
     [
       { After: '[' },
-      /^ctr-run: the annotation org.systemd.property.After: "\[" is no value for a property: it ends too early\n$/,
+      /^ctr-run: the annotation org.systemd.property.After: "\[" is not a value for a property: it ends too early\n$/,
     ],
     [{ Nonsense: '1' }, /^ctr-run: have systemd make the unit ctr-test-.*: .*Nonsense.*\n$/],
   ] as const) {

@@ -151,7 +151,7 @@ test('its life: limits that change and stay, exec, pause, kill, delete, and the 
   run('systemctl', ['stop', 'ctrtest.slice']);
 });
 
-test('a path that is no slice:prefix:name is refused, and nothing is made', (context) => {
+test('a path that is not a slice:prefix:name is refused, and nothing is made', (context) => {
   needs(context, 'root', 'systemd');
   const bundle = makeBundle(['/bin/true'], (spec) => {
     spec.linux!.cgroupsPath = '/a/b';

@@ -41,7 +41,7 @@ export function parseKinds(flag: string, values: readonly string[]): Kind[] {
     const kind = kindByName(word);
     if (!kind)
       throw new UsageError(
-        `--${flag}: "${word}" is no kind of namespace; there are mount, pid, net, ipc, uts, user, cgroup and time (and all)`,
+        `--${flag}: "${word}" is not a kind of namespace; there are mount, pid, net, ipc, uts, user, cgroup and time (and all)`,
       );
     found.add(kind);
   }

@@ -38,7 +38,7 @@ export function inspectFile(kind: Kind, path: string): number {
   }
   if (type !== BigInt(MAGIC.NSFS))
     throw new Failure(
-      `${doing}: this is no namespace; give a file of /proc/PID/ns, or one that was bound to it with --pin, unshare or ip netns`,
+      `${doing}: this is not a namespace; give a file of /proc/PID/ns, or one that was bound to it with --pin, unshare or ip netns`,
     );
   const is = kindBoundAt(path);
   if (is && is !== kind)

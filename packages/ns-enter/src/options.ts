@@ -128,7 +128,7 @@ function signalOption(given: Given): number | undefined {
   const known = SIGNALS;
   const number = /^\d+$/.test(name) ? Number(name) : (known[name] ?? known[`SIG${name}`]);
   if (number === undefined || number < 1 || number > 64)
-    throw new UsageError(`--kill-child: "${value}" is no signal; write KILL, SIGTERM or 15`);
+    throw new UsageError(`--kill-child: "${value}" is not a signal; write KILL, SIGTERM or 15`);
   return number;
 }
 

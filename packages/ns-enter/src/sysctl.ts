@@ -47,7 +47,7 @@ export function sysctlSteps(spec: Spec, has: (kind: Kind) => boolean): AnyStep[]
   return Object.entries(spec.linux?.sysctl ?? {}).map(([name, value]) => {
     const path = sysctlPath(name);
     if (path.split('/').some((part) => part === '..' || part === '.' || part === ''))
-      throw new Failure(`linux.sysctl: "${name}" is no parameter's name`);
+      throw new Failure(`linux.sysctl: "${name}" is not a parameter's name`);
     const kind = kindOfSysctl(name);
     if (!kind)
       throw new Failure(

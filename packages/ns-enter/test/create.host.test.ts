@@ -122,7 +122,7 @@ describe('new namespaces', () => {
       expect(renamed).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
       comesBack();
       expect(run('ip', ['-o', 'link', 'show', 'in1']).status).not.toBe(0);
-      // What the command has taken away is gone, and that is no failure.
+      // What the command has taken away is gone, and that is not a failure.
       expect(sh('--netdev ctrtest0=in0', 'ip link del in0')).toMatchObject({ status: 0, stderr: '' });
       expect(run('ip', ['link', 'show', 'ctrtest0']).status).not.toBe(0);
     } finally {

@@ -66,7 +66,7 @@ describe('--filter', () => {
     ['NAME == "  a "', ['a']],
     ['NAME == "a" == true', ['a']],
     ['(NAME == "a") == false', ['b', 'ab', null]],
-    // A value that is no number compares with none.
+    // A value that is not a number compares with none.
     ['ID >= 0', ['b', 'ab']],
     ['ID == "unassigned"', ['a']],
     ['NAME > 0', []],

@@ -236,8 +236,8 @@ describe('bad input', () => {
     );
   });
 
-  test('a file that is no namespace, or one of another kind', () => {
-    expect(refused('--net=/etc/passwd')).toMatch(/this is no namespace/);
+  test('a file that is not a namespace, or one of another kind', () => {
+    expect(refused('--net=/etc/passwd')).toMatch(/this is not a namespace/);
     expect(refused('--net=/nonexistent')).toMatch(/there is no such file/);
     expect(refused('--net=/proc/self/ns/uts')).toMatch(/this is a uts namespace; join it with --uts=/);
   });

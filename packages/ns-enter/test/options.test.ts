@@ -50,7 +50,7 @@ describe('creating', () => {
   test('takes kinds by any of their names, each once', () => {
     expect(optionsOf('--new net,mnt,network --new pid -- sh').create).toEqual(['network', 'pid', 'mount']);
     expect(optionsOf('--new all -- sh').create).toHaveLength(8);
-    expect(() => optionsOf('--new nett -- sh')).toThrow('"nett" is no kind of namespace');
+    expect(() => optionsOf('--new nett -- sh')).toThrow('"nett" is not a kind of namespace');
   });
 
   test.each([
@@ -85,7 +85,7 @@ describe('creating', () => {
     ['--monotonic x', 'number of seconds'],
     ['--setgroups maybe', 'one of allow, deny'],
     ['--propagation up', 'one of private, slave, shared, unchanged'],
-    ['--kill-child=NOPE', 'is no signal'],
+    ['--kill-child=NOPE', 'is not a signal'],
     ['--owner 5', 'UID:GID'],
     ['--netdev a/b', "cannot be an interface's name"],
     ['--sysctl x', 'not NAME=VALUE'],

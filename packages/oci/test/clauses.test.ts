@@ -65,7 +65,7 @@ it.each<[string, Path, unknown, string]>([
   ],
   ['hooks: path missing', ['hooks'], { poststop: [{ args: ['x'] }] }, 'hooks.poststop[0].path: is missing'],
   ['annotations that are no map', ['annotations'], ['a'], 'annotations: found an array'],
-  ['annotations: value that is no string', ['annotations'], { a: 1 }, 'annotations.a: found the number 1'],
+  ['annotations: value that is not a string', ['annotations'], { a: 1 }, 'annotations.a: found the number 1'],
   ['annotations: empty key', ['annotations'], { '': 'x' }, 'empty key'],
   ['namespaces: type missing', linux('namespaces'), [{ path: '/x' }], 'namespaces[0].type: is missing'],
   ['namespaces: type that is none', linux('namespaces'), [{ type: 'pids' }], 'namespaces[0].type: found'],

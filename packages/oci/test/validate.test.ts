@@ -230,7 +230,7 @@ describe('the rules', () => {
       'devices[0].minor: is missing',
     ],
     ['a clock of the host', ['linux', 'timeOffsets'], { monotonic: { secs: 1 } }, 'needs a time namespace'],
-    ['a wrong interface', ['linux', 'netDevices'], { 'a/b': {} }, 'is no interface name'],
+    ['a wrong interface', ['linux', 'netDevices'], { 'a/b': {} }, 'is not an interface name'],
     [
       'nobody to ask',
       ['linux', 'seccomp'],

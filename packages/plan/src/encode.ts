@@ -164,7 +164,7 @@ class Encoder {
       return;
     }
     const number = Number(value);
-    if (!Number.isSafeInteger(number)) throw new Error(`${number} is no integer`);
+    if (!Number.isSafeInteger(number)) throw new Error(`${number} is not an integer`);
     // Two's complement in two words: floor makes the upper one right for negative numbers too.
     this.at(cell, KIND.int, 0, number >>> 0, Math.floor(number / 4294967296) >>> 0);
   }

@@ -162,7 +162,7 @@ export const ops = {
   /** Start time of a process in clock ticks after boot (proc_pid_stat(5) field 22). */
   start_time: op(19, { pid: 'int', ticks: 'out' }),
   pidfd_open: op(20, { pid: 'int', pidfd: 'out' }),
-  /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is no failure. */
+  /** kill(2), or pidfd_send_signal(2) where `pidfd` is not -1. ESRCH is not a failure. */
   kill: op(21, { pid: 'int', pidfd: ['int', -1], signal: 'signal' }),
   /** Wait until a byte can be read from a FIFO that was opened for reading and writing; read it. */
   await_start: op(22, { fd: 'int' }),
@@ -170,7 +170,7 @@ export const ops = {
   pdeathsig: op(23, { signal: 'signal' }),
   /**
    * Kill the process that started at `ticks` (proc_pid_stat(5) field 22; -1: at any time), held by a pidfd, and
-   * wait up to `timeout` ms until it has ended. One that has ended, or whose PID is another's by now, is no failure.
+   * wait up to `timeout` ms until it has ended. One that has ended, or whose PID is another's by now, is not a failure.
    */
   end_process: op(192, { pid: 'int', ticks: 'int', timeout: 'int' }),
   /** Wait until the process that a pidfd holds has ended. */
@@ -202,7 +202,7 @@ export const ops = {
   write: op(31, { path: 'text', data: 'blob' }, 'writes'),
   write_fd: op(32, { fd: 'int', data: 'blob' }, 'writes'),
   mkdir: op(33, { path: 'text', mode: 'oct' }, 'makes'),
-  /** mkdir -p. What exists is no failure. */
+  /** mkdir -p. What exists is not a failure. */
   mkdirs: op(34, { path: 'text', mode: 'oct' }, 'makes'),
   // 35, 36 and 42 were rmdir, unlink and remove_tree.
   /**
@@ -302,14 +302,14 @@ export const ops = {
     { root: 'int', path: 'text', mode: 'oct', dev: 'int', uid: 'int', gid: 'int', bind: 'int' },
     'mounts',
   ),
-  /** A symbolic link inside the root; one that is already there and the same is no failure. */
+  /** A symbolic link inside the root; one that is already there and the same is not a failure. */
   link_in: op(56, { root: 'int', path: 'text', target: 'text' }),
   /**
    * Hide a path: /dev/null over a file, an empty read-only tmpfs over a directory, which gets the option `context`
    * (`context="…"`). A missing path is not a failure.
    */
   mask: op(211, { root: ['int', -1], path: 'text', context: ['text', ''] }, 'mounts'),
-  /** Make a path read-only by binding it over itself. A missing path is no failure. */
+  /** Make a path read-only by binding it over itself. A missing path is not a failure. */
   readonly: op(58, { root: 'int', path: 'text' }, 'mounts'),
   // 59 and 60 were pivot and change_root.
   /** Make a directory the root, and the working directory. */
@@ -419,7 +419,7 @@ export const ops = {
   affinity: op(110, { pid: 'int', mask: ['blob', ''] }),
   /** set_mempolicy(2) */
   mempolicy: op(111, { mode: 'int', nodes: 'blob', maxnode: 'int' }),
-  /** keyctl(2) KEYCTL_JOIN_SESSION_KEYRING; a full quota is no failure. */
+  /** keyctl(2) KEYCTL_JOIN_SESSION_KEYRING; a full quota is not a failure. */
   keyring: op(112, { name: 'text' }),
   setenv: op(113, { name: 'text', value: 'text' }, 'env'),
   unsetenv: op(114, { name: 'text' }, 'env'),
@@ -466,7 +466,7 @@ export const ops = {
   netdev_move: op(208, { name: 'text', pid: 'int', as: 'text', index: 'out' }),
 
   // --- cgroups and names ---------------------------------------------------------------
-  /** Kill all processes in the group and below until none is left (cgroup.kill, or freeze and kill). Missing groups are no failure. */
+  /** Kill all processes in the group and below until none is left (cgroup.kill, or freeze and kill). Missing groups are not a failure. */
   cgroup_kill: op(140, { path: 'text' }),
   /**
    * Stop (`on` 1) or release all processes of a group and below, and wait up to `timeout` ms until the kernel says
@@ -475,7 +475,7 @@ export const ops = {
   cgroup_freeze: op(152, { path: 'text', on: 'int', timeout: 'int' }),
   /**
    * Send a signal once to each process in the groups and below, to those too that are born meanwhile, but not to
-   * process `but`. Missing groups, and processes that have ended, are no failure.
+   * process `but`. Missing groups, and processes that have ended, are not a failure.
    */
   cgroup_signal: op(193, { groups: 'list', signal: 'signal', but: 'int' }),
   /** Remove a group and the groups below it, for up to `timeout` ms while the kernel says EBUSY. */
@@ -486,7 +486,7 @@ export const ops = {
    * before; with `beside` 1 beside that: both must allow, and one that is attached already is not attached twice.
    */
   device_filter: op(216, { path: 'text', program: 'blob', beside: ['int', 0] }),
-  /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are no failure. */
+  /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are not a failure. */
   cgroup_prune: op(144, { path: 'text' }),
   /** Make the group `leaf`, if it is not there, and move every process of `path` itself into it, until none is left. */
   cgroup_vacate: op(145, { path: 'text', leaf: 'text' }, 'alone'),
@@ -513,7 +513,7 @@ export const ops = {
   }),
   /**
    * As `cgroup_remove`, at a command's end: groups below that were made to be kept stay, and this one with them.
-   * What stays is no failure but a sentence, said once for all hierarchies: `left` for processes, `kept` for such groups.
+   * What stays is not a failure but a sentence, said once for all hierarchies: `left` for processes, `kept` for such groups.
    */
   cgroup_end: op(147, { path: 'text', timeout: 'int', left: 'text', kept: 'text' }),
   /** A mark of ours on a group (an extended attribute): `keep`, or the account of a file's counts. */
@@ -585,7 +585,7 @@ export const ops = {
    */
   await_reader: op(191, { fd: 'int', report: 'text' }),
   // 180, 183 to 187 and 200 to 207 were operations on layers that ctr-layers now does.
-  /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is no failure. */
+  /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is not a failure. */
   netdev_take_back: op(209, { netns: 'int', index: 'int', as: 'text' }),
 } satisfies Record<string, OpShape>;
 

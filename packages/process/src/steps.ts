@@ -45,7 +45,7 @@ function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   const doing = `enter the working directory ${cwd}`;
   const hints = {
     ENOENT: facts.exec ? 'make it first, or name another' : 'the root is read-only and lacks it',
-    ENOTDIR: 'something on the way is no directory',
+    ENOTDIR: 'something on the way is not a directory',
     EACCES: 'neither root nor the user may enter it',
   };
   if (facts.mode === 'apply') {

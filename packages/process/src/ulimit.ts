@@ -21,7 +21,7 @@ export function parseUlimit(text: string): Rlimit {
 function limitValue(word: string, text: string): Integer {
   if (word === 'unlimited' || word === '-1') return RLIM_INFINITY;
   if (!/^\d+$/.test(word) || BigInt(word) > RLIM_INFINITY) {
-    throw new UsageError(`"${word}" in "${text}" is no number and not "unlimited"`);
+    throw new UsageError(`"${word}" in "${text}" is not a number and not "unlimited"`);
   }
   const value = BigInt(word);
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;

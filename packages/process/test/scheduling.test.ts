@@ -58,7 +58,7 @@ test.each([
   ],
   [
     () => memoryPolicyArgs({ mode: 'MPOL_BIND', nodes: '2-1' }),
-    'linux.memoryPolicy.nodes: "2-1" is no number',
+    'linux.memoryPolicy.nodes: "2-1" is not a number',
   ],
   [() => personaValue({ domain: 'LINUX', flags: ['X'] }), 'linux.personality.flags: "X" is none of UNAME26'],
 ])('%#', (call, message) => {

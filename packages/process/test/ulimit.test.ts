@@ -16,9 +16,9 @@ test('one number is both limits, two are soft and hard', () => {
 test.each([
   ['nofile', 'write NAME=SOFT[:HARD]'],
   ['nosuch=1', 'there is no resource limit "nosuch"; there are cpu, fsize,'],
-  ['nofile=many', '"many" in "nofile=many" is no number'],
+  ['nofile=many', '"many" in "nofile=many" is not a number'],
   ['nofile=1:2:3', '"2:3" in'],
-  ['nofile=99999999999999999999', 'is no number'],
+  ['nofile=99999999999999999999', 'is not a number'],
 ])('%s is refused', (text, message) => {
   expect(() => parseUlimit(text)).toThrow(message);
 });

@@ -145,7 +145,7 @@ function bindSteps(context: MountContext): AnyStep[] {
 
 /** Why options that are none of ours are refused where no file system takes them. */
 export const noData = (data: string): string =>
-  `"${data}" is no mount option, and there is no file system here that it could be for (options are words of a list, in small letters)`;
+  `"${data}" is not a mount option, and there is no file system here that it could be for (options are words of a list, in small letters)`;
 
 interface Attributes {
   set?: number;

@@ -10,7 +10,7 @@ import { type Mount, parseMountOptions } from '@ctr-tools/oci';
 export function parseVolume(text: string, cwd: string): Mount {
   const [source, destination, list, ...rest] = text.split(':');
   if (!source || !destination || rest.length > 0) {
-    throw new UsageError(`"${text}" is no volume; write SOURCE:DESTINATION[:OPTIONS]`);
+    throw new UsageError(`"${text}" is not a volume; write SOURCE:DESTINATION[:OPTIONS]`);
   }
   if (!source.includes('/') && source !== '.' && source !== '..') {
     throw new UsageError(`volume "${source}": there are no named volumes; write ./${source} for a directory`);
@@ -71,7 +71,7 @@ const mountKeys: Record<string, string> = {
 
 function bindMount(source: string, destination: string, words: readonly string[]): Mount {
   const given = parseMountOptions(words);
-  if (given.data !== '') throw new UsageError(`"${given.data}" is no option of a bind mount`);
+  if (given.data !== '') throw new UsageError(`"${given.data}" is not an option of a bind mount`);
   const options = [...words];
   if (!given.bind) options.unshift('rbind');
   if (given.propagation.length === 0) options.push('rprivate');

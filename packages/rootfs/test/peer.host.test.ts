@@ -122,7 +122,7 @@ test('a bind whose options have flags has those alone, whatever its source forbi
   expect(optionsAt(ours, '/rw')).toEqual(['rw']);
 });
 
-test('an access time that a bind does not name is its source’s, and atime is no name for one', (context) => {
+test('an access time that a bind does not name is its source’s, and atime is not a name for one', (context) => {
   const source = treeOf(context, 'noatime,nodiratime');
   const at = (destination: string, ...options: string[]) => ({ destination, type: 'bind', source, options });
   const { mounts } = same((spec) => {

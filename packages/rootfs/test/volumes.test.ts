@@ -15,8 +15,8 @@ test.each([
   ['/src', 'write SOURCE:DESTINATION[:OPTIONS]'],
   [':/dst', 'write SOURCE:DESTINATION[:OPTIONS]'],
   ['/src:dst', 'the destination must be an absolute path'],
-  ['/src:/dst:size=4', '"size=4" is no option of a bind mount'],
-  ['/a:/b:ro:x', 'is no volume'],
+  ['/src:/dst:size=4', '"size=4" is not an option of a bind mount'],
+  ['/a:/b:ro:x', 'is not a volume'],
 ])('-v %s is refused', (text, message) => {
   expect(() => parseVolume(text, '/here')).toThrow(message);
 });

@@ -131,7 +131,7 @@ describe('differences by behaviour', () => {
       syscalls: [{ names: ['socket'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, value, op }] }],
     });
 
-  test('another text that answers alike is no difference', () => {
+  test('another text that answers alike is not a difference', () => {
     const two = program({
       defaultAction: 'SCMP_ACT_ERRNO',
       defaultErrnoRet: 38,

@@ -166,7 +166,7 @@ describe('--diff', () => {
       ],
     });
 
-  test('another text that does the same is no difference; another value is, with an example', () => {
+  test('another text that does the same is not a difference; another value is, with an example', () => {
     expect(load('--diff', profile(1, 'split'), profile(1, 'joined'))).toMatchObject({
       status: 0,
       stdout: '',

@@ -43,7 +43,7 @@ export function runSibling(host: Host, argv: readonly string[], fine: readonly n
   return stdout;
 }
 
-/** A root is no program: the layers are applied, and running it fails with 126. */
+/** A root is not a program: the layers are applied, and running it fails with 126. */
 const unpack = ({ request }: RootFacts, { name }: Driver, host: Host): void =>
   void runSibling(host, [...request.sources, '--read-only', '--driver', name, '--', '/'], [126]);
 

@@ -45,7 +45,7 @@ export async function writeImage({ plain, out, sources }: CommitQuestion): Promi
   makeDirectories(`${directory}/blobs/sha256`);
   const read = sources.map((text) => readSource(text, '/'));
   if (read.some((source) => source.kind === 'directory'))
-    throw new Failure('a root of directories is no image; commit it to a file, as a layer');
+    throw new Failure('a root of directories is not an image; commit it to a file, as a layer');
   const images = read.flatMap((source) => (source.kind === 'image' ? [source.image] : []));
   const archives = read.flatMap((source) =>
     source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [],

@@ -109,7 +109,7 @@ describe.skipIf(reason)(`odd layers${reason ? ` (skipped: ${reason})` : ''}`, ()
       else
         expect(found).toMatchObject({
           status: 125,
-          stderr: expect.stringContaining(`the record mtime of an extended header is no time: ${mtime}`),
+          stderr: expect.stringContaining(`the record mtime of an extended header is not a time: ${mtime}`),
         });
     },
   );

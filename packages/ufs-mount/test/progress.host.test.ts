@@ -33,7 +33,7 @@ test('a line with a bar for each layer on a terminal, of which nothing stays', (
   expect(ended.stdout).toMatch(/\r\x1b\[\d+A\x1b\[J[^\x1b]*$/);
 });
 
-test('no bar where stderr is no terminal', (context) => {
+test('no bar where stderr is not a terminal', (context) => {
   needs(context, 'root');
   const store = storeAt();
   const ended = store.ufs(`oci:${image()}`, '--temp');

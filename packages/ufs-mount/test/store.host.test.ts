@@ -143,7 +143,7 @@ test('where one layer is refused, the others that were begun are taken away', (c
     env: { ...toolEnv(), CTR_STORE: store },
   });
   expect(status).toBe(125);
-  expect(stderr).toContain('this is no tar archive');
+  expect(stderr).toContain('this is not a tar archive');
   expect(halfMade(store)).toBe('');
 });
 

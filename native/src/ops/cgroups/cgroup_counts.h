@@ -20,7 +20,7 @@ bool number_in(const char *path, const char *key, uint64_t *number);
 bool limit_reached(const char *peak, const char *limit, bool bytes);
 
 /*
- * rmdir(2) of a group; one that is gone is no failure. What happened in it for a limit that was not
+ * rmdir(2) of a group; one that is gone is not a failure. What happened in it for a limit that was not
  * its own goes to the accounts of the groups above, which whoever limits one of them has opened.
  */
 int group_remove(const char *group);

@@ -64,7 +64,7 @@ static void look_again(struct watched *w) {
   w->looked_ns = now_ns();
 }
 
-/* Without the file nothing is told at the end, which is no failure. */
+/* Without the file nothing is told at the end, which is not a failure. */
 int op_watch_file(struct run *run, const struct step *step) {
   if (count == MAX_WATCHED) return 0;
   const char *path = arg_text(run, step, 0);

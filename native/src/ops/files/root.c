@@ -20,7 +20,7 @@ static int make_private(int root) {
   uint64_t id = fd_mount(root);
   long fd = AGAIN(openat(root, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return (int)fd;
-  if (id == 0 || fd_mount((int)fd) == id) { /* the root is no mount of its own */
+  if (id == 0 || fd_mount((int)fd) == id) { /* the root is not a mount of its own */
     close_fd((int)fd);
     return -EINVAL;
   }
@@ -54,7 +54,7 @@ static int pivot(struct run *run, int root) {
     rc = AGAIN(fchdir(root));
     if (rc == 0) rc = KERNEL(SYS_pivot_root, ".", ".");
   }
-  if (rc == -EINVAL) detail(run, "the root is no mount point, or the old root is the initramfs");
+  if (rc == -EINVAL) detail(run, "the root is not a mount point, or the old root is the initramfs");
   if (rc == 0) rc = AGAIN(fchdir((int)old));
   /* Slave first, so that unmounting goes no further than this namespace. */
   if (rc == 0) rc = AGAIN(mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL));

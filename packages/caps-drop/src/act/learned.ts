@@ -11,7 +11,7 @@ export interface Learned {
 }
 
 /**
- * Functions on the way to a check that is made only to know: a refusal is no error and not
+ * Functions on the way to a check that is made only to know: a refusal is not an error and not
  * audited. Every mmap, fork and exec asks for CAP_SYS_ADMIN like this, to learn whether
  * the last pages may be used (security/commoncap.c, cap_vm_enough_memory).
  */

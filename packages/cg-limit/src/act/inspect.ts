@@ -9,7 +9,7 @@ export interface Line {
   /** `memory`, `swap`, `cpu`, `pids`, `io 8:0 read`, `hugetlb 2MB` … */
   name: string;
   unit: 'bytes' | 'count' | 'cpus' | 'rate' | 'text';
-  /** `max` for none; a text where it is no number. */
+  /** `max` for none; a text where it is not a number. */
   limit?: number | string;
   use?: number;
   peak?: number;

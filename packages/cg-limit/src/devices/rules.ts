@@ -90,14 +90,14 @@ export const onlyDenies = (rules: readonly DeviceCgroup[]): boolean =>
 function number(value: DeviceCgroup['major']): number {
   if (value === undefined) return -1;
   const n = Number(value);
-  if (!Number.isInteger(n) || n < -1 || n > 0xffffffff) throw new Failure(`${value} is no device number`);
+  if (!Number.isInteger(n) || n < -1 || n > 0xffffffff) throw new Failure(`${value} is not a device number`);
   return n;
 }
 
 function accessOf(access: string | undefined): string {
   const text = access ?? all;
   if (text === '' || /[^rwm]/.test(text))
-    throw new Failure(`"${text}" is no device access; it is some of rwm`);
+    throw new Failure(`"${text}" is not a device access; it is some of rwm`);
   return [...all].filter((letter) => text.includes(letter)).join('');
 }
 
@@ -159,7 +159,7 @@ export function parseException(text: string): DeviceException {
   const [, type, major, minor, access] = /^([bc]) (\d+|\*):(\d+|\*) ([rwm]+)$/.exec(text.trim()) ?? [];
   if (type === undefined)
     throw new Failure(
-      `"${text}" is no device rule; it is TYPE MAJOR:MINOR ACCESS, as "c 10:200 rwm" or "b *:* m"`,
+      `"${text}" is not a device rule; it is TYPE MAJOR:MINOR ACCESS, as "c 10:200 rwm" or "b *:* m"`,
     );
   const n = (word: string | undefined): number => (word === '*' ? -1 : Number(word));
   return { type: type as 'b' | 'c', major: n(major), minor: n(minor), access: accessOf(access) };

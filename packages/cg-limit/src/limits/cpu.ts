@@ -143,7 +143,7 @@ export function cpusetSettings(cpu: Cpu, version: 1 | 2): Setting[] {
     what,
     says: value,
     hints: {
-      EINVAL: 'it is no list of numbers, or one of them does not exist on this machine (nproc --all)',
+      EINVAL: 'it is not a list of numbers, or one of them does not exist on this machine (nproc --all)',
       ERANGE: 'one of the numbers does not exist on this machine',
       EACCES: 'the group above does not have all of them',
       ENOSPC: 'processes of the group would have none left',

@@ -224,7 +224,7 @@ export function unifiedSettings(
                 : `this kernel has no ${file}`,
               EINVAL:
                 invalid[file] ??
-                `it is no value for this file (${byV1 ? 'Documentation/admin-guide/cgroup-v1' : 'cgroup-v2.rst'})`,
+                `it is not a value for this file (${byV1 ? 'Documentation/admin-guide/cgroup-v1' : 'cgroup-v2.rst'})`,
             },
             ...(byV1 ? {} : withReport(reportOf(file, line))),
             ...(file === 'cpuset.cpus.partition' && { saysInvalid: true }),
@@ -233,10 +233,10 @@ export function unifiedSettings(
     });
 }
 
-/** `memory.high` → `memory`; `cgroup.max.depth` → `core`. Throws for what is no file of a group. */
+/** `memory.high` → `memory`; `cgroup.max.depth` → `core`. Throws for what is not a file of a group. */
 export function controllerOfFile(file: string): string {
   const [, word] = /^([a-z_]+)\.[\w.]+$/.exec(file) ?? [];
   if (word === undefined || file.includes('..'))
-    throw new Failure(`"${file}" is no file of a cgroup; those are called CONTROLLER.NAME (memory.high)`);
+    throw new Failure(`"${file}" is not a file of a cgroup; those are called CONTROLLER.NAME (memory.high)`);
   return core.has(word) ? 'core' : word;
 }

@@ -24,7 +24,7 @@ export function annotatedProperties(annotations: Spec['annotations']): Property[
       typed = parseVariant(text);
     } catch (error) {
       throw new Failure(
-        `the annotation ${key}: "${text}" is no value for a property: ${(error as Error).message}`,
+        `the annotation ${key}: "${text}" is not a value for a property: ${(error as Error).message}`,
       );
     }
     // Not what is on USec already.

@@ -78,7 +78,7 @@ export function setProperties(request: Omit<ScopeRequest, 'pid'>, open: Open): v
 /**
  * Have systemd end a unit whose processes are dead, and forget that it failed, as with runc
  * (its StopUnit and ResetFailedUnit): a name is free again only when its job is done. A unit that
- * is gone, and a systemd that cannot be reached, are no failure: the groups are removed anyway.
+ * is gone, and a systemd that cannot be reached, are not a failure: the groups are removed anyway.
  */
 export function stopUnit(request: Pick<ScopeRequest, 'socket' | 'name'>, open: Open): string {
   const { name } = request;

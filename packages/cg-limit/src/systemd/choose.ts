@@ -165,7 +165,7 @@ export function unitFor(path: string | undefined, id: string, host: Host, contai
     );
   const [slice, prefix, name] = path.split(':') as [string, string, string];
   if (slice !== '' && !slice.endsWith('.slice'))
-    throw new Failure(`"${slice}" is no slice; its name ends in .slice`);
+    throw new Failure(`"${slice}" is not a slice; its name ends in .slice`);
   if (name.endsWith('.slice')) {
     if (container)
       throw new Failure(`"${name}" is a slice, which holds units and no processes; give another name`);
@@ -180,7 +180,7 @@ export function unitFor(path: string | undefined, id: string, host: Host, contai
 
 function unitName(name: string): string {
   if (!/^[\w:.\\@-]+$/.test(name))
-    throw new Failure(`"${name}" is no name for a unit; letters, digits and :-_.\\@ are`);
+    throw new Failure(`"${name}" is not a name for a unit; letters, digits and :-_.\\@ are`);
   if (name.length > 255) throw new Failure(`"${name}" is longer than the 255 letters of a unit's name`);
   return name;
 }
@@ -206,7 +206,7 @@ export function slicePath(slice: string): string {
   if (slice === '-.slice') return '';
   const name = slice.slice(0, -'.slice'.length);
   if (name === '' || name.startsWith('-') || name.endsWith('-') || name.includes('--'))
-    throw new Failure(`"${slice}" is no slice; dashes part its levels, one by one`);
+    throw new Failure(`"${slice}" is not a slice; dashes part its levels, one by one`);
   const parts = name.split('-');
   return parts.map((_, i) => `${parts.slice(0, i + 1).join('-')}.slice`).join('/');
 }

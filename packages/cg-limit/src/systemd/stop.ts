@@ -1,6 +1,6 @@
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
 
-/** Have systemd end a unit and forget it; one that is gone, and a systemd that cannot be reached, are no failure. */
+/** Have systemd end a unit and forget it; one that is gone, and a systemd that cannot be reached, are not a failure. */
 export const stopUnitStep = (unit: { name: string; socket: string }): AnyStep =>
   step(
     'running',

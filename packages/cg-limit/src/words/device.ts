@@ -10,16 +10,16 @@ export interface Node {
   minor: number;
 }
 
-/** `/dev/vda` or `8:0`. Throws `UsageError` for what is no device. */
+/** `/dev/vda` or `8:0`. Throws `UsageError` for what is not a device. */
 export function deviceOf(text: string, flag: string): Node {
   const numbers = /^(\d+):(\d+)$/.exec(text);
   if (numbers) return { kind: undefined, major: Number(numbers[1]), minor: Number(numbers[2]) };
   if (!text.startsWith('/'))
-    throw new UsageError(`--${flag}: "${text}" is no device; give its path (/dev/vda) or MAJOR:MINOR`);
+    throw new UsageError(`--${flag}: "${text}" is not a device; give its path (/dev/vda) or MAJOR:MINOR`);
   const stat = statIfAny(text);
   if (!stat) throw new UsageError(`--${flag}: there is no ${text}`);
   if (!stat.isBlockDevice() && !stat.isCharacterDevice())
-    throw new UsageError(`--${flag}: ${text} is no device`);
+    throw new UsageError(`--${flag}: ${text} is not a device`);
   return { kind: stat.isBlockDevice() ? 'b' : 'c', ...split(BigInt(stat.rdev)) };
 }
 
@@ -34,7 +34,7 @@ export function blockDevice(text: string, flag: string): { major: number; minor:
   const stat = text.startsWith('/') ? statIfAny(text) : undefined;
   if (stat && !stat.isBlockDevice() && !stat.isCharacterDevice()) return diskBelow(text, stat.dev, flag);
   const { kind, major, minor } = deviceOf(text, flag);
-  if (kind === 'c') throw new UsageError(`--${flag}: ${text} is no block device`);
+  if (kind === 'c') throw new UsageError(`--${flag}: ${text} is not a block device`);
   return { major, minor };
 }
 

@@ -57,7 +57,7 @@ function endsAll(record: Found, status: Status, signal: number): boolean {
   return status === 'paused' || !ownsPidNamespace(specOf(record));
 }
 
-/** Every process of the container: the first wherever it is, and all in its groups. Those that ended meanwhile are no failure. */
+/** Every process of the container: the first wherever it is, and all in its groups. Those that ended meanwhile are not a failure. */
 function killAll(record: Found, status: Status, signal: number): AnyStep[] {
   const { id, pid, startTime } = record;
   const groups = groupsOf(record);

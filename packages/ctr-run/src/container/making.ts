@@ -18,7 +18,7 @@ export interface Making {
   course: Course;
   /** The state root. */
   root: string;
-  /** RFC 3339; text that the launcher fills in, where the plan may be used again. */
+  /** RFC 3339; text that the launcher fills in. */
   created: string;
   owner: number;
   /** Absolute path of the root file system, where the host has it at a path. */

@@ -242,7 +242,7 @@ const typeOf = <Line>(node: Node<Line>): { type: Type; fixed: boolean } =>
 
 /**
  * Both sides as one type: that of the constant, where only one side is one; of two others
- * the wider. What cannot be had as this type is no value, and nothing compares with it.
+ * the wider. What cannot be had as this type is not a value, and nothing compares with it.
  */
 function compare<Line>(
   { by, left, right }: { by: Comparison; left: Node<Line>; right: Node<Line> },

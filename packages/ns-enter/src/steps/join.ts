@@ -146,7 +146,7 @@ function openRelated(facts: Facts, spec: readonly Join[]): AnyStep[] {
           side,
           hints: {
             EBADF: 'the process has no such descriptor',
-            ENOTTY: 'that descriptor is no socket',
+            ENOTTY: 'that descriptor is not a socket',
             EPERM:
               'it takes the right to trace the process (ptrace(2), PTRACE_MODE_ATTACH) and CAP_NET_ADMIN over the namespace',
           },

@@ -41,7 +41,7 @@ export function openDirectories(o: Options, arrangement: Arrangement, facts: Fac
 
 const noDirectory = {
   ENOENT: 'there is no such directory',
-  ENOTDIR: 'it is no directory',
+  ENOTDIR: 'it is not a directory',
   EACCES: 'it takes the right to trace that process, or to search that directory',
 };
 
@@ -56,7 +56,7 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
     const how = o.propagation ?? 'private';
     if (how !== 'unchanged')
       steps.push(
-        // EINVAL: / is no mount point, as after a chroot; unshare(1) minds it as little.
+        // EINVAL: / is not a mount point, as after a chroot; unshare(1) minds it as little.
         step(
           'root',
           'propagation',

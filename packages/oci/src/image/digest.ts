@@ -25,7 +25,7 @@ export function parseDigest(text: string): Digest {
   const [, algorithm, hex] = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text) ?? [];
   if (!algorithm || !hex)
     throw new DigestError(
-      `${JSON.stringify(text)} is no digest; sha256: and 64 hexadecimal digits were expected`,
+      `${JSON.stringify(text)} is not a digest; sha256: and 64 hexadecimal digits were expected`,
     );
   const length = Object.hasOwn(registered, algorithm)
     ? registered[algorithm as keyof typeof registered]

@@ -34,7 +34,7 @@ export const isManifest = (mediaType: string): boolean =>
 export const isImageConfig = (mediaType: string): boolean =>
   (mediaTypes.config as readonly string[]).includes(mediaType);
 
-/** How a layer of this media type is compressed; undefined for what is no file system layer. */
+/** How a layer of this media type is compressed; undefined for what is not a file system layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
   return Object.hasOwn(layers, mediaType) ? layers[mediaType] : undefined;
 }

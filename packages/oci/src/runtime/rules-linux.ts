@@ -73,7 +73,7 @@ function netDeviceRules(linux: Linux, findings: Findings): void {
       if (!interfaceName.test(word))
         findings.problem(
           ['linux', 'netDevices', name],
-          `${JSON.stringify(word)} is no interface name: 1 to 15 characters without slash, colon or space`,
+          `${JSON.stringify(word)} is not an interface name: 1 to 15 characters without slash, colon or space`,
         );
     // "unless the user has provided a template by appending %d to the new name": the kernel numbers those.
     if (inside.has(as) && !as.endsWith('%d'))

@@ -125,10 +125,10 @@ export function processRules(process: Process, findings: Findings, at: readonly 
       if (capabilityNumber(name) === undefined)
         findings.warning(
           [...at, 'capabilities', set, i],
-          `${JSON.stringify(name)} is no capability, ignored`,
+          `${JSON.stringify(name)} is not a capability, ignored`,
         );
   }
   for (const [i, entry] of (process.env ?? []).entries())
     if (!entry.includes('='))
-      findings.warning([...at, 'env', i], `${JSON.stringify(entry)} has no "=", so it is no variable`);
+      findings.warning([...at, 'env', i], `${JSON.stringify(entry)} has no "=", so it is not a variable`);
 }

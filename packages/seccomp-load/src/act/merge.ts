@@ -15,7 +15,7 @@ export function mergeProfiles(options: SeccompOptions): number {
     const read = readProfile(source);
     complain(names[i]!, read, undefined, options);
     const { profile } = read;
-    if (!profile) throw new UsageError(`--merge: ${names[i]} is no filter at all`);
+    if (!profile) throw new UsageError(`--merge: ${names[i]} is not a filter at all`);
     return profile;
   });
   out(serializeJson(without(merge(profiles, names), options.deny), 2));

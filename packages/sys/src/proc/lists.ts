@@ -1,6 +1,6 @@
 /**
  * Numbers of a list as the kernel writes CPUs and memory nodes: `0-3,7` (cpuset(7), List
- * format). Sorted, each once. Throws a `RangeError` that names the word which is no number
+ * format). Sorted, each once. Throws a `RangeError` that names the word which is not a number
  * or range, or exceeds `most`.
  */
 export function parseNumberList(text: string, most = 8191): number[] {
@@ -9,7 +9,7 @@ export function parseNumberList(text: string, most = 8191): number[] {
     const match = /^(\d+)(?:-(\d+))?$/.exec(word);
     const first = Number(match?.[1]);
     const last = Number(match?.[2] ?? match?.[1]);
-    if (!match || first > last) throw new RangeError(`"${word}" is no number or range`);
+    if (!match || first > last) throw new RangeError(`"${word}" is not a number or range`);
     if (last > most) throw new RangeError(`${last} is more than the ${most} that there can be`);
     for (let n = first; n <= last; n++) numbers.add(n);
   }

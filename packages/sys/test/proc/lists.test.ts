@@ -10,7 +10,7 @@ test.each<[string, number[]]>([
   expect(parseNumberList(text)).toEqual(numbers);
 });
 
-test.each(['', '3-1', 'a', '1,,2', '-1', '0x1', '8192', '1-'])('"%s" is no list', (text) => {
+test.each(['', '3-1', 'a', '1,,2', '-1', '0x1', '8192', '1-'])('"%s" is not a list', (text) => {
   expect(() => parseNumberList(text)).toThrow(RangeError);
 });
 

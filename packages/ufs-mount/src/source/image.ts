@@ -87,7 +87,7 @@ function fromDescriptor(blobs: Blobs, descriptor: Descriptor, platform: Platform
     const offered = manifests.map((m) => (m.platform ? platformText(m.platform) : 'any')).join(', ');
     throw new Failure(`${blobs.name} has no image for ${platformText(platform)}; it has ${offered}`);
   }
-  if (!isManifest(mediaType)) throw new Failure(`${blobs.name}: ${digest} is no image but ${mediaType}`);
+  if (!isManifest(mediaType)) throw new Failure(`${blobs.name}: ${digest} is not an image but ${mediaType}`);
   const manifest = readManifest(content, name);
   const config = readImageConfig(
     documentBlob(blobs, manifest.config),
@@ -106,7 +106,7 @@ function fromDescriptor(blobs: Blobs, descriptor: Descriptor, platform: Platform
       const compression = layerCompression(layer.mediaType);
       if (!compression)
         throw new Failure(
-          `${blobs.name}: the layer ${layer.digest} is of a type that is no file system: ${layer.mediaType}`,
+          `${blobs.name}: the layer ${layer.digest} is of a type that is not a file system: ${layer.mediaType}`,
         );
       return {
         ...blob(blobs, layer),

@@ -76,11 +76,11 @@ function image(
   if (!found) throw new Failure(`no image ${name}: there is no ${at}`);
   if (scheme === 'oci') {
     if (!found.isDirectory())
-      throw new Failure(`${name}: ${at} is no directory; for an archive write oci-archive:${path}`);
+      throw new Failure(`${name}: ${at} is not a directory; for an archive write oci-archive:${path}`);
     return layoutImage(directoryBlobs(at, name), tag);
   }
   const files = tarFiles(at);
-  if (!files) throw new Failure(`${name}: ${at} is no uncompressed tar archive`);
+  if (!files) throw new Failure(`${name}: ${at} is not a uncompressed tar archive`);
   const blobs = archiveBlobs(files, name);
   return files.has('oci-layout') ? layoutImage(blobs, tag) : savedImage(blobs, tag);
 }
