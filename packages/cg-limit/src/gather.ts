@@ -14,6 +14,7 @@ import {
   isSystemdPath,
   parentIn,
   variableFor,
+  withoutDots,
 } from './place.ts';
 import type { Abilities } from './setting.ts';
 import {
@@ -37,7 +38,7 @@ export function gather(
   const view = new View(host.earlier);
   const hierarchies = of ?? hierarchiesOf();
   // An empty one is none, as to Go's reader.
-  const path = options?.cgroup ?? (spec.linux?.cgroupsPath || undefined);
+  const path = options?.cgroup ?? (withoutDots(spec.linux?.cgroupsPath ?? '') || undefined);
   const container = host.container !== undefined;
   const variable = container ? undefined : host.env.get('CTR_CGROUP') || undefined;
   if (variable !== undefined) checkVariable(variable);

@@ -38,6 +38,21 @@ export function checkPath(path: string, what: string, container = false): void {
   }
 }
 
+/**
+ * A container's path with `.` and `..` carried out, as runc and crun take it; one that climbs out of the hierarchy, or
+ * names a unit, as it is.
+ */
+export function withoutDots(path: string): string {
+  if (isSystemdPath(path)) return path;
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (!parts.pop()) return path;
+  }
+  return parts.join('/');
+}
+
 /** Files of every group but the root (cgroup-v1/cgroups.rst, 1.6; cgroup-v2.rst, "Core Interface Files"). */
 const files =
   /^(?:tasks|notify_on_release|cgroup\.(?:procs|threads|type|controllers|subtree_control|events|stat|kill|freeze|pressure|max\.depth|max\.descendants|clone_children))$/;

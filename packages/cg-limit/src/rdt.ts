@@ -35,6 +35,8 @@ export function rdtDirectories(spec: Spec, { resctrl, id }: Pick<Facts, 'resctrl
 export function rdtSteps(spec: Spec, facts: RdtFacts): AnyStep[] {
   const rdt = spec.linux?.intelRdt;
   if (!rdt) return [];
+  // Nothing is asked for, and without resctrl there is nothing to be had.
+  if (facts.resctrl === undefined && Object.keys(rdt).length === 0) return [];
   if (facts.resctrl === undefined)
     throw new Failure(
       'linux.intelRdt needs a mounted resctrl filesystem, and none is mounted here: mount -t resctrl resctrl /sys/fs/resctrl',

@@ -126,9 +126,9 @@ describe('rules one after the other', () => {
       ]),
     ).toThrow('takes a part out of "c 1:* rwm"'));
   test.each([
-    [{ allow: true, type: 'c', access: 'x' }, 'no device access'],
-    [{ allow: true, type: 'c', access: '' }, 'no device access'],
-    [{ allow: true, type: 'c', major: -2 }, 'no device number'],
+    [{ allow: true, type: 'c', access: 'x' }, 'not a device access'],
+    [{ allow: true, type: 'c', access: '' }, 'not a device access'],
+    [{ allow: true, type: 'c', major: -2 }, 'not a device number'],
   ] as const)('%o is refused', (rule, words) =>
     expect(() => applyRules([rule as DeviceCgroup])).toThrow(words),
   );

@@ -187,7 +187,7 @@ test('bad input is refused before anything is made', (context) => {
     expect(ended.status).toBe(125);
     return ended.stderr;
   };
-  expect(refused('--memory', '64Q')).toContain('is no --memory');
+  expect(refused('--memory', '64Q')).toContain('is not a value for --memory');
   const v1 = here.some((h) => h.controllers.includes('memory') && h.version === 1);
   if (v1)
     expect(refused('--set', 'memory.high=1G')).toContain('cgroup v1, which has the memory controller here');

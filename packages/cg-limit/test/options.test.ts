@@ -63,7 +63,7 @@ describe('values as people write them', () => {
 
 describe('what does not parse', () => {
   test.each([
-    [{ memory: '12Q' }, 'is no --memory'],
+    [{ memory: '12Q' }, 'is not a value for --memory'],
     [{ memory: '0' }, 'max is no limit'],
     [{ memory: '2M', 'memory-swap': '1M' }, 'at least --memory'],
     [{ memory: '16E' }, 'more than a'],
@@ -73,10 +73,10 @@ describe('what does not parse', () => {
     [{ cpus: '1', 'cpu-quota': '5000' }, 'same thing'],
     [{ 'cpu-shares': '1' }, 'between 2 and 262144'],
     [{ 'cpuset-cpus': '0-' }, 'numbers and ranges'],
-    [{ 'pids-limit': '-5' }, 'no --pids-limit'],
+    [{ 'pids-limit': '-5' }, 'not a value for --pids-limit'],
     [{ 'pids-limit': '4194305' }, 'between 1 and 4194304'],
     [{ 'blkio-weight': '5' }, 'between 10 and 1000'],
-    [{ 'device-read-bps': '/dev/null:1M' }, 'no block device'],
+    [{ 'device-read-bps': '/dev/null:1M' }, 'not a block device'],
     [{ 'device-read-bps': '/dev/not-there:1M' }, 'there is no /dev/not-there'],
     [{ 'device-read-bps': '8:0' }, 'is not a device'],
     [{ 'device-read-bps': '8:0:0' }, 'would stop it'],
@@ -250,7 +250,7 @@ describe('shares of the machine', () => {
   });
 
   test.each(['0%', '101%', '1e3%', '%', '-5%'])('%s is none', (text) => {
-    expect(() => resources({ memory: text })).toThrow(/share of the machine|is no --memory/);
+    expect(() => resources({ memory: text })).toThrow(/share of the machine|is not a value for --memory/);
     expect(() => resources({ 'pids-limit': text })).toThrow();
   });
 

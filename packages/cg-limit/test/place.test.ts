@@ -13,6 +13,7 @@ import {
   parentIn,
   parseApart,
   variableFor,
+  withoutDots,
 } from '../src/place.ts';
 import { ownUnit, slicePath, unitFor } from '../src/systemd/choose.ts';
 import { View } from '../src/view.ts';
@@ -31,6 +32,16 @@ const v2 = (mountPoint: string, path = '/'): Hierarchy => ({
   ...v1(mountPoint, '', path),
   controllers: [],
   version: 2,
+});
+
+test.each([
+  ['/a/./b/../c', '/a/c'],
+  ['a/b/..', 'a'],
+  ['/../x', '/../x'],
+  ['a/../../x', 'a/../../x'],
+  ['system.slice:a..b:c', 'system.slice:a..b:c'],
+])("a container's path %s is %s", (path, meant) => {
+  expect(withoutDots(path)).toBe(meant);
 });
 
 describe('below which group a new one goes', () => {
@@ -150,7 +161,7 @@ describe('units of systemd', () => {
   test('a slice lies in the slices that its name begins with', () => {
     expect(slicePath('user-1000.slice')).toBe('user.slice/user-1000.slice');
     expect(slicePath('-.slice')).toBe('');
-    expect(() => slicePath('a--b.slice')).toThrow('no slice');
+    expect(() => slicePath('a--b.slice')).toThrow('not a slice');
   });
 });
 

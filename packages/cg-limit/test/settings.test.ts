@@ -22,6 +22,13 @@ const everything: LinuxResources = {
   rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 10_000 } },
 };
 
+test('the last throttle of a device holds', () => {
+  const throttleReadBpsDevice = [1, 2].map((rate) => ({ major: 8, minor: 0, rate }));
+  const wanted = { blockIO: { throttleReadBpsDevice } };
+  expect(files(wanted)).toEqual(['blkio.throttle.read_bps_device 8:0 2']);
+  expect(v2(wanted)).toEqual(['io.max 8:0 rbps=2']);
+});
+
 test('everything on v1', () => {
   expect(
     files({ ...everything, network: { classID: 0x100001, priorities: [{ name: 'eth0', priority: 5 }] } }),
@@ -148,7 +155,6 @@ describe('what cannot be expressed is an error', () => {
   test.each([
     ['net_cls on v2', { network: { classID: 1 } }, v2Abilities, 'net_cls controller of cgroup v1'],
     ['unified on v1', { unified: { 'memory.high': '1' } }, v1Abilities, 'on cgroup v1'],
-    ['kernel memory', { memory: { kernel: M } }, v1Abilities, 'part of the memory limit'],
     [
       'a controller that is missing',
       { pids: { limit: 3 } },
@@ -161,22 +167,9 @@ describe('what cannot be expressed is an error', () => {
       v1Abilities,
       'no huge pages of 64KB here; this machine has 2MB, 1GB',
     ],
-    ['a file that climbs', { unified: { 'memory./../x': '1' } }, v2Abilities, 'no file of a cgroup'],
+    ['a file that climbs', { unified: { 'memory./../x': '1' } }, v2Abilities, 'not a file of a cgroup'],
     ['a file that moves processes', { unified: { 'cgroup.procs': '0' } }, v2Abilities, 'is no limit'],
     ['a burst above the quota', { cpu: { quota: 1000, burst: 2000 } }, v2Abilities, 'more than the quota'],
-    [
-      'a device throttled twice',
-      {
-        blockIO: {
-          throttleReadBpsDevice: [
-            { major: 8, minor: 0, rate: 1 },
-            { major: 8, minor: 0, rate: 2 },
-          ],
-        },
-      },
-      v1Abilities,
-      'given twice',
-    ],
     ['swap below memory', { memory: { limit: 2 * M, swap: M } }, v1Abilities, 'below the memory limit'],
   ] as const)('%s', (_name, resources, abilities, words) =>
     expect(() => files(resources as LinuxResources, abilities)).toThrow(words),

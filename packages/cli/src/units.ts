@@ -10,6 +10,10 @@ function decimal(text: string): { numerator: bigint; denominator: bigint } {
   return { numerator: BigInt(`${whole}${fraction}` || '0'), denominator: 10n ** BigInt(fraction.length) };
 }
 
+/** `"x" is not a size`, and of a flag's value `"x" is not a value for --memory`. */
+const isNot = (text: string, what: string): string =>
+  `"${text}" is not a ${what.startsWith('--') ? `value for ${what}` : what}`;
+
 /**
  * Bytes. `512`, `64M`, `1.5G`, `10KiB`, `2mb`: every unit is a power of 1024, as
  * docker-run(1) reads `--memory`. A fraction of a byte is dropped. `what` names the value
@@ -19,7 +23,7 @@ export function parseSize(text: string, what = 'size'): bigint {
   const [, number, unit] = /^(\d+(?:\.\d+)?|\.\d+) ?([kmgtpe]?)(?:i?b)?$/i.exec(text) ?? [];
   if (number === undefined || unit === undefined)
     throw new UsageError(
-      `"${text}" is no ${what}; give bytes, or a number with K, M, G or T (1024 each): 64M, 1.5G`,
+      `${isNot(text, what)}; give bytes, or a number with K, M, G or T (1024 each): 64M, 1.5G`,
     );
   const { numerator, denominator } = decimal(number);
   const bytes = (numerator * 1024n ** BigInt(powers.indexOf(unit.toUpperCase()))) / denominator;
@@ -64,9 +68,7 @@ const nanoseconds: Record<string, bigint> = {
 export function parseDuration(text: string, unit: 'ns' | 'us' | 'ms' | 's' = 's', what = 'duration'): bigint {
   const bare = /^\d+(?:\.\d+)?$/.test(text) ? `${text}${unit}` : text;
   if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$/.test(bare))
-    throw new UsageError(
-      `"${text}" is no ${what}; give a number with ns, us, ms, s, m, h or d: 100ms, 1h30m`,
-    );
+    throw new UsageError(`${isNot(text, what)}; give a number with ns, us, ms, s, m, h or d: 100ms, 1h30m`);
   let total = 0n;
   for (const [, amount, name] of bare.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/g)) {
     const { numerator, denominator } = decimal(amount!);
@@ -95,7 +97,7 @@ export function formatDuration(ns: number | bigint): string {
 export function parseShare(text: string, what = 'share'): number {
   const [, amount, sign] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];
   if (amount === undefined)
-    throw new UsageError(`"${text}" is no ${what}; give a percentage (50%) or a number (0.5)`);
+    throw new UsageError(`${isNot(text, what)}; give a percentage (50%) or a number (0.5)`);
   return sign ? Number(amount) / 100 : Number(amount);
 }
 
@@ -105,10 +107,10 @@ export const formatShare = (share: number): string => `${number(share * 100, 1)}
 /** A whole number from `least` to `most`. Throws `UsageError`. */
 export function parseInteger(text: string, what: string, least = 0n, most = U64_MAX): bigint {
   if (!/^-?(?:\d+|0x[0-9a-f]+)$/i.test(text))
-    throw new UsageError(`"${text}" is no ${what}; give a whole number`);
+    throw new UsageError(`${isNot(text, what)}; give a whole number`);
   const value = text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text);
   if (value < least || value > most)
-    throw new UsageError(`"${text}" is no ${what}; it lies between ${least} and ${most}`);
+    throw new UsageError(`${isNot(text, what)}; it lies between ${least} and ${most}`);
   return value;
 }
 

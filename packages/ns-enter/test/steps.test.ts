@@ -168,7 +168,7 @@ describe('a container', () => {
     ],
     ["the host's parameter", { sysctl: { 'net.ipv4.ip_forward': '1' } }, 'would change the host'],
     ["the machine's parameter", { ...six, sysctl: { 'kernel.panic': '1' } }, 'belongs to the whole machine'],
-    ['a path as a parameter', { ...six, sysctl: { 'net/../kernel/panic': '1' } }, "no parameter's name"],
+    ['a path as a parameter', { ...six, sysctl: { 'net/../kernel/panic': '1' } }, "not a parameter's name"],
     ['the host name as a parameter', { ...six, sysctl: { 'kernel.hostname': 'x' } }, 'by hostname'],
     ['an interface without a network', { netDevices: { eth0: {} } }, 'none of its own'],
     [

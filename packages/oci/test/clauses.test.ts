@@ -22,7 +22,6 @@ it.each<[string, Path, unknown, string]>([
     'uidMappings: is missing',
   ],
   ['process missing', ['process'], undefined, 'process: is missing'],
-  ['consoleSize: width missing', process('consoleSize'), { height: 1 }, 'consoleSize.width: is missing'],
   ['cwd relative', process('cwd'), 'tmp', 'allowed is an absolute path'],
   ['args empty', process('args'), [], 'process.args: is empty'],
   ['rlimits: type missing', process('rlimits'), [{ soft: 1, hard: 1 }], 'rlimits[0].type: is missing'],
@@ -31,12 +30,6 @@ it.each<[string, Path, unknown, string]>([
     process('rlimits'),
     [{ type: 'RLIMIT_X', soft: 1, hard: 1 }],
     'allowed is one of RLIMIT_',
-  ],
-  [
-    'rlimits: hard missing',
-    process('rlimits'),
-    [{ type: 'RLIMIT_CORE', soft: 1 }],
-    'rlimits[0].hard: is missing',
   ],
   ['scheduler: policy missing', process('scheduler'), { nice: 1 }, 'scheduler.policy: is missing'],
   [
@@ -79,18 +72,6 @@ it.each<[string, Path, unknown, string]>([
   ['devices: type that is none', linux('devices'), [{ ...device, type: 'x' }], 'devices[0].type: found'],
   ['devices: path missing', linux('devices'), [{ type: 'p' }], 'devices[0].path: is missing'],
   [
-    'devices: major missing',
-    linux('devices'),
-    [{ type: 'b', path: '/dev/x', minor: 1 }],
-    'devices[0].major: is missing',
-  ],
-  [
-    'resources.devices: allow missing',
-    resources('devices'),
-    [{ access: 'r' }],
-    'devices[0].allow: is missing',
-  ],
-  [
     'cpu: burst above the quota',
     resources('cpu'),
     { quota: 1000, burst: 2000 },
@@ -107,12 +88,6 @@ it.each<[string, Path, unknown, string]>([
     resources('blockIO'),
     { weightDevice: [{ major: 8, minor: 0 }] },
     'has neither weight nor leafWeight',
-  ],
-  [
-    'throttle: rate missing',
-    resources('blockIO'),
-    { throttleReadBpsDevice: [{ major: 8, minor: 0 }] },
-    'throttleReadBpsDevice[0].rate: is missing',
   ],
   [
     'hugepageLimits: limit missing',

@@ -68,6 +68,62 @@ describe('the shape', () => {
     expect(complaints(value)).toContain('the document: found');
   });
 
+  // All of these run under runc and crun.
+  it.each([
+    ['rlimits without numbers', ['process', 'rlimits'], [{ type: 'RLIMIT_CORE' }], { soft: 0, hard: 0 }],
+    ['a console without a size', ['process', 'consoleSize'], {}, { height: 0, width: 0 }],
+    ['a device without numbers', ['linux', 'devices'], [{ type: 'c', path: '/d' }], { major: 0, minor: 0 }],
+    ['a rule that allows nothing', ['linux', 'resources'], { devices: [{}] }, { allow: false }],
+    ['a null among annotations', ['annotations'], { a: null }, { a: '' }],
+    [
+      'a throttle without a rate',
+      ['linux', 'resources'],
+      { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0 }] } },
+      { rate: 0 },
+    ],
+    [
+      'an argument of a filter without index and value',
+      ['linux', 'seccomp'],
+      {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['x'], action: 'SCMP_ACT_LOG', args: [{ op: 'SCMP_CMP_EQ' }] }],
+      },
+      { index: 0, value: 0 },
+    ],
+  ])('reads %s as 0', (_what, path, value, meant) => {
+    const read = JSON.stringify(validateSpec(changed(path, value)).value, (_, v) =>
+      typeof v === 'bigint' ? Number(v) : v,
+    );
+    for (const [name, number] of Object.entries(meant))
+      expect(read).toContain(`${JSON.stringify(name)}:${JSON.stringify(number)}`);
+  });
+
+  it('passes over ID maps where no user namespace is, and says so', () => {
+    const { value, warnings } = validateSpec(
+      changed(['linux', 'uidMappings'], [{ containerID: 0, hostID: 0, size: 1 }]),
+    );
+    expect(value.linux!.uidMappings).toBeUndefined();
+    expect(warnings.map(({ path }) => path)).toContain('linux.uidMappings');
+  });
+
+  it.each([
+    ['rwa', 'rw'],
+    ['mx', 'm'],
+  ])('reads the access %s as %s, and says so', (access, meant) => {
+    const devices = [{ allow: true, access }];
+    const { value, warnings } = validateSpec(changed(['linux', 'resources'], { devices }));
+    expect(value.linux!.resources!.devices![0]!.access).toBe(meant);
+    expect(warnings.map(({ path }) => path)).toContain('linux.resources.devices[0].access');
+  });
+
+  it.each(['v1.0.0', '1.2.3-dev'])('takes version %s', (version) => {
+    expect(validateSpec(changed(['ociVersion'], version)).value.ociVersion).toBe(version);
+  });
+
+  it('takes an empty rootfsPropagation for none', () => {
+    expect(validateSpec(changed(['linux', 'rootfsPropagation'], '')).value).toBeDefined();
+  });
+
   it('removes what is null, as Go reads it', () => {
     const spec = changed(['linux', 'seccomp'], null);
     expect('seccomp' in validateSpec(spec).value.linux!).toBe(false);
@@ -197,12 +253,6 @@ describe('the rules', () => {
     ['a relative namespace', ['linux', 'namespaces', 0, 'path'], 'ns/pid', 'absolute path'],
     ['the host renamed', ['linux', 'namespaces'], [], 'hostname: needs a uts namespace'],
     [
-      'maps without a namespace',
-      ['linux', 'uidMappings'],
-      [{ containerID: 0, hostID: 0, size: 1 }],
-      'needs a user namespace',
-    ],
-    [
       'an unknown limit',
       ['process', 'rlimits', 0, 'type'],
       'RLIMIT_NOFILES',
@@ -222,12 +272,6 @@ describe('the rules', () => {
       ['mounts', 0, 'uidMappings'],
       [{ containerID: 0, hostID: 0, size: 1 }],
       'gidMappings: is missing',
-    ],
-    [
-      'a device without number',
-      ['linux', 'devices'],
-      [{ type: 'c', path: '/dev/x', major: 1 }],
-      'devices[0].minor: is missing',
     ],
     ['a clock of the host', ['linux', 'timeOffsets'], { monotonic: { secs: 1 } }, 'needs a time namespace'],
     ['a wrong interface', ['linux', 'netDevices'], { 'a/b': {} }, 'is not an interface name'],

@@ -49,9 +49,9 @@ const refusals: [string, Buffer, string][] = [
   ['a size beyond 64 bits', patched(one, SECOND, 124, base256(1n << 80n, 12)), 'too early'],
   ['an owner below zero', patched(one, SECOND, 108, base256(-1n, 8)), 'owner that there cannot be'],
   ['an owner that is nobody', tar([file('x', '', { pax: { uid: '4294967295' } })]), 'cannot be'],
-  ['a pax number that is none', tar([file('x', '', { pax: { uid: '12a' } })]), 'no number'],
-  ['a pax size below zero', tar([file('x', '', { pax: { size: '-1' } })]), 'no number'],
-  ['a pax size beyond 64 bits', tar([file('x', '', { pax: { size: '9'.repeat(40) } })]), 'no number'],
+  ['a pax number that is none', tar([file('x', '', { pax: { uid: '12a' } })]), 'not a number'],
+  ['a pax size below zero', tar([file('x', '', { pax: { size: '-1' } })]), 'not a number'],
+  ['a pax size beyond 64 bits', tar([file('x', '', { pax: { size: '9'.repeat(40) } })]), 'not a number'],
   [
     'a device number that there cannot be',
     patched(tar([root, { name: 'd', type: '3', device: [1, 3] }]), SECOND, 329, base256(1n << 40n, 8)),

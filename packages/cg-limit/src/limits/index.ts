@@ -2,7 +2,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
 import type { Abilities, Current, Setting } from '../setting.ts';
 import { cpuSettings, cpusetSettings } from './cpu.ts';
-import { checkThrottles, ioSettings } from './io.ts';
+import { ioSettings } from './io.ts';
 import { memorySettings } from './memory.ts';
 import { hugetlbSettings, networkSettings, pidsSettings, rdmaSettings, unifiedSettings } from './others.ts';
 
@@ -40,7 +40,6 @@ export function settingsOf(
   if (pids?.limit && (carriers.pids !== undefined || BigInt(pids.limit) > 0n))
     settings.push(...pidsSettings(pids, version('pids', 'a limit on processes')));
   if (blockIO && hasValue(blockIO)) {
-    checkThrottles(blockIO);
     const on = carriers.blkio ?? carriers.io;
     if (on === undefined) throw missing('io', 'a block I/O limit');
     settings.push(...ioSettings(blockIO, on, abilities));

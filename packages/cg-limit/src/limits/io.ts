@@ -84,7 +84,7 @@ function v1(io: BlockIO, { blkioWeightFile }: Abilities): Setting[] {
       );
   }
   for (const [name, file, key, what] of throttles)
-    for (const { major, minor, rate } of io[name] ?? []) {
+    for (const { major, minor, rate } of lastOfEach(io[name])) {
       if (key.endsWith('iops') && BigInt(rate) > V1_OPERATIONS)
         throw new Failure(
           `${what} on ${major}:${minor}: ${rate} is more than the ${V1_OPERATIONS} that cgroup v1 can hold`,
@@ -143,7 +143,7 @@ function v2(io: BlockIO, { ioWeightFile }: Abilities): Setting[] {
     );
   }
   for (const [name, , key, what] of throttles)
-    for (const { major, minor, rate } of io[name] ?? []) {
+    for (const { major, minor, rate } of lastOfEach(io[name])) {
       const value = `${major}:${minor} ${key}=${BigInt(rate) === 0n ? 'max' : rate}`;
       settings.push(
         set('io.max', value, `${what} on ${major}:${minor}`, rateText(key, BigInt(rate)), noDevice),
@@ -155,14 +155,7 @@ function v2(io: BlockIO, { ioWeightFile }: Abilities): Setting[] {
 /** v1 keeps operations in 32 bits and drops the rest without a word (tg_set_conf_uint, block/blk-throttle.c). */
 const V1_OPERATIONS = 0xffff_ffffn;
 
-/** A throttle for a device is one line; two for the same device are a mistake in the spec. */
-export function checkThrottles(io: BlockIO): void {
-  for (const [name, , , what] of throttles) {
-    const seen = new Set<string>();
-    for (const { major, minor } of (io[name] ?? []) as readonly ThrottleDevice[]) {
-      const device = `${major}:${minor}`;
-      if (seen.has(device)) throw new Failure(`${what} on ${device} is given twice`);
-      seen.add(device);
-    }
-  }
+/** Of two throttles for the same device the last one holds, as for the kernel, which is told one after the other. */
+function lastOfEach(list: readonly ThrottleDevice[] = []): readonly ThrottleDevice[] {
+  return [...new Map(list.map((each) => [`${each.major}:${each.minor}`, each])).values()];
 }

@@ -67,7 +67,6 @@ function v1(memory: Memory, current: Current): Setting[] {
   const reservation = reservationOf(memory, current, -1n);
   if (reservation !== undefined)
     limits.push(set('memory.soft_limit_in_bytes', reservation, 'the soft memory limit'));
-  refuseKernelLimit(memory);
   const tcp = given(memory.kernelTCP);
   if (tcp !== undefined)
     limits.push(
@@ -103,15 +102,6 @@ function reservationOf({ reservation }: Memory, { running }: Current, off: bigin
   return running && reservation !== undefined && BigInt(reservation) === 0n ? off : given(reservation);
 }
 
-/** Not to be had: since Linux 5.16 the file takes any value and limits nothing (memory.rst 2.7). */
-function refuseKernelLimit({ kernel }: Memory): void {
-  const limit = given(kernel);
-  if (limit !== undefined && limit >= 0n)
-    throw new Failure(
-      `memory.kernel: this kernel does not limit kernel memory by itself; it is part of the memory limit`,
-    );
-}
-
 function checkSwappiness(value: number): void {
   if (!Number.isInteger(value) || value < 0 || value > 100)
     throw new Failure(`a swappiness of ${value} is out of range: 0 to 100`);
@@ -127,7 +117,6 @@ function v2(memory: Memory, current: Current): Setting[] {
     says: size(value),
     ...rest,
   });
-  refuseKernelLimit(memory);
   if ((given(memory.kernelTCP) ?? -1n) >= 0n) throw onlyV1('memory.kernelTCP');
   if (memory.swappiness !== undefined) throw onlyV1('memory.swappiness');
   if (memory.disableOOMKiller) throw onlyV1('memory.disableOOMKiller');

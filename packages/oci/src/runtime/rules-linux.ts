@@ -14,12 +14,6 @@ export function linuxRules(linux: Linux, findings: Findings): void {
     for (const [i, path] of (linux[list] ?? []).entries())
       if (!path.startsWith('/'))
         findings.problem(['linux', list, i], `found ${JSON.stringify(path)}, allowed is an absolute path`);
-  for (const [i, device] of (linux.devices ?? []).entries()) {
-    // "major, minor (int64, REQUIRED unless type is p)"
-    if (device.type === 'p') continue;
-    for (const number of ['major', 'minor'] as const)
-      if (device[number] === undefined) findings.problem(['linux', 'devices', i, number], 'is missing');
-  }
   if (linux.seccomp) seccompRules(linux.seccomp, findings);
   if (linux.resources) resourceRules(linux.resources, findings, ['linux', 'resources']);
   if (linux.intelRdt) rdtRules(linux.intelRdt, findings);

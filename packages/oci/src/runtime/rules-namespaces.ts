@@ -17,8 +17,6 @@ export function namespaceNeeds(spec: Spec, findings: Findings): void {
   };
   needs('uts', ['hostname'], spec.hostname);
   needs('uts', ['domainname'], spec.domainname);
-  needs('user', ['linux', 'uidMappings'], linux.uidMappings);
-  needs('user', ['linux', 'gidMappings'], linux.gidMappings);
   needs('time', ['linux', 'timeOffsets'], linux.timeOffsets);
   needs('network', ['linux', 'netDevices'], linux.netDevices);
   // config.md, idmap: "If there are no uidMappings and gidMappings specified and the container isn't using

@@ -1,10 +1,12 @@
 /** Rules that tie the properties of `linux.resources` and `linux.intelRdt` together (config-linux.md). */
 import type { Findings } from '../schema/document.ts';
-import type { IntelRdt, LinuxResources } from './types.ts';
+import type { DeviceCgroup, IntelRdt, LinuxResources } from './types.ts';
 
 /** `at` is where the resources stand: `update` reads them alone. */
 export function resourceRules(resources: LinuxResources, findings: Findings, at: readonly string[]): void {
   const { cpu, blockIO, rdma } = resources;
+  for (const [i, rule] of (resources.devices ?? []).entries())
+    accessRules(rule, [...at, 'devices', i, 'access'], findings);
   // "If specified with any (valid) positive value, it MUST be no smaller than burst."
   const { quota, burst } = cpu ?? {};
   if (quota !== undefined && burst !== undefined && BigInt(quota) > 0n && BigInt(burst) > BigInt(quota))
@@ -17,6 +19,16 @@ export function resourceRules(resources: LinuxResources, findings: Findings, at:
   for (const [device, entry] of Object.entries(rdma ?? {}))
     if (entry.hcaHandles === undefined && entry.hcaObjects === undefined)
       findings.problem([...at, 'rdma', device], 'has neither hcaHandles nor hcaObjects');
+}
+
+/** Letters other than r, w and m mean nothing to the kernel, and runc and crun pass over them; a rule needs one that does. */
+function accessRules(rule: DeviceCgroup, at: readonly (string | number)[], findings: Findings): void {
+  if (!rule.access || /^[rwm]+$/.test(rule.access)) return;
+  const known = rule.access.replace(/[^rwm]/g, '');
+  if (known === '')
+    findings.problem(at, `found ${JSON.stringify(rule.access)}, allowed is some of the letters r, w and m`);
+  else findings.warning(at, `${JSON.stringify(rule.access)} is read as ${JSON.stringify(known)}`);
+  rule.access = known;
 }
 
 export function rdtRules({ memBwSchema, schemata }: IntelRdt, findings: Findings): void {

@@ -9,11 +9,12 @@ import { nearest } from '../words.ts';
 import { MAX_ID } from './ids.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { linuxRules, mappingRules } from './rules-linux.ts';
-import type { Mount, Process, Spec } from './types.ts';
+import type { Linux, Mount, Process, Spec } from './types.ts';
 
-// https://semver.org/spec/v2.0.0.html, its suggested expression without the named groups.
+// https://semver.org/spec/v2.0.0.html, its suggested expression without the named groups; the libraries of runc and
+// crun take a v before it.
 const semver =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+  /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 
 /** config.md, Specification version: compatible within a major version; a later minor is no reason to refuse. */
 export function versionRules(version: string, findings: Findings): void {
@@ -51,8 +52,19 @@ export function runRules(spec: Spec, findings: Findings): void {
   // config.md, Root: "On all other platforms, this field is REQUIRED."
   if (!spec.root) findings.problem(['root'], 'is missing');
   // config.md, Process: "REQUIRED when start is called"; runc and crun refuse already at create.
+  if (spec.linux) aloneRules(spec.linux, findings);
   if (!spec.process) findings.problem(['process'], 'is missing');
   else runProcessRules(spec.process, findings, ['process']);
+}
+
+/** What has no meaning in this document, and which runc and crun pass over: maps of no user namespace. */
+function aloneRules(linux: Linux, findings: Findings): void {
+  if (linux.namespaces?.some(({ type }) => type === 'user')) return;
+  for (const map of ['uidMappings', 'gidMappings'] as const) {
+    if (!linux[map]?.length) continue;
+    findings.warning(['linux', map], 'there is no user namespace that it could be for; ignored');
+    delete linux[map];
+  }
 }
 
 /** config.md, Process: "at least one entry is REQUIRED (non-Windows)". */

@@ -11,7 +11,7 @@ import {
   uint32,
   uint64,
 } from '../schema/check.ts';
-import { absolutePath, id, numberList, strings } from '../schema/common.ts';
+import { absolutePath, emptyOr, id, numberList, strings } from '../schema/common.ts';
 import * as names from './names.ts';
 import { resources } from './schema-resources.ts';
 import type {
@@ -50,6 +50,8 @@ const device = object<Device>(
     gid: id,
   },
   ['type', 'path'],
+  // config-linux.md requires them unless it is a FIFO; runc and crun read what is not there as 0.
+  { absent: { major: 0, minor: 0 } },
 );
 
 const timeOffset = object<TimeOffset>({ secs: int64, nanosecs: integer(0, 999_999_999) });
@@ -59,8 +61,8 @@ const tellsUnknown = true;
 
 export const seccompArg = object<SeccompArg>(
   { index: integer(0, 5), value: uint64, valueTwo: uint64, op: oneOf(names.seccompOperators) },
-  ['index', 'value', 'op'],
-  { tellsUnknown },
+  ['op'],
+  { tellsUnknown, absent: { index: 0, value: 0 } },
 );
 
 const seccompSyscall = object<SeccompSyscall>(
@@ -116,7 +118,7 @@ export const linux = object<Linux>({
   ),
   sysctl: record(string),
   seccomp,
-  rootfsPropagation: oneOf(names.rootfsPropagations),
+  rootfsPropagation: emptyOr(oneOf(names.rootfsPropagations)),
   maskedPaths: strings,
   readonlyPaths: strings,
   mountLabel: string,

@@ -30,7 +30,9 @@ import type {
 } from './types.ts';
 
 const throttle = array(
-  object<ThrottleDevice>({ major: int64, minor: int64, rate: uint64 }, ['major', 'minor', 'rate']),
+  object<ThrottleDevice>({ major: int64, minor: int64, rate: uint64 }, ['major', 'minor'], {
+    absent: { rate: 0 },
+  }),
 );
 
 const blockIO = object<BlockIO>({
@@ -80,9 +82,10 @@ export const resources = object<LinuxResources>({
         type: oneOf(['a', 'c', 'b']),
         major: int64,
         minor: int64,
-        access: text('some of the letters r, w and m', /^[rwm]*$/),
+        access: text('letters, of which r, w and m count', /^[A-Za-z]*$/),
       },
-      ['allow'],
+      [],
+      { absent: { allow: false } },
     ),
   ),
   memory,

@@ -1,17 +1,6 @@
 /** The shape of `config.json` but for its Linux section (config.md of runtime-spec 1.3.0). */
-import {
-  anything,
-  array,
-  boolean,
-  integer,
-  object,
-  oneOf,
-  record,
-  string,
-  text,
-  uint64,
-} from '../schema/check.ts';
-import { absolutePath, id, numberList, strings } from '../schema/common.ts';
+import { anything, array, boolean, integer, object, oneOf, string, text, uint64 } from '../schema/check.ts';
+import { absolutePath, id, numberList, strings, texts } from '../schema/common.ts';
 import * as names from './names.ts';
 import { idMapping, linux } from './schema-linux.ts';
 import type {
@@ -64,11 +53,13 @@ const hooks = object<Hooks>({
 const user = object<User>(
   { uid: id, gid: id, umask: integer(0, 0o7777), additionalGids: array(id), username: string },
   [],
-  // config.md requires both; runc and crun read what is not there as 0.
+  // config.md requires both; runc and crun read a number that is not there as 0, here and below.
   { absent: { uid: 0, gid: 0 } },
 );
 
-const rlimit = object<Rlimit>({ type: string, soft: uint64, hard: uint64 }, ['type', 'soft', 'hard']);
+const rlimit = object<Rlimit>({ type: string, soft: uint64, hard: uint64 }, ['type'], {
+  absent: { soft: 0, hard: 0 },
+});
 
 const capabilities = object<Capabilities>({
   bounding: strings,
@@ -94,7 +85,9 @@ const scheduler = object<Scheduler>(
 export const process = object<Process>(
   {
     terminal: boolean,
-    consoleSize: object<Box>({ height: integer(0, 65535), width: integer(0, 65535) }, ['height', 'width']),
+    consoleSize: object<Box>({ height: integer(0, 65535), width: integer(0, 65535) }, [], {
+      absent: { height: 0, width: 0 },
+    }),
     cwd: absolutePath,
     env: strings,
     args: strings,
@@ -124,7 +117,7 @@ export const spec = object<Spec>(
     hostname: string,
     domainname: string,
     hooks,
-    annotations: record(string),
+    annotations: texts,
     linux,
     solaris: anything,
     windows: anything,
