@@ -108,6 +108,21 @@ function unusedLayer(context: TestContext): { env: Record<string, string>; store
 /** By `TOOL --ACT`. */
 const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
   'cg-limit --update': (context) => group(context, 'update', '--pids-limit', '77'),
+  'cg-limit --move': async (context) => {
+    needs(context, 'root');
+    const path = `/ctr-test-planned-move-${process.pid}`;
+    const { child, ended } = start('sleep', ['600']);
+    await until('it runs', () => text(`/proc/${child.pid}/comm`) === 'sleep\n');
+    return {
+      argv: ['--move', String(child.pid), '--pids-limit', '77', '--keep', '--cgroup', path],
+      looks: () => text(`/proc/${child.pid}/cgroup`),
+      end: async () => {
+        child.kill('SIGKILL');
+        await ended;
+        expect(runTool('cg-limit', ['--remove', path])).toMatchObject({ status: 0 });
+      },
+    };
+  },
   'cg-limit --freeze': (context) => group(context, 'freeze'),
   'cg-limit --thaw': (context) => group(context, 'thaw'),
   'cg-limit --kill': (context) => group(context, 'kill'),

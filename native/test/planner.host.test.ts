@@ -273,7 +273,10 @@ test('where no memfd may be executed, a nameless file does it', () => {
 
 test('a copy that claims to be sealed and is not is refused', () => {
   const line = `exec -a 'ctr-launcher (sealed)' $L '1 0 -1 -1 -1 -1 -1 0 0 -1' ns-enter x`;
-  expect(shell(line, '/')).toMatchObject({ status: 125, stderr: expect.stringContaining('not a sealed copy') });
+  expect(shell(line, '/')).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('not a sealed copy'),
+  });
   const whole = `exec -a 'ctr-launcher (whole)' $L 7 ns-enter ns-enter x 7<$L`;
   expect(shell(whole, '/')).toMatchObject({
     status: 125,

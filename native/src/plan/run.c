@@ -14,6 +14,7 @@
 #include "args.h"
 #include "channel.h"
 #include "end_words.h"
+#include "enumerations.h"
 #include "exec.h"
 #include "guard.h"
 #include "io.h"
@@ -71,16 +72,27 @@ static void warn_of(struct run *run, uint32_t at, int error) {
   report_warning(run, f->sentence);
 }
 
+/* A state says what is left to be undone, so it goes when everything else has gone, whenever it was made. */
+static bool goes_last(struct run *run, const struct step *undoing) {
+  return undoing->op == OP_REMOVE && arg_int(run, undoing, 1) == REMOVAL_RECORD;
+}
+
 /* Backwards; one that fails is told and the others still run. */
-static void undo(struct run *run, unsigned at_least) {
-  while (run->nmade > 0) {
-    const struct step *step = &run->plan->steps[run->made[--run->nmade]];
-    if (step->undo_when < at_least) continue;
+static void undo_those(struct run *run, unsigned at_least, bool last) {
+  for (uint32_t left = run->nmade; left > 0; left--) {
+    const struct step *step = &run->plan->steps[run->made[left - 1]];
+    if (step->undo_when < at_least || goes_last(run, &run->plan->steps[step->undo]) != last) continue;
     int result = run_step(run, step->undo);
     if (result >= 0) continue;
     run->undoing_failed = true;
     warn_of(run, step->undo, -result);
   }
+}
+
+static void undo(struct run *run, unsigned at_least) {
+  undo_those(run, at_least, false);
+  undo_those(run, at_least, true);
+  run->nmade = 0;
 }
 
 /* A child with children or makings of its own is asked to take them down; any other is just killed. */

@@ -67,15 +67,16 @@ export function removalIfFailed(record: Remains, spec: Spec, alive: Process): An
       )
       .toReversed();
   return [
-    // Where an undoing before it fails it stays, for delete.
-    ...undone([
-      step('running', 'remove', { path: directory, what: 'record' }, `remove the state ${directory}`),
-    ]),
     ...poststopCarriers(spec, hookSituation(record), 'failure', 'running'),
     ...undone([
       ...endSteps(alive, groups),
       ...(record.cgroup?.unit ? [] : removeGroups(groups)),
       ...removeOthers(record),
+    ]),
+    // It goes last whenever it is noted, and stays, for delete, where another undoing fails. Noted after the others
+    // it stays too where a signal comes in between.
+    ...undone([
+      step('running', 'remove', { path: directory, what: 'record' }, `remove the state ${directory}`),
     ]),
   ];
 }
