@@ -158,7 +158,9 @@ function specFor(
     source: type,
     options: ['nosuid', ...options],
   });
-  const all = capabilityNames;
+  // A sandbox that these tests run in may lack some, which would be a warning at each call.
+  const has = BigInt(`0x${/^CapBnd:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]}`);
+  const all = capabilityNames.filter((_, bit) => ((has >> BigInt(bit)) & 1n) === 1n);
   return {
     ociVersion: '1.2.0',
     hostname: 'systemd',

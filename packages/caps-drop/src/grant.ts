@@ -49,10 +49,15 @@ export function grantable(spec: Spec, facts: CapsFacts): Grant {
 
   const warnings: string[] = [];
   if (unknown.length > 0) warnings.push(`unknown capabilities are ignored: ${unknown.join(', ')}`);
+  const left = new Map<bigint, string[]>();
   for (const name of setNames) {
     const lost = wanted[name] & ~sets[name];
-    if (lost) warnings.push(`${name} capabilities that cannot be granted are left out: ${shortNames(lost)}`);
+    if (lost) left.set(lost, [...(left.get(lost) ?? []), name]);
   }
+  for (const [lost, names] of left)
+    warnings.push(
+      `${names.join(', ')} capabilities that cannot be granted are left out: ${shortNames(lost)}`,
+    );
   // capabilities(7), "Transformation of capabilities during execve()": the bounding set limits what the command has.
   const lost = (sets.effective | sets.permitted) & ~sets.bounding;
   if (lost)

@@ -81,8 +81,7 @@ describe("a container's process", () => {
     expect(contained(spec, without)).toContain('capset effective=kill permitted=kill inheritable=none');
     expect(capsDrop.warnings!(spec, factsOf('oci', without))).toEqual([
       'unknown capabilities are ignored: CAP_FLY',
-      'bounding capabilities that cannot be granted are left out: sys_resource',
-      'permitted capabilities that cannot be granted are left out: sys_resource',
+      'bounding, permitted capabilities that cannot be granted are left out: sys_resource',
       'effective capabilities that cannot be granted are left out: chown',
       'ambient capabilities that cannot be granted are left out: kill',
     ]);

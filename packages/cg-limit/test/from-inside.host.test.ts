@@ -89,7 +89,7 @@ describe('--remove of a group with a process only below', () => {
     const started = performance.now();
     expect(runTool('cg-limit', ['--remove', path])).toMatchObject({
       status: 125,
-      stderr: `cg-limit: remove ${path}: 1 process is in it (${directory('cpu')}/zz/run); --kill ends them, or wait for their end\n`,
+      stderr: `cg-limit: remove ${path}: 1 process is in it (${directory('cpu')}/zz/run); --kill ends them, --to-parent moves them to the group above, or wait for their end\n`,
     });
     expect(performance.now() - started).toBeLessThan(1900);
     for (const group of groups) expect(existsSync(group), group).toBe(true);

@@ -39,6 +39,8 @@ const common = (text: string): string[] =>
   text
     .replace(/(\/ctr-run-|\/)ctr-test-\S+/g, '/GROUP')
     .replace(onHybrid ? /^:\/\S*(?=\/GROUP$)/gm : /(?!)/, ':')
+    // runc 1.1 leaves the tmpfs around v1 groups writable, though the spec says ro.
+    .replace(/^(\/sys\/fs\/cgroup tmpfs) rw,/gm, '$1 ro,')
     .replace(/^(\/proc\/(?:acpi|scsi|asound)|\/sys\/\S+) tmpfs ro,.*$/gm, '$1 hidden')
     .replace(/^drwxrwxrwt$/gm, 'drwxr-xr-x')
     .split('\n');
@@ -49,7 +51,8 @@ describe.each<Maker>(['runc', 'ctr-run'])('the spec that %s writes', (maker) => 
     const bundle = makeBundle(look, undefined, maker);
     const theirs = run('runc', ['run', '--bundle', bundle, testId()]);
     const ours = runTool('ctr-run', ['run', '--bundle', bundle, testId()]);
-    expect(ours.stderr).toBe(theirs.stderr);
+    // runc 1.1 asks for ambient capabilities that its spec makes impossible, and says nothing of it.
+    expect(ours.stderr.replace(/^ctr-run: warning: ambient capabilities .*\n/, '')).toBe(theirs.stderr);
     expect(common(ours.stdout)).toEqual(common(theirs.stdout));
     expect(ours.status).toBe(0);
   });
