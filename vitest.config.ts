@@ -23,6 +23,12 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
+    ...['completions', 'few-descriptors', 'full', 'hardened', 'trust', 'widths'].map(
+      (name) => `test/${name}.host.test.ts`,
+    ),
+    ...['debug-log', 'exit-codes', 'lenient', 'spec'].map(
+      (name) => `packages/ctr-run/test/${name}.host.test.ts`,
+    ),
     // Hundreds of starts each, or races, for what is the same on every kernel.
     'test/every-step.host.test.ts',
     'test/fused.host.test.ts',
