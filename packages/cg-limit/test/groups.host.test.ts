@@ -102,7 +102,7 @@ describe('the group', () => {
     );
     expect(cg('--cgroup', path, '--', 'true').stderr).toContain('is in use; --join enters it');
     expect(cg('--remove', path).stderr).toBe(
-      `cg-limit: remove ${path}: 1 process is in it; --kill ends them, or wait for their end\n`,
+      `cg-limit: remove ${path}: 1 process is in it; --kill ends them, --to-parent moves them to the group above, or wait for their end\n`,
     );
     first.child.kill('SIGTERM');
     expect((await first.ended).signal).toBe('SIGTERM');
