@@ -54,8 +54,7 @@ const roads: Record<string, { argv: string[]; executes: string[] }> = {
   },
   'the program for layers': {
     argv: ['ufs-mount', `${layer}/layer.tar`, '--temp', '--', '/bin/true'],
-    // An archive is read into the store by an act on Node, which says what the program for layers is to do.
-    executes: ['', 'lib', 'lib/node', 'lib/planner.cjs', 'lib/koffi.node', 'lib/ctr-layers'],
+    executes: ['', 'lib', 'lib/ctr-layers'],
   },
 };
 
