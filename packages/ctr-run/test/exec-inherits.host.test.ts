@@ -1,5 +1,5 @@
 /** What a process that is executed in a container shares with its first one, beside runc. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs, run, tempDir } from '../../../test/support.ts';
@@ -98,4 +98,24 @@ test('exec has the memory policy of the container', async (context) => {
     call('ctr-run', ['exec', id, '/bin/head', '-1', '/proc/self/numa_maps']),
   );
   expect(ended.stdout).toContain('bind:0');
+});
+
+// runc refuses the whole exec before 1.2.
+describe.each(beside({ runc: '1.2' }))('exec --process of %s', (runtime) => {
+  test('leaves an oomScoreAdj that it may not lower', async (context) => {
+    needs(context, 'root');
+    const file = `${tempDir('process')}/process.json`;
+    const args = ['/bin/cat', '/proc/self/oom_score_adj'];
+    writeFileSync(file, JSON.stringify({ args, cwd: '/', user: { uid: 0, gid: 0 }, oomScoreAdj: -900 }));
+    const bundle = commonBundle(['/bin/sleep', '1000']);
+    await whileThere(runtime, ['run', '--detach', '--bundle', bundle], (id) => {
+      const [, effective] = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))!;
+      const resource = ((BigInt(`0x${effective}`) >> 24n) & 1n) === 1n;
+      const own = readFileSync('/proc/self/oom_score_adj', 'utf8');
+      expect(call(runtime, ['exec', '--process', file, id])).toMatchObject({
+        status: 0,
+        stdout: resource ? '-900\n' : own,
+      });
+    });
+  });
 });

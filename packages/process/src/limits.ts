@@ -60,7 +60,9 @@ export function oomSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
 function writeOom(phase: Phase, side: Side, value: number, facts: ProcessFacts): AnyStep[] {
   const hints = { EACCES: 'lowering it needs CAP_SYS_RESOURCE', EPERM: 'lowering it needs CAP_SYS_RESOURCE' };
   const args = { path: 'self/oom_score_adj', data: String(value) };
-  const write = step(phase, 'proc_write', args, `set oom_score_adj to ${value}`, { side, hints });
+  // A process that is executed in a container keeps the container's where it may not have another, as under runc and crun.
+  const rest = facts.exec ? { side, unless: ['EACCES', 'EPERM'] } : { side, hints };
+  const write = step(phase, 'proc_write', args, `set oom_score_adj to ${value}`, rest);
   // /proc files of a process that cannot be dumped belong to root (proc(5)).
   if (!facts.unprivileged) return [write];
   return [
