@@ -313,7 +313,10 @@ describe("a user's own systemd", () => {
       'cg-limit --remove ctrmine.slice; echo $?',
       'cg-limit --cpuset-cpus 0 -- true; echo $?',
     ];
-    const ended = run('systemd-run', [...place, '/bin/sh', '-c', lines.join('\n')], { timeout: 120_000 });
+    const told = run('systemd-run', [...place, '/bin/sh', '-c', lines.join('\n')], { timeout: 120_000 });
+    const leaving = /^cg-limit: the command leaves run-\S+\.service for .*\n/gm;
+    expect(told.stdout).toMatch(leaving);
+    const ended = { stdout: told.stdout.replace(leaving, '') };
     expect(ended.stdout).toMatch(/^user\.slice\/ctr-limit-\d+\.scope\n/);
     expect(ended.stdout).toMatch(/the memory limit of 20 MiB was exceeded; processes killed for it: 1/);
     expect(ended.stdout).toMatch(/^ctrmine\.slice\/ctr-limit-\d+\.scope\n +"limit": 40,\n0\n/m);
