@@ -23,10 +23,10 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
-    ...['completions', 'few-descriptors', 'full', 'hardened', 'trust', 'widths'].map(
+    ...['completions', 'few-descriptors', 'full', 'hardened', 'into-a-root', 'trust', 'widths'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['debug-log', 'exit-codes', 'lenient', 'spec'].map(
+    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'spec', 'unread-terminal'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
     // Hundreds of starts each, or races, for what is the same on every kernel.

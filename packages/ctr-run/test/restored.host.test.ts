@@ -113,7 +113,8 @@ function containerOf(
       const { pid } = JSON.parse(tell('state', id).stdout) as { pid: number };
       const told = machine.run('/bin/sh', ['-c', look, 'look', String(pid)]);
       expect(told.stderr).toBe('');
-      return told.stdout.split('\n');
+      // criu 4 gives a process without supplementary groups its own one.
+      return told.stdout.replace(/^Groups:\t0 $/m, 'Groups:\t ').split('\n');
     },
     /** Whether its first process, one that is executed in it, and somebody whom no filter holds open the device. */
     reads: () => asked(reading),
@@ -170,6 +171,12 @@ const cases: readonly Case[] = [
 
 test.for(cases)('$what: what runs again has what it had', (one, context) => {
   needsCriu(context);
+  // Mounts that follow the machine's (mount_namespaces(7)): MOVE_MOUNT_SET_GROUP is not allowed over the outer namespace.
+  if (
+    one.change === mapUsers &&
+    /^\d+ \d+ \S+ \S+ \/ .* shared:/m.test(readFileSync('/proc/self/mountinfo', 'utf8'))
+  )
+    skip(context, 'criu restores nothing into a user namespace where the root of the machine is shared');
   const machine = one.machine === 'systemd' ? systemdMachine(context) : here;
   const c = containerOf(machine, one, someDevice(context));
   const mode = one.mode === undefined ? [] : ['--manage-cgroups-mode', one.mode];

@@ -282,8 +282,9 @@ t = threading.Thread(target=work); t.start(); t.join()`;
 });
 
 test.for([
-  ['-t PID -w/etc pwd', '/etc\n'],
-  ['-t PID -r/ -w/etc pwd', '/etc\n'],
+  // nsenter of util-linux 2.41 wants a namespace too.
+  ['-t PID -u -w/etc pwd', '/etc\n'],
+  ['-t PID -u -r/ -w/etc pwd', '/etc\n'],
   ['-n/proc/PID/ns/net -u/proc/PID/ns/uts echo joined', 'joined\n'],
 ] as const)("nsenter's attached values: %s", ([line, says], context) => {
   needs(context, 'root', 'command:nsenter');
