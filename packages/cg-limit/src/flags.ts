@@ -7,8 +7,7 @@ const io = 'Block I/O (DEVICE is a path, /home for the disk it lies on, or MAJOR
 const devices = 'Devices';
 const others = 'Other controllers';
 const group = 'The group';
-const acts =
-  'Acts (TARGET is a PID, a path, a slice, the ID of a container, docker:NAME or podman:NAME; several may follow)';
+const acts = 'Acts (TARGET is a PID, path, slice or container; several may follow)';
 
 export const flags: readonly Flag[] = [
   {

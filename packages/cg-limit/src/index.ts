@@ -23,6 +23,7 @@ export const cgLimit: Tool<Options, Facts> = {
   flags,
   command: 'first-operand',
   notes: [
+    'A TARGET is a PID ($! of a launcher stands for its command), the path of a group, a slice, or a container: its ID, docker:NAME or podman:NAME.',
     'The group is made before the command and removed after it. It goes below the group of the caller (CTR_CGROUP, where an outer cg-limit made one; on cgroup v2 otherwise beside it), or where --cgroup says. Where systemd runs, it makes the group, as a scope; in a service or scope that is delegated (Delegate=yes) it goes below that.',
     'A process that outlives the command keeps the group: it is left alone, and so is the group.',
     'When a command ended because of a limit, the last line on stderr says which, how often, and what the peak was.',
