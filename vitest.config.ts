@@ -26,7 +26,7 @@ export const vm = {
     ...['completions', 'few-descriptors', 'full', 'hardened', 'into-a-root', 'trust', 'widths'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'spec', 'unread-terminal'].map(
+    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'spec'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
     // Hundreds of starts each, or races, for what is the same on every kernel.
