@@ -84,7 +84,8 @@ static void undo_those(struct run *run, unsigned at_least, bool last) {
     if (step->undo_when < at_least || goes_last(run, &run->plan->steps[step->undo]) != last) continue;
     int result = run_step(run, step->undo);
     if (result >= 0) continue;
-    run->undoing_failed = true;
+    /* A hook that fails is a warning, and what follows is done as if it had not (runtime.md, "Lifecycle", 13). */
+    if (run->plan->steps[step->undo].op != OP_HELPER) run->undoing_failed = true;
     warn_of(run, step->undo, -result);
   }
 }

@@ -219,6 +219,8 @@ describe('a failing hook', () => {
     expect(ended.status).toBe(0);
     expect(ended.stderr).toMatch(/poststop hook .*status 3/);
     expect(place.lines().map((line) => line.kind)).toEqual(['first', 'second']);
+    expect(ctr('state', id).status).toBe(1);
+    expect(leftoversOf(id)).toEqual([]);
     const detached = testId();
     const bundle = bundleWith(place, hooks, ['/bin/true']);
     expect(ctrLeaving('run', '--detach', '--bundle', bundle, detached).status).toBe(0);
