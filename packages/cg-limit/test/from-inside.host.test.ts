@@ -62,7 +62,7 @@ test("in a cgroup namespace over the host's mount the group goes below the calle
   const seen = inside(`${apart} sh -c 'grep memory: /proc/self/cgroup; grep /memory /proc/self/mountinfo'`);
   expect(seen.stdout).toMatch(/:\/\n.* \/\.\.\/\.\. \S+\/memory /);
   const look = `grep memory: /proc/self/cgroup; find ${directory('memory')} -name "ctr-limit-*"`;
-  const limited = inside(`${apart} cg-limit --memory 32M -- sh -c '${look}'`);
+  const limited = inside(`${apart} cg-limit --manager files --memory 32M -- sh -c '${look}'`);
   expect(limited).toMatchObject({ status: 0, stderr: '' });
   const [own, ...found] = limited.stdout.trim().split('\n');
   expect(own).toMatch(/:\/ctr-limit-\d+$/);
