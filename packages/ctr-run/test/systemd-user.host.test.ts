@@ -93,7 +93,8 @@ test('a user without a session is told so, before anything is made', (context) =
 
 test('exec from a login is in the group of a container that the user’s systemd made', async (context) => {
   // The user's manager is started by hand, in a machine of the test's own.
-  if (existsSync('/run/systemd/system')) skip(context, 'the users of this machine have managers of their own');
+  if (existsSync('/run/systemd/system'))
+    skip(context, 'the users of this machine have managers of their own');
   const machine = systemdMachine(context);
   await userManager(machine);
   const id = testId();
