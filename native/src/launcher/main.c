@@ -1,6 +1,6 @@
 /*
- * The launcher: starts the planner, seals itself while the planner thinks, and carries out the
- * plan in its own process. docs/architecture.md says how the parts fit.
+ * The launcher: starts the planner, becomes a sealed copy of itself where a container is made (waits_for_plan), and
+ * carries out the plan in its own process. docs/architecture.md says how the parts fit.
  *
  *   TOOL ARG...                      under the name of a tool
  *   ctr-launcher TOOL ARG...         the same, under its own
