@@ -9,22 +9,14 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SKIPS } from '../test/skips.ts';
 import { tied } from '../test-vm/src/child.ts';
-import { count as countOf, readRun } from '../test-vm/src/results.ts';
+import { readRun, type Summary, sumUp } from '../test-vm/src/results.ts';
 import { vagrantStage, vmStage } from '../test-vm/src/stage.ts';
 
 const top = join(import.meta.dirname, '..');
 const cache = join(top, '.cache/check');
 const tool = (name: string): string => join(top, 'node_modules/.bin', name);
 
-interface Count {
-  passed: number;
-  failed: number;
-  skipped: number;
-  /** Why what was skipped was skipped: `test: reason`. */
-  reasons: string[];
-}
-
-const none = (): Count => ({ passed: 0, failed: 0, skipped: 0, reasons: [] });
+const none = (): Summary => ({ passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] });
 
 /** Run a program with our own output; whether it ended well. It gets TERM when we die before it. */
 function ran(file: string, args: readonly string[], env: Record<string, string> = {}): boolean {
@@ -37,10 +29,11 @@ function ran(file: string, args: readonly string[], env: Record<string, string> 
   return status === 0;
 }
 
-const one = (fine: boolean): Count => ({ ...none(), [fine ? 'passed' : 'failed']: 1 });
+const one = (what: string, fine: boolean): Summary =>
+  fine ? { ...none(), passed: 1 } : { ...none(), failed: 1, failures: [what] };
 
 /** A project of vitest, counted from its JSON report. */
-function vitest(project: string): Count {
+function vitest(project: string): Summary {
   const report = join(cache, `${project}.json`);
   const skips = join(cache, `${project}-skips.jsonl`);
   for (const path of [report, skips]) rmSync(path, { force: true });
@@ -49,11 +42,7 @@ function vitest(project: string): Count {
     [SKIPS]: skips,
   });
   const run = readRun(project, report, skips, top, fine ? 0 : 1);
-  if (!run) return one(false);
-  const reasons = run.tests.flatMap(({ status, file, name, reason }) =>
-    status === 'skipped' ? [`${file}: ${name}: ${reason}`] : [],
-  );
-  return { ...countOf(run), reasons };
+  return run ? sumUp([run], []) : one(`${project}: vitest wrote no report`, false);
 }
 
 /** Whether this machine's clang can link a fuzzer: libFuzzer is a package of its own. */
@@ -67,7 +56,7 @@ const hasLibFuzzer = (): boolean => {
  * The C tests, the same under sanitizers, gcc's analyzer, and a short run of each fuzzer. Make says a line for each program: `plan: ok`,
  * `asan_plan: ok`, `fuzz: 100000 rounds …`.
  */
-function native(): Count {
+function native(): Summary {
   const coverage = hasLibFuzzer();
   const targets = ['test', 'asan', 'analyze', ...(coverage ? ['libfuzzer'] : [])];
   const { status, stdout } = spawnSync(
@@ -81,19 +70,21 @@ function native(): Count {
   process.stdout.write(stdout);
   const passed = [...stdout.matchAll(/^\w+: (?:ok$|\d+ rounds)/gm)].length;
   const reasons = coverage ? [] : ['libfuzzer: clang has no libFuzzer (Debian: clang, libclang-rt-dev)'];
-  return { passed, failed: status === 0 && passed > 0 ? 0 : 1, skipped: reasons.length, reasons };
+  const failures = status === 0 && passed > 0 ? [] : [`native: make ended with ${status}`];
+  return { passed, failed: failures.length, skipped: reasons.length, failures, reasons };
 }
 
-const stages: Record<string, () => Count> = {
-  types: () => one(ran(tool('tsc'), ['-p', 'tsconfig.json'])),
-  lint: () => one(ran(tool('biome'), ['check', '.'])),
+const stages: Record<string, () => Summary> = {
+  types: () => one('types', ran(tool('tsc'), ['-p', 'tsconfig.json'])),
+  lint: () => one('lint', ran(tool('biome'), ['check', '.'])),
   generated: () =>
     one(
+      'generated',
       ['gen-ops', 'gen-planner-filter'].every((name) =>
         ran(process.execPath, [`scripts/${name}.ts`, '--check']),
       ),
     ),
-  build: () => one(ran(process.execPath, ['scripts/build.ts'])),
+  build: () => one('build', ran(process.execPath, ['scripts/build.ts'])),
   native,
   unit: () => vitest('unit'),
   host: () => {
@@ -152,9 +143,11 @@ for (const [name, stage] of Object.entries(stages)) {
   total.failed += count.failed;
   total.skipped += count.skipped;
   total.reasons.push(...count.reasons);
+  total.failures.push(...count.failures);
 }
 process.stdout.write('\n---\n');
 for (const reason of total.reasons) process.stdout.write(`skipped: ${reason}\n`);
+for (const failure of total.failures) process.stdout.write(`FAILED: ${failure}\n`);
 for (const line of summary) process.stdout.write(`${line}\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
 process.exitCode = total.failed ? 1 : 0;

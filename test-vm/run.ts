@@ -94,6 +94,7 @@ try {
   for (const error of errors) say(error.message);
   say(`logs and reports: ${results}`);
   counts.failed += errors.length;
+  counts.failures.push(...errors.map(({ message }) => message));
   if (values.counts) writeFileSync(values.counts, JSON.stringify(counts));
   process.exitCode = errors.length > 0 ? EXIT_MACHINE : counts.failed > 0 ? 1 : 0;
 } catch (error) {

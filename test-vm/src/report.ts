@@ -1,6 +1,6 @@
 /** The runs side by side, as text. */
 import { boots } from './qemu.ts';
-import { count, type Nowhere, type Run, type Test } from './results.ts';
+import { count, failureLines, type Nowhere, type Run, skipLines } from './results.ts';
 
 /**
  * Lines of the report: a table with a column a run, the skips by reason, the failures, and
@@ -9,17 +9,8 @@ import { count, type Nowhere, type Run, type Test } from './results.ts';
 export function renderReport(unordered: readonly Run[], missing: readonly Nowhere[]): string[] {
   const runs = unordered.toSorted((a, b) => column(a) - column(b) || (a.name < b.name ? -1 : 1));
   const lines = runs.length > 0 ? [...table(runs), ''] : [];
-  for (const run of runs) {
-    for (const [reason, tests] of byReason(run.tests)) {
-      lines.push(`${run.name}: ${tests.length} skipped: ${reason}`);
-    }
-  }
-  for (const run of runs) {
-    for (const test of run.tests.filter((t) => t.status === 'failed')) {
-      lines.push(`${run.name}: FAILED ${test.file}: ${test.name}: ${test.reason}`);
-    }
-    lines.push(...run.trouble.map((text) => `${run.name}: FAILED ${text}`));
-  }
+  for (const run of runs) lines.push(...skipLines(run).map((line) => `skipped: ${line}`));
+  for (const run of runs) lines.push(...failureLines(run).map((line) => `FAILED: ${line}`));
   for (const { test, reasons, declared } of missing) {
     if (declared !== undefined) lines.push(`run nowhere, as declared: ${test}: ${declared}`);
     else lines.push(`RUN NOWHERE ${test}`, ...reasons.map((reason) => `  ${reason}`));
@@ -46,14 +37,4 @@ function table(runs: readonly Run[]): string[] {
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
       .join('  '),
   );
-}
-
-function byReason(tests: readonly Test[]): [string, Test[]][] {
-  const groups = new Map<string, Test[]>();
-  for (const test of tests) {
-    if (test.status !== 'skipped') continue;
-    const reason = test.reason ?? 'no reason given';
-    groups.set(reason, [...(groups.get(reason) ?? []), test]);
-  }
-  return [...groups].sort((a, b) => b[1].length - a[1].length);
 }

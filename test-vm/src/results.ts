@@ -170,18 +170,51 @@ export function mergeParts(runs: readonly Run[]): Run[] {
   return [...merged.values()];
 }
 
+/** What ran, and in words what failed and why what was skipped was skipped. */
+export interface Summary extends Counts {
+  failures: string[];
+  reasons: string[];
+}
+
 /** All runs as one count; what was run nowhere counts as failed, unless it is declared. */
-export function sumUp(runs: readonly Run[], missing: readonly Nowhere[]): Counts & { reasons: string[] } {
-  const failed = missing.filter(({ declared }) => declared === undefined).length;
-  const sum = { passed: 0, failed, skipped: 0, reasons: [] as string[] };
+export function sumUp(runs: readonly Run[], missing: readonly Nowhere[]): Summary {
+  const undeclared = missing.filter(({ declared }) => declared === undefined);
+  const sum: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] };
   for (const run of runs) {
     const { passed, failed, skipped } = count(run);
     sum.passed += passed;
     sum.failed += failed;
     sum.skipped += skipped;
-    for (const test of run.tests) {
-      if (test.status === 'skipped') sum.reasons.push(`${run.name}: ${keyOf(test)}: ${test.reason}`);
-    }
+    sum.failures.push(...failureLines(run));
+    sum.reasons.push(...skipLines(run));
   }
+  sum.failed += undeclared.length;
+  sum.failures.push(...undeclared.map(({ test, reasons }) => `run nowhere: ${test}: ${reasons.join('; ')}`));
   return sum;
+}
+
+/** Each failure of a run in a line. */
+export function failureLines(run: Run): string[] {
+  return [
+    ...run.tests
+      .filter(({ status }) => status === 'failed')
+      .map((test) => `${run.name}: ${keyOf(test)}: ${test.reason}`),
+    ...run.trouble.map((text) => `${run.name}: ${text}`),
+  ];
+}
+
+/** Why tests of a run were skipped: a line for each reason, with the test where it is a single one. */
+export function skipLines(run: Run): string[] {
+  const byReason = new Map<string, Test[]>();
+  for (const test of run.tests) {
+    if (test.status !== 'skipped') continue;
+    const reason = test.reason ?? 'no reason given';
+    byReason.set(reason, [...(byReason.get(reason) ?? []), test]);
+  }
+  return [...byReason]
+    .sort((a, b) => b[1].length - a[1].length)
+    .map(([reason, tests]) => {
+      const what = tests.length === 1 ? keyOf(tests[0]!) : `${tests.length} tests`;
+      return `${run.name}: ${what}: ${reason}`;
+    });
 }

@@ -3,29 +3,28 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findCommand, tied } from './child.ts';
-import type { Counts } from './results.ts';
+import type { Summary } from './results.ts';
 import { top } from './tree.ts';
 import { hasProvider } from './vagrant.ts';
 
 /** What cannot be done without, where it may not be possible to install it. */
 const tools = ['mmdebstrap', 'qemu-img', 'ssh', 'qemu-system-x86_64'];
 
-type Stage = Counts & { reasons: string[] };
-
-const skipped = (reason: string): Stage => ({ passed: 0, failed: 0, skipped: 1, reasons: [reason] });
+const none: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] };
+const skipped = (reason: string): Summary => ({ ...none, skipped: 1, reasons: [reason] });
+const failure = (words: string): Summary => ({ ...none, failed: 1, failures: [words] });
 
 /**
  * Run the whole suite by QEMU, with our output, in this many milliseconds; a machine that
  * cannot be had, or tests that do not end in time, are a failure.
  */
-export function vmStage(time: number): Stage {
+export function vmStage(time: number): Summary {
   if (process.arch !== 'x64') return skipped('all VM tests: the box is for x86-64 only');
   const missing = tools.filter((name) => findCommand(name) === undefined);
   if (missing.length > 0)
     return skipped(`all VM tests: not installed: ${missing.join(', ')} (test-vm/host-packages)`);
   if (time <= 0) {
-    process.stdout.write('of the time for all checks nothing is left for the machines; run ./check vm\n');
-    return { passed: 0, failed: 1, skipped: 0, reasons: [] };
+    return failure('vm: of the time for all checks nothing is left for the machines; run ./check vm');
   }
   const counts = join(top, '.cache/check/vm-counts.json');
   mkdirSync(dirname(counts), { recursive: true });
@@ -41,8 +40,8 @@ export function vmStage(time: number): Stage {
     timeout: time + 20_000,
   });
   process.stdout.write(`${took(Date.now() - began)}\n`);
-  if (!existsSync(counts)) return { passed: 0, failed: 1, skipped: 0, reasons: [] };
-  return JSON.parse(readFileSync(counts, 'utf8')) as Stage;
+  if (!existsSync(counts)) return failure('vm: the suite did not come to its end');
+  return JSON.parse(readFileSync(counts, 'utf8')) as Summary;
 }
 
 /** The suite is to be done in 20 minutes on two cores of its own; a busy machine is not a failure, but is said. */
@@ -60,7 +59,7 @@ const VAGRANT = 8 * 60_000;
 const AFTERWARDS = 240;
 
 /** `vagrant up` on the real box, where Vagrant can be had, in this many milliseconds. */
-export function vagrantStage(time: number): Stage {
+export function vagrantStage(time: number): Summary {
   if (process.arch !== 'x64') return skipped('vagrant up: the box is for x86-64 only');
   if (process.geteuid?.() !== 0) return skipped('vagrant up: needs root');
   const missing = ['vagrant', 'libvirtd', 'virsh', 'dnsmasq', 'rsync', ...tools].filter(
@@ -82,9 +81,10 @@ export function vagrantStage(time: number): Stage {
     { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', timeout: time },
   );
   process.stdout.write(stdout);
-  if (error) process.stdout.write(`not ended in time: ${error.message}\n`);
   const lines = stdout.split('\n');
   const passed = lines.filter((line) => line.startsWith('ok ')).length;
-  const failed = lines.filter((line) => line.startsWith('not ok ')).length;
-  return { passed, failed: failed + (status !== 0 && failed === 0 ? 1 : 0), skipped: 0, reasons: [] };
+  const failures = lines.filter((line) => line.startsWith('not ok ')).map((line) => `vagrant: ${line}`);
+  if (error) failures.push(`vagrant: not ended in time: ${error.message}`);
+  else if (status !== 0 && failures.length === 0) failures.push(`vagrant: vagrant-up.sh exited ${status}`);
+  return { ...none, passed, failed: failures.length, failures };
 }

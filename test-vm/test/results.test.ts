@@ -158,12 +158,31 @@ describe('several runs', () => {
       'skipped     2        2',
       'seconds             61',
     ]);
-    expect(text).toContain('host: 1 skipped: no v2');
+    expect(text).toContain('skipped: host: f: two: no v2');
     expect(text).toContain('RUN NOWHERE f: three');
     const declared = missing.map((one) => ({ ...one, declared: 'no such hardware' }));
     expect(renderReport([host, vm], declared)).toContain(
       'run nowhere, as declared: f: three: no such hardware',
     );
     expect([sumUp([vm], missing).failed, sumUp([vm], declared).failed]).toEqual([1, 0]);
+    expect(sumUp([vm], missing).failures).toEqual([
+      'run nowhere: f: three: host: no SELinux; unified: no SELinux',
+    ]);
+  });
+
+  test('as one: what failed by its name, what was skipped once for each reason', () => {
+    const many = run(
+      'host',
+      ['one', 'failed', 'it is 2'],
+      ['two', 'skipped', 'no v2'],
+      ['three', 'skipped', 'no v2'],
+    );
+    expect(sumUp([{ ...many, trouble: ['a mount was left'] }], [])).toEqual({
+      passed: 0,
+      failed: 2,
+      skipped: 2,
+      failures: ['host: f: one: it is 2', 'host: a mount was left'],
+      reasons: ['host: 2 tests: no v2'],
+    });
   });
 });
