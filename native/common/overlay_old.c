@@ -4,6 +4,7 @@
  * relative to /proc/self/fd: 500 of them fit, and there is nothing to escape.
  */
 #include "overlay.h"
+#include "rights.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -73,30 +74,14 @@ static long make(const struct overlay *o, const char *target, bool detached) {
 static void answer(int to, long result) {
   int error = result < 0 ? (int)result : 0;
   struct iovec bytes = {.iov_base = &error, .iov_len = sizeof error};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (result > 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    int fd = (int)result;
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
-  (void)AGAIN(sendmsg(to, &message, MSG_NOSIGNAL));
+  int fd = (int)result;
+  (void)send_rights(to, &bytes, 1, &fd, result > 0);
 }
 
 static int hear(int from, bool detached) {
-  int error = -EIO, fd = -1;
+  int error = -EIO, fd;
   struct iovec bytes = {.iov_base = &error, .iov_len = sizeof error};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-  struct msghdr message = {
-      .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  if (AGAIN(recvmsg(from, &message, MSG_CMSG_CLOEXEC)) != (long)sizeof error) return -EIO;
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  if (receive_right(from, &bytes, 1, 0, &fd) != (long)sizeof error) return -EIO;
   if (error < 0) return error;
   return detached ? (fd < 0 ? -EIO : fd) : 0;
 }

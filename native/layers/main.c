@@ -15,6 +15,7 @@
 #include "io.h"
 #include "kernel.h"
 #include "request.h"
+#include "rights.h"
 
 enum { LONGEST = 64 << 20 }; /* bytes of a request */
 
@@ -43,18 +44,8 @@ static _Noreturn void answer(struct request *r, int rc) {
   reply.error = rc < 0 ? -rc : 0;
   memcpy(reply.text, rc < 0 ? r->words : r->text, length);
   struct iovec bytes = {.iov_base = &reply, .iov_len = offsetof(struct layers_reply, text) + length};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (rc >= 0 && r->fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &r->fd, sizeof r->fd);
-  }
-  _exit(AGAIN(sendmsg(LAYERS_SOCKET, &message, MSG_NOSIGNAL)) < 0 ? 125 : 0);
+  size_t passed = rc >= 0 && r->fd >= 0;
+  _exit(send_rights(LAYERS_SOCKET, &bytes, 1, &r->fd, passed) < 0 ? 125 : 0);
 }
 
 int main(void) {

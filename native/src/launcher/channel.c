@@ -22,6 +22,7 @@
 #include "io.h"
 #include "plan.h"
 #include "report.h"
+#include "rights.h"
 #include "run.h"
 #include "watch_file.h"
 #include "words.h"
@@ -65,30 +66,12 @@ void channel_close(struct channel **channel) {
   *channel = NULL;
 }
 
-union control {
-  struct cmsghdr align;
-  char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 int channel_send(struct channel *channel, enum message_type type, int number, const void *payload,
                  size_t length, int fd) {
   struct head head = {type, number};
   struct iovec parts[2] = {{&head, sizeof head}, {(void *)payload, length}};
-  union control control;
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = length ? 2 : 1};
-  if (fd >= 0) {
-    memset(&control, 0, sizeof control);
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  }
-  while (sendmsg(channel->fd, &message, MSG_NOSIGNAL) < 0)
-    if (errno != EINTR) return -errno;
-  return 0;
+  long sent = send_rights(channel->fd, parts, length ? 2 : 1, &fd, fd >= 0);
+  return sent < 0 ? (int)sent : 0;
 }
 
 /* One message, without waiting. NULL: none yet, or the end. */
@@ -110,20 +93,15 @@ static struct message *receive(struct channel *channel) {
   struct message *m = malloc(sizeof *m + length + 1);
   if (!m) die(125, "out of memory");
   struct head head;
-  union control control;
   struct iovec parts[2] = {{&head, sizeof head}, {m->payload, length}};
-  struct msghdr message = {
-      .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
-  if (recvmsg(channel->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != size) {
+  int fd;
+  if (receive_right(channel->fd, parts, 2, MSG_DONTWAIT, &fd) != size) {
     free(m);
     ended(channel);
     return NULL;
   }
-  *m = (struct message){.fd = -1, .type = head.type, .number = head.number, .length = length};
+  *m = (struct message){.fd = fd, .type = head.type, .number = head.number, .length = length};
   m->payload[length] = 0;
-  struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-  if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len >= CMSG_LEN(sizeof(int)))
-    memcpy(&m->fd, CMSG_DATA(c), sizeof(int));
   return m;
 }
 

@@ -20,6 +20,7 @@
 #include "own_file.h"
 #include "own_limits.h"
 #include "plan.h"
+#include "rights.h"
 #include "run.h"
 #include "start.h"
 #include "trust.h"
@@ -95,14 +96,11 @@ static _Noreturn void become(const char *file, int request, int socket, const in
 /* What it says: true once it has said it, or has ended without a word (*length is then 0). */
 static bool hear(int socket, struct layers_reply *reply, size_t *length, int *fd) {
   struct iovec bytes = {.iov_base = reply, .iov_len = sizeof *reply};
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-  struct msghdr message = {
-      .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  int given;
+  long n = receive_right(socket, &bytes, 1, MSG_DONTWAIT, &given);
+  if (n == -EAGAIN) return false;
   *length = n > 0 ? (size_t)n : 0;
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(fd, CMSG_DATA(header), sizeof *fd);
+  if (given >= 0) *fd = given;
   return true;
 }
 

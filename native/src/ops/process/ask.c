@@ -13,6 +13,7 @@
 #include "ops.h"
 #include "plan.h"
 #include "planner.h"
+#include "rights.h"
 #include "run.h"
 #include "send.h"
 #include "words.h"
@@ -60,21 +61,8 @@ static int receive_all(int fd, void *data, size_t length) {
 
 /* The question's length, and with it the connection that the planner is to use, if there is one. */
 static int send_length(int fd, uint32_t length, int connection) {
-  union {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(int))];
-  } control = {0};
   struct iovec bytes = {.iov_base = &length, .iov_len = sizeof length};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (connection < 0) return send_all(fd, &length, sizeof length);
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control.room;
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof connection);
-  memcpy(CMSG_DATA(header), &connection, sizeof connection);
-  long n = AGAIN(sendmsg(fd, &message, MSG_NOSIGNAL));
+  long n = send_rights(fd, &bytes, 1, &connection, connection >= 0);
   if (n < 0) return (int)n;
   return send_all(fd, (char *)&length + n, sizeof length - (size_t)n);
 }

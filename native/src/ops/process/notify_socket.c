@@ -21,6 +21,7 @@
 #include "notify_socket.h"
 #include "ops.h"
 #include "plan.h"
+#include "rights.h"
 #include "run.h"
 
 enum { LOOK_MS = 200, BARRIER_MS = 30000 };
@@ -77,22 +78,8 @@ static int connect_manager(const char *to) {
 }
 
 static int tell(int manager, const char *text, int passed) {
-  union {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(int))];
-  } control = {0};
   struct iovec bytes = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (passed >= 0) {
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof passed);
-    memcpy(CMSG_DATA(header), &passed, sizeof passed);
-  }
-  long sent = AGAIN(sendmsg(manager, &message, MSG_NOSIGNAL));
+  long sent = send_rights(manager, &bytes, 1, &passed, passed >= 0);
   return sent < 0 ? (int)sent : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "args.h"
 #include "kernel.h"
 #include "plan.h"
+#include "rights.h"
 #include "run.h"
 #include "send.h"
 
@@ -10,8 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#define MAX_FDS 253 /* SCM_MAX_FD */
 
 int connect_unix(const char *path) {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -41,32 +40,18 @@ int op_send_fds(struct run *run, const struct step *step) {
   const void *data = arg_blob(run, step, 1, &length);
   unsigned count;
   const int64_t *given = arg_ints(run, step, 2, &count);
-  int fds[MAX_FDS];
+  int fds[RIGHTS_MAX];
   unsigned n = 0;
   for (unsigned i = 0; i < count; i++) {
     if (given[i] < 0) continue;
-    if (n == MAX_FDS) return -E2BIG;
+    if (n == RIGHTS_MAX) return -E2BIG;
     fds[n++] = (int)given[i];
   }
-  union {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof fds)];
-  } control = {0};
   /* A stream carries descriptors only with at least one byte of data. */
   struct iovec bytes = {.iov_base = length ? (void *)(uintptr_t)data : (void *)(uintptr_t)"", .iov_len = length ? length : 1};
-  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-  if (n > 0) {
-    message.msg_control = &control;
-    message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-    struct cmsghdr *header = &control.align; /* CMSG_FIRSTHDR(3): the first is where the room begins */
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(n * sizeof(int));
-    memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-  }
   int fd = connect_unix(arg_text(run, step, 0));
   if (fd < 0) return fd;
-  long sent = AGAIN(sendmsg(fd, &message, MSG_NOSIGNAL));
+  long sent = send_rights(fd, &bytes, 1, fds, n);
   int rc = sent < 0 ? (int)sent : 0;
   while (rc == 0 && (size_t)sent < bytes.iov_len) {
     long more = AGAIN(send(fd, (const char *)bytes.iov_base + sent, bytes.iov_len - (size_t)sent, MSG_NOSIGNAL));
