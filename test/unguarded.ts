@@ -3,7 +3,15 @@
  * succeeds without the guard. native/test/unguarded.c says which guards there are.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { toolNames as tools } from '../packages/planner/src/tools.ts';
 import { dist } from './dist.ts';
@@ -28,11 +36,19 @@ export interface Unguarded {
   tool(name: string): string;
 }
 
+const native = join(top, 'native');
+
+/** Build that launcher. A machine of the tests' own has no compiler and gets the built file. */
+export function makeUnguarded(): void {
+  const words = ['-s', '-C', native, 'build/unguarded/ctr-launcher'];
+  const { status, stderr } = spawnSync('make', words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`make ${words.slice(1).join(' ')}: ${stderr}`);
+}
+
 /** Lay out the tools without these guards, in a directory that goes when the test file ends. */
 export function unguarded(...guards: Guard[]): Unguarded {
   const native = join(top, 'native');
-  const made = spawnSync('make', ['-s', '-C', native, 'build/unguarded/ctr-launcher'], { encoding: 'utf8' });
-  if (made.status !== 0) throw new Error(`make -C native build/unguarded/ctr-launcher: ${made.stderr}`);
+  if (existsSync(join(top, '.cache/planner.js'))) makeUnguarded();
   const directory = tempDir('unguarded');
   chmodSync(directory, 0o755);
   for (const part of ['bin', 'scripts']) mkdirSync(join(directory, part));

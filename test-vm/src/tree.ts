@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeUnguarded } from '../../test/unguarded.ts';
 import { must, start } from './child.ts';
 import { VmError } from './errors.ts';
 import type { Machine } from './machine.ts';
@@ -50,6 +51,7 @@ export async function bringIn(machine: Machine): Promise<void> {
   for (const path of ['dist/bin/ctr-run', 'node_modules/vitest']) {
     if (!existsSync(join(top, path))) throw new VmError(`there is no ${path} to test; run: scripts/setup.sh`);
   }
+  makeUnguarded();
   const [tree, mark] = [quote(TREE), dependencyMark()];
   await unpack(machine, 'the tree', `${clearLine(TREE)}; ${unpacker} ${tree}`, treeArgs());
   const { stdout } = await machine.shell(
