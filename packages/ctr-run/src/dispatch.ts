@@ -9,6 +9,7 @@ import {
   withDefaults,
 } from '@ctr-tools/cli';
 import { needNode } from '@ctr-tools/host';
+import { explain } from '@ctr-tools/plan';
 import { topFlags } from './describe.ts';
 import { globalsOf } from './globals.ts';
 import { checkLog, failurePlan, withWarnings } from './log.ts';
@@ -45,13 +46,21 @@ export async function dispatch(host: Host): Promise<Outcome> {
   if (subcommand.node?.(parsed)) needNode(`ctr-run ${name}`);
   try {
     checkLog(globals);
-    return withWarnings(await (await subcommand.load()).run(call), globals);
+    const outcome = await (await subcommand.load()).run(call);
+    return parsed.flags.has('plan') ? explained(outcome) : withWarnings(outcome, globals);
   } catch (error) {
     const failure = fails(error, subcommand, call);
     const plan = failurePlan(failure, globals);
     if (plan) return withWarnings(plan, globals);
     throw failure;
   }
+}
+
+/** Print a plan instead of handing it to the launcher. A command that only answers has answered. */
+function explained(outcome: Outcome): number {
+  if (typeof outcome === 'number') return outcome;
+  out(explain('plan' in outcome ? outcome.plan : outcome));
+  return 0;
 }
 
 /** OCI's subcommands exit 1 as runc's do, and its exec 255; what people type exits 125. */

@@ -7,6 +7,12 @@ const bundle: Flag = {
   help: 'the bundle, the working directory if neither is given',
   env: 'CTR_BUNDLE',
 };
+/** What every subcommand has that changes something. */
+export const planFlag: Flag = {
+  name: 'plan',
+  help: 'print what would be done, one kernel operation a line, and do nothing',
+  group: 'About this program',
+};
 const pidFile: Flag = { name: 'pid-file', value: 'FILE', help: 'write the PID of the first process here' };
 
 /** Flags by which engines make containers, as runc has them (runc-run(8), runc-create(8)). */
