@@ -23,7 +23,7 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
-    ...['completions', 'few-descriptors', 'full', 'hardened', 'into-a-root', 'trust', 'widths'].map(
+    ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root', 'trust', 'widths'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
     ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'spec'].map(
