@@ -53,14 +53,15 @@ afterEach(async () => {
 
 const script = ['/bin/sh', '-c', 'sleep 1000 & exec sleep 1001'];
 
-/** A container that runs, with its first process moved away everywhere. */
-function moved(context: TestContext, change: Parameters<typeof makeBundle>[1] = () => {}) {
+/** A container that runs, with its first process moved away everywhere, and not before it has a child in the group. */
+async function moved(context: TestContext, change: Parameters<typeof makeBundle>[1] = () => {}) {
   needs(context, 'root');
   const id = testId();
   const file = `${tempDir('pid')}/pid`;
   const bundle = makeBundle(script, change);
   expect(ctrLeaving('run', '-d', '--pid-file', file, '--bundle', bundle, id)).toMatchObject({ stderr: '' });
   const pid = Number(readFileSync(file, 'utf8'));
+  await until('the other is there', () => pids(id).length === 2);
   moveAway(pid);
   return { id, pid };
 }
@@ -71,8 +72,7 @@ test.for([
 ] as const)(
   'delete --force ends a first process that is in other groups: %s',
   async ([, change], context) => {
-    const { id, pid } = moved(context, change);
-    await until('the other is there', () => pids(id).length === 2);
+    const { id, pid } = await moved(context, change);
     const all = pids(id);
     expect(all).toContain(pid);
     expect(leftoversOf(id)).not.toEqual([]);
@@ -91,15 +91,17 @@ test.for(['runc', 'crun'])('%s ends it so, too', async (peer, context) => {
   const bundle = makeBundle(script, () => {}, 'runc');
   const words = ['run', '-d', '--pid-file', file, '--bundle', bundle, id];
   const lines = `exec ${[peer, ...words].join(' ')} </dev/null >/dev/null 2>&1`;
+  const listed = () => JSON.parse(run(peer, ['ps', '--format', 'json', id]).stdout) as number[];
   expect(run('/bin/sh', ['-c', lines])).toMatchObject({ status: 0 });
   const pid = Number(readFileSync(file, 'utf8'));
+  await until('the other is there', () => listed().length === 2);
   moveAway(pid);
   expect(run(peer, ['delete', '--force', id])).toMatchObject({ status: 0 });
   await until('it is gone', () => !isAlive(pid));
 });
 
-test('kill --all ID KILL ends it, and waits for the end', (context) => {
-  const { id, pid } = moved(context, noPidNamespace);
+test('kill --all ID KILL ends it, and waits for the end', async (context) => {
+  const { id, pid } = await moved(context, noPidNamespace);
   const all = pids(id);
   expect(ctr('kill', '--all', id, 'KILL')).toEqual({ status: 0, signal: null, stdout: '', stderr: '' });
   expect([pid, ...all].filter(isAlive)).toEqual([]);
@@ -142,9 +144,9 @@ test('a process that is left in one hierarchy alone is ended by delete and shown
   expect(leftoversOf(id)).toEqual([]);
 });
 
-test('one that cannot die is an error that says so, and the container is not forgotten', (context) => {
+test('one that cannot die is an error that says so, and the container is not forgotten', async (context) => {
   needs(context, 'root', 'cgroup-v1');
-  const { id, pid } = moved(context);
+  const { id, pid } = await moved(context);
   const freezer = away.find((group) => existsSync(`${group}/freezer.state`))!;
   writeFileSync(`${freezer}/freezer.state`, 'FROZEN');
   try {
@@ -160,8 +162,8 @@ test('one that cannot die is an error that says so, and the container is not for
   expect(isAlive(pid)).toBe(false);
 });
 
-test('pause says that the first process is not in the group that it would stop', (context) => {
-  const { id } = moved(context);
+test('pause says that the first process is not in the group that it would stop', async (context) => {
+  const { id } = await moved(context);
   const paused = ctr('pause', id);
   expect(paused.status).toBe(1);
   expect(paused.stderr).toMatch(/^ctr-run: cannot pause container .*its first process .* has left/);
