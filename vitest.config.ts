@@ -23,12 +23,19 @@ export const vm = {
     'packages/ctr-run/test/engines/*.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
-    ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root', 'trust', 'widths'].map(
+    ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'spec'].map(
+    ...['targets', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
+    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'planned', 'spec'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
+    ...['apply', 'compression', 'hostile', 'odd', 'sources'].map(
+      (name) => `packages/ufs-mount/test/${name}.host.test.ts`,
+    ),
+    'native/test/engine_image.host.test.ts',
+    'native/test/engine_limits.host.test.ts',
+    'packages/ns-enter/test/engines.host.test.ts',
     // Hundreds of starts each, or races, for what is the same on every kernel.
     'test/every-step.host.test.ts',
     'test/fused.host.test.ts',
