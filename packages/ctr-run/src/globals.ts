@@ -18,7 +18,7 @@ export const globalFlags: readonly Flag[] = [
 ];
 
 export interface Globals {
-  /** The state root. */
+  /** The state root. Throws a `UsageError` where there is none, which only those meet who look for containers. */
   root: string;
   /** `--root` was given. */
   rootNamed: boolean;
@@ -46,7 +46,9 @@ export function globalsOf(parsed: Parsed, typed: Parsed, host: Host): Globals {
   const criu = one('criu');
   const fault = faultOf(one('fault'));
   return {
-    root: stateRoot(host, one('root')),
+    get root() {
+      return stateRoot(host, one('root'));
+    },
     ...(log !== undefined && { log: { path: log.startsWith('/') ? log : `${host.cwd}/${log}`, format } }),
     rootNamed: typed.flags.has('root'),
     warnings: [],

@@ -216,6 +216,25 @@ export const subcommands: readonly Subcommand[] = [
     load: () => import('./commands/plan.ts'),
   },
   {
+    name: 'doctor',
+    summary: 'what this machine can do for containers, and what would give it the rest',
+    usage: ['[--json]', '--engine podman|docker|containerd|crio'],
+    flags: [
+      { name: 'json', alias: ['J'], help: 'facts and findings as JSON' },
+      {
+        name: 'engine',
+        value: 'ENGINE',
+        help: 'print the configuration by which an engine takes this runtime',
+      },
+    ],
+    command: 'never',
+    operands: [0, 0],
+    notes: [
+      'It ends with 0 where the caller can make a container, with 1 where something for that is missing.',
+    ],
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
     name: 'features',
     summary: 'what this runtime can do, as JSON',
     usage: [''],
