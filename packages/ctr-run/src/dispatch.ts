@@ -21,9 +21,31 @@ const commonFlags = [
   { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
 ] as const;
 
+/** Whether a line that cannot be parsed is one that a person types rather than OCI's. */
+function isPeoplesLine(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return words.some((word) => word === '-' || word === 'plan' || /^--(?:rootfs|image)(?:=|$)/.test(word));
+}
+
+/**
+ * What reads the line alone, before anybody is asked for anything. A line of OCI's that is wrong exits 1, as under
+ * runc, of `exec` too (crun: 64); what a person types 125.
+ */
+function reading<T>(host: Host, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.exit !== undefined || isPeoplesLine(host.argv)) throw error;
+    throw new UsageError(error.message, 1);
+  }
+}
+
 /** Understand `ctr-run [GLOBAL FLAGS] SUBCOMMAND [FLAGS] …` and carry it out. */
 export async function dispatch(host: Host): Promise<Outcome> {
-  const top = parseArgv(host.argv, { flags: topFlags, command: 'first-operand', lastCounts: true });
+  const top = reading(host, () =>
+    parseArgv(host.argv, { flags: topFlags, command: 'first-operand', lastCounts: true }),
+  );
   const [name, ...words] = top.command ?? [];
   if (top.flags.has('version')) return version();
   if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help')) {
@@ -35,13 +57,15 @@ export async function dispatch(host: Host): Promise<Outcome> {
   // go-runc's Restore writes this one with a single dash, which Go's flags take.
   const argv = name === 'restore' ? words.map((w) => (w === '-no-subreaper' ? `-${w}` : w)) : words;
   const flags = [...subcommand.flags, ...commonFlags];
-  const parsed = withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env);
+  const parsed = reading(host, () =>
+    withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env),
+  );
   if (parsed.flags.has('help')) {
     const { helpOf } = await import('./help.ts');
     return helpOf(name, host);
   }
   checkOperands(subcommand, parsed.operands);
-  const globals = globalsOf(withDefaults(top, topFlags, host.env), top, host);
+  const globals = reading(host, () => globalsOf(withDefaults(top, topFlags, host.env), top, host));
   const call: Call = { parsed, globals, host };
   if (subcommand.node?.(parsed)) needNode(`ctr-run ${name}`);
   try {

@@ -89,3 +89,31 @@ test('list of a state root that was named and is not there is an error, and the 
     stderr: '',
   });
 });
+
+/** Lines that cannot be read, whatever they are for. */
+const unreadable: readonly (readonly string[])[] = [
+  ['run', '--nonsense', 'x'],
+  ['--nonsense', 'run', 'x'],
+  ['create', '--foo=1', 'x'],
+  ['exec', '--nonsense', 'x', 'true'],
+  ['state', '--nonsense', 'x'],
+  ['kill', '--nonsense', 'x'],
+  ['delete', '--nope', 'x'],
+  ['--log-format', 'xml', 'state', 'x'],
+];
+
+describe.for(runtimes)('%s', (runtime) => {
+  test.for(unreadable)('a line that cannot be read exits 1: %j', (argv, context) => {
+    needsRuntime(context, runtime);
+    expect(run(program(runtime), [...argv]).status).toBe(1);
+  });
+});
+
+test.each([
+  [['run', '--rootfs', '/', '--nonsense', '--', 'true']],
+  [['--nonsense', 'run', '--rootfs=/', '--', 'true']],
+  [['run', '--nonsense', '-']],
+  [['plan', '--nonsense', 'x']],
+])('a line that a person types wrong exits 125: %j', (argv) => {
+  expect(runTool('ctr-run', argv)).toMatchObject({ status: 125, stdout: '' });
+});
