@@ -1,5 +1,5 @@
 /** Sockets and descriptors that engines hand over, and what comes back on them (runc-create(8), runc-exec(8), sd_listen_fds(3)). */
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { ctrLeaving, leftoversOf, makeBundle, testId } from './bundles.ts';
@@ -9,8 +9,7 @@ const stateOf = (id: string) => JSON.parse(ctr('state', id).stdout) as { status:
 const script = (lines: string): string[] => ['/bin/sh', '-c', lines];
 
 /** Somebody who listens, as an engine does, and what was sent there. */
-async function receiver(kind: 'pidfd' | 'console' | 'seccomp') {
-  const socket = `${tempDir('socket')}/s`;
+async function receiver(kind: 'pidfd' | 'console' | 'seccomp', socket = `${tempDir('socket')}/s`) {
   const peer = start('python3', [`${import.meta.dirname}/receive.py`, socket, kind]);
   await until('it listens', () => peer.output().stdout.includes('listening') || peer.child.exitCode !== null);
   const came = async () => {
@@ -208,6 +207,40 @@ test('the agent of seccomp.listenerPath gets the container process state, once',
   expect(message.state.ociVersion).toMatch(/^1\./);
   expect(message.pid).toBe(message.state.pid);
   expect(caller).toBeGreaterThan(0);
+});
+
+// As runc's exec says it (libcontainer/process_linux.go, setnsProcess): its own with this filter waits for ever here.
+test('the agent is told of an exec that the container runs, and the PID of each', async (context) => {
+  needs(context, 'root', 'command:python3');
+  const first = await receiver('seccomp');
+  const { socket } = first;
+  const id = testId();
+  const bundle = makeBundle(script('mkdir /tmp/a; exec sleep 100'), (spec) => {
+    spec.linux!.seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      listenerPath: socket,
+      listenerMetadata: 'for the agent',
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_NOTIFY' }],
+    };
+  });
+  try {
+    expect(ctrLeaving('run', '--detach', '--bundle', bundle, id)).toMatchObject({ status: 0, stderr: '' });
+    const { pid } = stateOf(id);
+    const state = { id, bundle, pid };
+    const made = JSON.parse((await first.came()).data);
+    expect(made).toMatchObject({ pid, state: { ...state, status: 'creating' } });
+    rmSync(socket);
+    const second = await receiver('seccomp', socket);
+    expect(ctr('exec', id, '/bin/mkdir', '/tmp/b').stderr).toMatch(/No space left on device/);
+    const { data, caller } = await second.came();
+    const told = JSON.parse(data) as { pid: number };
+    expect(told).toMatchObject({ metadata: 'for the agent', state: { ...state, status: 'running' } });
+    // config-linux.md, Container Process State: the process that the filter is of.
+    expect(told.pid).toBe(caller);
+    expect(told.pid).not.toBe(pid);
+  } finally {
+    ctr('delete', '--force', id);
+  }
 });
 
 test('a seccomp agent that is not there fails the create, and nothing is left', (context) => {

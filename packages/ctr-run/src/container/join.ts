@@ -119,7 +119,8 @@ function contextOf(call: Call, record: Found): ContainerContext {
     // A process of the container's shares its keyring; a new one would be a second (runc's exec makes none).
     noNewKeyring: true,
     preserveFds: Number(preserve),
-    state: (status) => stateJson(identity, status, childPid),
+    // Who is told of the process is told its PID beside this; the state is the container's, which runs (config-linux.md, `pid` and `state`).
+    state: () => stateJson(identity, 'running', record.pid),
   };
 }
 
