@@ -2,7 +2,7 @@
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
 import { needs } from '../../../test/support.ts';
-import { testId } from './bundles.ts';
+import { searchable, testId } from './bundles.ts';
 import { beside, call, commonBundle, type PeerName } from './peers.ts';
 
 /** What is written there, whatever the types say. */
@@ -67,4 +67,32 @@ describe.each(everybody)('%s', (runtime) => {
       lines: true,
     });
   });
+});
+
+test.each(everybody)('an errno that the kernel would cut down is refused: %s', (runtime) => {
+  const made = (errnoRet: number) => {
+    const bundle = commonBundle(['/bin/mkdir', '/dev/shm/x'], (spec) => {
+      spec.linux!.seccomp = {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'],
+        syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet }],
+      };
+    });
+    return call(runtime, ['run', '--bundle', bundle, testId()]);
+  };
+  expect(made(28).stderr).toMatch(/mkdir: .*No space left/);
+  const refused = made(4096);
+  expect(refused.status).toBe(1);
+  // The command itself says nothing: it has not run.
+  expect(refused.stderr).not.toMatch(/^mkdir: /m);
+});
+
+test.each(everybody)('message queues belong to root of the user namespace: %s', (runtime) => {
+  const bundle = commonBundle(['/bin/stat', '-c', '%u', '/dev/mqueue', '/dev/shm'], (spec) => {
+    spec.linux!.namespaces!.push({ type: 'user' });
+    for (const map of ['uidMappings', 'gidMappings'] as const)
+      spec.linux![map] = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  });
+  searchable(`${bundle}/rootfs`);
+  expect(call(runtime, ['run', '--bundle', bundle, testId()])).toMatchObject({ status: 0, stdout: '0\n0\n' });
 });

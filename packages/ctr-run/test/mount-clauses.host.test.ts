@@ -38,6 +38,12 @@ const options: readonly (readonly [string[], string])[] = [
   [['relatime'], 'rw,relatime'],
   [['strictatime'], 'rw'],
   [['strictatime', 'nostrictatime'], 'rw,relatime'],
+  // Of contradicting access times the strictest, whatever the order.
+  [['noatime', 'strictatime'], 'rw'],
+  [['strictatime', 'noatime'], 'rw'],
+  [['strictatime', 'relatime'], 'rw'],
+  [['noatime', 'relatime'], 'rw,noatime'],
+  [['relatime', 'noatime'], 'rw,noatime'],
   [['relatime', 'norelatime'], 'rw,relatime'],
   [['sync'], 'rw,relatime sync'],
   [['sync', 'async'], 'rw,relatime'],

@@ -154,6 +154,18 @@ it.each<[string, Path, unknown, string]>([
     'takes no errno',
   ],
   [
+    'seccomp: errnoRet that is no errno',
+    linux('seccomp'),
+    seccomp({ names: ['x'], action: 'SCMP_ACT_ERRNO', errnoRet: 4096 }),
+    'errnoRet: is 4096; an errno is from 0 to 4095',
+  ],
+  [
+    'seccomp: defaultErrnoRet that is no errno',
+    linux('seccomp'),
+    { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 65535 },
+    'defaultErrnoRet: is 65535; an errno is from 0 to 4095',
+  ],
+  [
     'seccomp: op missing',
     linux('seccomp'),
     seccomp({ names: ['x'], action: 'SCMP_ACT_LOG', args: [{ index: 0, value: 1 }] }),

@@ -25,7 +25,13 @@ describe('parseMountOptions', () => {
   it('lets the later of two win', () => {
     expect(parseMountOptions(['ro', 'rw'])).toMatchObject({ flags: 0, clear: MS.RDONLY });
     expect(parseMountOptions(['rw', 'ro'])).toMatchObject({ flags: MS.RDONLY, clear: 0 });
-    expect(parseMountOptions(['noatime', 'strictatime']).flags).toBe(MS.STRICTATIME);
+    for (const times of [
+      ['noatime', 'strictatime', 'relatime'],
+      ['relatime', 'strictatime', 'noatime'],
+    ])
+      expect(parseMountOptions(times).flags).toBe(MS.STRICTATIME);
+    expect(parseMountOptions(['noatime', 'relatime']).flags).toBe(MS.NOATIME);
+    expect(parseMountOptions(['strictatime', 'nostrictatime', 'noatime']).flags).toBe(MS.NOATIME);
     expect(parseMountOptions(['rnoatime', 'rstrictatime']).recursive).toEqual({
       set: MOUNT_ATTR.STRICTATIME,
       clear: MOUNT_ATTR.ATIME,

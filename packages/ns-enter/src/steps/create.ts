@@ -11,13 +11,19 @@ import { createHints } from './words.ts';
 /**
  * Kinds that wait: a cgroup namespace takes the group in which the process is when it is made
  * (cgroup_namespaces(7)), and a time namespace must get its offsets before anybody is in it
- * (time_namespaces(7)).
+ * (time_namespaces(7)). An IPC namespace comes with its file system of message queues (mq_overview(7)), whose
+ * root belongs to who makes it: in a container's user namespace that is to be its root.
  */
-const waits = (kind: Kind): boolean => kind === 'cgroup' || kind === 'time';
+const waits = (kind: Kind, arrangement: Arrangement, facts: Facts): boolean =>
+  kind === 'cgroup' ||
+  kind === 'time' ||
+  (kind === 'ipc' && facts.options === undefined && (arrangement.newUser || joinsUser(arrangement)));
+
+const joinsUser = ({ joins }: Arrangement): boolean => joins.some(({ kind }) => kind === 'user');
 
 export function cloneSteps(arrangement: Arrangement, facts: Facts): AnyStep[] {
   if (!arrangement.child) return [];
-  const create = arrangement.create.filter((kind) => !waits(kind));
+  const create = arrangement.create.filter((kind) => !waits(kind, arrangement, facts));
   const doing = create.length ? `start a process in ${newWords(create)}` : "start the command's process";
   return [
     step(
@@ -38,7 +44,9 @@ export function cloneSteps(arrangement: Arrangement, facts: Facts): AnyStep[] {
 
 /** What the command's process makes itself. The user namespace has its own steps. */
 export function unshareSteps(spec: Spec, arrangement: Arrangement, facts: Facts): AnyStep[] {
-  const create = arrangement.create.filter((kind) => kind !== 'user' && (waits(kind) || !arrangement.child));
+  const create = arrangement.create.filter(
+    (kind) => kind !== 'user' && (waits(kind, arrangement, facts) || !arrangement.child),
+  );
   const steps: AnyStep[] = [];
   if (create.length > 0)
     steps.push(

@@ -125,7 +125,16 @@ const fstabOnly = (option: string): boolean =>
 
 const accessTimes = MS.NOATIME | MS.RELATIME | MS.STRICTATIME;
 
-/** Read the options of one mount. Pure; a later option wins over an earlier one that it contradicts. */
+/**
+ * Of several access times the kernel takes strictatime before noatime, and that before relatime, whatever their
+ * order (path_mount() of fs/namespace.c, to which runc and crun leave it); mount_setattr(2) would refuse them.
+ */
+function oneAccessTime(flags: number): number {
+  const kept = [MS.STRICTATIME, MS.NOATIME, MS.RELATIME].find((time) => flags & time) ?? 0;
+  return (flags & ~accessTimes) | kept;
+}
+
+/** Read the options of one mount. Pure; a later option wins over an earlier one that it contradicts (but for access times). */
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const result: MountOptions = {
     flags: 0,
@@ -144,6 +153,7 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     if (effect) apply(effect, result);
     else if (option !== '' && !fstabOnly(option)) data.push(option);
   }
+  result.flags = oneAccessTime(result.flags);
   result.bind = (result.flags & MS.BIND) !== 0;
   result.recursiveBind = result.bind && (result.flags & MS.REC) !== 0;
   result.remount = (result.flags & MS.REMOUNT) !== 0;
@@ -154,8 +164,6 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 function apply(effect: Effect, to: MountOptions): void {
   const { recursive } = to;
   if ('set' in effect) {
-    // Of the three access times only the last one named can hold.
-    if (effect.set & accessTimes) to.flags &= ~accessTimes;
     to.flags |= effect.set;
     to.clear &= ~effect.set;
   } else if ('clear' in effect) {

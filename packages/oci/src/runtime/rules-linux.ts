@@ -76,6 +76,19 @@ function netDeviceRules(linux: Linux, findings: Findings): void {
   }
 }
 
+/** The kernel's largest errno (`MAX_ERRNO` of `linux/err.h`); of a larger one a filter would silently make this one. */
+const MAX_ERRNO = 4095;
+
+function errnoRules(
+  action: string,
+  errno: number | undefined,
+  at: readonly (string | number)[],
+  findings: Findings,
+): void {
+  if (errno !== undefined && action === 'SCMP_ACT_ERRNO' && errno > MAX_ERRNO)
+    findings.problem([...at], `is ${errno}; an errno is from 0 to ${MAX_ERRNO}`);
+}
+
 /** config-linux.md, Seccomp. */
 function seccompRules(seccomp: LinuxSeccomp, findings: Findings): void {
   const at = ['linux', 'seccomp'] as const;
@@ -86,12 +99,14 @@ function seccompRules(seccomp: LinuxSeccomp, findings: Findings): void {
   // "When the action doesn't support an errno, the runtime MUST print and error and fail."
   if (seccomp.defaultErrnoRet !== undefined && !takesErrno(seccomp.defaultAction))
     findings.problem([...at, 'defaultErrnoRet'], `${seccomp.defaultAction} takes no errno`);
+  errnoRules(seccomp.defaultAction, seccomp.defaultErrnoRet, [...at, 'defaultErrnoRet'], findings);
   let notifies = false;
   for (const [i, { names, action, errnoRet }] of (seccomp.syscalls ?? []).entries()) {
     // "names (array of strings, REQUIRED) - the names of the syscalls. names MUST contain at least one entry."
     if (names.length === 0) findings.problem([...at, 'syscalls', i, 'names'], 'is empty');
-    if (errnoRet !== undefined && !takesErrno(action))
-      findings.problem([...at, 'syscalls', i, 'errnoRet'], `${action} takes no errno`);
+    const which = [...at, 'syscalls', i, 'errnoRet'] as const;
+    if (errnoRet !== undefined && !takesErrno(action)) findings.problem(which, `${action} takes no errno`);
+    errnoRules(action, errnoRet, which, findings);
     notifies ||= action === 'SCMP_ACT_NOTIFY';
   }
   if (notifies && !seccomp.listenerPath)
