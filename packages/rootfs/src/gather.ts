@@ -39,6 +39,8 @@ export interface RootfsFacts {
   cgroups: Cgroups;
   /** By hierarchy ID: the directory of the container's group. */
   cgroupDirectories: Readonly<Record<number, string>>;
+  /** Where there is no mount namespace for it: the place at which the root is mounted, and until when. */
+  inherited?: { place: string; until: 'failure' | 'end' };
 }
 
 /** The impure step. Throws a `Failure` where the root or a bind's source is not there. */
@@ -46,6 +48,7 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
   const bundle = host.container?.bundle ?? host.cwd;
   const rootSlotFilled = situation.rootSlotFilled ?? false;
   const rootPath = rootSlotFilled || !spec.root ? '' : rootDirectory(spec.root.path, bundle);
+  if (spec.root || rootSlotFilled) refuseOwnMounts(spec);
   const newUserNamespace = spec.linux?.namespaces?.some((n) => n.type === 'user') ?? false;
   const shared = /^r?shared$/.test(spec.linux?.rootfsPropagation ?? '');
   const mounts = shared ? readMountinfo() : [];
@@ -64,7 +67,48 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     kcore: exists('/proc/kcore'),
     cgroups,
     cgroupDirectories: groupDirectories(cgroups, situation),
+    ...(host.container && {
+      inherited: {
+        place: placeOf(host.container.directory),
+        until: host.container.lifetime === 'command' ? ('end' as const) : ('failure' as const),
+      },
+    }),
   };
+}
+
+/** Where a container without a mount namespace has its root, below its state directory. */
+export const placeOf = (directory: string): string => `${directory}/root`;
+
+/** Whether the spec leaves the container in the mount namespace of who makes it (config-linux.md, Namespaces). */
+export const inheritsMounts = ({ linux }: Spec): boolean =>
+  !linux?.namespaces?.some(({ type }) => type === 'mount');
+
+/**
+ * In a mount namespace that is joined the root is changed for everybody in it: pivot_root(2) takes along all whose root
+ * was the old one. Of the caller's own namespace, or the first process's, that is the whole system.
+ */
+function refuseOwnMounts({ linux }: Spec): void {
+  const path = linux?.namespaces?.find(({ type }) => type === 'mount')?.path;
+  const named = path === undefined ? undefined : identity(path);
+  if (named === undefined) return;
+  for (const [of, whose] of [
+    ['self', "the caller's own"],
+    ['1', 'that of process 1'],
+  ])
+    if (identity(`/proc/${of}/ns/mnt`) === named)
+      throw new Failure(
+        `linux.namespaces: the mount namespace ${path} is ${whose}, and all of its processes would get the container's root; leave out the path for a new one`,
+      );
+}
+
+/** What a file is, whatever its name; undefined where that cannot be seen. */
+function identity(path: string): string | undefined {
+  try {
+    const { dev, ino } = stat(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function rootDirectory(path: string, bundle: string): string {

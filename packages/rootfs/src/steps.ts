@@ -1,11 +1,11 @@
 import { Failure } from '@ctr-tools/cli';
 import { normalize } from '@ctr-tools/host';
 import type { RootfsPropagation, Spec } from '@ctr-tools/oci';
-import { type AnyStep, slot, step } from '@ctr-tools/plan';
-import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
+import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { MOUNT_ATTR, MS, O } from '@ctr-tools/sys/constants';
 import { coverableProc, destinationOf, isBind } from './destination.ts';
 import { deviceSteps } from './devices.ts';
-import type { RootfsFacts } from './gather.ts';
+import { inheritsMounts, placeOf, type RootfsFacts } from './gather.ts';
 import { contextOf, mountSteps, readonlyAfterwards } from './mounts.ts';
 
 const root = slot('root');
@@ -20,17 +20,12 @@ export function rootfsSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
     if (!spec.mounts?.length) return [];
     throw new Failure('the spec has mounts but no root to make them in; name one in root.path');
   }
-  if (!spec.linux?.namespaces?.some((n) => n.type === 'mount')) {
-    throw new Failure(
-      'the spec has a root but no mount namespace, and its mounts would be the host\'s; add {"type": "mount"} to linux.namespaces',
-    );
-  }
   return [
-    ...rootSteps(spec, facts),
+    ...(inheritsMounts(spec) ? inheritedRootSteps(spec, facts) : rootSteps(spec, facts)),
     ...mountSteps(spec, facts),
     ...checkSteps(spec),
     ...deviceSteps(spec, facts),
-    ...pivotSteps(facts),
+    ...pivotSteps(spec, facts),
     ...propagationSteps(spec),
     ...readonlyAfterwards(spec),
     ...maskSteps(spec),
@@ -94,6 +89,57 @@ function rootSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
   return steps;
 }
 
+/**
+ * Without a mount namespace the mounts are made among the caller's. All lie below one, a copy of the root at a place of
+ * the container's own, which is private: they appear nowhere else, and are gone with that one, whoever unmounts it.
+ */
+function inheritedRootSteps(spec: Spec, { inherited, rootPath, rootSlotFilled }: RootfsFacts): AnyStep[] {
+  const instead = 'add {"type": "mount"} to linux.namespaces';
+  if (rootSlotFilled || !inherited)
+    throw new Failure(`there is no mount namespace in which this root could be made; ${instead}`);
+  if (spec.linux?.namespaces?.some(({ type }) => type === 'user'))
+    throw new Failure(
+      `root of a user namespace may mount nothing outside, and there is no mount namespace of its own; ${instead}`,
+    );
+  const { place, until } = inherited;
+  const propagation = MS.PRIVATE | MS.REC;
+  const bind = { target: place, source: rootPath, recursive: 1, propagation, make: 'like_source' } as const;
+  return [
+    step('descriptors', 'bind', bind, `mount ${rootPath} on ${place}`, {
+      side: 'host',
+      hints: { EPERM: `this needs CAP_SYS_ADMIN; ${instead}` },
+      undo: undo(until, 'umount', { path: place, flags: DETACH }, `unmount ${place}`),
+    }),
+    step('root', 'open', { path: place, flags: O.PATH | O.DIRECTORY | O.CLOEXEC, fd: root }, `open ${place}`),
+  ];
+}
+
+/** umount2(2): MNT_DETACH and UMOUNT_NOFOLLOW. */
+const DETACH = 2 | 8;
+
+/** Take away, from outside, what a container without a mount namespace has mounted. */
+export const unmountSteps = (directory: string): AnyStep[] => {
+  const path = placeOf(directory);
+  return [
+    step('running', 'umount', { path, flags: DETACH }, `unmount ${path}`, {
+      side: 'host',
+      // There, and not a mount: it was not mounted yet, or is unmounted already.
+      unless: ['EINVAL', 'ENOENT'],
+    }),
+  ];
+};
+
+/** What takes a further process into the root of such a container. */
+export function enterRootSteps(spec: Spec, directory: string): AnyStep[] {
+  if (!spec.root || !inheritsMounts(spec)) return [];
+  const path = placeOf(directory);
+  const flags = O.PATH | O.DIRECTORY | O.CLOEXEC;
+  return [
+    step('descriptors', 'open', { path, flags, fd: root }, `open ${path}`, { side: 'host' }),
+    chrootStep,
+  ];
+}
+
 /** Proof that no link in the root led a mount astray. */
 function checkSteps(spec: Spec): AnyStep[] {
   const mounts = spec.mounts ?? [];
@@ -107,7 +153,10 @@ function checkSteps(spec: Spec): AnyStep[] {
   return [step('mounts', 'check_mounts', { root, allowed, whole }, 'check where the mounts came to lie')];
 }
 
-function pivotSteps(facts: RootfsFacts): AnyStep[] {
+const chrootStep = step('pivot', 'change_root', { root, leaving: 'chroot' }, 'change the root by chroot');
+
+function pivotSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
+  if (inheritsMounts(spec)) return [chrootStep];
   if (!facts.noPivot) return [step('pivot', 'change_root', { root }, 'change the root')];
   // The launcher takes the host's procfs and sysfs away first, which would stay within reach.
   return [step('pivot', 'change_root', { root, leaving: 'move' }, 'change the root without pivot_root')];

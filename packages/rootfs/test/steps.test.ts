@@ -271,7 +271,7 @@ test('a spec without root and mounts wants nothing', () => {
 
 test.each<[string, Spec]>([
   ['has mounts but no root', { ociVersion: '1.3.0', mounts: [cgroupMount] }],
-  ['has a root but no mount namespace', bare([], without('mount'))],
+  ['there is no mount namespace in which this root could be made', bare([], without('mount'))],
   ['it has no type, and is no bind', bare([{ destination: '/x' }])],
   ['a bind needs a source', bare([{ destination: '/x', type: 'bind' }])],
   ['only binds can be idmapped', bare([{ destination: '/x', type: 'tmpfs', options: ['idmap'] }])],

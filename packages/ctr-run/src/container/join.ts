@@ -5,6 +5,7 @@ import * as nsEnter from '@ctr-tools/ns-enter/container';
 import type { NamespaceType, Process, Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, optionalSlot, peer, slot, step } from '@ctr-tools/plan';
 import { gatherProcess, processSteps } from '@ctr-tools/process';
+import { enterRootSteps } from '@ctr-tools/rootfs';
 import { resctrlMount } from '@ctr-tools/sys/proc';
 import { mannerOf } from '../globals.ts';
 import type { Found } from '../state/record.ts';
@@ -55,6 +56,7 @@ export async function execPlan(call: Call, record: Found, config: Spec, process:
     ...enterSteps(record, many(call, 'cgroup'), call.host),
     ...classSteps(record, config),
     ...nsEnter.steps(spec, nsEnter.gather(undefined, spec, host)),
+    ...enterRootSteps(config, record.directory),
     ...processSteps(
       spec,
       gatherProcess(spec, host, {

@@ -2,6 +2,7 @@
 import { Failure } from '@ctr-tools/cli';
 import { exists, readLink, readText, stat } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
+import { inheritsMounts } from '@ctr-tools/rootfs';
 import { type MountInfo, readMountinfo } from '@ctr-tools/sys/proc';
 
 /** Mounts that come from outside, by the name under which an image knows them: their place. */
@@ -97,7 +98,10 @@ const namespaceFds = { network: 5, pid: 6 } as const;
  * Namespaces that the spec names by a path. criu leaves network and PID namespace alone that it is told of, and is given
  * them again; others of them it joins (as runc has it; criu(8), --external, --inherit-fd, --join-ns).
  */
-export function outsideNamespaces({ linux }: Spec): OutsideNamespace[] {
+export function outsideNamespaces(spec: Spec): OutsideNamespace[] {
+  const { linux } = spec;
+  if (inheritsMounts(spec))
+    throw new Failure('criu cannot make a root again that was mounted without a mount namespace of its own');
   return (linux?.namespaces ?? []).flatMap(({ type, path }): OutsideNamespace[] => {
     if (path === undefined) return [];
     if (type === 'network' || type === 'pid') {

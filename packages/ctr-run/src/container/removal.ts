@@ -1,7 +1,8 @@
 import { stopUnitStep } from '@ctr-tools/cg-limit/container';
-import { errorCode } from '@ctr-tools/host';
+import { errorCode, exists } from '@ctr-tools/host';
 import { parseJson, type Spec } from '@ctr-tools/oci';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { placeOf, unmountSteps } from '@ctr-tools/rootfs';
 import { layersStep } from '@ctr-tools/ufs-mount/layers-request';
 import { groupsOf } from '../state/group.ts';
 import { type Found, type LastingRecord, readOwnFile } from '../state/record.ts';
@@ -44,6 +45,7 @@ const removeGroups = (groups: readonly string[]): AnyStep[] =>
   );
 
 const removeOthers = (record: Remains): AnyStep[] => [
+  ...(exists(placeOf(record.directory)) ? unmountSteps(record.directory) : []),
   ...(record.resctrl ?? []).map((path) =>
     step('running', 'remove', { path, what: 'directory' }, `remove ${path}`, { side, unless: ['ENOENT'] }),
   ),
