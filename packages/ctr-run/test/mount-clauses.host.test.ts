@@ -2,8 +2,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Mount, Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { needs, tempDir } from '../../../test/support.ts';
-import { makeBundle } from './bundles.ts';
+import { needs, skip, tempDir } from '../../../test/support.ts';
+import { leftoversOf, makeBundle, searchable, testId } from './bundles.ts';
+import { beside, call, commonBundle } from './peers.ts';
 import { around, inContainer, needsRuntime, runBundle, runtimes } from './runtimes.ts';
 
 const good = { status: 0, stderr: '' };
@@ -327,3 +328,66 @@ test('recursive attributes reach every mount of a tree, and only theirs', (conte
     for (const text of own) expect(text, word).toMatch(wanted);
   }
 });
+
+describe.each(beside({ runc: '1.1', crun: '1.8' }))(
+  'a bind of what an earlier mount brings, under %s',
+  (runtime) => {
+    const bundleOf = (change: (spec: Spec) => void = () => {}) => {
+      const given = tempDir('given');
+      mkdirSync(`${given}/deep`);
+      writeFileSync(`${given}/deep/f`, 'from the mount\n');
+      searchable(`${given}/deep`);
+      const bundle = commonBundle(['/bin/cat', '/tmp/f'], (spec) => {
+        const bind = (source: string, destination: string) => ({
+          destination,
+          type: 'bind',
+          source,
+          options: ['bind'],
+        });
+        spec.mounts!.push(bind(given, '/m'), bind('rootfs/m/deep/f', '/tmp/f'));
+        change(spec);
+      });
+      mkdirSync(`${bundle}/rootfs/m`);
+      writeFileSync(`${bundle}/rootfs/tmp/f`, '');
+      searchable(`${bundle}/rootfs`);
+      return bundle;
+    };
+    const userNamespace = (spec: Spec) => {
+      spec.linux!.namespaces!.push({ type: 'user' });
+      for (const map of ['uidMappings', 'gidMappings'] as const)
+        spec.linux![map] = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    };
+
+    test('the mount decides', () => {
+      const ended = call(runtime, ['run', '--bundle', bundleOf(), testId()]);
+      expect(ended).toMatchObject({ status: 0, stdout: 'from the mount\n' });
+    });
+
+    test('with a user namespace too', (context) => {
+      if (runtime === 'runc') skip(context, 'runc opens the sources before it mounts');
+      const ended = call(runtime, ['run', '--bundle', bundleOf(userNamespace), testId()]);
+      expect(ended).toMatchObject({ status: 0, stdout: 'from the mount\n' });
+    });
+
+    test('what is there beforehand is covered by it', (context) => {
+      if (runtime === 'runc') skip(context, 'runc opens the sources before it mounts');
+      const bundle = bundleOf(userNamespace);
+      mkdirSync(`${bundle}/rootfs/m/deep`);
+      writeFileSync(`${bundle}/rootfs/m/deep/f`, 'covered\n');
+      expect(call(runtime, ['run', '--bundle', bundle, testId()]).stdout).toBe('from the mount\n');
+    });
+
+    test('one that never comes is an error, and nothing is left', () => {
+      const id = testId();
+      const bundle = bundleOf((spec) => {
+        spec.mounts!.at(-1)!.source = 'rootfs/m/none';
+      });
+      const ended = call(runtime, ['run', '--bundle', bundle, id]);
+      expect(ended.status).toBe(1);
+      if (runtime === 'ctr-run') {
+        expect(ended.stderr).toMatch(/bind .*\/rootfs\/m\/none on \/tmp\/f: .*the source is not there/);
+        expect(leftoversOf(id)).toEqual([]);
+      }
+    });
+  },
+);

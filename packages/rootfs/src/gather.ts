@@ -1,5 +1,15 @@
 import { Failure, type Host } from '@ctr-tools/cli';
-import { exists, readText, realPath, resolve, type SystemError, stat, statFs } from '@ctr-tools/host';
+import {
+  dirname,
+  exists,
+  readLink,
+  readText,
+  realPath,
+  resolve,
+  type SystemError,
+  stat,
+  statFs,
+} from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { MAGIC } from '@ctr-tools/sys/constants';
 import {
@@ -34,6 +44,8 @@ export interface RootfsFacts {
   parentMount: string;
   /** Destinations of binds whose source is a procfs: these alone may cover /proc. */
   procBinds: readonly string[];
+  /** Binds, by their place in the spec, whose source is what mounts before them make of it. */
+  lateBinds: readonly number[];
   /** The kernel has /proc/kcore, so /dev/core leads to it. */
   kcore: boolean;
   cgroups: Cgroups;
@@ -63,7 +75,7 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     userNamespace: newUserNamespace || inUserNamespace(),
     openTrees: newUserNamespace && host.euid === 0,
     parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
-    procBinds: procBinds(spec, bundle, host.container?.directory),
+    ...gatherBinds(spec, bundle, rootPath, host.container?.directory),
     kcore: exists('/proc/kcore'),
     cgroups,
     cgroupDirectories: groupDirectories(cgroups, situation),
@@ -124,23 +136,55 @@ function rootDirectory(path: string, bundle: string): string {
   throw new Failure(`root.path: ${absolute} is not a directory`);
 }
 
-/** Sources of binds must exist (config.md, Mounts); those of procfs may cover /proc. */
-function procBinds(spec: Spec, bundle: string, own: string | undefined): string[] {
-  const found: string[] = [];
-  for (const mount of spec.mounts ?? []) {
+/**
+ * Sources of binds must exist (config.md, Mounts); those of procfs may cover /proc. What is seen here is a hint: a source
+ * below the root may come, or become another, by a mount before it, and then the bind itself decides.
+ */
+function gatherBinds(
+  spec: Spec,
+  bundle: string,
+  rootPath: string,
+  own: string | undefined,
+): Pick<RootfsFacts, 'procBinds' | 'lateBinds'> {
+  const procBinds: string[] = [];
+  const lateBinds: number[] = [];
+  for (const [index, mount] of (spec.mounts ?? []).entries()) {
     if (!isBind(mount) || !mount.source) continue;
     const source = resolve(bundle, mount.source);
     // What lies in the container's own directory is made with it.
     if (own !== undefined && source.startsWith(`${own}/`)) continue;
+    if (index > 0 && rootPath !== '' && liesBelow(source, rootPath)) lateBinds.push(index);
     try {
-      if (statFs(source).type === MAGIC.PROC) found.push(mount.destination);
+      if (statFs(source).type === MAGIC.PROC) procBinds.push(mount.destination);
     } catch (error) {
       const { code } = error as SystemError;
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') continue;
+      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || lateBinds.at(-1) === index) continue;
       throw new Failure(`mount of ${source} on ${mount.destination}: there is no such file or directory`);
     }
   }
-  return found;
+  return { procBinds, lateBinds };
+}
+
+/** Whether as much of a path as is there leads below a directory, which has no links in it itself. */
+function liesBelow(path: string, directory: string): boolean {
+  for (let at = path; at !== '/'; at = dirname(at)) {
+    try {
+      const real = realPath(at);
+      return real === directory || real.startsWith(`${directory}/`);
+    } catch {
+      if (isLink(at)) return true; // to what is not there yet, wherever that is
+    }
+  }
+  return false;
+}
+
+function isLink(path: string): boolean {
+  try {
+    readLink(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** In the first user namespace all of the IDs are mapped to themselves (user_namespaces(7)). */

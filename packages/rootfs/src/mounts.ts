@@ -5,7 +5,7 @@ import { type AnyStep, type Int, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { cgroupMountSteps } from './cgroup.ts';
 import { checkDestination, destinationOf, isBind } from './destination.ts';
-import type { RootfsFacts } from './gather.ts';
+import { inheritsMounts, type RootfsFacts } from './gather.ts';
 import { idmapSteps } from './idmap.ts';
 
 const root = slot('root');
@@ -95,13 +95,13 @@ function filesystemStep(context: MountContext, type: string): AnyStep {
 function bindSteps(context: MountContext): AnyStep[] {
   const { mount, index, target, options, facts } = context;
   if (!mount.source) throw new Failure(`mount on ${target}: a bind needs a source`);
-  const source = resolve(facts.bundle, mount.source);
+  const source = sourceOf(context, resolve(facts.bundle, mount.source));
   const recursive = options.recursiveBind || mount.type === 'rbind' ? 1 : 0;
   if (options.data !== '') throw new Failure(`mount on ${target}: ${noData(options.data)}`);
   const { set, clear, lift } = bindAttributes(options);
   const doing = `bind ${source} on ${target}`;
   const idmap = idmapSteps(context);
-  const early = facts.openTrees || idmap.length > 0;
+  const early = (facts.openTrees && !facts.lateBinds.includes(index)) || idmap.length > 0;
   const fd: Int = early ? slot(`mount.${index}`) : -1;
   const steps: AnyStep[] = [];
   if (early) {
@@ -141,6 +141,13 @@ function bindSteps(context: MountContext): AnyStep[] {
     ...afterwards(target, options, rest),
   );
   return steps;
+}
+
+/** Where a source below the root is to be found once mounts were made there. */
+function sourceOf({ index, spec, facts }: MountContext, source: string): string {
+  const { inherited, rootPath, lateBinds } = facts;
+  if (!inherited || !inheritsMounts(spec) || !lateBinds.includes(index)) return source;
+  return source.startsWith(`${rootPath}/`) ? `${inherited.place}${source.slice(rootPath.length)}` : source;
 }
 
 /** Why options that are none of ours are refused where no file system takes them. */

@@ -38,6 +38,22 @@ test('a source that is not there is named before anything is made', () => {
   );
 });
 
+test('a source below the root may come with an earlier mount, and elsewhere by a link alone', () => {
+  const path = bundle();
+  symlinkSync('later', join(path, 'link'));
+  const bind = (source: string) => ({ destination: '/x', type: 'bind', source, options: ['bind'] });
+  const sources = ['rootfs/m/deep/f', 'real/m', 'link/f', '/etc'];
+  const mounts = [{ destination: '/m', type: 'tmpfs' }, ...sources.map(bind)];
+  expect(gatherRootfs(bare({ mounts }), within(path)).lateBinds).toEqual([1, 2, 3]);
+  expect(() => gatherRootfs(bare({ mounts: [mounts[0]!, bind('real-not/m')] }), within(path))).toThrow(
+    /there is no such file/,
+  );
+  // Nothing is mounted before the first.
+  expect(() => gatherRootfs(bare({ mounts: [bind('rootfs/m/f')] }), within(path))).toThrow(
+    /there is no such file/,
+  );
+});
+
 test('a bind of a procfs is known as one', () => {
   const mounts = [
     { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind'] },

@@ -34,6 +34,7 @@ export function factsOf(change: Partial<RootfsFacts> = {}): RootfsFacts {
     openTrees: false,
     parentMount: '/',
     procBinds: [],
+    lateBinds: [],
     kcore: false,
     cgroups: { mode: 'none', hierarchies: [] },
     cgroupDirectories: {},
