@@ -90,7 +90,7 @@ describe('the request', () => {
 
   test('says what the planner cannot see', () => {
     const { fields } = ask(`umask 037; cd /; X='a b' exec $P request $'\\xff\\n' '' 5</dev/null </dev/null`);
-    expect(fields.slice(0, 2)).toEqual(['CTRREQ3', 'ns-enter']);
+    expect(fields.slice(0, 2)).toEqual(['CTRREQ4', 'ns-enter']);
     const [pid, ppid, ...ids] = fields[2].split(' ');
     expect(Number(pid)).toBeGreaterThan(1);
     expect(Number(ppid)).toBe(process.pid);
@@ -106,7 +106,7 @@ describe('the request', () => {
     expect(fields.slice(8, 12)).toEqual(['3', 'request', '\xff\n', '']);
     const count = Number(fields[12]);
     expect(fields.slice(13, 13 + count)).toContain('X=a b');
-    expect(fields.slice(13 + count)).toEqual(['/', '', '']);
+    expect(fields.slice(13 + count)).toEqual(['/', '', '', '']);
   });
 
   test.each(['', 'a spec', 'x'.repeat(300_000)])(
@@ -121,7 +121,7 @@ describe('the request', () => {
 
   test('under the own name the first argument is the tool', () => {
     const { fields } = ask(`${root}/bin/ctr-launcher caps-drop request x`);
-    expect(fields.slice(0, 2)).toEqual(['CTRREQ3', 'caps-drop']);
+    expect(fields.slice(0, 2)).toEqual(['CTRREQ4', 'caps-drop']);
     expect(fields.slice(8, 11)).toEqual(['2', 'request', 'x']);
   });
 

@@ -40,8 +40,7 @@ static int highest(void) {
   return limit.rlim_max < USUAL ? USUAL : (int)limit.rlim_max;
 }
 
-/* close(2) for all from `first` to `last`. */
-static void close_between(int first, int last) {
+void close_between(int first, int last) {
   if (first > last || KERNEL(SYS_close_range, first, last, 0) == 0) return; /* Linux 5.9 */
   int top = highest();
   for (int fd = first; fd <= last && fd <= top; fd++) close(fd);

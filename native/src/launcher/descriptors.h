@@ -6,6 +6,8 @@
 
 /* close(2) for this descriptor and all above it. System calls alone. */
 void close_from(int first);
+/* The same for all from `first` to `last`; for none where that is before. */
+void close_between(int first, int last);
 /*
  * close(2) for all above 2 but these (-1 among them is none) and what this process speaks to the
  * others and to its log by. Of those, too, a directory that is close-on-exec, or with

@@ -17,6 +17,7 @@
 
 #include "descriptors.h"
 #include "io.h"
+#include "named.h"
 #include "own_file.h"
 #include "own_limits.h"
 #include "plan.h"
@@ -43,12 +44,13 @@ void find_launcher(struct launcher_file *own) {
     die(125, "cannot find the launcher's own file by /proc/self/exe: %s; is /proc mounted?", strerror(errno));
 }
 
-/* The planner's process: nothing but 0, 1, 2, the request on 3 and the socket on 4 is open in it. */
-static _Noreturn void planner_child(const struct start *start, const struct node *node, int input, int request, int socket,
-                                    pid_t parent) {
+/* The planner's process: nothing but 0, 1, 2, the request on 3, the socket on 4 and what the words name is open in it. */
+static _Noreturn void planner_child(const struct start *start, const struct node *node, const struct named *named,
+                                    int input, int request, int socket, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(125);
   limits_of_planner();
+  named_take(named);
   /* First out of the way of 3 and 4: dup2 onto itself would leave them close-on-exec. */
   request = fcntl(request, F_DUPFD, 6);
   socket = fcntl(socket, F_DUPFD, 6);
@@ -57,7 +59,7 @@ static _Noreturn void planner_child(const struct start *start, const struct node
   if (request < 0 || socket < 0 || (input >= 0 && dup2(input, 0) != 0) || dup2(request, 3) != 3 ||
       dup2(socket, 4) != 4 || (program >= 0 && dup2(program, 5) != 5))
     die(125, "give the planner its descriptors: %s%s", strerror(errno), limits_hint(errno));
-  close_from(program < 0 ? 5 : 6);
+  named_close_others(named, program < 0 ? 5 : 6);
   if (node) {
     if (!limits_allow_node())
       die(125, "this needs Node, for which the hard limit on open files (ulimit -Hn) is too low");
@@ -69,14 +71,16 @@ static _Noreturn void planner_child(const struct start *start, const struct node
 /* Start a planner for this request: on Node, or where `node` is NULL on the engine. `input` is its stdin, -1 our own. */
 static void start_on(struct start *start, const struct node *node, int input, int argc, char **argv) {
   limits_lift();
-  int request = request_make(argc, argv, start), ends[2];
+  struct named named;
+  named_find(&named, argc, argv);
+  int request = request_make(argc, argv, start, &named), ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
     die(125, "make the planner's socket: %s%s", strerror(errno), limits_hint(errno));
   start->socket = high_fd(ends[0]);
   int theirs = high_fd(ends[1]);
   pid_t parent = getpid();
   start->planner = fork();
-  if (start->planner == 0) planner_child(start, node, input, request, theirs, parent);
+  if (start->planner == 0) planner_child(start, node, &named, input, request, theirs, parent);
   int error = errno;
   limits_restore();
   if (start->planner < 0)
@@ -84,6 +88,7 @@ static void start_on(struct start *start, const struct node *node, int input, in
         error == EAGAIN ? "; a limit on processes is reached (pids.max, ulimit -u)" : "");
   close(request);
   close(theirs);
+  named_let_go(&named);
 }
 
 void planner_start(struct start *start, int argc, char **argv) {

@@ -106,6 +106,19 @@ static void put_directory(struct buffer *b) {
   free(path);
 }
 
+/* Under which other numbers the planner finds descriptors of the caller's: `3:6 4:7`. */
+static void put_named(struct buffer *b, const struct named *named) {
+  char text[32];
+  const char *space = "";
+  for (unsigned i = 0; i < named->count; i++) {
+    if (named->list[i].as == named->list[i].fd) continue;
+    int n = snprintf(text, sizeof text, "%s%d:%d", space, named->list[i].fd, named->list[i].as);
+    put(b, text, (size_t)n);
+    space = " ";
+  }
+  put(b, "", 1);
+}
+
 static void put_all(struct buffer *b, const struct start *start, int argc, char **argv, char **env, int variables) {
   put_descriptors(b);
   put_terminals(b);
@@ -116,14 +129,15 @@ static void put_all(struct buffer *b, const struct start *start, int argc, char 
   put_field(b, start->installed);
 }
 
-int request_make(int argc, char **argv, const struct start *start) {
+int request_make(int argc, char **argv, const struct start *start, const struct named *named) {
   struct buffer b = {0};
-  put_field(&b, "CTRREQ3");
+  put_field(&b, "CTRREQ4");
   put_field(&b, tool_name);
   put_process(&b, getpid(), getppid());
   int count = 0;
   while (environ[count]) count++;
   put_all(&b, start, argc, argv, environ, count);
+  put_named(&b, named);
   int fd = nameless();
   ssize_t result = write_all(fd, b.bytes, b.length);
   if (result < 0) die(125, "write the planner's request: %s", strerror((int)-result));

@@ -1,4 +1,4 @@
-import { decodeBytes, fstat, read } from '@ctr-tools/host';
+import { decodeBytes, fstat, knowNumbers, read } from '@ctr-tools/host';
 import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
 import { knowStreams } from './streams.ts';
@@ -6,7 +6,7 @@ import { knowStreams } from './streams.ts';
 /** The descriptor on which the launcher hands over its request: a memfd. */
 export const REQUEST_FD = 3;
 /** What a request of this version begins with. */
-export const REQUEST_MAGIC = 'CTRREQ3';
+export const REQUEST_MAGIC = 'CTRREQ4';
 
 /** Read the launcher's request whole. Throws an `Error` if it is none of this version. */
 export function readRequest(fd = REQUEST_FD): Host {
@@ -58,6 +58,13 @@ export function decodeRequest(bytes: Uint8Array): Host {
   }
   const directory = field();
   const installed = field();
+  knowNumbers(
+    new Map(
+      field()
+        .match(/\d+:\d+/g)
+        ?.map((pair) => pair.split(':').map(Number) as [number, number]),
+    ),
+  );
   const terminal = (i: number): boolean => tty[i] === '1';
   return {
     tool,

@@ -4,7 +4,7 @@ import { decodeRequest } from '../src/request.ts';
 const fields = (
   argv: readonly (string | Buffer)[],
   env: readonly (string | Buffer)[],
-  magic = 'CTRREQ3',
+  magic = 'CTRREQ4',
   cwd = '/home',
   installed = '',
 ) => {
@@ -23,6 +23,7 @@ const fields = (
     ...env,
     cwd,
     installed,
+    '',
   ];
   return Buffer.concat(all.flatMap((field) => [Buffer.from(field as string), Buffer.alloc(1)]));
 };
@@ -72,7 +73,7 @@ test('a removed working directory matters only to who asks', () => {
 
 test('a copy for another root is told which tools there are', () => {
   expect(decodeRequest(fields([], []))).not.toHaveProperty('installed');
-  expect(decodeRequest(fields([], [], 'CTRREQ3', '/', 'ns-enter caps-drop')).installed).toEqual([
+  expect(decodeRequest(fields([], [], 'CTRREQ4', '/', 'ns-enter caps-drop')).installed).toEqual([
     'ns-enter',
     'caps-drop',
   ]);
@@ -80,7 +81,7 @@ test('a copy for another root is told which tools there are', () => {
 
 describe('refused', () => {
   test.each([
-    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ3'],
+    ['another version', fields([], [], 'CTRREQ9'), 'CTRREQ4'],
     ['nothing', Buffer.alloc(0), 'cut short'],
     ['a cut one', fields(['a', 'b'], []).subarray(0, -6), 'cut short'],
     [

@@ -24,3 +24,9 @@ export function invalidPath(path: string, syscall: string): SystemError {
   const error = new Error(`EINVAL: invalid argument, ${syscall} '${path}'`);
   return Object.assign(error, { code: 'EINVAL', errno: -22, syscall, path });
 }
+
+/** For a path that leads to what only this process has under that name. */
+export function missingPath(path: string, syscall: string): SystemError {
+  const error = new Error(`ENOENT: no such file or directory, ${syscall} '${path}'`);
+  return Object.assign(error, { code: 'ENOENT', errno: -2, syscall, path });
+}

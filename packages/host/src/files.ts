@@ -1,5 +1,5 @@
 /** Files, as planning asks for them. Everything here throws a `SystemError` where the kernel refuses. */
-import { errorCode, invalidPath } from './errors.ts';
+import { errorCode, invalidPath, missingPath } from './errors.ts';
 import type { FileSystem, RawStat } from './system.ts';
 import { system } from './system-node.ts';
 
@@ -84,10 +84,27 @@ const kinds: Record<number, Entry['type']> = {
   12: 'socket',
 };
 
-/** No system call takes a path with a NUL in it. */
+let numbers: ReadonlyMap<number, number> = new Map();
+
+/**
+ * Under which numbers this process has those descriptors of the caller's that the request's words name and whose own
+ * numbers are taken here (`native/src/launcher/named.h`). The others it has under their own.
+ */
+export function knowNumbers(moved: ReadonlyMap<number, number>): void {
+  numbers = moved;
+}
+
+const descriptor = /^(\/dev\/fd|\/proc\/(?:thread-)?self\/fd)\/([3-5])(?=\/|$)/;
+
+/** The path to give to a system call. None takes one with a NUL in it. */
 function valid(path: string, syscall: string): string {
   if (path.includes('\0')) throw invalidPath(path, syscall);
-  return path;
+  const [named, directory, number] = descriptor.exec(path) ?? [];
+  if (named === undefined) return path;
+  const moved = numbers.get(Number(number));
+  // What is none of the caller's would be the planner's own.
+  if (moved === undefined) throw missingPath(path, syscall);
+  return `${directory}/${moved}${path.slice(named.length)}`;
 }
 
 /** The bytes of a file. */
@@ -195,7 +212,7 @@ export const write = (fd: number, bytes: Uint8Array, offset = 0): number => syst
 
 /** The SHA-256 of a file of any size, in lower case hexadecimal. */
 export function sha256OfFile(path: string): string {
-  const fd = system.open(path, 0);
+  const fd = system.open(valid(path, 'open'), 0);
   try {
     return system.sha256Of(fd);
   } finally {

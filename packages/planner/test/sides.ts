@@ -52,9 +52,9 @@ export async function makeSides(directory: string): Promise<Record<Side, string[
 function requestOf({ tool, argv, env = {}, cwd = '/', uid = 0, tty = '000' }: Asked): Uint8Array {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const fields = [
-    ...['CTRREQ3', tool, `${process.pid} ${process.ppid} ${uid} ${uid} ${uid} ${uid}`, '022', '0 1 2'],
+    ...['CTRREQ4', tool, `${process.pid} ${process.ppid} ${uid} ${uid} ${uid} ${uid}`, '022', '0 1 2'],
     ...[tty, '80 24', join(top, `dist/bin/${tool}`), String(argv.length), ...argv],
-    ...[String(variables.length), ...variables, cwd, ''],
+    ...[String(variables.length), ...variables, cwd, '', ''],
   ];
   return encodeBytes(fields.map((field) => `${field}\0`).join(''));
 }

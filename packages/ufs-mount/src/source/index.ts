@@ -1,7 +1,7 @@
 /** What a person can name as a source, and what layers it comes to. */
 
 import { Failure } from '@ctr-tools/cli';
-import { resolve, sha256OfFile } from '@ctr-tools/host';
+import { readLink, resolve, sha256OfFile } from '@ctr-tools/host';
 import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
 import { directoryBlobs, lookAt, readPlace } from './blobs.ts';
 import { compressionByMagic } from './compression.ts';
@@ -38,13 +38,32 @@ export function splitReference(
     : { scheme, path: rest.slice(0, colon), tag: rest.slice(colon + 1) };
 }
 
+/**
+ * Who reads layers has none of the caller's descriptors, so what is named by one (`/dev/fd/3`) is read by the name of
+ * its file. A pipe has none.
+ */
+function withName(text: string, path: string): string {
+  if (!/^\/dev\/(?:fd\/\d+|stdin)$|^\/proc\/(?:thread-)?self\/fd\/\d+$/.test(path)) return path;
+  const found = lookAt(path);
+  if (!found) return path;
+  if (found.isFifo())
+    throw new Failure(`${text} is a pipe, and an archive is read more than once: write it to a file first`);
+  const name = readLink(path.replace('/dev/stdin', '/proc/self/fd/0'));
+  const named = lookAt(name);
+  if (named?.dev !== found.dev || named.ino !== found.ino)
+    throw new Failure(
+      `${text} is a file that was removed: there is no name by which its layers could be read`,
+    );
+  return name;
+}
+
 /** Find out what a source is. Throws a `Failure` for what is not there or none. */
 export function readSource(text: string, cwd: string): Source {
   if (text === 'host') return { kind: 'host' };
   if (text.startsWith('data:')) return dataOnly(text, cwd);
   const reference = splitReference(text, (path) => lookAt(resolve(cwd, path)) !== undefined);
   if (reference) return { kind: 'image', image: image(text, reference, cwd) };
-  const path = resolve(cwd, text);
+  const path = withName(text, resolve(cwd, text));
   const found = lookAt(path);
   if (!found) {
     const hint = /^[a-z-]+:/.test(text)
