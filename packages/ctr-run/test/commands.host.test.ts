@@ -231,7 +231,7 @@ test('the log as text is what logrus writes, and nothing is done where it cannot
   const log = `${tempDir('log')}/log`;
   const ended = ctr('--log', log, 'state', 'ctr-test-nobody');
   expect(readFileSync(log, 'utf8')).toMatch(
-    /^time="\d{4}-\d\d-\d\dT[\d:.]+Z" level=error msg="container \\"ctr-test-nobody\\" does not exist.*"\n$/,
+    /^time="\d{4}-\d\d-\d\dT[\d:.]+Z" level=error msg="container does not exist: \\"ctr-test-nobody\\".*"\n$/,
   );
   expect(ended.status).toBe(1);
   const bundle = makeBundle(['/bin/true']);

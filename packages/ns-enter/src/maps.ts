@@ -111,7 +111,15 @@ export function checkMap(what: string, map: readonly IDMapping[]): void {
   }
   // user_namespaces(7): 340 lines since Linux 4.15, and a page for the whole file.
   if (map.length > 340) throw new Failure(`the ${what} map has ${map.length} lines; the kernel takes 340`);
+  const bytes = mapLines(map).length;
+  if (bytes >= PAGE)
+    throw new Failure(
+      `the ${what} map has ${bytes} bytes in ${map.length} lines; the kernel takes less than a page, ${PAGE} (user_namespaces(7))`,
+    );
 }
+
+/** The smallest page of any machine. */
+const PAGE = 4096;
 
 /** The map as it is written to /proc/PID/uid_map. */
 export const mapLines = (map: readonly IDMapping[]): string =>

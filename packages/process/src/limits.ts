@@ -22,16 +22,19 @@ export function rlimitSteps(limits: readonly Rlimit[], facts: ProcessFacts): Any
       );
     }
     const doing = `set ${type} to ${word(soft)}, at most ${word(hard)}`;
-    const hints = {
-      EPERM: 'raising a hard limit needs CAP_SYS_RESOURCE outside of any user namespace; ask for less',
+    const less = `ask for less${type === 'RLIMIT_NOFILE' ? ' (/proc/sys/fs/nr_open is the most)' : ''}`;
+    // The launcher says by itself what raising one's own takes; in a user namespace it counts for nothing (getrlimit(2)).
+    const own = { EPERM: less };
+    const others = {
+      EPERM: `raising a hard limit needs CAP_SYS_RESOURCE outside of any user namespace; ${less}`,
     };
     // In its user namespace the process has no CAP_SYS_RESOURCE that counts for limits (getrlimit(2)).
     return facts.raised.includes(type)
       ? step('limits', 'prlimit', { pid: slot('child.pid'), resource, soft, hard }, doing, {
           side: 'host',
-          hints,
+          hints: others,
         })
-      : step('limits', 'prlimit', { resource, soft, hard }, doing, { hints });
+      : step('limits', 'prlimit', { resource, soft, hard }, doing, { hints: own });
   });
 }
 

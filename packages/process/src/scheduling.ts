@@ -80,6 +80,12 @@ export function memoryPolicyArgs(policy: MemoryPolicy): { mode: number; nodes: U
 
 const notAllowed = (what: string) => ({ EPERM: `${what} needs CAP_SYS_NICE outside of any user namespace` });
 
+/** sched(7), SCHED_DEADLINE: "the CPU affinity mask of the thread" has to include all CPUs. */
+const deadline = {
+  EPERM:
+    'it needs CAP_SYS_NICE outside of any user namespace, and every CPU of the machine: a cpuset (linux.resources.cpu.cpus) or an affinity that leaves out one forbids it (sched(7), SCHED_DEADLINE)',
+};
+
 /**
  * A container runs on all CPUs of its cpuset, whatever those of its maker are. Since Linux 6.2 a process keeps what
  * somebody set for it when it enters another cpuset ("sched: Enforce user requested affinity"), so the inherited
@@ -115,7 +121,9 @@ export function schedulingSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
     steps.push(
       step('limits', 'scheduler', { attr: schedulerAttr(scheduler) }, `schedule as ${scheduler.policy}`, {
         hints: {
-          ...notAllowed('a real-time policy, and a nice value below the present one,'),
+          ...(scheduler.policy === 'SCHED_DEADLINE'
+            ? deadline
+            : notAllowed('a real-time policy, and a nice value below the present one,')),
           EINVAL: 'the kernel does not take these values together (sched_setattr(2))',
         },
       }),

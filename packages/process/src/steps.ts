@@ -23,7 +23,7 @@ export function processSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
     ...umaskSteps(process, facts),
     ...rlimitSteps(process.rlimits ?? [], facts),
     ...schedulingSteps(spec, facts),
-    ...cwdSteps(process, facts),
+    ...cwdSteps(process, spec.linux?.maskedPaths ?? [], facts),
     ...environmentSteps(process, facts),
     ...commandSteps(process, facts),
   ];
@@ -35,16 +35,24 @@ function umaskSteps(process: Process, facts: ProcessFacts): AnyStep[] {
   return [step('limits', 'umask', { mask }, `set the umask ${mask.toString(8).padStart(4, '0')}`)];
 }
 
+/** Why a container's directory can be missing, which was made unless the root could not be written. */
+function lacksDirectory(cwd: string, maskedPaths: readonly string[]): string {
+  const mask = maskedPaths.find((path) => cwd === path || cwd.startsWith(`${path}/`));
+  return mask === undefined
+    ? 'the root is read-only and lacks it'
+    : `${mask} is hidden by linux.maskedPaths, with all that is in it`;
+}
+
 /**
  * The working directory. A container's is made where it is missing, as runc does, and entered
  * before the user is set, who may lack the right to; where only the user has it (a home on
  * NFS, say), it is entered as the user.
  */
-function cwdSteps(process: Process, facts: ProcessFacts): AnyStep[] {
+function cwdSteps(process: Process, maskedPaths: readonly string[], facts: ProcessFacts): AnyStep[] {
   const { cwd } = process;
   const doing = `enter the working directory ${cwd}`;
   const hints = {
-    ENOENT: facts.exec ? 'make it first, or name another' : 'the root is read-only and lacks it',
+    ENOENT: facts.exec ? 'make it first, or name another' : lacksDirectory(cwd, maskedPaths),
     ENOTDIR: 'something on the way is not a directory',
     EACCES: 'neither root nor the user may enter it',
   };

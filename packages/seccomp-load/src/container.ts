@@ -1,9 +1,12 @@
 /** The half of seccomp-load that a container of ctr-run needs: a start does not pay for the command line's. */
 import type { Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
+import { actionWord } from './actions.ts';
 import { complaints } from './complaints.ts';
 import { containerFacts, type SeccompFacts } from './facts.ts';
 import { normalize } from './profile/normalize.ts';
+
+import { answerTo } from './steps.ts';
 
 export type { SeccompFacts } from './facts.ts';
 export { seccompSteps as steps } from './steps.ts';
@@ -16,5 +19,13 @@ export const gather = (_options: undefined, _spec: Spec, host: Host): SeccompFac
  */
 export function warnings({ linux }: Spec, { native }: SeccompFacts): string[] {
   if (!linux?.seccomp) return [];
-  return complaints(normalize(linux.seccomp, native)).errors.map((text) => `linux.seccomp.${text}`);
+  const profile = normalize(linux.seccomp, native);
+  const misspelt = complaints(profile).errors.map((text) => `linux.seccomp.${text}`);
+  const answer = answerTo('execve', profile);
+  const kills = answer === undefined ? undefined : /^kill/.exec(actionWord(answer)) && actionWord(answer);
+  if (!kills) return misspelt;
+  return [
+    ...misspelt,
+    `linux.seccomp answers execve with ${kills}, which ends the command before it has begun`,
+  ];
 }

@@ -50,7 +50,7 @@ export function checkActions(profile: Profile, { actions }: SeccompFacts): void 
 }
 
 /** What a profile answers a native call whatever its arguments, or undefined where they decide. */
-function answerTo(call: string, { rules, defaultAction }: Profile): number | undefined {
+export function answerTo(call: string, { rules, defaultAction }: Profile): number | undefined {
   const about = rules.filter((rule) => !rule.idle && rule.names.includes(call));
   const always = about.find((rule) => rule.args.length === 0);
   return about.length > 0 && !always ? undefined : (always?.action ?? defaultAction);

@@ -76,16 +76,18 @@ int op_bind(struct run *run, const struct step *step) {
   int mode = bind_mode(&b, tree);
   int target = mode < 0 ? mode : open_target(b.root, b.target, b.make, (mode_t)mode);
   int rc = target;
-  if (target >= 0 && old) {
+  /* move_mount(2) would answer EINVAL, where mount(2) says what it is. */
+  if (target >= 0 && S_ISDIR(mode) != S_ISDIR(fd_mode(target))) {
+    rc = -ENOTDIR;
+  } else if (target >= 0 && old) {
     rc = bind_the_old_way(run, &b, target);
   } else if (target >= 0) {
     /* Attributes before it is attached, so that nobody sees it without; propagation after, for being attached to a shared mount shares it. */
     rc = change(run, &b, (int)tree, 0);
     if (rc == 0) rc = mount_attach((int)tree, target);
-    if (rc == -ENOTDIR || rc == -EISDIR)
-      detail(run, "one is a directory and the other is not");
     if (rc == 0) rc = mount_propagate((int)tree, b.propagation);
   }
+  if (rc == -ENOTDIR || rc == -EISDIR) detail(run, "one is a directory and the other is not");
   close_fd(target);
   close_fd((int)tree);
   return rc;

@@ -23,7 +23,7 @@ export function run(call: Call): Plan | number {
     if (exists(directory)) return compile([removeState(directory)], mannerOf(globals, 1));
     // As runc: a forced delete of what is not there has reached its aim.
     if (force) return 0;
-    throw new Failure(`container "${id}" does not exist`);
+    throw new Failure(`container does not exist: "${id}"`);
   }
   const status = statusOf(record);
   if (status !== 'stopped' && !force) {

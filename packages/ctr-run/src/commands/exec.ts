@@ -20,8 +20,8 @@ export function run(call: Call): Promise<Outcome> {
     throw new UsageError('which container? ctr-run exec [FLAGS] ID COMMAND [ARG...]', 255);
   const record = theRecord(call.globals.root, id);
   const status = statusOf(record);
-  if (status === 'stopped' || status === 'creating')
-    throw new Failure(`cannot exec in container ${id}: it is ${status}`);
+  if (status === 'stopped') throw new Failure(`cannot exec in a stopped container (${id})`);
+  if (status === 'creating') throw new Failure(`cannot exec in container ${id}: it is ${status}`);
   if (status === 'paused' && !has(call, 'ignore-paused')) {
     throw new Failure(`cannot exec in container ${id}: it is paused; resume it, or use --ignore-paused`);
   }

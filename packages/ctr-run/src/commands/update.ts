@@ -30,7 +30,7 @@ const places = {
 export function run(call: Call): Outcome {
   const record = theRecord(call.globals.root, call.parsed.operands[0]!);
   if (statusOf(record) === 'stopped')
-    throw new Failure(`cannot update container ${record.id}: it has stopped`);
+    throw new Failure(`cannot update: container not running (${record.id} has stopped)`);
   const file = one(call, 'resources');
   const flags = fromFlags(call);
   if (file !== undefined && Object.keys(flags).length > 0) {

@@ -13,7 +13,10 @@ export function freezing({ globals, parsed, host }: Call, on: boolean): Plan {
   const status = statusOf(record);
   const wanted = on ? ['running', 'created'] : ['paused'];
   if (!wanted.includes(status)) {
-    throw new Failure(`cannot ${on ? 'pause' : 'resume'} container ${record.id}: it is ${status}`);
+    const lacks = on ? 'running' : 'paused';
+    throw new Failure(
+      `cannot ${on ? 'pause' : 'resume'}: container not ${lacks} (${record.id} is ${status})`,
+    );
   }
   if (on) refuseElsewhere(record);
   const steps = freezeSteps(targetOfRecord(record.id, record.cgroup), on, host.pid);

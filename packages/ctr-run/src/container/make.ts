@@ -24,7 +24,7 @@ function freeId(id: string, root: string): string {
   const wrong = invalidId(id);
   if (wrong !== undefined) throw new Failure(`invalid container ID "${id}": ${wrong}`);
   if (readRecord(root, id))
-    throw new Failure(`container with id "${id}" exists already; choose another, or delete that one`);
+    throw new Failure(`container with given ID already exists: "${id}"; choose another, or delete that one`);
   return id;
 }
 

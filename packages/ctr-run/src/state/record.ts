@@ -71,12 +71,12 @@ export function readRecord(root: string, id: string): Found | undefined {
   return { ...(parseJson(text, `${directory}/state.json`) as ContainerRecord), directory };
 }
 
-/** One container's record; that there is none is a failure in the words engines look for ("does not exist"). */
+/** One container's record; that there is none is a failure in the words that engines look for (docs/engines.md). */
 export function theRecord(root: string, id: string): Found {
   const record = readRecord(root, id);
   if (!record)
     throw new Failure(
-      `container "${id}" does not exist (looked in ${root}; ctr-run list shows those there are)`,
+      `container does not exist: "${id}" (looked in ${root}; ctr-run list shows those there are)`,
     );
   return record;
 }
