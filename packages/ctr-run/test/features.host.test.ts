@@ -39,6 +39,25 @@ test('features says what there is, in properties of the specification alone', ()
   });
 });
 
+test('no null is written, and no mount option that is a file system’s own', () => {
+  const { stdout } = ctr('features');
+  expect(stdout).not.toMatch(/[:[,]\s*null\b/);
+  const { mountOptions } = JSON.parse(stdout) as { mountOptions: string[] };
+  expect(mountOptions).toContain('nosuid');
+  for (const own of [
+    'size',
+    'mode',
+    'size=64m',
+    'mode=755',
+    'gid',
+    'uid',
+    'nr_inodes',
+    'newinstance',
+    'ptmxmode',
+  ])
+    expect(mountOptions).not.toContain(own);
+});
+
 test('every word that features lists is recognized', (context) => {
   needs(context, 'root');
   const { linux, mountOptions, hooks, ociVersionMin, ociVersionMax } = JSON.parse(ctr('features').stdout) as {

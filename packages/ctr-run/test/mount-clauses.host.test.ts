@@ -260,18 +260,26 @@ test.for([
   ['slave', /^((?!shared:|unbindable).)*$/],
   ['private', /^((?!shared:|master:|unbindable).)*$/],
   ['unbindable', /unbindable/],
+  ['rshared', /shared:\d+/],
+  ['rslave', /^((?!shared:|unbindable).)*$/],
+  ['rprivate', /^((?!shared:|master:|unbindable).)*$/],
+  ['runbindable', /unbindable/],
 ] as const)('the root’s propagation can be %s', ([propagation, fields], context) => {
   needs(context, 'root');
   const ended = inContainer(
     'ctr-run',
-    'grep " / / " /proc/self/mountinfo || grep " / " /proc/self/mountinfo',
+    'grep " / / " /proc/self/mountinfo || grep " / " /proc/self/mountinfo; grep " /proc " /proc/self/mountinfo',
     (spec) => {
       spec.linux!.rootfsPropagation = propagation;
     },
   );
   expect(ended).toMatchObject(good);
   const root = ended.stdout.split('\n').find((line) => line.split(' ')[4] === '/')!;
-  expect(root.split(' - ')[0]!.split(' ').slice(6).join(' ')).toMatch(fields);
+  const propagationOf = (line: string) => line.split(' - ')[0]!.split(' ').slice(6).join(' ');
+  expect(propagationOf(root)).toMatch(fields);
+  // The r forms reach the mounts below it, masks and read-only paths among them.
+  const below = ended.stdout.split('\n').find((line) => line.split(' ')[4] === '/proc')!;
+  if (propagation.startsWith('r')) expect(propagationOf(below)).toMatch(fields);
 });
 
 test('a file that is not the device asked for is an error', (context) => {
@@ -326,6 +334,51 @@ test('recursive attributes reach every mount of a tree, and only theirs', (conte
       .map((line) => line.split(' ')[5]!);
     expect(own, word).toHaveLength(2);
     for (const text of own) expect(text, word).toMatch(wanted);
+  }
+});
+
+test('recursive attributes are taken away from every mount of a tree', (context) => {
+  needs(context, 'root');
+  const source = tempDir('tree');
+  mkdirSync(`${source}/below`);
+  chmodSync(source, 0o755);
+  const all = ['ro', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'nosymfollow'];
+  /** What each takes away, and what else comes with it: of access times there is always one. */
+  const words: [word: string, away: string, comes?: string][] = [
+    ['rrw', 'ro', 'rw'],
+    ['rsuid', 'nosuid'],
+    ['rdev', 'nodev'],
+    ['rexec', 'noexec'],
+    ['rsymfollow', 'nosymfollow'],
+    ['rdiratime', 'nodiratime'],
+    ['ratime', 'noatime', 'relatime'],
+    ['rrelatime', 'noatime', 'relatime'],
+    ['rnorelatime', 'noatime', 'relatime'],
+    ['rnostrictatime', 'noatime', 'relatime'],
+  ];
+  const bundle = makeBundle(['/bin/cat', '/proc/self/mountinfo'], (spec) => {
+    spec.root!.readonly = false;
+    for (const [word] of words)
+      spec.mounts!.push({ destination: `/t-${word}`, source, options: ['rbind', word] });
+  });
+  const options = all.join(',');
+  const ended = around(
+    'ctr-run',
+    bundle,
+    `exec unshare -m /bin/sh -c "mount -t tmpfs -o ${options} tmpfs ${source}/below && $RUN"`,
+  );
+  expect(ended).toMatchObject(good);
+  for (const [word, away, comes] of words) {
+    const line = ended.stdout.split('\n').find((text) => text.split(' ')[4] === `/t-${word}/below`)!;
+    const wanted = [...all.filter((option) => option !== away), ...(comes ? [comes] : [])];
+    expect(
+      line
+        .split(' ')[5]!
+        .split(',')
+        .filter((o) => o !== 'rw' || away === 'ro')
+        .toSorted(),
+      word,
+    ).toEqual(wanted.toSorted());
   }
 });
 

@@ -29,6 +29,7 @@ test('struct sched_attr byte for byte', () => {
 test('I/O priority is class and level', () => {
   expect(ioprioValue({ class: 'IOPRIO_CLASS_BE', priority: 4 })).toBe(0x4004);
   expect(ioprioValue({ class: 'IOPRIO_CLASS_IDLE' })).toBe(0x6000);
+  expect(ioprioValue({ class: 'IOPRIO_CLASS_RT' })).toBe(0x2000);
   expect(() => ioprioValue({ class: 'IOPRIO_CLASS_RT', priority: 8 })).toThrow('8 is not between 0 and 7');
 });
 
@@ -63,4 +64,17 @@ test.each([
   [() => personaValue({ domain: 'LINUX', flags: ['X'] }), 'linux.personality.flags: "X" is none of UNAME26'],
 ])('%#', (call, message) => {
   expect(call).toThrow(message);
+});
+
+/** linux/mempolicy.h, enum. */
+test.each([
+  ['MPOL_DEFAULT', 0],
+  ['MPOL_PREFERRED', 1],
+  ['MPOL_BIND', 2],
+  ['MPOL_INTERLEAVE', 3],
+  ['MPOL_LOCAL', 4],
+  ['MPOL_PREFERRED_MANY', 5],
+  ['MPOL_WEIGHTED_INTERLEAVE', 6],
+] as const)('%s is the number that the kernel has for it', (mode, number) => {
+  expect(memoryPolicyArgs({ mode }).mode).toBe(number);
 });

@@ -26,9 +26,10 @@ export function rootfsSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
     ...checkSteps(spec),
     ...deviceSteps(spec, facts),
     ...pivotSteps(spec, facts),
-    ...propagationSteps(spec),
+    ...(leavesBinds(spec) ? propagationSteps(spec) : []),
     ...readonlyAfterwards(spec),
     ...maskSteps(spec),
+    ...(leavesBinds(spec) ? [] : propagationSteps(spec)),
     ...readonlySteps(spec),
   ];
 }
@@ -169,6 +170,9 @@ function propagationSteps(spec: Spec): AnyStep[] {
   const word = spec.linux?.rootfsPropagation;
   return [step('masks', 'propagation', { path: '/', flags }, `make the mounts of the container ${word}`)];
 }
+
+/** What is unbindable cannot be bound over itself, as masks and read-only paths are: it becomes so when they are there. */
+const leavesBinds = (spec: Spec): boolean => ((propagationOf(spec) ?? 0) & MS.UNBINDABLE) === 0;
 
 function maskSteps(spec: Spec): AnyStep[] {
   const { maskedPaths = [], readonlyPaths = [] } = spec.linux ?? {};
