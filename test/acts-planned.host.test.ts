@@ -166,6 +166,11 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
     const [out, ran] = [join(work, 'caps.txt'), join(work, 'ran')];
     return { argv: ['--learn', out, '--', 'touch', ran], looks: () => [existsSync(out), existsSync(ran)] };
   },
+  'caps-drop --why': (context) => {
+    needs(context, 'root');
+    const ran = join(work, 'refused-why');
+    return { argv: ['--docker', '--why', '--', 'touch', ran], looks: () => existsSync(ran) };
+  },
   'seccomp-load --raw': () => {
     const out = join(work, 'filter');
     return { argv: ['default', '--caps', 'none', '--raw', out], looks: () => existsSync(out) };

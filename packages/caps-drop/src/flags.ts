@@ -123,6 +123,14 @@ export const flags: readonly Flag[] = [
     group: ask,
   },
   {
+    name: 'why',
+    act: 'changes',
+    node: true,
+    takesCommand: true,
+    help: 'run the command, and say at the end which capabilities it was refused, in which calls, and what would allow them',
+    group: ask,
+  },
+  {
     name: 'pid',
     value: 'TARGET',
     help: 'whose capabilities --has asks for; the caller itself by default',

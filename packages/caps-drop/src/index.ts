@@ -25,6 +25,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     '[FLAGS] [--] COMMAND [ARG...]',
     '[FLAGS] < config.json > config.json',
     '--show[=PID] | --tree | --files DIR',
+    '[FLAGS] --why -- COMMAND [ARG...]',
   ],
   flags,
   command: 'first-operand',
@@ -35,6 +36,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     'Names of users and groups are those of this machine, also in a spec.',
     'Without CAP_SETPCAP nothing can be dropped from the bounding set; with --no-new-privs that set has no effect any more, and is left alone.',
     '--learn needs root, and of the kernel the event capability:cap_capable (Linux 6.14) or probes (CONFIG_KPROBE_EVENTS). It tells what was asked for and what was needed; what the kernel asks only to know, without a refusal having an effect, is not counted as needed.',
+    '--why needs the same, and runs the command with what the other flags leave it. It tells refusals by capability, with the system call and the first thread that asked; some are without effect, as the kernel often tries one capability after the other.',
     '--has ends with 0 for yes, with 1 for no, and with 125 where it cannot tell.',
   ],
   examples: [
@@ -42,6 +44,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     ['caps-drop --only net_bind_service --no-new-privs -- ./server', 'one, and no way to more'],
     ['caps-drop --user www-data --groups init -- php-fpm', 'another user with its own groups'],
     ['ctr-run spec - | caps-drop --drop kill | ctr-run run -', 'change a container on its way'],
+    ['caps-drop --docker --why -- ./server', 'which capability does it miss?'],
     ['caps-drop --show=1', 'what PID 1 may do'],
     ['caps-drop --decode 00000000a80425fb', 'the names behind a mask'],
   ],

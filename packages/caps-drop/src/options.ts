@@ -60,7 +60,7 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
     flags.has(name),
   );
   const asked = asksForSomething(options);
-  if (acts.length === 0 && !asked)
+  if (acts.length === 0 && !asked && !flags.has('why'))
     throw new UsageError(
       'nothing to change was given; --all drops every capability, --no-new-privs forbids new ones',
     );

@@ -3,6 +3,7 @@ import { capabilityName } from '@ctr-tools/sys/constants';
 import { describe, expect, it } from 'vitest';
 import { capabilitiesAbout } from '../src/act/about.ts';
 import { learned } from '../src/act/learned.ts';
+import { COMMAND, refusals, reportRefusals } from '../src/act/refusals.ts';
 import { markOwner, parseTrace } from '../src/act/trace.ts';
 import { fileCapabilitiesText, parseFileCapabilities } from '../src/file-capabilities.ts';
 import { capsDrop } from '../src/index.ts';
@@ -112,8 +113,48 @@ describe('learning', () => {
   });
 
   it('knows itself by its mark, however it is called', () => {
-    expect(markOwner(`# tracer: nop\n${line('my node-17', 'tracing_mark_write: ctr-learn')}`)).toBe(17);
-    expect(markOwner('# tracer: nop\n')).toBeUndefined();
+    expect(
+      markOwner(`# tracer: nop\n${line('my node-17', 'tracing_mark_write: ctr-learn')}`, 'ctr-learn'),
+    ).toBe(17);
+    expect(markOwner('# tracer: nop\n', 'ctr-learn')).toBeUndefined();
+  });
+
+  it('tells what was refused after the exec of the marked process, by it and its children', () => {
+    const fork = (task: string, pid: number, child: number) =>
+      line(task, `sched_process_fork: comm=x pid=${pid} child_comm=x child_pid=${child}`, 'kernel_clone');
+    const events = parseTrace(
+      [
+        check('init-10', 21, 0, '0a', 'security_vm_enough_memory_mm'),
+        check('init-10', 0, -1, '0a', 'chown_common', '__x64_sys_chown'),
+        line('init-10', `tracing_mark_write: ${COMMAND}`, 'f'),
+        fork('init-10', 10, 12),
+        exec('hook-12', 12),
+        check('hook-12', 1, -1, '0a', '__x64_sys_openat'),
+        exec('my cmd-10', 10),
+        fork('my cmd-10', 10, 11),
+        check('a-b c-11', 0, -1, '0a', 'chown_common', '__x64_sys_fchownat'),
+        check('a-b c-11', 0, -1, '0a', 'chown_common', '__x64_sys_fchownat'),
+        check('my cmd-10', 12, -1, '0b', 'ns_capable', '__arm64_sys_ioctl'),
+        check('my cmd-10', 19, -1, '0a', 'ns_capable_noaudit'),
+        check('else-13', 13, -1, '0a', '__x64_sys_socket'),
+      ].join('\n'),
+    );
+    const found = refusals(events);
+    expect(found).toEqual([
+      { capability: 0, count: 2, call: 'fchownat', by: 'a-b c', initial: true },
+      { capability: 12, count: 1, call: 'ioctl', by: 'my cmd', initial: false },
+    ]);
+    const [, chown, chownTo, net, netTo, lost] = reportRefusals(found, 3, false).split('\n');
+    expect(chown).toMatch(/^ {2}2 {2}chown {2}in fchownat by a-b c {2}\(.+\)$/);
+    expect(chownTo).toBe(
+      '     to allow it: caps-drop --add chown; for a container: ctr-run run --cap-add chown',
+    );
+    expect(net).toMatch(/^ {2}1 {2}net_admin {2}in ioctl by my cmd/);
+    expect(netTo).toContain('in a user namespace that the command made or joined');
+    expect(lost).toContain('3 entries found no room');
+    // In a container with a user namespace no capability reaches the host's.
+    expect(reportRefusals(found, 0, true).split('\n')[2]).toContain('no capability inside another one');
+    expect(reportRefusals([], 0, false)).toBe('caps-drop: no capability was refused\n');
   });
 
   it('reads the probes of older kernels the same', () => {

@@ -11,5 +11,6 @@ export const acts: Record<string, Act> = {
   has: async (...args) => (await import('./has.ts')).has(...args),
   decode: async (...args) => (await import('./decode.ts')).decode(...args),
   'show-capability': async (...args) => (await import('./about.ts')).about(...args),
+  why: async (...args) => (await import('./why.ts')).why(...args),
   learn: async (...args) => (await import('./learn.ts')).learn(...args),
 };

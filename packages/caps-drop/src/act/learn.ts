@@ -41,13 +41,15 @@ export async function learn(
   const trace = new CapabilityTrace();
   let first: FirstRun;
   let found: ReturnType<CapabilityTrace['read']>;
+  let self: number;
   try {
+    self = trace.followSelf();
     first = await run(command, host);
     found = trace.read();
   } finally {
     trace.close();
   }
-  const { needed: granted, refused, asked } = learned(found.events, trace.self);
+  const { needed: granted, refused, asked } = learned(found.events, self);
   const needed = await proven(granted, granted & refused, first, command, host);
   const text = file.endsWith('.json') ? asSpec(needed, host) : `${shortNames(needed)}\n`;
   if (file === '-') out(text);

@@ -15,7 +15,13 @@ export interface Learned {
  * audited. Every mmap, fork and exec asks for CAP_SYS_ADMIN like this, to learn whether
  * the last pages may be used (security/commoncap.c, cap_vm_enough_memory).
  */
-const onlyToKnow = /_noaudit$|vm_enough_memory/;
+export const onlyToKnow = /_noaudit$|vm_enough_memory/;
+
+/** The word of the initial user namespace: the check for memory is always made there. */
+export function initialNamespace(events: readonly TraceEvent[]): string | undefined {
+  const told = events.find((e) => e.kind === 'check' && e.stack.some((f) => f.includes('vm_enough_memory')));
+  return told?.kind === 'check' ? told.namespace : undefined;
+}
 
 /**
  * What the command and its descendants asked for from the first exec on, which is the
@@ -25,18 +31,15 @@ const onlyToKnow = /_noaudit$|vm_enough_memory/;
  */
 export function learned(events: readonly TraceEvent[], planner: number): Learned {
   const result: Learned = { needed: 0n, refused: 0n, asked: 0n };
-  // The check for memory is always made in the initial namespace, so it tells that one's word.
-  const initial = events.find(
-    (e) => e.kind === 'check' && e.stack.some((f) => f.includes('vm_enough_memory')),
-  );
+  const initial = initialNamespace(events);
   let running = false;
   for (const event of events) {
     if (event.kind === 'exec') {
       running ||= event.pid !== planner;
       continue;
     }
-    if (!running || event.pid === planner) continue;
-    if (initial?.kind === 'check' && event.namespace !== initial.namespace) continue;
+    if (event.kind !== 'check' || !running || event.pid === planner) continue;
+    if (initial !== undefined && event.namespace !== initial) continue;
     const bit = 1n << BigInt(event.capability);
     result.asked |= bit;
     if (event.stack.some((name) => onlyToKnow.test(name))) continue;

@@ -22,6 +22,8 @@ import { MNT } from '@ctr-tools/sys/constants';
 /** One check: who asked for what, and what the kernel answered. */
 export interface CapabilityCheck {
   pid: number;
+  /** The name of the thread (comm). */
+  name: string;
   capability: number;
   granted: boolean;
   /** The user namespace in which it is asked for, as an opaque word. */
@@ -30,11 +32,18 @@ export interface CapabilityCheck {
   stack: string[];
 }
 
-export type TraceEvent = ({ kind: 'check' } & CapabilityCheck) | { kind: 'exec'; pid: number };
+export type TraceEvent =
+  | ({ kind: 'check' } & CapabilityCheck)
+  | { kind: 'exec'; pid: number }
+  | { kind: 'fork'; pid: number; child: number }
+  /** What a process wrote into the record itself. */
+  | { kind: 'mark'; pid: number; text: string };
 
-const entry = /^\s*.+-(\d+)\s+\[\d+\]\s+\S+\s+[\d.]+: (.*)$/;
+const entry = /^\s*(.+)-(\d+)\s+\[\d+\]\s+\S+\s+[\d.]+: (.*)$/;
 const checkText = /^cap_capable: .*target_ns (\S+), .*cap (\d+), ret (-?\d+)/;
 const probeText = /^ctr_cap: .* ns=(\S+) cap=(\d+)/;
+const forkText = /^sched_process_fork: comm=.* pid=\d+ child_comm=.* child_pid=(\d+)/;
+const markText = /^tracing_mark_write: (.*)$/;
 const returnText = /^ctr_ret: .* ret=(-?\d+)/;
 
 /** Read the text of a `trace` file. A check's stack is an entry of its own, of the same process. */
@@ -49,7 +58,7 @@ export function parseTrace(text: string): TraceEvent[] {
       continue;
     }
     stack = undefined;
-    const [, pidText, what = ''] = entry.exec(line) ?? [];
+    const [, name = '', pidText, what = ''] = entry.exec(line) ?? [];
     if (pidText === undefined) continue;
     const pid = Number(pidText);
     const check = checkText.exec(what) ?? probeText.exec(what);
@@ -61,6 +70,7 @@ export function parseTrace(text: string): TraceEvent[] {
       const event = {
         kind: 'check' as const,
         pid,
+        name,
         namespace: namespace!,
         capability: Number(capability),
         granted,
@@ -78,20 +88,22 @@ export function parseTrace(text: string): TraceEvent[] {
       latest.delete(pid);
     } else {
       latest.delete(pid);
+      const [, child] = forkText.exec(what) ?? [];
+      const [, text] = markText.exec(what) ?? [];
       if (what.startsWith('sched_process_exec:')) events.push({ kind: 'exec', pid });
+      else if (child !== undefined) events.push({ kind: 'fork', pid, child: Number(child) });
+      else if (text !== undefined) events.push({ kind: 'mark', pid, text });
     }
   }
   return events;
 }
 
-/** Who wrote the mark `ctr-learn` into the record. */
-export function markOwner(text: string): number | undefined {
-  for (const line of text.split('\n')) {
-    const [, pid, what] = entry.exec(line) ?? [];
-    if (what === 'tracing_mark_write: ctr-learn') return Number(pid);
-  }
-  return undefined;
-}
+/** Who wrote this mark into the record. */
+export const markOwner = (record: string, mark: string): number | undefined =>
+  parseTrace(record).find((event) => event.kind === 'mark' && event.text === mark)?.pid;
+
+/** The mark by which a process says its number in the record. */
+const SELF = 'ctr-learn';
 
 /** A tracing instance that records the checks of one process and of all that it starts. */
 export class CapabilityTrace {
@@ -100,30 +112,51 @@ export class CapabilityTrace {
   private readonly mounted: string | undefined;
   /** Our probes, where the kernel has no event of its own. */
   private probes: string | undefined;
-  /** This process as the record numbers it: by the first PID namespace, whichever we are in. */
-  readonly self: number;
+  private readonly events: string[];
 
-  /** Begins with this process and everything that it forks from now on. Throws `Failure` where the kernel offers nothing. */
+  /** Records marks alone until it is told whom to follow. Throws `Failure` where the kernel offers nothing. */
   constructor() {
     ({ root: this.root, mounted: this.mounted } = tracefs());
     this.directory = join(this.root, 'instances', `ctr-learn-${process.pid}`);
     try {
-      const events = this.source();
+      this.events = [...this.source(), 'sched/sched_process_exec', 'sched/sched_process_fork'];
       mkdirSync(this.directory);
       this.write('tracing_on', '0');
       this.write('buffer_size_kb', '8192');
       // What comes after the end of the buffer is lost and counted; what came first stays.
       this.write('options/overwrite', '0');
-      this.self = this.ownNumber();
       this.write('options/event-fork', '1');
       this.write('options/stacktrace', '1');
-      this.write('set_event_pid', String(this.self));
-      for (const event of [...events, 'sched/sched_process_exec']) this.write(`events/${event}/enable`, '1');
       this.write('tracing_on', '1');
     } catch (error) {
       this.close();
       throw error instanceof Failure ? error : new Failure(`learn capabilities: ${(error as Error).message}`);
     }
+  }
+
+  /** The file into which a process writes a mark. */
+  get marker(): string {
+    return join(this.directory, 'trace_marker');
+  }
+
+  /** From here on record this process, as the record numbers it, and everything that it forks. */
+  follow(pid: number): void {
+    this.write('set_event_pid', String(pid));
+    for (const event of this.events) this.write(`events/${event}/enable`, '1');
+  }
+
+  /** The number of whoever wrote a mark: by the first PID namespace, whichever we are in. */
+  owner(mark: string): number | undefined {
+    return markOwner(readFileSync(join(this.directory, 'trace'), 'utf8'), mark);
+  }
+
+  /** Follow this process itself. Its number. */
+  followSelf(): number {
+    this.write('trace_marker', SELF);
+    const pid = this.owner(SELF);
+    if (pid === undefined) throw new Failure(`learn capabilities: ${this.directory} records nothing`);
+    this.follow(pid);
+    return pid;
   }
 
   /** The events to be recorded: the kernel's own, or probes made for this. */
@@ -141,18 +174,6 @@ export class CapabilityTrace {
     this.probes = group;
     appendFileSync(list, `r:${group}/ctr_ret cap_capable ret=$retval:s32\n`);
     return [`${group}/ctr_cap`, `${group}/ctr_ret`];
-  }
-
-  /** A mark of our own in the record has our number beside it. */
-  private ownNumber(): number {
-    this.write('tracing_on', '1');
-    this.write('trace_marker', 'ctr-learn');
-    this.write('tracing_on', '0');
-    const text = readFileSync(join(this.directory, 'trace'), 'utf8');
-    this.write('trace', '');
-    const pid = markOwner(text);
-    if (pid === undefined) throw new Failure(`learn capabilities: ${this.directory} records nothing`);
-    return pid;
   }
 
   private write(file: string, value: string): void {
@@ -173,7 +194,7 @@ export class CapabilityTrace {
 
   close(): void {
     // Probes cannot go while an instance has them enabled; they go with the instance's use of them.
-    if (existsSync(this.directory)) rmdirSync(this.directory);
+    if (existsSync(this.directory)) removeInstance(this.directory);
     if (this.probes !== undefined)
       appendFileSync(
         join(this.root, 'kprobe_events'),
@@ -182,6 +203,21 @@ export class CapabilityTrace {
     if (this.mounted === undefined) return;
     umount(this.mounted, MNT.DETACH);
     rmdirSync(this.mounted);
+  }
+}
+
+/** An instance goes once nobody has a file of it open, such as the launcher that has just failed (milliseconds). */
+const PATIENCE = 2000;
+
+function removeInstance(directory: string): void {
+  for (const end = Date.now() + PATIENCE; ; ) {
+    try {
+      rmdirSync(directory);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || Date.now() > end) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
   }
 }
 

@@ -1,14 +1,8 @@
 import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { Failure } from '@ctr-tools/cli';
+import { meeting } from '@ctr-tools/cli/agent';
 import { acceptUnix, listenUnix, lockFile, POLL, pollFd, receiveFds } from '@ctr-tools/sys';
 import { type Answer, type Notification, serve, serveOne, sizes } from './serve.ts';
-
-/** How the agent and the plan that it serves know each other: files of a directory of their own. */
-export const meeting = (directory: string) => ({
-  socket: `${directory}/listener`,
-  /** Held by the agent until it has done all that it has to do; whoever gets it knows so. */
-  lock: `${directory}/lock`,
-});
 
 /** Whoever connects and sends nothing holds up all others: so long he may (milliseconds). */
 const PATIENCE = 5000;

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { applyChain, Failure, type Host, type Outcome, type Parsed, UsageError } from '@ctr-tools/cli';
-import { type AnyStep, slot, step, undo } from '@ctr-tools/plan';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { applyChain, type Host, type Outcome, type Parsed, UsageError } from '@ctr-tools/cli';
+import { agentSteps, meeting, startAgent } from '@ctr-tools/cli/agent';
+import { type AnyStep, slot, step } from '@ctr-tools/plan';
 import { SECCOMP_FILTER_FLAG } from '@ctr-tools/sys/constants';
 import { compile } from '../compiler.ts';
 import type { SeccompFacts } from '../gather.ts';
@@ -10,34 +9,22 @@ import { seccompLoad } from '../index.ts';
 import { kernelAtLeast } from '../profile/select.ts';
 import type { Profile } from '../profile/types.ts';
 import { checkActions, loadSteps, privilegeSteps } from '../steps.ts';
-import { meeting } from './agent.ts';
 
-/** The agent starts a Node of its own, which a busy or emulated machine does slowly: so long it may take (milliseconds). */
-const PATIENCE = 60_000;
-
-const sleep = (ms: number): void => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-};
-
-/** Start `seccomp-load ARGS --socket DIRECTORY` beside the command, and wait until it listens. */
-function startAgent(args: readonly string[], directory: string, host: Host): void {
-  const { socket } = meeting(directory);
-  const child = spawn(join(dirname(host.launcher), 'seccomp-load'), [...args, '--socket', `${directory}/`], {
-    detached: true,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { PATH: '/usr/bin:/bin' },
-  });
-  child.unref();
-  for (let waited = 0; !existsSync(socket); waited += 5) {
-    if (waited > PATIENCE || (child.pid !== undefined && !existsSync(`/proc/${child.pid}`)))
-      throw new Failure('start the supervisor of the calls: it ended or did not begin to listen');
-    sleep(5);
-  }
-}
+/** Start `seccomp-load ARGS` as the agent that answers the calls of the command. */
+export const startCallAgent = (args: readonly string[], directory: string, host: Host): void =>
+  startAgent(
+    {
+      tool: 'seccomp-load',
+      args: [...args, '--socket', `${directory}/`],
+      directory,
+      doing: 'start the supervisor of the calls',
+    },
+    host,
+  );
 
 /** The filter and its listener's way to the agent; at the end, waiting until the agent has done its work. */
 function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): AnyStep[] {
-  const { socket, lock } = meeting(directory);
+  const { socket } = meeting(directory);
   const killable = kernelAtLeast(facts.kernel, '5.19') ? SECCOMP_FILTER_FLAG.WAIT_KILLABLE_RECV : 0;
   const filter = {
     bytes: compile(profile),
@@ -45,33 +32,19 @@ function watchSteps(profile: Profile, directory: string, facts: SeccompFacts): A
     listens: true,
     name: 'the filter that watches',
   };
-  const host = 'host' as const;
-  const open = (name: string): AnyStep =>
-    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot(name) }, `open ${lock}`, {
-      side: host,
-      undo: undo('end', 'remove', { path: directory, what: 'tree' }, `remove ${directory}`),
-    });
-  // Undone backwards: the socket goes, so that an agent that nobody came to ends; then its
-  // work is waited for; then all is removed.
   return [
-    open('agent.lock'),
-    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot('agent.wait') }, `open ${lock}`, {
-      side: host,
-      undo: undo('end', 'lock', { fd: slot('agent.wait') }, 'wait for the supervisor of the calls'),
-    }),
-    step('state', 'open', { path: lock, flags: 0o2000000, fd: slot('agent.socket') }, `open ${lock}`, {
-      side: host,
-      undo: undo('end', 'remove', { path: socket }, `remove ${socket}`),
-    }),
+    ...agentSteps(directory, 'seccomp'),
     ...loadSteps(filter, 'seccomp-late'),
     step(
       'seccomp-late',
       'send_fds',
       { path: socket, data: '{}', fds: [slot('listener')] },
       'hand the listener to the supervisor of the calls',
-      { side: host },
+      { side: 'host' },
     ),
-    step('seccomp-late', 'close', { fd: slot('listener') }, 'close the listener', { side: host }),
+    step('seccomp-late', 'close', { fd: slot('listener') }, 'close the listener', {
+      side: 'host',
+    }),
   ];
 }
 
@@ -104,7 +77,7 @@ export async function watched(
     const plan = await applyChain(watching as never, parsed, host, async () => undefined, {
       debug: parsed.flags.has('debug'),
     });
-    if (!planned) startAgent(args, directory, host);
+    if (!planned) startCallAgent(args, directory, host);
     return plan;
   } catch (error) {
     if (!planned) rmSync(directory, { recursive: true, force: true });
