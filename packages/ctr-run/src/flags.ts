@@ -34,6 +34,12 @@ export const runFlags: readonly Flag[] = [
   { name: 'time', help: 'say on stderr how long the start took' },
 ];
 
+/** What only `run` has, and `plan` has not. */
+export const whyFlag: Flag = {
+  name: 'why',
+  help: 'say at the end which system calls and which capabilities were refused, and what would allow them',
+};
+
 /** `exec`, as runc has it (runc-exec(8)). */
 export const execFlags: readonly Flag[] = [
   { name: 'process', alias: ['p'], value: 'FILE', help: 'read the process as in config.json from a file' },

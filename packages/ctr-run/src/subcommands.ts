@@ -7,6 +7,7 @@ import {
   restoreFlags,
   runFlags,
   updateFlags,
+  whyFlag,
 } from './flags.ts';
 import { peopleFlags } from './people-flags.ts';
 import type { Subcommand } from './subcommand.ts';
@@ -23,7 +24,7 @@ export const subcommands: readonly Subcommand[] = [
       '[FLAGS] [--bundle DIR] ID',
       '[FLAGS] - < SPEC',
     ],
-    flags: [...peopleFlags, ...makeFlags, ...runFlags, planFlag],
+    flags: [...peopleFlags, ...makeFlags, ...runFlags, whyFlag, planFlag],
     command: 'first-operand',
     operands: [0, 0],
     examples: [
@@ -36,10 +37,13 @@ export const subcommands: readonly Subcommand[] = [
         'ctr-run spec --rootfs host -- id | cg-limit --memory 64M | ctr-run run -',
         'a spec that other tools have amended',
       ],
+      ['ctr-run run --why --rootfs ./alpine -- ./server', 'what did seccomp or a missing capability refuse?'],
     ],
     notes: [
+      '--why has each call that the seccomp profile refuses answered by a supervisor, which makes these calls slower and is not a security boundary; the checks of capabilities come from the kernel’s tracing, which takes root.',
       'With --rootfs host, root inside the container can read whatever root can read on this machine. It cannot change it: writes go to an upper layer that is thrown away.',
     ],
+    node: ({ flags }) => flags.has('why'),
     load: () => import('./commands/run.ts'),
   },
   {

@@ -190,8 +190,9 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
     ...(resctrl.length > 0 && { resctrl }),
   };
   return [
+    ...(making.watch ?? []),
     ...poststopCarriers(spec, context, lifetime(making)),
-    ...takeName(recorded, serializeJson(spec)),
+    ...takeName(recorded, serializeJson(making.written ?? spec)),
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),
     ...(facts.delegation?.steps(spec) ?? []),

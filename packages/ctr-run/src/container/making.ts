@@ -1,6 +1,7 @@
 import type { CgroupRecord } from '@ctr-tools/cg-limit';
 import type { ContainerContext } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
+import type { AnyStep } from '@ctr-tools/plan';
 
 /** How far a container is taken, and who stays with it. */
 export type Course =
@@ -36,6 +37,10 @@ export interface Making {
   notify?: string;
   /** Say on stderr how long the start took. */
   time: boolean;
+  /** The spec as it is kept for `exec`, where the container's own is watched (`--why`). */
+  written?: Spec;
+  /** Steps of who watches it. */
+  watch?: readonly AnyStep[];
   /** The spec came on stdin, so the container's own stdin is something else. */
   specOnStdin: boolean;
 }

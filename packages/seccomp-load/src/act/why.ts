@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { err, Failure, type Host, type Outcome, type Parsed, printable, UsageError } from '@ctr-tools/cli';
 import { type LinuxSeccomp, serializeJson } from '@ctr-tools/oci';
@@ -32,6 +32,13 @@ function theProfile(options: SeccompOptions): LinuxSeccomp {
   return selected;
 }
 
+/** Whether a process is PID 1 of a namespace below ours, which only SIGKILL ends from outside (pid_namespaces(7)). */
+function isInit(pid: number): boolean {
+  const [, numbers = ''] = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+  const [, ...below] = numbers.split(/\s+/);
+  return below.at(-1) === '1';
+}
+
 /** The agent's part: answer as the profile would, and report at the end. */
 function judge(options: SeccompOptions, directory: string): number {
   const [source] = options.profiles;
@@ -50,7 +57,7 @@ function judge(options: SeccompOptions, directory: string): number {
       // Else the process is another one by now, and what was read of its memory means nothing.
       return stillWaits(listener, call.id) ? printable(text) : `a call of ${call.pid}`;
     });
-    if (ends) process.kill(call.pid, 'SIGSYS');
+    if (ends) process.kill(call.pid, isInit(call.pid) ? 'SIGKILL' : 'SIGSYS');
     return answer;
   });
   if (!started) return 1;

@@ -8,7 +8,7 @@ import { allowing } from './learned.ts';
 import type { Answer } from './serve.ts';
 
 /** Asked about in any case: the command begins with it, and what comes before is the launcher's. */
-const beginning = ['execve', 'execveat'];
+export const beginning: readonly string[] = ['execve', 'execveat'];
 
 /** Pure. The filter that asks about every call that `profile` refuses, and lets the others pass as it does. */
 export function askingAbout(profile: Profile): Profile {
