@@ -166,6 +166,22 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
     const [out, ran] = [join(work, 'caps.txt'), join(work, 'ran')];
     return { argv: ['--learn', out, '--', 'touch', ran], looks: () => [existsSync(out), existsSync(ran)] };
   },
+  'caps-drop --set-file': (context) => {
+    needs(context, 'root');
+    const path = join(work, 'granting');
+    writeFileSync(path, '');
+    return {
+      argv: ['--set-file', 'net_raw', path],
+      looks: () => runTool('caps-drop', ['--files', path]).stdout,
+    };
+  },
+  'caps-drop --clear-file': (context) => {
+    needs(context, 'root');
+    const path = join(work, 'granted');
+    writeFileSync(path, '');
+    runTool('caps-drop', ['--set-file', 'net_raw', path]);
+    return { argv: ['--clear-file', path], looks: () => runTool('caps-drop', ['--files', path]).stdout };
+  },
   'caps-drop --why': (context) => {
     needs(context, 'root');
     const ran = join(work, 'refused-why');

@@ -1,6 +1,7 @@
 /** The extended attribute security.capability (`linux/capability.h`, vfs_ns_cap_data; capabilities(7)). */
+import { UsageError } from '@ctr-tools/cli';
 import { viewOf } from '@ctr-tools/host';
-import { shortNames } from './capability-list.ts';
+import { fullMask, parseCapabilities, shortNames } from './capability-list.ts';
 
 export interface FileCapabilities {
   permitted: bigint;
@@ -33,6 +34,50 @@ export function parseFileCapabilities(bytes: Uint8Array): FileCapabilities | und
     effective: (magic & 1) !== 0,
     ...(version === 0x03000000 && { rootId: view.getUint32(20, true) }),
   };
+}
+
+const REVISION_2 = 0x02000000;
+
+/** The attribute's bytes, as the kernel takes them from whoever has CAP_SETFCAP; in a user namespace it makes them version 3. */
+export function encodeFileCapabilities({ permitted, inheritable, effective }: FileCapabilities): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = viewOf(bytes);
+  view.setUint32(0, REVISION_2 | (effective ? 1 : 0), true);
+  for (const [i, mask] of [permitted, inheritable].entries())
+    for (const word of [0, 1])
+      view.setUint32(4 + 8 * word + 4 * i, Number((mask >> BigInt(32 * word)) & 0xffffffffn), true);
+  return bytes;
+}
+
+/**
+ * `net_raw,chown`: permitted and effective; or clauses as cap_from_text(3) reads them and setcap(8) takes them,
+ * `cap_net_raw=ep cap_chown+i`. None at all is a set
+ * too: a set-user-ID program with it grants nothing (capabilities(7)). Throws `UsageError` for what a file cannot have.
+ */
+export function readFileCapabilities(text: string, last: number): FileCapabilities {
+  const clauses = text.split(/\s+/).filter(Boolean);
+  if (clauses.length === 0) throw new UsageError('--set-file: a list of capabilities was expected');
+  const sets = { e: 0n, i: 0n, p: 0n };
+  for (const clause of clauses) {
+    const [, list = '', changes = '=ep'] = /^([^=+-]*)((?:[=+-][eip]*)+)?$/.exec(clause) ?? [];
+    if (!/^[^=+-]*(?:[=+-][eip]*)*$/.test(clause))
+      throw new UsageError(
+        `--set-file: "${clause}" is not a clause: names, then = + or - and letters of e, i, p`,
+      );
+    const mask = list === '' ? fullMask(last) : parseCapabilities(list, last);
+    for (const [, sign, letters = ''] of changes.matchAll(/([=+-])([eip]*)/g))
+      for (const set of ['e', 'i', 'p'] as const) {
+        if (sign === '=') sets[set] &= ~mask;
+        if (letters.includes(set)) sets[set] = sign === '-' ? sets[set] & ~mask : sets[set] | mask;
+      }
+  }
+  const any = sets.p | sets.i;
+  // capabilities(7), "File capabilities": the effective set is a single bit.
+  if (sets.e !== 0n && sets.e !== any)
+    throw new UsageError(
+      `--set-file: "${text}" makes some effective and not others; effective is one bit for all that a file has`,
+    );
+  return { permitted: sets.p, inheritable: sets.i, effective: sets.e !== 0n };
 }
 
 /** As getcap(8) and cap_to_text(3) write it: `cap_net_raw=ep`. */

@@ -5,6 +5,7 @@ const single = 'One set alone (LIST is exactly these; +CAP,-CAP changes it)';
 const who = 'User and groups';
 const privileges = 'Privileges';
 const ask = 'Asking';
+const files = 'Capabilities of files';
 
 export const flags: readonly Flag[] = [
   { name: 'all', help: 'drop every capability; --add gives some back', group: caps },
@@ -66,6 +67,13 @@ export const flags: readonly Flag[] = [
     group: who,
   },
 
+  {
+    name: 'reset-env',
+    help: "only TERM, and HOME, SHELL, USER, LOGNAME and PATH as the user's line in passwd has them",
+    group: who,
+    applyOnly: true,
+  },
+
   { name: 'no-new-privs', help: 'no exec grants anything from here on', group: privileges },
   { name: 'allow-new-privs', help: 'take no_new_privs out of a spec', group: privileges },
   {
@@ -84,14 +92,6 @@ export const flags: readonly Flag[] = [
     group: ask,
   },
   { name: 'tree', act: 'asks', help: 'all processes with their capabilities', group: ask },
-  {
-    name: 'files',
-    value: 'DIR',
-    act: 'asks',
-    node: true,
-    help: 'files below DIR that grant capabilities',
-    group: ask,
-  },
   {
     name: 'has',
     value: 'LIST',
@@ -138,4 +138,31 @@ export const flags: readonly Flag[] = [
     applyOnly: true,
   },
   { name: 'json', alias: ['J'], help: 'as JSON', group: ask, applyOnly: true },
+
+  {
+    name: 'files',
+    value: 'DIR',
+    act: 'asks',
+    node: true,
+    help: 'files below DIR that grant capabilities',
+    group: files,
+  },
+  {
+    name: 'set-file',
+    value: 'LIST|TEXT',
+    act: 'changes',
+    node: true,
+    operands: 'tool',
+    help: 'give these files capabilities: net_raw, or as setcap(8) writes them',
+    group: files,
+  },
+  {
+    name: 'clear-file',
+    value: 'FILE',
+    act: 'changes',
+    node: true,
+    operands: 'tool',
+    help: 'take all capabilities from these files',
+    group: files,
+  },
 ];

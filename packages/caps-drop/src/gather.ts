@@ -3,7 +3,7 @@ import { exists, readText } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { capabilitiesAfter } from '@ctr-tools/plan';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
-import { type Identity, resolveIdentity } from './identity.ts';
+import { type Identity, ownEnvironment, resolveIdentity } from './identity.ts';
 import type { CapsOptions } from './options.ts';
 import { lastCapability, type Privileges } from './privileges.ts';
 
@@ -22,6 +22,8 @@ export interface CapsFacts {
   securebits?: number;
   /** Whether setgroups(2) is denied for good in the user namespace that we are in. */
   setgroupsDenied: boolean;
+  /** `--reset-env`: the variables of the command's own user. */
+  environment?: readonly string[];
 }
 
 /** The impure step: the caller's own privileges, the kernel's newest capability, names of users. */
@@ -29,12 +31,16 @@ export function gatherCaps(options: CapsOptions | undefined, spec: Spec, host: H
   const mode = options ? (options.applies ? 'apply' : 'amend') : 'oci';
   const current = capabilitiesAfter(readStatus(callerPid(host.pid)), host.earlier ?? []);
   const present = mode === 'amend' ? (spec.process?.user?.gid ?? 0) : current.gids[1]!;
+  const service = host.installed ? 'files' : 'machine';
+  const identity = options ? resolveIdentity(options.identity, present, service) : {};
+  const uid = identity.uid ?? current.uids[0]!;
   return {
     mode,
     last: lastCapability(),
     current,
-    identity: options ? resolveIdentity(options.identity, present, host.installed ? 'files' : 'machine') : {},
+    identity,
     ...(options?.securebits !== undefined && { securebits: options.securebits }),
+    ...(options?.resetEnv && { environment: ownEnvironment(uid, host.env.get('TERM'), service) }),
     setgroupsDenied: setgroupsDenied(),
   };
 }

@@ -118,6 +118,28 @@ function lookUpUser(word: string, service: NameService): { uid: number; gid?: nu
   return { uid: requireId(entry[2], `${where} user ID`), gid: requireId(entry[3], `${where} group ID`) };
 }
 
+const PATHS = {
+  root: '/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin',
+  others: '/usr/local/bin:/bin:/usr/bin',
+};
+
+/** The environment that setpriv(1) gives for `--reset-env`: the terminal's kind, and what a user's line in passwd says. */
+export function ownEnvironment(uid: number, term: string | undefined, service: NameService): string[] {
+  const [name, , , , , home = '/', shell = ''] = lookUp('passwd', String(uid), service) ?? [];
+  if (name === undefined)
+    throw new Failure(
+      `--reset-env: user ${uid} has no line (${askedOf(service, 'passwd', String(uid))}), so no home; set variables with env(1)`,
+    );
+  return [
+    ...(term === undefined ? [] : [`TERM=${term}`]),
+    `SHELL=${shell || '/bin/sh'}`,
+    `HOME=${home}`,
+    `USER=${name}`,
+    `LOGNAME=${name}`,
+    `PATH=${uid === 0 ? PATHS.root : PATHS.others}`,
+  ];
+}
+
 function lookUpGroup(word: string, flag: string, service: NameService): number {
   const number = parseId(word, flag);
   if (number !== undefined) return number;

@@ -24,7 +24,8 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
   usage: [
     '[FLAGS] [--] COMMAND [ARG...]',
     '[FLAGS] < config.json > config.json',
-    '--show[=PID] | --tree | --files DIR',
+    '--show[=PID] | --tree',
+    '--files DIR | --set-file LIST FILE... | --clear-file FILE...',
     '[FLAGS] --why -- COMMAND [ARG...]',
   ],
   flags,
@@ -46,6 +47,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     ['ctr-run spec - | caps-drop --drop kill | ctr-run run -', 'change a container on its way'],
     ['caps-drop --docker --why -- ./server', 'which capability does it miss?'],
     ['caps-drop --show=1', 'what PID 1 may do'],
+    ['caps-drop --set-file net_bind_service ./server', 'whoever runs this file gets it'],
     ['caps-drop --decode 00000000a80425fb', 'the names behind a mask'],
   ],
   options: parseOptions,

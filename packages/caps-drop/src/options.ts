@@ -16,6 +16,8 @@ export interface CapsOptions {
   /** A command follows: the options are applied to this very process. */
   applies: boolean;
   json: boolean;
+  /** `--reset-env`: the environment is the user's own. */
+  resetEnv?: boolean;
 }
 
 /** Parse the flags' values. Throws `UsageError`. */
@@ -55,10 +57,19 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
     ...(flags.has('securebits') && { securebits: parseSecurebits(values('securebits')[0]!) }),
     applies: parsed.command !== undefined,
     json: flags.has('json'),
+    ...(flags.has('reset-env') && { resetEnv: true }),
   };
-  const acts = ['show', 'tree', 'files', 'has', 'decode', 'show-capability', 'learn'].filter((name) =>
-    flags.has(name),
-  );
+  const acts = [
+    'show',
+    'tree',
+    'files',
+    'set-file',
+    'clear-file',
+    'has',
+    'decode',
+    'show-capability',
+    'learn',
+  ].filter((name) => flags.has(name));
   const asked = asksForSomething(options);
   if (acts.length === 0 && !asked && !flags.has('why'))
     throw new UsageError(
@@ -106,8 +117,15 @@ function general(
   };
 }
 
-const asksForSomething = ({ capabilities, identity, noNewPrivileges, securebits }: CapsOptions): boolean =>
+const asksForSomething = ({
+  capabilities,
+  identity,
+  noNewPrivileges,
+  securebits,
+  resetEnv = false,
+}: CapsOptions): boolean =>
   mentionsCapabilities(capabilities) ||
   Object.keys(identity).length > 0 ||
   noNewPrivileges !== undefined ||
-  securebits !== undefined;
+  securebits !== undefined ||
+  resetEnv;

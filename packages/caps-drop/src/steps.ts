@@ -1,6 +1,6 @@
 import { Failure } from '@ctr-tools/cli';
 import type { Process, Spec, User } from '@ctr-tools/oci';
-import type { AnyStep } from '@ctr-tools/plan';
+import { type AnyStep, step } from '@ctr-tools/plan';
 import { capabilityName } from '@ctr-tools/sys/constants';
 import { fullMask, shortNames, summary } from './capability-list.ts';
 import {
@@ -63,6 +63,8 @@ function linkSteps(process: Process | undefined, facts: CapsFacts): AnyStep[] {
   const keep = sets !== undefined && sets.permitted !== 0n && losesCapabilities(process.user, facts);
   steps.push(...privilegeBitSteps(keep, facts), ...ids);
   if (sets) steps.push(...setSteps(sets, sets.ambient !== 0n || current.ambient !== 0n));
+  if (facts.environment)
+    steps.push(step('environment', 'environ', { env: facts.environment }, "set the user's own environment"));
   if (process.noNewPrivileges) steps.push(noNewPrivsStep());
   if (process.noNewPrivileges === false && current.noNewPrivs)
     throw new Failure(
