@@ -161,6 +161,26 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
     const { env, store } = unusedLayer(context);
     return { argv: ['--gc'], env, looks: () => find(store) };
   },
+  'ufs-mount --unpack': (context) => {
+    const { env, store } = unusedLayer(context);
+    const archive = join(work, 'unpacked.tar');
+    run('tar', ['-cf', archive, '-C', '/etc', 'passwd']);
+    const to = join(work, 'unpacked');
+    return { argv: [archive, '--unpack', to], env, looks: () => [find(store), existsSync(to)] };
+  },
+  'ufs-mount --untag': () => {
+    const layout = join(work, 'layout');
+    mkdirSync(layout);
+    writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    const manifest = {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: `sha256:${'0'.repeat(64)}`,
+      size: 2,
+      annotations: { 'org.opencontainers.image.ref.name': 'old' },
+    };
+    writeFileSync(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
+    return { argv: ['--untag', `oci:${layout}:old`], looks: () => text(join(layout, 'index.json')) };
+  },
   'caps-drop --learn': (context) => {
     needs(context, 'root');
     const [out, ran] = [join(work, 'caps.txt'), join(work, 'ran')];

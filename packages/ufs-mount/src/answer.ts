@@ -1,14 +1,21 @@
 /** What the planner does while the launcher waits for it. */
 
-/** An image to be made of a layer that was written. */
+import type { ConfigChange } from './options.ts';
+
+/** An image to be made of a layer that was written, or an archive to be compressed. */
 export interface CommitQuestion {
   /** The layer's archive. */
   plain: string;
-  /** `oci:DIR:TAG` */
+  /** `oci:DIR:TAG`, or a file whose name says how it is compressed. */
   out: string;
   /** What the root was made of, bottom first. */
   sources: string[];
   target: string;
+  /** Of which platform these sources are. */
+  platform?: string;
+  /** The layer is the whole tree, and the image has no other. */
+  squash: boolean;
+  change: ConfigChange & { platform?: string };
 }
 
 export async function answer(topic: string, payload: string): Promise<string> {
@@ -18,8 +25,9 @@ export async function answer(topic: string, payload: string): Promise<string> {
       return collectGarbage(payload);
     }
     case 'ufs-mount/commit': {
-      const { writeImage } = await import('./write-image.ts');
-      return writeImage(JSON.parse(payload) as CommitQuestion);
+      const question = JSON.parse(payload) as CommitQuestion;
+      const { writeArchive, writeImage } = await import('./write-image.ts');
+      return question.out.startsWith('oci:') ? writeImage(question) : writeArchive(question);
     }
     default:
       throw new Error(`ufs-mount knows no topic ${topic}`);

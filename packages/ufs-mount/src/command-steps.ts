@@ -43,7 +43,7 @@ export function commandSteps(facts: RootFacts): AnyStep[] {
 }
 
 /** Without root the mounting takes a user namespace, whose root the caller is (user_namespaces(7)). */
-function unshareSteps({ squash, uid, gid }: RootFacts): AnyStep[] {
+export function unshareSteps({ squash, uid, gid }: RootFacts): AnyStep[] {
   const flags = CLONE.NEWNS | (squash ? CLONE.NEWUSER : 0);
   const hints = { EPERM: 'this machine allows no user namespaces to those who are not root' };
   const own = step('unshare', 'unshare', { flags }, 'make a mount namespace', { hints });
@@ -61,7 +61,7 @@ function unshareSteps({ squash, uid, gid }: RootFacts): AnyStep[] {
 }
 
 /** A driver whose root lies in the store makes it outside, and removes it afterwards. */
-function outsideSteps(facts: RootFacts): AnyStep[] {
+export function outsideSteps(facts: RootFacts): AnyStep[] {
   const directory = slot('root.dir');
   const target = below(directory, '/root');
   return [

@@ -34,20 +34,21 @@ export function gatherUfs(options: UfsOptions | undefined, spec: Spec, host: Hos
 
 /** `--amend --target DIR`: the root is mounted by a launcher of its own, and stays. */
 function mountFor(target: string, request: RootRequest, host: Host): string {
-  const { sources, temp, readOnly, upper, driver, pool } = request;
+  const { sources, temp, readOnly, upper, driver, pool, platform } = request;
   const flags = [
     ...(temp ? ['--temp'] : []),
     ...(readOnly ? ['--read-only'] : []),
     ...(upper === undefined ? [] : ['--upper', upper]),
     ...(driver === undefined ? [] : ['--driver', driver]),
     ...(pool === undefined ? [] : ['--pool', pool]),
+    ...(platform === undefined ? [] : ['--platform', platform]),
   ];
   return runSibling(host, [...sources, ...flags, '--target', resolve(host.cwd, target)]).trimEnd();
 }
 
 /** What the options ask, with paths that no longer depend on where we are. */
 export function requestOf(options: UfsOptions, host: Pick<Host, 'cwd'>): RootRequest {
-  const { sources, temp, readOnly, upper, driver, pool } = options;
+  const { sources, temp, readOnly, upper, driver, pool, platform } = options;
   return {
     sources: sources.map((source) => absolute(source, host.cwd)),
     ...(temp && { temp }),
@@ -55,6 +56,7 @@ export function requestOf(options: UfsOptions, host: Pick<Host, 'cwd'>): RootReq
     ...(upper !== undefined && { upper: resolve(host.cwd, upper) }),
     ...(driver !== undefined && { driver }),
     ...(pool !== undefined && { pool }),
+    ...(platform !== undefined && { platform }),
   };
 }
 

@@ -18,6 +18,8 @@ export interface RootRequest {
   readOnly?: boolean;
   /** How layers are united; `auto` if absent. */
   driver?: string;
+  /** Of which platform images are, `OS/ARCH[/VARIANT]`; this machine's if absent. */
+  platform?: string;
   /** A thin pool of the device mapper, by its name in /dev/mapper. */
   pool?: string;
 }

@@ -3,6 +3,7 @@ import type { Spec } from '@ctr-tools/oci';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { chooseDriver, type Driver } from './driver/index.ts';
 import { type HostTree, hostRootMounts, hostTree } from './host-root.ts';
+import { platformOf } from './options.ts';
 import { inUserNamespace, type Owners, ownersOf, squashes } from './owners.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
@@ -40,7 +41,8 @@ export function gatherRoot(
   relativeTo: string,
   spec: Spec | undefined,
 ): RootFacts {
-  const sources = request.sources.map((text) => readSource(text, relativeTo));
+  const platform = request.platform === undefined ? undefined : platformOf(request.platform);
+  const sources = request.sources.map((text) => readSource(text, relativeTo, platform));
   const hosts = sources.filter((source) => source.kind === 'host');
   if (hosts.length > 0 && sources.length > 1)
     throw new Failure('"host" is a whole root; it cannot be one layer among others');

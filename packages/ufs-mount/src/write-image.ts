@@ -13,7 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { createGzip, createZstdCompress } from 'node:zlib';
 import { Failure } from '@ctr-tools/cli';
 import { makeDirectories } from '@ctr-tools/cli/node';
 import {
@@ -27,8 +27,9 @@ import {
 } from '@ctr-tools/oci/image';
 import { Verifier } from '@ctr-tools/oci/verifier';
 import type { CommitQuestion } from './answer.ts';
+import { platformOf } from './options.ts';
 import { readPlace } from './source/blobs.ts';
-import { compressionByMagic } from './source/compression.ts';
+import { compressionByMagic, compressionByName } from './source/compression.ts';
 import { type LayerArchive, readSource } from './source/index.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
@@ -39,28 +40,46 @@ const types = {
 } as const;
 
 /** The digest of the new manifest. */
-export async function writeImage({ plain, out, sources }: CommitQuestion): Promise<string> {
+export async function writeImage({
+  plain,
+  out,
+  sources,
+  platform,
+  squash,
+  change,
+}: CommitQuestion): Promise<string> {
   const [, directory, tag] = /^oci:(.+):([^:/]+)$/.exec(out) ?? [];
   if (!directory || !tag) throw new Failure(`${out} is no oci:DIR:TAG`);
   makeDirectories(`${directory}/blobs/sha256`);
-  const read = sources.map((text) => readSource(text, '/'));
-  if (read.some((source) => source.kind === 'directory'))
-    throw new Failure('a root of directories is not an image; commit it to a file, as a layer');
+  const read = sources.map((text) =>
+    readSource(text, '/', platform === undefined ? undefined : platformOf(platform)),
+  );
+  if (!squash && read.some((source) => source.kind === 'directory'))
+    throw new Failure(
+      'a root of directories is not an image; commit it to a file, as a layer, or whole with --squash',
+    );
   const images = read.flatMap((source) => (source.kind === 'image' ? [source.image] : []));
   const archives = read.flatMap((source) =>
     source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [],
   );
   const below: { descriptor: Descriptor; diffId: string }[] = [];
-  for (const archive of archives) below.push(await oldLayer(directory, archive));
+  for (const archive of squash ? [] : archives) below.push(await oldLayer(directory, archive));
   const top = await newLayer(directory, plain);
   const base: ImageConfig = images.at(-1)?.config ?? {
     ...hostPlatform(),
     rootfs: { type: 'layers', diff_ids: [] },
   };
   const config: ImageConfig = {
-    ...base,
+    ...changed(base, change),
     rootfs: { type: 'layers', diff_ids: [...below.map((one) => one.diffId), top.diffId] },
-    history: [...(base.history ?? []), { created_by: 'ufs-mount --commit' }],
+    history: [
+      ...(squash ? [] : (base.history ?? [])),
+      {
+        created_by: `ufs-mount --commit${squash ? ' --squash' : ''}`,
+        ...(change.author !== undefined && { author: change.author }),
+        ...(change.message !== undefined && { comment: change.message }),
+      },
+    ],
   };
   const manifest = {
     schemaVersion: 2,
@@ -71,6 +90,45 @@ export async function writeImage({ plain, out, sources }: CommitQuestion): Promi
   const descriptor = await json(directory, types.manifest, manifest);
   addToIndex(directory, { ...descriptor, annotations: { [refName]: tag } }, tag);
   return descriptor.digest;
+}
+
+const nameOf = (entry: string): string => entry.split('=', 1)[0]!;
+
+/** Pure. A configuration with what `--commit` was told to say in it. */
+export function changed(base: ImageConfig, change: CommitQuestion['change']): ImageConfig {
+  const { author, entrypoint, cmd, env, labels, workdir, user, platform } = change;
+  const { variant: _, ...rest } = base;
+  const others = (base.config?.Env ?? []).filter(
+    (entry) => !env?.some((one) => nameOf(one) === nameOf(entry)),
+  );
+  const said = labels?.map((text) => [nameOf(text), text.slice(nameOf(text).length + 1)]);
+  const config = {
+    ...base.config,
+    ...(entrypoint && { Entrypoint: entrypoint }),
+    ...(cmd && { Cmd: cmd }),
+    ...(env && { Env: [...others, ...env] }),
+    ...(said && { Labels: { ...base.config?.Labels, ...Object.fromEntries(said) } }),
+    ...(workdir !== undefined && { WorkingDir: workdir }),
+    ...(user !== undefined && { User: user }),
+  };
+  return {
+    ...(platform === undefined ? base : { ...rest, ...platformOf(platform) }),
+    ...(author !== undefined && { author }),
+    ...(Object.keys(config).length > 0 && { config }),
+  } as ImageConfig;
+}
+
+/** The archive compressed, there whole or not there. What is said is nothing. */
+export async function writeArchive({ plain, out }: CommitQuestion): Promise<string> {
+  const made = `${out}.new-${process.pid}`;
+  try {
+    const compress = compressionByName(out) === 'zstd' ? createZstdCompress() : createGzip();
+    await pipeline(createReadStream(plain), compress, createWriteStream(made, { flags: 'wx' }));
+    renameSync(made, out);
+    return '';
+  } finally {
+    rmSync(made, { force: true });
+  }
 }
 
 const blobAt = (directory: string, digest: string): string => `${directory}/${blobPath(parseDigest(digest))}`;

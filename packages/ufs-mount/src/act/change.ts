@@ -1,11 +1,13 @@
 /** `--diff` and `--commit`: what was changed in a root, as lines or as a layer. */
 
-import { Failure, type Host, needStdout } from '@ctr-tools/cli';
+import { Failure, type Host, needStdout, UsageError } from '@ctr-tools/cli';
 import { exists, resolve, stat } from '@ctr-tools/host';
 import { type AnyStep, compile, type Plan, slot, step, undo } from '@ctr-tools/plan';
 import type { CommitQuestion } from '../answer.ts';
 import { layersStep } from '../layers-request.ts';
+import type { UfsOptions } from '../options.ts';
 import type { KnownRoot } from '../record.ts';
+import { compressionByName } from '../source/compression.ts';
 import { storeOf } from '../store.ts';
 import { readyTrees, withBuiltTrees } from './trees.ts';
 import { findRoot, mountPointsOf } from './unmount.ts';
@@ -20,6 +22,7 @@ function comparing(
   host: Host,
   fd: number | ReturnType<typeof slot>,
   lines: boolean,
+  squash = false,
 ): AnyStep[] {
   const { record, target } = root;
   if (mountPointsOf(root).length === 0)
@@ -28,9 +31,11 @@ function comparing(
     );
   if (record.sources.includes('host'))
     throw new Failure('the changes of a root made from "host" are not compared');
-  const built = withBuiltTrees(root);
-  const top = record.lower.slice(0, 1);
-  const lower = built ? top : [...record.lower, `${storeOf(host).path}/empty`];
+  const empty = `${storeOf(host).path}/empty`;
+  // Held against nothing, all of it is new.
+  const built = squash || withBuiltTrees(root);
+  const top = squash ? [] : record.lower.slice(0, 1);
+  const lower = squash ? [empty] : built ? top : [...record.lower, empty];
   return [
     ...readyTrees(root, top),
     layersStep(
@@ -52,16 +57,24 @@ export function diff(given: string, host: Host): Plan {
 const isOther = (path: string): boolean => exists(path) && !stat(path).isFile();
 
 /** The layer goes to a file of the store first; an image is made of it by the planner, which stays for that. */
-export function commit(given: string, out: string, host: Host): Plan {
+export function commit(given: string, out: string, options: UfsOptions, host: Host): Plan {
   const root = findRoot(given, host);
   const fd = slot('commit.fd');
   const image = /^oci:/.test(out);
-  const plain = image ? `${storeOf(host).path}/tmp/commit-${host.pid}.tar` : resolve(host.cwd, out);
+  const { change = {}, squash = false, platform } = options;
+  if (platform !== undefined && !image)
+    throw new UsageError('--platform is what an image is for: --commit TARGET oci:DIR[:TAG]');
+  // The planner compresses it, and makes images.
+  const further = image || compressionByName(out) !== undefined;
+  const plain = further ? `${storeOf(host).path}/tmp/commit-${host.pid}.tar` : resolve(host.cwd, out);
   const question: CommitQuestion = {
     plain,
-    out: resolvedOut(out, host),
+    out: image ? resolvedOut(out, host) : resolve(host.cwd, out),
     sources: [...root.record.sources],
     target: root.target,
+    ...(root.record.platform !== undefined && { platform: root.record.platform }),
+    squash,
+    change: { ...change, ...(platform !== undefined && { platform }) },
   };
   const reply = slot('commit.digest');
   return compile(
@@ -73,8 +86,8 @@ export function commit(given: string, out: string, host: Host): Plan {
             undo: undo('failure', 'remove', { path: plain }, `remove ${plain}`),
           }),
         }),
-        ...comparing(root, host, fd, false),
-        ...(image
+        ...comparing(root, host, fd, false, squash),
+        ...(further
           ? [
               step(
                 'mounts',
@@ -84,8 +97,10 @@ export function commit(given: string, out: string, host: Host): Plan {
                 { side },
               ),
               step('mounts', 'remove', { path: plain }, 'remove the layer from the store', { side }),
-              step('mounts', 'print', { fd: 1, text: reply }, 'print what was written', { side }),
             ]
+          : []),
+        ...(image
+          ? [step('mounts', 'print', { fd: 1, text: reply }, 'print what was written', { side })]
           : []),
         end,
       ],

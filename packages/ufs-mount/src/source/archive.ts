@@ -6,9 +6,9 @@
 import { Failure } from '@ctr-tools/cli';
 import { close, decodeBytes, dirname, fstat, latin1, read, resolve, viewOf } from '@ctr-tools/host';
 import { parseJson } from '@ctr-tools/oci';
-import { readImageConfig } from '@ctr-tools/oci/image';
+import { type Platform, readImageConfig } from '@ctr-tools/oci/image';
 import { type Blobs, document, openFile, type Place } from './blobs.ts';
-import type { Image } from './image.ts';
+import { checkPlatform, type Image } from './image.ts';
 
 const RECORD = 512;
 
@@ -104,7 +104,7 @@ interface SavedImage {
 }
 
 /** The image of a `docker save` archive (moby image/spec, "manifest.json"). */
-export function savedImage(blobs: Blobs, tag: string | undefined): Image {
+export function savedImage(blobs: Blobs, tag: string | undefined, platform?: Platform): Image {
   const saved = parseJson(document(blobs, 'manifest.json'), `${blobs.name}: manifest.json`) as SavedImage[];
   const named =
     tag === undefined ? saved : saved.filter((image) => image.RepoTags?.some((name) => matches(name, tag)));
@@ -116,6 +116,7 @@ export function savedImage(blobs: Blobs, tag: string | undefined): Image {
   }
   const { Config, Layers } = named[0]!;
   const config = readImageConfig(document(blobs, Config), `${blobs.name}: ${Config}`);
+  checkPlatform(blobs.name, config, platform);
   const { diff_ids: diffIds } = config.rootfs;
   if (diffIds.length !== Layers.length)
     throw new Failure(

@@ -9,6 +9,7 @@ import {
   isManifest,
   layerCompression,
   type Platform,
+  platformFit,
   platformText,
   readImageConfig,
   readIndex,
@@ -35,17 +36,22 @@ export interface Image {
   manifest?: Descriptor;
 }
 
+/** Throws a `Failure` where a platform was asked for and the image is for another. */
+export function checkPlatform(name: string, config: ImageConfig, asked: Platform | undefined): void {
+  if (asked && platformFit(asked, config) === 0)
+    throw new Failure(`${name} has no image for ${platformText(asked)}; it is for ${platformText(config)}`);
+}
+
 const refName = 'org.opencontainers.image.ref.name';
 
 /** The image of a layout that `tag` names, or its only one. */
-export function layoutImage(
-  blobs: Blobs,
-  tag: string | undefined,
-  platform: Platform = hostPlatform(),
-): Image {
+export function layoutImage(blobs: Blobs, tag: string | undefined, asked?: Platform): Image {
+  const platform = asked ?? hostPlatform();
   readLayout(document(blobs, 'oci-layout'), `${blobs.name}: oci-layout`);
   const { manifests } = readIndex(document(blobs, 'index.json'), `${blobs.name}: index.json`);
-  return fromDescriptor(blobs, chooseTag(blobs, manifests, tag, platform), platform, 0);
+  const image = fromDescriptor(blobs, chooseTag(blobs, manifests, tag, platform), platform, 0);
+  checkPlatform(blobs.name, image.config, asked);
+  return image;
 }
 
 function chooseTag(

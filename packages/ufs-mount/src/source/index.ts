@@ -2,6 +2,7 @@
 
 import { Failure } from '@ctr-tools/cli';
 import { readLink, resolve, sha256OfFile } from '@ctr-tools/host';
+import type { Platform } from '@ctr-tools/oci/image';
 import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
 import { directoryBlobs, lookAt, readPlace } from './blobs.ts';
 import { compressionByMagic } from './compression.ts';
@@ -57,12 +58,12 @@ function withName(text: string, path: string): string {
   return name;
 }
 
-/** Find out what a source is. Throws a `Failure` for what is not there or none. */
-export function readSource(text: string, cwd: string): Source {
+/** Find out what a source is; of an image the one for `platform`, this machine's if absent. Throws a `Failure` for what is not there or none. */
+export function readSource(text: string, cwd: string, platform?: Platform): Source {
   if (text === 'host') return { kind: 'host' };
   if (text.startsWith('data:')) return dataOnly(text, cwd);
   const reference = splitReference(text, (path) => lookAt(resolve(cwd, path)) !== undefined);
-  if (reference) return { kind: 'image', image: image(text, reference, cwd) };
+  if (reference) return { kind: 'image', image: image(text, reference, cwd, platform) };
   const path = withName(text, resolve(cwd, text));
   const found = lookAt(path);
   if (!found) {
@@ -75,7 +76,7 @@ export function readSource(text: string, cwd: string): Source {
   if (!found.isFile()) throw new Failure(`${text} is neither a directory nor an archive`);
   const files = tarFiles(path);
   if (files?.has('manifest.json') || files?.has('oci-layout'))
-    return { kind: 'image', image: image(text, { scheme: 'oci-archive', path }, cwd) };
+    return { kind: 'image', image: image(text, { scheme: 'oci-archive', path }, cwd, platform) };
   return { kind: 'layer', layer: layerFile(path, found.size) };
 }
 
@@ -89,6 +90,7 @@ function image(
   name: string,
   { scheme, path, tag }: { scheme: string; path: string; tag?: string },
   cwd: string,
+  platform: Platform | undefined,
 ): Image {
   const at = resolve(cwd, path);
   const found = lookAt(at);
@@ -96,12 +98,12 @@ function image(
   if (scheme === 'oci') {
     if (!found.isDirectory())
       throw new Failure(`${name}: ${at} is not a directory; for an archive write oci-archive:${path}`);
-    return layoutImage(directoryBlobs(at, name), tag);
+    return layoutImage(directoryBlobs(at, name), tag, platform);
   }
   const files = tarFiles(at);
   if (!files) throw new Failure(`${name}: ${at} is not a uncompressed tar archive`);
   const blobs = archiveBlobs(files, name);
-  return files.has('oci-layout') ? layoutImage(blobs, tag) : savedImage(blobs, tag);
+  return files.has('oci-layout') ? layoutImage(blobs, tag, platform) : savedImage(blobs, tag, platform);
 }
 
 /** A layer's archive by itself: nobody says its digest, so it is named by what it is found to be. */
