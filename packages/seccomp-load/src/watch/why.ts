@@ -34,13 +34,19 @@ export function askingSection(seccomp: LinuxSeccomp, socket: string): LinuxSecco
   };
 }
 
-/** Start the agent for a container's profile. The section to load in its place, and the steps that go with it. Throws `Failure`. */
+/** Start the agent for a container's profile, or with `planned` nothing. The section to load in its place, and the steps that go with it. Throws `Failure`. */
 export function watchCalls(
   seccomp: LinuxSeccomp,
   host: Host,
+  planned: boolean,
 ): { seccomp: LinuxSeccomp; steps: readonly AnyStep[] } {
   if (notifies(normalize(seccomp, machine())))
     throw new Failure('--why: the seccomp profile asks a supervisor of its own (SCMP_ACT_NOTIFY)');
+  const watchedAt = (directory: string) => ({
+    seccomp: askingSection(seccomp, meeting(directory).socket),
+    steps: agentSteps(directory, 'seccomp'),
+  });
+  if (planned) return watchedAt('/tmp/seccomp-load-XXXXXX');
   const directory = mkdtempSync('/tmp/seccomp-load-');
   // The agent reads the profile and removes it, directory and all.
   const place = mkdtempSync('/tmp/seccomp-load-');
@@ -52,6 +58,5 @@ export function watchCalls(
     for (const made of [directory, place]) rmSync(made, { recursive: true, force: true });
     throw error;
   }
-  const { socket } = meeting(directory);
-  return { seccomp: askingSection(seccomp, socket), steps: agentSteps(directory, 'seccomp') };
+  return watchedAt(directory);
 }
