@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync
 import { basename } from 'node:path';
 import { parseMountinfo } from '@ctr-tools/sys/proc';
 import { knownRoots } from './record.ts';
-import { poolsOf } from './store.ts';
+import { hexOfName, poolsOf } from './store.ts';
 
 const read = (path: string): string => {
   try {
@@ -62,6 +62,7 @@ export function collectGarbage(store: string): string {
   const used = new Set(
     roots.flatMap(({ record }) => record.chains.map((id) => id.slice(id.indexOf(':') + 1))),
   );
+  const isUsed = (name: string): boolean => used.has(hexOfName(name) ?? name);
   const usedLayers = new Set<string>();
   let removed = 0;
   const discard = (path: string): void => {
@@ -81,7 +82,7 @@ export function collectGarbage(store: string): string {
       // A layer upon others has a directory of its own.
     }
     const inUse =
-      used.has(name) ||
+      isUsed(name) ||
       mounts.includes(path) ||
       (target !== undefined && mounts.includes(`${store}/layers/${target}`));
     if (inUse && target !== undefined) usedLayers.add(target);
@@ -95,7 +96,7 @@ export function collectGarbage(store: string): string {
   }
   for (const driver of ['vfs', 'btrfs'])
     for (const name of namesIn(`${store}/${driver}`)) {
-      if (/\.lock$/.test(name) || used.has(name)) continue;
+      if (/\.lock$/.test(name) || isUsed(name)) continue;
       discard(`${store}/${driver}/${name}`);
     }
   // Volumes are deleted so as well.

@@ -50,7 +50,6 @@ export function gatherRoot(
     throw new Failure(
       'the changes of a root made from "host" cannot be kept: it is several file systems; use --temp',
     );
-  const store = storeOf(host);
   const stack = stackOf(sources);
   const squash = squashes(host.euid);
   const inside = inUserNamespace();
@@ -58,6 +57,8 @@ export function gatherRoot(
   const isHost = hosts.length > 0;
   const owners =
     squash || inside || isHost || !userNamespace ? undefined : ownersOf(spec!, userNamespace.path);
+  const userMarks = squash || inside || (isHost && userNamespace !== undefined);
+  const store: Store = { ...storeOf(host), form: squash ? '.own' : userMarks ? '.user' : '' };
   const situation = { store, stack, host: isHost, rootless: squash, inside, data: stack.data.length > 0 };
   return {
     store,
@@ -69,7 +70,7 @@ export function gatherRoot(
     driver: chooseDriver(request.driver, situation),
     squash,
     ...(owners && { owners }),
-    userMarks: squash || inside || (isHost && userNamespace !== undefined),
+    userMarks,
     columns: host.tty[2] ? host.columns : 0,
     uid: host.euid,
     gid: host.egid,

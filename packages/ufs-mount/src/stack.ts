@@ -50,8 +50,8 @@ export function stackOf(sources: readonly Source[]): Stack {
 }
 
 export const layerPath = (store: Store, layer: Pick<StackLayer, 'id'>): string =>
-  `${store.path}/layers/${hex(layer.id)}`;
+  `${store.path}/layers/${hex(layer.id)}${store.form ?? ''}`;
 export const chainPath = (store: Store, layer: Pick<StackLayer, 'chainId'>): string =>
-  `${store.path}/chains/${hex(layer.chainId)}`;
+  `${store.path}/chains/${hex(layer.chainId)}${store.form ?? ''}`;
 export const builtPath = (store: Store, driver: string, layer: Pick<StackLayer, 'chainId'>): string =>
-  `${store.path}/${driver}/${hex(layer.chainId)}`;
+  `${store.path}/${driver}/${hex(layer.chainId)}${store.form === '.own' ? store.form : ''}`;

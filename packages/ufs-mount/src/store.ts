@@ -10,6 +10,8 @@ import { inUserNamespace } from './owners.ts';
  *     DRIVER/HEX/tree, info      for drivers without unions: everything up to a layer, by chain ID
  *     devicemapper/POOL/HEX/     the same: `device` names the volume that is to be mounted on `tree`; `loop`
  *                                is the pool over the files `data` and `metadata`, `base` what all begins with
+ *     ….user, ….own              the same with marks as `user.*`, and with everything our own: what was made so means
+ *                                something else to whoever reads `trusted.*`, or gives files their owners
  *     …/boot, …/durable          in which boot it was made, and that it is on the disk for good
  *     roots/ID/                  a root: root.json, changes, work directory, mount point
  *     ….lock, ….new              held, and half made, by whoever makes it (native/layers/job.c)
@@ -17,7 +19,13 @@ import { inUserNamespace } from './owners.ts';
  */
 export interface Store {
   path: string;
+  /** How layers are made for whoever uses it: as root, by `user.*` marks in a user namespace, or with one owner. */
+  form?: '' | '.user' | '.own';
 }
+
+/** The digest in a name of the store, or undefined for what is something else. */
+export const hexOfName = (name: string): string | undefined =>
+  /^([0-9a-f]+)(?:\.user|\.own)?$/.exec(name)?.[1];
 
 /** Where the store is: CTR_STORE, else /var/lib/ctr-tools for root and $XDG_DATA_HOME/ctr-tools for others. */
 export function storeOf(host: Pick<Host, 'env' | 'euid' | 'cwd'>): Store {

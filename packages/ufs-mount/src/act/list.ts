@@ -3,7 +3,7 @@
 import { err, Failure, formatSize, type Host, kernelWords, out, renderTable } from '@ctr-tools/cli';
 import { errorCode, lstat, namesIn } from '@ctr-tools/host';
 import { type KnownRoot, knownRoots } from '../record.ts';
-import { poolsOf, storeOf } from '../store.ts';
+import { hexOfName, poolsOf, storeOf } from '../store.ts';
 import { infoOf } from './show.ts';
 import { mountPointsOf } from './unmount.ts';
 
@@ -11,7 +11,7 @@ import { mountPointsOf } from './unmount.ts';
 function kept(directory: string): string[] {
   try {
     return namesIn(directory)
-      .filter((name) => /^[0-9a-f]+$/.test(name) && !lstat(`${directory}/${name}`).isSymbolicLink())
+      .filter((name) => hexOfName(name) !== undefined && !lstat(`${directory}/${name}`).isSymbolicLink())
       .toSorted();
   } catch {
     return [];
@@ -19,7 +19,10 @@ function kept(directory: string): string[] {
 }
 
 /** A name of the store is a digest without its algorithm, which its length tells. */
-const digestOf = (name: string): string => `${name.length > 64 ? 'sha512' : 'sha256'}:${name}`;
+const digestOf = (name: string): string => {
+  const hex = hexOfName(name)!;
+  return `${hex.length > 64 ? 'sha512' : 'sha256'}:${hex}`;
+};
 
 /** Layers by themselves, those made upon others, and trees of drivers without a union. */
 function layersOf(store: string) {

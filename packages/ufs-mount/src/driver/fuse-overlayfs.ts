@@ -30,8 +30,15 @@ export const fuseOverlayfs: Driver = {
   },
   mapsOwners: true,
   trees: lowerDirectories,
-  layers: ({ store, stack, squash, columns }) =>
-    layersSteps({ store, layers: stack.layers, kind: 'overlay', squash, columns }),
+  layers: ({ store, stack, squash, columns, userMarks }) =>
+    layersSteps({
+      store,
+      layers: stack.layers,
+      // It reads marks of either kind (fuse-overlayfs, main.c, OPAQUE_XATTR).
+      kind: userMarks ? 'overlay-user' : 'overlay',
+      squash,
+      columns,
+    }),
   make(facts, { directory, target }) {
     const { readOnly } = facts.request;
     const upper = below(directory, '/upper');
