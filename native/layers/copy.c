@@ -30,7 +30,21 @@ struct copying {
   char *culprit;
   size_t room;
   bool reflinks; /* not yet refused */
+  bool branch;   /* overlay's marks become aufs's */
 };
+
+/* A mark of aufs: an empty file of this name (aufs(5), "WHITEOUT"). */
+static int mark(int dir, const char *name) {
+  int fd = (int)AGAIN(openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444));
+  close_fd(fd);
+  return fd < 0 ? fd : 0;
+}
+
+/* Whether overlay hides what lies below a directory (overlayfs.rst, "whiteouts and opaque directories"). */
+static bool is_opaque(int dir) {
+  char value;
+  return fgetxattr(dir, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
 
 /* A file's data: a reflink, else its parts that are no holes (lseek(2) SEEK_DATA). */
 static int copy_data(struct copying *c, int from, int to, off_t size) {
@@ -69,6 +83,11 @@ static int copy_into(struct copying *c, int from, int to, const char *path);
 
 static int copy_one(struct copying *c, int from, int to, const char *name, const char *path, const struct stat *st) {
   long rc = 0;
+  if (c->branch && S_ISCHR(st->st_mode) && st->st_rdev == 0) {
+    char hidden[NAME_MAX + 8];
+    snprintf(hidden, sizeof hidden, ".wh.%s", name);
+    return mark(to, hidden);
+  }
   if (!S_ISDIR(st->st_mode) && st->st_nlink > 1) {
     for (size_t i = 0; i < c->nlinked; i++)
       if (c->linked[i].ino == st->st_ino && c->linked[i].dev == st->st_dev)
@@ -113,7 +132,7 @@ static int copy_into(struct copying *c, int from, int to, const char *path) {
   long again = AGAIN(openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   DIR *entries = again < 0 ? NULL : fdopendir((int)again);
   if (!entries) return again < 0 ? (int)again : -ENOMEM;
-  int rc = 0;
+  int rc = c->branch && is_opaque(from) ? mark(to, ".wh..wh..opq") : 0;
   struct dirent *entry;
   while (rc == 0 && (entry = readdir(entries))) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
@@ -136,8 +155,8 @@ static int copy_into(struct copying *c, int from, int to, const char *path) {
   return rc;
 }
 
-int copy_tree(int from, int to, char *culprit, size_t room) {
-  struct copying c = {.top = to, .culprit = culprit, .room = room, .reflinks = true};
+static int copy_all(int from, int to, char *culprit, size_t room, bool branch) {
+  struct copying c = {.top = to, .culprit = culprit, .room = room, .reflinks = true, .branch = branch};
   if (room > 0) *culprit = 0;
   int rc = copy_into(&c, from, to, "");
   for (size_t i = 0; i < c.nlinked; i++) free(c.linked[i].path);
@@ -145,11 +164,23 @@ int copy_tree(int from, int to, char *culprit, size_t room) {
   return rc < 0 ? rc : copy_attributes(from, to);
 }
 
-int request_copy(struct request *r) {
+int copy_tree(int from, int to, char *culprit, size_t room) { return copy_all(from, to, culprit, room, false); }
+
+static int copy_request(struct request *r, const char *from_path, const char *to_path, bool branch) {
   char culprit[PATH_MAX] = "";
-  int from = (int)AGAIN(open(r->args[COPY_FROM].text, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int to = (int)AGAIN(open(r->args[COPY_TO].text, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  int rc = from < 0 ? from : to < 0 ? to : copy_tree(from, to, culprit, sizeof culprit);
+  int from = (int)AGAIN(open(from_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int to = (int)AGAIN(open(to_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int rc = from < 0 ? from : to < 0 ? to : copy_all(from, to, culprit, sizeof culprit, branch);
+  /* It is renamed into place next, and is then found as a layer that is whole. */
+  if (rc == 0 && branch) rc = (int)AGAIN(syncfs(to));
   if (rc < 0 && *culprit) words_say(r->words, "%s", culprit);
   return rc;
+}
+
+int request_copy(struct request *r) {
+  return copy_request(r, r->args[COPY_FROM].text, r->args[COPY_TO].text, false);
+}
+
+int request_branch(struct request *r) {
+  return copy_request(r, r->args[BRANCH_FROM].text, r->args[BRANCH_TO].text, true);
 }

@@ -5,6 +5,7 @@
 #define REQUESTS(X) \
   X(apply, "tkind isquash icolumns ltargets lchains larchives noffsets nsizes ldigests ldiffs") \
   X(copy, "tfrom tto") \
+  X(branch, "tfrom tto") \
   X(subvolume, "tpath tof") \
   X(remove_subvolume, "tpath") \
   X(remove_root, "tpath") \
@@ -19,6 +20,7 @@
 
 enum { APPLY_KIND, APPLY_SQUASH, APPLY_COLUMNS, APPLY_TARGETS, APPLY_CHAINS, APPLY_ARCHIVES, APPLY_OFFSETS, APPLY_SIZES, APPLY_DIGESTS, APPLY_DIFFS };
 enum { COPY_FROM, COPY_TO };
+enum { BRANCH_FROM, BRANCH_TO };
 enum { SUBVOLUME_PATH, SUBVOLUME_OF };
 enum { REMOVE_SUBVOLUME_PATH };
 enum { REMOVE_ROOT_PATH };

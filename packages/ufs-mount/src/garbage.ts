@@ -94,7 +94,7 @@ export function collectGarbage(store: string): string {
     if (/\.lock$/.test(name) || usedLayers.has(name)) continue;
     discard(`${store}/layers/${name}`);
   }
-  for (const driver of ['vfs', 'btrfs'])
+  for (const driver of ['vfs', 'btrfs', 'aufs'])
     for (const name of namesIn(`${store}/${driver}`)) {
       if (/\.lock$/.test(name) || isUsed(name)) continue;
       discard(`${store}/${driver}/${name}`);

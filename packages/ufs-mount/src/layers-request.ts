@@ -58,6 +58,8 @@ export const requests = {
   },
   /** Copy everything in a directory into another, with reflinks where the file system has them. */
   copy: { from: 'text', to: 'text' },
+  /** The same for a layer with overlay's marks, which become those of aufs; it is on the disk when this is answered. */
+  branch: { from: 'text', to: 'text' },
   /** Make a btrfs subvolume: an empty one, or a snapshot of the subvolume `of`. */
   subvolume: { path: 'text', of: 'text' },
   /** Delete a btrfs subvolume, or rm -r of a directory. What is not there is no failure. */

@@ -29,6 +29,8 @@ export interface RootFacts {
   userMarks: boolean;
   /** Width of the terminal on stderr, or 0. */
   columns: number;
+  /** The launcher's PID, for names of what is half made. */
+  pid: number;
   /** The caller, for the maps of a user namespace. */
   uid: number;
   gid: number;
@@ -72,6 +74,7 @@ export function gatherRoot(
     ...(owners && { owners }),
     userMarks,
     columns: host.tty[2] ? host.columns : 0,
+    pid: host.pid,
     uid: host.euid,
     gid: host.egid,
   };

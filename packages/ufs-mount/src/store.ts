@@ -8,6 +8,7 @@ import { inUserNamespace } from './owners.ts';
  *     layers/HEX/tree, info      a layer by itself, with overlay's marks, by its diff ID
  *     chains/HEX                 a layer upon those below it, by chain ID: mostly a link to the layer
  *     DRIVER/HEX/tree, info      for drivers without unions: everything up to a layer, by chain ID
+ *     aufs/HEX/tree              a layer by itself with aufs's marks, by chain ID
  *     devicemapper/POOL/HEX/     the same: `device` names the volume that is to be mounted on `tree`; `loop`
  *                                is the pool over the files `data` and `metadata`, `base` what all begins with
  *     ….user, ….own              the same with marks as `user.*`, and with everything our own: what was made so means

@@ -1,9 +1,14 @@
 /** A store for each storage driver, on what the driver needs, where this machine has it. */
-import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { atFileEnd, hasCommand, isRoot, runShell, runTool, tempDir, toolEnv } from '../../../test/support.ts';
 
-export const drivers = ['overlay', 'fuse-overlayfs', 'btrfs', 'devicemapper', 'vfs'] as const;
-export type DriverName = (typeof drivers)[number];
+const names = ['overlay', 'fuse-overlayfs', 'btrfs', 'devicemapper', 'vfs', 'aufs'] as const;
+export type DriverName = (typeof names)[number];
+
+/** No kernel of a distribution has aufs: it is among them where the running one has. */
+export const drivers: readonly DriverName[] = names.filter(
+  (name) => name !== 'aufs' || /\taufs$/m.test(readFileSync('/proc/filesystems', 'utf8')),
+);
 
 const stores = new Map<DriverName, string>();
 

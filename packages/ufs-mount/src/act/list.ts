@@ -31,6 +31,7 @@ function layersOf(store: string) {
     ['overlay', `${store}/chains`],
     ['vfs', `${store}/vfs`],
     ['btrfs', `${store}/btrfs`],
+    ['aufs', `${store}/aufs`],
     ...poolsOf(store).map((pool) => ['devicemapper', pool] as const),
   ] as const;
   return places.flatMap(([driver, directory]) =>

@@ -16,7 +16,7 @@ export const driverNames = ['auto', ...drivers.map((driver) => driver.name)];
 
 /** Whether a driver's layers are each by itself; else each has all that is below it. */
 export const hasUnion = ({ name }: Pick<Driver, 'name'>): boolean =>
-  name === 'overlay' || name === 'fuse-overlayfs';
+  name === 'overlay' || name === 'fuse-overlayfs' || name === 'aufs';
 
 export const driverNamed = (name: string): Driver | undefined =>
   drivers.find((driver) => driver.name === name);
