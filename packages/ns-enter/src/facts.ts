@@ -58,6 +58,13 @@ export interface Facts {
   lastCapability: number;
   /** Whether the new root has a directory for /proc. */
   procInRoot: boolean;
-  /** Of `--pin`: whether its directory is there already. */
-  pinExists?: boolean;
+  /** Of `--pin` and `--new KIND=FILE`: directories that are still to be made, the highest first. */
+  pinMissing?: readonly string[];
+  /** Files of `--new KIND=FILE` that are there, empty. */
+  pinFiles?: readonly string[];
+  /** Whether /run/netns is a mount already, as ip-netns(8) makes it. */
+  netnsMounted?: boolean;
+  /** Of `--netns`: what of its directory in /etc/netns lies over a file of /etc; and whether /sys is read-only. */
+  netnsFiles?: readonly string[];
+  sysReadOnly?: boolean;
 }

@@ -13,7 +13,7 @@ const kind = (name: string, letter: string, what: string, ...also: string[]): Fl
   name,
   alias: [letter, ...also],
   value: '[FILE]',
-  help: `join the target's ${what} namespace, or the one that FILE holds open`,
+  help: `join the target's ${what} namespace, or the one that FILE holds open${name === 'net' ? ' (or a name of ip-netns(8))' : ''}`,
   group: join,
 });
 
@@ -39,6 +39,13 @@ export const flags: readonly Flag[] = [
   kind('user', 'U', 'user'),
   kind('cgroup', 'C', 'cgroup'),
   kind('time', 'T', 'time'),
+  {
+    name: 'netns',
+    value: 'NAME',
+    help: 'as ip netns exec NAME: join that network, with its /sys and the files of /etc/netns/NAME',
+    group: join,
+    applyOnly: true,
+  },
   {
     name: 'user-parent',
     help: "join the user namespace that owns the target's other namespaces, or the parent of --user",
@@ -70,9 +77,9 @@ export const flags: readonly Flag[] = [
 
   {
     name: 'new',
-    value: 'KIND,...',
+    value: 'KIND[=FILE],...',
     many: true,
-    help: 'create namespaces: mount, pid, net, ipc, uts, user, cgroup, time; or all',
+    help: 'create namespaces: mount, pid, net, ipc, uts, user, cgroup, time; or all. With =FILE it is pinned there (net=NAME: as ip netns add)',
     group: create,
   },
   {
@@ -276,7 +283,13 @@ export const flags: readonly Flag[] = [
     group: keep,
     applyOnly: true,
   },
-  { name: 'unpin', value: 'DIR', act: 'changes', help: 'let the namespaces in DIR go', group: keep },
+  {
+    name: 'unpin',
+    value: 'DIR|FILE',
+    act: 'changes',
+    help: 'let the namespaces in DIR go, or the one on FILE',
+    group: keep,
+  },
 
   {
     name: 'show',
@@ -347,6 +360,8 @@ export const examples = [
     'ns-enter --new net --pin /run/lab -- ip link',
     'a network that stays, to be joined with --target /run/lab --net',
   ],
+  ['ns-enter --new net=blue -- ip link set lo up', 'make what ip netns calls blue'],
+  ['ns-enter --netns blue -- ping host', 'a command in it, as ip netns exec'],
   ['ctr-run spec - | ns-enter --new net,pid | ctr-run run -', 'amend a spec on its way'],
   ['ns-enter --show=$$', 'which namespaces are my own'],
 ] as const;

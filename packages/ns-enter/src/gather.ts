@@ -1,10 +1,10 @@
 /** The impure step: what the decisions of `amend` and `steps` need to know of the machine. */
-import { Failure, type Host } from '@ctr-tools/cli';
-import { exists, join, readText, stat } from '@ctr-tools/host';
+import { err, Failure, type Host } from '@ctr-tools/cli';
+import { dirname, exists, join, lstatIfAny, namesIn, readText, realPath, stat } from '@ctr-tools/host';
 import { type IDMapping, parseId, requireId, type Spec } from '@ctr-tools/oci';
 import { capabilitiesAfter } from '@ctr-tools/plan';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { callerPid, readStatus } from '@ctr-tools/sys/proc';
+import { callerPid, mountAt, mountOf, readMountinfo, readStatus } from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
 import { findTarget } from './find-target.ts';
 import { mapsOfJoined } from './joined-maps.ts';
@@ -17,6 +17,7 @@ import {
   rangesOf,
   type SubordinateRange,
 } from './maps.ts';
+import { etcOf, fileByName, NETNS } from './names.ts';
 import { inspectFile } from './namespace-file.ts';
 import { isTargets, type MapOption, type Options } from './options.ts';
 import { namespaceOf } from './proc.ts';
@@ -46,9 +47,60 @@ export function gather(options: Options | undefined, spec: Spec, host: Host): Fa
     ...maps,
     ...(joinedMaps && { joinedMaps }),
     lastCapability: Number(readText('/proc/sys/kernel/cap_last_cap')),
-    ...(options?.pin !== undefined && { pinExists: exists(options.pin) }),
+    ...(options && gatherPins(options)),
+    ...(options?.netns !== undefined && gatherNetns(options.netns)),
     procInRoot: root !== undefined && !isTargets(root) && isDirectory(join(root, 'proc')),
   };
+}
+
+/** What is there of the places of `--pin` and `--new KIND=FILE`; refuses what would hide or destroy somebody's. */
+function gatherPins(o: Options): Pick<Facts, 'pinMissing' | 'pinFiles' | 'netnsMounted'> {
+  if (o.pin !== undefined) return { pinMissing: missing(o.pin) };
+  if (o.pins.length === 0) return {};
+  const mounts = readMountinfo();
+  for (const { kind, file } of o.pins) {
+    const doing = `pin the ${optionOf(kind)} namespace on ${file}`;
+    const there = lstatIfAny(file);
+    if (!there) continue;
+    const path = realPath(file);
+    if (mountAt(path, mounts)?.type === 'nsfs')
+      throw new Failure(
+        `${doing}: a namespace is pinned there already; ns-enter --unpin ${file}${dirname(path) === NETNS ? ', or ip netns del,' : ''} lets it go`,
+      );
+    if (!there.isFile() || there.size > 0)
+      throw new Failure(`${doing}: it is there, and is not an empty file`);
+  }
+  for (const { kind, file } of o.pins) {
+    const above = existing(dirname(file));
+    if (kind === 'mount' && mountOf(realPath(above), mounts)?.tags.some((tag) => tag.startsWith('shared:')))
+      throw new Failure(
+        `pin the mount namespace on ${file}: ${above} lies in a shared mount, where none can be bound (mount_namespaces(7)); --pin DIR makes a private one`,
+      );
+  }
+  return {
+    pinMissing: [...new Set(o.pins.flatMap(({ file }) => missing(dirname(file))))],
+    pinFiles: o.pins.map(({ file }) => file).filter((file) => exists(file)),
+    netnsMounted: mountAt(NETNS, mounts) !== undefined,
+  };
+}
+
+/** The directories of a path that are not there, the highest first. */
+const missing = (path: string): string[] => (exists(path) ? [] : [...missing(dirname(path)), path]);
+
+const existing = (path: string): string => (exists(path) ? path : existing(dirname(path)));
+
+/** As ip-netns(8), which says of a file without a counterpart in /etc that it cannot be bound, and goes on. */
+function gatherNetns(name: string): Pick<Facts, 'netnsFiles' | 'sysReadOnly'> {
+  const directory = etcOf(name);
+  const names = isDirectory(directory) ? namesIn(directory).toSorted() : [];
+  const [there, lacking] = [
+    names.filter((file) => exists(join('/etc', file))),
+    names.filter((file) => !exists(join('/etc', file))),
+  ];
+  for (const file of lacking)
+    err(`ns-enter: ${join(directory, file)} is left out: there is no /etc/${file} to bind it on\n`);
+  const sys = mountAt('/sys', readMountinfo());
+  return { netnsFiles: there, sysReadOnly: sys?.options.includes('ro') ?? false };
 }
 
 /** Who may not look takes it for absent. */
@@ -168,7 +220,9 @@ function joinsOf(
   caller: CallerFacts,
   found: TargetFacts | { directory: string; files: ReadonlySet<string> } | undefined,
 ): { kind: Kind; path: string }[] {
-  const byFile = new Map(options.join.map((j) => [j.kind, j.file]));
+  const byFile = new Map(
+    options.join.map(({ kind, file, name }) => [kind, name === undefined ? file : whereNamed(name, file!)]),
+  );
   return kinds.flatMap((kind) => {
     const named = byFile.get(kind);
     if (named !== undefined) return [{ kind, path: named }];
@@ -188,6 +242,14 @@ function joinsOf(
     if (!byFile.has(kind) && found.namespaces[file] === caller.namespaces[file]) return [];
     return [{ kind, path: `/proc/${found.pid}/ns/${file}` }];
   });
+}
+
+function whereNamed(name: string, file: string): string {
+  const found = fileByName(name, file);
+  if (found !== undefined) return found;
+  throw new Failure(
+    `join the net namespace ${name}: there is none of this name in ${NETNS} (ip netns list), nor a file ${file}`,
+  );
 }
 
 /** What the `--map-*` flags come to. */

@@ -1,11 +1,12 @@
 /** Values of the flags, parsed and checked for what does not go together. Nothing is read here. */
 
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
-import { byteLength, resolve } from '@ctr-tools/host';
+import { byteLength, join as joinPath, resolve } from '@ctr-tools/host';
 import { parseId } from '@ctr-tools/oci';
 import { SIGNALS } from '@ctr-tools/sys/constants';
 import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
 import { parseMapping } from './maps.ts';
+import { isName, NETNS, namedFile } from './names.ts';
 import { parseTarget, type TargetName } from './target.ts';
 
 /** A namespace that is to be joined: the target's, or the one that a file holds open. */
@@ -13,6 +14,15 @@ export interface JoinOption {
   kind: Kind;
   /** Absolute. */
   file?: string;
+  /** The word was a name without a slash: one of ip-netns(8) goes before the file. */
+  name?: string;
+}
+
+/** `--new net=FILE`: the file on which a new namespace is pinned. */
+export interface PinOption {
+  kind: Kind;
+  /** Absolute. */
+  file: string;
 }
 
 /** One `--map-users`: a range, or how to find ranges. */
@@ -71,6 +81,10 @@ export interface Options {
   killChild?: number;
   statusFd?: number;
   pin?: string;
+  /** Of `--new KIND=FILE`. */
+  pins: readonly PinOption[];
+  /** `--netns`: the name of ip-netns(8) whose /etc and /sys the command is to see as well. */
+  netns?: string;
 }
 
 const TARGET = 'target';
@@ -180,7 +194,13 @@ function sysctls(given: Given): Record<string, string> {
 
 /** The kinds that flags ask to be created, those that they only imply included. */
 function created(given: Given, joined: ReadonlySet<Kind>): Kind[] {
-  const create = new Set(parseKinds('new', given.many('new')));
+  const words = given.many('new').flatMap((value) => value.split(','));
+  const create = new Set(
+    parseKinds(
+      'new',
+      words.map((word) => word.replace(/=.*/s, '')),
+    ),
+  );
   const implied = (kind: Kind, flags: readonly string[]): void => {
     if (!joined.has(kind) && flags.some((flag) => given.has(flag))) create.add(kind);
   };
@@ -198,11 +218,50 @@ function created(given: Given, joined: ReadonlySet<Kind>): Kind[] {
     'mount-binfmt',
     'load-interp',
   ]);
-  implied('mount', ['mount-proc', 'mount-binfmt', 'load-interp']);
+  implied('mount', ['mount-proc', 'mount-binfmt', 'load-interp', 'netns']);
   implied('uts', ['hostname', 'domainname']);
   implied('time', ['monotonic', 'boottime']);
   implied('network', ['netdev']);
   return kinds.filter((kind) => create.has(kind));
+}
+
+/** Those of `--new` that have a file. A name alone is one of ip-netns(8) for a network, and else a file here. */
+function pinOptions(given: Given, host: Host): PinOption[] {
+  const pins = given
+    .many('new')
+    .flatMap((value) => value.split(','))
+    .flatMap((word): PinOption[] => {
+      const at = word.indexOf('=');
+      if (at < 0) return [];
+      const [kind, ...more] = parseKinds('new', [word.slice(0, at)]);
+      const file = word.slice(at + 1);
+      if (file === '' || more.length > 0)
+        throw new UsageError(`--new ${word}: one kind and one file to pin it on, as net=/run/netns/blue`);
+      return [
+        { kind: kind!, file: kind === 'network' && isName(file) ? namedFile(file) : resolve(host.cwd, file) },
+      ];
+    });
+  const twice = pins.find(({ kind, file }, i) =>
+    pins.some((p, j) => j > i && (p.kind === kind || p.file === file)),
+  );
+  if (twice) throw new UsageError(`--new ${optionOf(twice.kind)}=${twice.file}: one file for one kind`);
+  if (pins.length > 0 && given.has('pin'))
+    throw new UsageError('--pin and --new KIND=FILE both say where namespaces are pinned; give one');
+  return pins;
+}
+
+/** `--netns NAME` is `--net=NAME` and more. */
+function netnsOption(given: Given): string | undefined {
+  const name = given.one('netns');
+  if (name === undefined) return undefined;
+  if (!isName(name))
+    throw new UsageError(`--netns ${name}: a name of ip-netns(8) has no slash; --net=FILE joins by file`);
+  for (const other of ['net', 'net-socket', 'root', 'mount'])
+    if (given.has(other))
+      throw new UsageError(
+        `--netns and --${other} do not go together: it is --net=NAME with a /sys and an /etc for it`,
+      );
+  return name;
 }
 
 const showOnly = [
@@ -220,8 +279,12 @@ export function parseOptions(parsed: Parsed, host: Host): Options {
   const join = kinds.flatMap((kind): JoinOption[] => {
     const value = given.one(optionOf(kind));
     if (value === undefined) return [];
-    return [value === '' ? { kind } : { kind, file: resolve(host.cwd, value) }];
+    if (value === '') return [{ kind }];
+    const named = kind === 'network' && isName(value);
+    return [{ kind, file: resolve(host.cwd, value), ...(named && { name: value }) }];
   });
+  const netns = netnsOption(given);
+  if (netns !== undefined) join.push({ kind: 'network', file: namedFile(netns), name: netns });
   const target = given.has('target') ? parseTarget(given.one('target')!) : undefined;
   const joined = new Set(join.map((j) => j.kind));
   const create = created(given, joined);
@@ -264,10 +327,21 @@ export function parseOptions(parsed: Parsed, host: Host): Options {
     fork: given.has('fork') || given.has('forward-signals'),
     noFork: given.has('no-fork'),
     ...defined({ killChild, statusFd: statusFd(given, host) }),
-    ...defined({ pin: given.has('pin') ? resolve(host.cwd, given.one('pin')!) : undefined }),
+    ...defined({ pin: given.has('pin') ? pinDirectory(resolve(host.cwd, given.one('pin')!)) : undefined }),
+    pins: pinOptions(given, host),
+    ...defined({ netns }),
   };
   if (!acting) refuseCombinations(options, parsed);
   return options;
+}
+
+/** What lies in the directory of ip-netns(8) it takes for network namespaces, and says errors of all else. */
+function pinDirectory(path: string): string {
+  if (path === NETNS || path.startsWith(`${NETNS}/`))
+    throw new UsageError(
+      `--pin ${path}: each file there is a network namespace of ip-netns(8); pin one with --new net=${joinPath(NETNS, 'NAME')}`,
+    );
+  return path;
 }
 
 /** Only what is not undefined. */
@@ -366,10 +440,14 @@ function refuseCombinations(o: Options, parsed: Parsed): void {
     if (o.create.includes(kind)) throw new UsageError(`${optionOf(kind)}: either --new or --share, not both`);
   if (
     o.noFork &&
-    (o.killChild !== undefined || o.statusFd !== undefined || o.pin !== undefined || o.netdevs.length > 0)
+    (o.killChild !== undefined || o.statusFd !== undefined || pinned(o) || o.netdevs.length > 0)
   )
     throw new UsageError(
       '--no-fork leaves nobody for --kill-child, --status-fd, --pin or --netdev; leave it out',
+    );
+  if (!applying && o.pins.length > 0)
+    throw new UsageError(
+      `--new ${optionOf(o.pins[0]!.kind)}=FILE pins what a command is in, and a spec cannot say it; --${optionOf(o.pins[0]!.kind)}=FILE joins one that is there`,
     );
   if (o.pin !== undefined && o.create.length === 0)
     throw new UsageError('--pin keeps new namespaces; say which with --new');
@@ -381,6 +459,9 @@ function refuseCombinations(o: Options, parsed: Parsed): void {
       '--netdev moves an interface into a new network namespace; it cannot be joined as well',
     );
 }
+
+/** Whether new namespaces are pinned, in a directory or on files. */
+export const pinned = (o: Options): boolean => o.pin !== undefined || o.pins.length > 0;
 
 /** Whether a word names the target's own directory. */
 export const isTargets = (path: string): boolean => path === TARGET;

@@ -347,7 +347,7 @@ describe('the parent', () => {
       expect(runTool('ns-enter', ['--unpin', pins])).toMatchObject({ status: 0, stderr: '' });
     }
     expect(existsSync(pins)).toBe(false);
-    expect(runTool('ns-enter', ['--unpin', pins]).stderr).toMatch(/there is no such directory/);
+    expect(runTool('ns-enter', ['--unpin', pins]).stderr).toMatch(/there is no such file or directory/);
   });
 
   test('what was pinned before a failure is taken down', (context) => {

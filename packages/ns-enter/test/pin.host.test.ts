@@ -37,7 +37,7 @@ test('--unpin leaves files and directories alone that --pin did not make', () =>
   expect(refused.stderr).toMatch(/^ns-enter: unpin .*: --pin has pinned nothing there\n$/);
   expect(readFileSync(join(dir, 'net'), 'utf8')).toBe('precious\n');
   expect(readdirSync(dir)).toEqual(['net', 'user']);
-  expect(unpin(join(dir, 'net')).stderr).toMatch(/pinned nothing there/);
+  expect(unpin(join(dir, 'net')).stderr).toMatch(/no namespace is pinned there/);
 });
 
 test('--pin takes over no file that is there', (context) => {

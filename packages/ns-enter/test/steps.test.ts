@@ -38,7 +38,7 @@ describe("a person's command", () => {
     ['map-root-in-child', '--new pid --map-root-user', { caller: user, ...maps(map(0, 1000, 1)) }],
     ['join-then-create', '-t 42 --net --new user,pid --map-root-user', maps(map(0, 0, 1))],
     ['owner', '--new pid --owner 5:6', maps(map(0, 0, 10))],
-    ['pin-and-status', '--new net,mount --pin /pins --status-fd 3 --kill-child'],
+    ['pin-and-status', '--new net,mount --pin /pins --status-fd 3 --kill-child', { pinMissing: ['/pins'] }],
     ['netdev', '--netdev eth0=in0'],
     ['binfmt-fixed', '--load-interp :x:M::abc::/i:F --root=/rootfs --new mount'],
   ];

@@ -40,7 +40,7 @@ export const enumerations = {
    */
   leaving: { pivot: 0, move: 1, chroot: 2 },
   /** What is removed. */
-  removal: { file: 0, directory: 1, tree: 2, record: 3 },
+  removal: { file: 0, directory: 1, tree: 2, record: 3, empty: 4 },
   /** Whether others may have the lock at the same time. */
   sharing: { exclusive: 0, shared: 1 },
 } as const;
@@ -208,7 +208,8 @@ export const ops = {
   /**
    * Remove a file; a directory, again for up to a second while it says EBUSY; or a tree (rm -r by descriptors, which follows
    * no link and crosses no mount). A directory or tree that is not there is not a failure. A record is a tree that says
-   * what there is to undo: it stays where an undoing before this one failed.
+   * what there is to undo: it stays where an undoing before this one failed. Of `empty` a regular file without content goes,
+   * and anything else stays, which is not a failure.
    */
   remove: op(215, { path: 'text', what: ['removal', 'file'] }),
   /** Write a whole file beside itself and rename it into place. */

@@ -119,12 +119,20 @@ static int remove_directory(const char *path) {
   return rc == -ENOENT ? 0 : (int)rc;
 }
 
+/* What somebody has written into meanwhile is theirs. */
+static int remove_empty(const char *path) {
+  struct stat st;
+  if (lstat(path, &st) != 0) return errno == ENOENT ? 0 : -errno;
+  return S_ISREG(st.st_mode) && st.st_size == 0 ? (int)AGAIN(unlink(path)) : 0;
+}
+
 int op_remove(struct run *run, const struct step *step) {
   const char *path = arg_text(run, step, 0);
   switch ((enum removal)arg_int(run, step, 1)) {
     case REMOVAL_FILE: return (int)AGAIN(unlink(path));
     case REMOVAL_DIRECTORY: return remove_directory(path);
     case REMOVAL_TREE: return remove_tree(run->detail, path);
+    case REMOVAL_EMPTY: return remove_empty(path);
     case REMOVAL_RECORD:
       if (!run->undoing_failed) return remove_tree(run->detail, path);
       detail(run, "it stays, for it says what else is still to be removed");

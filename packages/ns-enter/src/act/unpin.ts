@@ -1,4 +1,5 @@
 /**
+ * `--unpin FILE`: the namespace that is bound on it loses that file, whoever bound it (`ip netns del` does the same).
  * `--unpin DIR`: the namespaces that `--pin` held in DIR lose their files, and end with their last process.
  * Only what `--pin` made goes (`pins.ts`); files and mounts of others in DIR stay, and with them the mount below them.
  */
@@ -15,6 +16,7 @@ export function unpin(parsed: Parsed, host: Host): Plan {
   if (parsed.operands.length > 0)
     throw new UsageError(`--unpin takes one directory; "${parsed.operands[0]}" is one too many`);
   const directory = realDirectory(resolve(host.cwd, parsed.flags.get('unpin')![0]!));
+  if (lstatIfAny(directory)?.isDirectory() !== true) return unpinFile(directory);
   const marker = markerIn(directory);
   const mounts = readMountinfo();
   const pins = marker.files.flatMap((file) => pinOn(directory, file, mounts) ?? []);
@@ -46,12 +48,25 @@ export function unpin(parsed: Parsed, host: Host): Plan {
   return compile([steps], { tool: 'ns-enter', exit: 125 });
 }
 
+function unpinFile(path: string): Plan {
+  const there = readMountinfo().filter((mount) => mount.mountPoint === path);
+  if (there.length === 0) throw new Failure(`unpin ${path}: no namespace is pinned there`);
+  const other = there.find(({ type }) => type !== 'nsfs');
+  if (other) throw new Failure(`unpin ${path}: what is mounted there is not a namespace, but ${other.type}`);
+  const steps = [
+    ...there.map(() => umount(path)),
+    step('ready', 'remove', { path, what: 'empty' }, `remove ${path}`, { side, unless: ['EBUSY'] }),
+    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+  ];
+  return compile([steps], { tool: 'ns-enter', exit: 125 });
+}
+
 function realDirectory(path: string): string {
   try {
     return realPath(path);
   } catch (error) {
     throw new Failure(
-      `unpin ${path}: ${errorCode(error) === 'ENOENT' ? 'there is no such directory' : (error as Error).message}`,
+      `unpin ${path}: ${errorCode(error) === 'ENOENT' ? 'there is no such file or directory' : (error as Error).message}`,
     );
   }
 }

@@ -15,6 +15,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import type { Facts } from '../facts.ts';
 import { type Kind, kinds, optionOf } from '../kinds.ts';
+import { pinned } from '../options.ts';
 import { holdsUser } from './user.ts';
 
 export interface Join {
@@ -120,13 +121,7 @@ function earlyJoins(joins: readonly Join[], create: readonly Kind[], asRoot: boo
 function needsChild(spec: Spec, facts: Facts): boolean {
   const o = facts.options;
   if (!o) return true;
-  if (
-    o.fork ||
-    o.killChild !== undefined ||
-    o.statusFd !== undefined ||
-    o.pin !== undefined ||
-    o.netdevs.length > 0
-  )
+  if (o.fork || o.killChild !== undefined || o.statusFd !== undefined || pinned(o) || o.netdevs.length > 0)
     return true;
   if (o.noFork) return false;
   return (spec.linux?.namespaces ?? []).some(

@@ -2,9 +2,9 @@
 import { type AnyStep, jsonTemplate, peer, points, slot, step, template, undo } from '@ctr-tools/plan';
 import type { Facts } from '../facts.ts';
 import { fileOf, type Kind } from '../kinds.ts';
-import type { Options } from '../options.ts';
+import { type Options, pinned } from '../options.ts';
 import type { Arrangement } from './arrange.ts';
-import { pinSteps } from './pin.ts';
+import { pinFileSteps, pinSteps } from './pin.ts';
 
 const side = 'host' as const;
 const child = slot('child.pid');
@@ -16,7 +16,7 @@ const all = (arrangement: Arrangement): Kind[] => [
 
 export function parentSteps(o: Options, arrangement: Arrangement, facts: Facts): AnyStep[] {
   const steps: AnyStep[] = [];
-  const waits = o.pin !== undefined || o.statusFd !== undefined;
+  const waits = pinned(o) || o.statusFd !== undefined;
   if (o.statusFd !== undefined)
     steps.push(step('join', 'close', { fd: o.statusFd }, `close descriptor ${o.statusFd} for the command`));
   if (waits) {
@@ -24,7 +24,8 @@ export function parentSteps(o: Options, arrangement: Arrangement, facts: Facts):
     steps.push(
       step('ready', 'notify', { process: peer, point: points.ready }, 'say that the namespaces are made'),
       step('ready', 'await', { process: peer, point: points.ready }, 'wait for the namespaces', { side }),
-      ...(o.pin === undefined ? [] : pinSteps(o.pin, all(arrangement), child, facts.pinExists === true)),
+      ...(o.pin === undefined ? [] : pinSteps(o.pin, all(arrangement), child, facts)),
+      ...pinFileSteps(o.pins, child, facts),
       ...(o.statusFd === undefined ? [] : statusSteps(o.statusFd, all(arrangement))),
       step('ready', 'notify', { process: peer, point: points.recorded }, 'let the command begin', { side }),
       step('ready', 'await', { process: peer, point: points.recorded }, 'wait for the parent'),

@@ -1,7 +1,10 @@
-/** `--pin DIR`: the new namespaces as files in DIR. */
+/** `--pin DIR`: the new namespaces as files in DIR; `--new KIND=FILE`: one on a file. */
 import { type AnyStep, type Slot, slot, step, template, undo } from '@ctr-tools/plan';
 import { MNT, MS, O } from '@ctr-tools/sys/constants';
+import type { Facts } from '../facts.ts';
 import { fileOf, type Kind } from '../kinds.ts';
+import { NETNS } from '../names.ts';
+import type { PinOption } from '../options.ts';
 import { MARKER, writeMarker } from '../pins.ts';
 
 const side = 'host' as const;
@@ -21,22 +24,12 @@ const denied = 'it takes CAP_SYS_ADMIN in the own mount namespace';
  * (mount_namespaces(7); ip-netns(8) does the same with /run/netns). Every file is made, and never
  * taken over; and all are made before the mount, which would hide what another `--pin` has just pinned.
  */
-export function pinSteps(
-  directory: string,
-  created: readonly Kind[],
-  child: Slot,
-  exists: boolean,
-): AnyStep[] {
+export function pinSteps(directory: string, created: readonly Kind[], child: Slot, facts: Facts): AnyStep[] {
   const files = created.map(fileOf);
   const marker = `${directory}/${MARKER}`;
   return [
-    step('ready', 'mkdirs', { path: directory, mode: 0o755 }, `make the directory ${directory}`, {
-      side,
-      ...(!exists && {
-        undo: undo('failure', 'remove', { path: directory, what: 'directory' }, `remove ${directory}`),
-      }),
-    }),
-    ...newFile(marker, writeMarker({ made: !exists, files }), {
+    ...newDirectories(facts),
+    ...newFile(marker, writeMarker({ made: facts.pinMissing?.includes(directory) === true, files }), {
       EEXIST: `namespaces are pinned in ${directory} already; --unpin lets them go`,
     }),
     ...files.flatMap((file) =>
@@ -48,16 +41,52 @@ export function pinSteps(
     step('ready', 'propagation', { path: directory, flags: MS.PRIVATE }, `make ${directory} private`, {
       side,
     }),
-    ...created.map((kind) => {
-      const file = fileOf(kind);
-      const path = `${directory}/${file}`;
-      return bind(template`/proc/${child}/ns/${file}`, path, `pin the ${file} namespace on ${path}`, {
-        EPERM: denied,
-        ...(kind === 'mount' && { EINVAL: olderOrNot }),
-      });
-    }),
+    ...created.map((kind) => pinOne(kind, `${directory}/${fileOf(kind)}`, child)),
   ];
 }
+
+/**
+ * Each on its file, which `ip netns del` and `--unpin` remove. /run/netns becomes a shared mount first, as ip-netns(8)
+ * makes it: else its next `ip netns add` would mount it over what is pinned, and `ip netns del` would find it busy.
+ */
+export function pinFileSteps(pins: readonly PinOption[], child: Slot, facts: Facts): AnyStep[] {
+  if (pins.length === 0) return [];
+  const named = pins.some(({ file }) => file.startsWith(`${NETNS}/`));
+  return [
+    ...newDirectories(facts),
+    ...(named && !facts.netnsMounted
+      ? [bind(NETNS, NETNS, `make ${NETNS} a mount`, { EPERM: denied }, MS.REC)]
+      : []),
+    ...(named
+      ? [
+          step('ready', 'propagation', { path: NETNS, flags: MS.SHARED | MS.REC }, `make ${NETNS} shared`, {
+            side,
+            hints: { EPERM: denied },
+          }),
+        ]
+      : []),
+    ...pins.flatMap(({ kind, file }) => [
+      ...(facts.pinFiles?.includes(file)
+        ? []
+        : newFile(file, '', { EEXIST: 'somebody else has made it meanwhile', EACCES: denied })),
+      pinOne(kind, file, child),
+    ]),
+  ];
+}
+
+const pinOne = (kind: Kind, path: string, child: Slot): AnyStep =>
+  bind(template`/proc/${child}/ns/${fileOf(kind)}`, path, `pin the ${fileOf(kind)} namespace on ${path}`, {
+    EPERM: denied,
+    ...(kind === 'mount' && { EINVAL: olderOrNot }),
+  });
+
+const newDirectories = (facts: Facts): AnyStep[] =>
+  (facts.pinMissing ?? []).map((path) =>
+    step('ready', 'mkdirs', { path, mode: 0o755 }, `make the directory ${path}`, {
+      side,
+      undo: undo('failure', 'remove', { path, what: 'directory' }, `remove ${path}`),
+    }),
+  );
 
 /** A file that nobody had, with this content. */
 function newFile(path: string, data: string, hints: Record<string, string>): AnyStep[] {
@@ -80,8 +109,9 @@ const bind = (
   target: string,
   doing: string,
   hints: Record<string, string>,
+  more = 0,
 ): AnyStep =>
-  step('ready', 'mount', { target, source, flags: MS.BIND }, doing, {
+  step('ready', 'mount', { target, source, flags: MS.BIND | more }, doing, {
     side,
     hints,
     undo: undo('failure', 'umount', { path: target, flags: MNT.DETACH }, `unmount ${target}`),

@@ -1,7 +1,8 @@
 /** A person's command: mounts of its own namespace, root, working directory. A container's are packages/rootfs's. */
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
-import { MS, O } from '@ctr-tools/sys/constants';
+import { MNT, MS, O } from '@ctr-tools/sys/constants';
 import type { Facts } from '../facts.ts';
+import { etcOf } from '../names.ts';
 import { isTargets, type Options } from '../options.ts';
 import type { Arrangement } from './arrange.ts';
 
@@ -53,7 +54,8 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
   const steps: AnyStep[] = [];
   const pivot = pivots(o, arrangement);
   if (arrangement.create.includes('mount')) {
-    const how = o.propagation ?? 'private';
+    // ip-netns(8) lets mounts of outside come in.
+    const how = o.propagation ?? (o.netns === undefined ? 'private' : 'slave');
     if (how !== 'unchanged')
       steps.push(
         // EINVAL: / is not a mount point, as after a chroot; unshare(1) minds it as little.
@@ -73,7 +75,7 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
         }),
       );
     }
-    steps.push(...procSteps(o, arrangement, facts, pivot));
+    steps.push(...netnsSteps(o, facts), ...procSteps(o, arrangement, facts, pivot));
   }
   if (pivot)
     steps.push(
@@ -94,6 +96,41 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
       ),
     );
   return steps;
+}
+
+/** What `ip netns exec` mounts: a /sys that shows the joined network, and the files of /etc/netns/NAME over those of /etc. */
+function netnsSteps(o: Options, facts: Facts): AnyStep[] {
+  if (o.netns === undefined) return [];
+  const hints = {
+    EPERM:
+      'it takes CAP_SYS_ADMIN in the user namespace that owns the network namespace, and a /sys that is whole',
+  };
+  return [
+    step('mounts', 'umount', { path: '/sys', flags: MNT.DETACH }, 'unmount /sys', {
+      unless: ['EINVAL', 'EPERM'],
+    }),
+    step(
+      'mounts',
+      'mount',
+      {
+        target: '/sys',
+        type: 'sysfs',
+        source: o.netns,
+        flags: MS.NOSUID | MS.NODEV | MS.NOEXEC | (facts.sysReadOnly ? MS.RDONLY : 0),
+      },
+      `mount the /sys of ${o.netns}`,
+      { hints },
+    ),
+    ...(facts.netnsFiles ?? []).map((file) => {
+      const source = `${etcOf(o.netns!)}/${file}`;
+      return step(
+        'mounts',
+        'mount',
+        { target: `/etc/${file}`, source, flags: MS.BIND },
+        `bind ${source} on /etc/${file}`,
+      );
+    }),
+  ];
 }
 
 /** A fresh /proc where it is asked for, or where a new root with processes of its own has a place for it. */

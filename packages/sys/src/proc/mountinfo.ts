@@ -50,6 +50,27 @@ export function readMountinfo(pid: number | 'self' = 'self'): MountInfo[] {
   return parseMountinfo(readText(`/proc/${pid}/mountinfo`));
 }
 
+/**
+ * What is mounted on this very path, the uppermost of several; undefined where nothing is. Found from the root on, for
+ * a mount below one that another lies over is listed like any other.
+ */
+export function mountAt(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
+  const on = (below: MountInfo | undefined, point: string): MountInfo | undefined => {
+    const above = mounts.find(
+      (mount) => mount.parent === below?.id && mount.mountPoint === point && mount !== below,
+    );
+    return above ? on(above, point) : below;
+  };
+  const first = mounts.find(
+    (mount) => mount.mountPoint === '/' && !mounts.some(({ id }) => id === mount.parent),
+  );
+  let found = on(first, '/');
+  for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1))
+    found = on(found, path.slice(0, at));
+  const last = on(found, path);
+  return last !== found || path === '/' ? last : undefined;
+}
+
 /** The mount on which an absolute path without links lies: the longest mount point above it, the last of several. */
 export function mountOf(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
   let found: MountInfo | undefined;

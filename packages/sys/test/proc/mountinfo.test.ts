@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mountOf, parseMountinfo, readMountinfo } from '../../src/proc/index.ts';
+import { mountAt, mountOf, parseMountinfo, readMountinfo } from '../../src/proc/index.ts';
 
 const text = `24 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
 31 24 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
@@ -31,4 +31,17 @@ test('the mount of a path is the deepest one above it, and of two the later', ()
 
 test('our own mounts have a root among them', () => {
   expect(readMountinfo().some((m) => m.mountPoint === '/')).toBe(true);
+});
+
+test('what is mounted on a path is found from the root on: not a mount that another above it hides', () => {
+  const mounts = parseMountinfo(`${text}50 24 0:60 / /run rw - tmpfs run rw
+51 50 0:61 / /run/netns rw - tmpfs netns rw
+52 50 0:60 /x /run/x rw - tmpfs run rw
+`);
+  expect(mountAt('/run/netns', mounts)?.id).toBe(51);
+  expect(mountAt('/run/netns/a', mounts)).toBeUndefined();
+  expect(mountAt('/', mounts)?.id).toBe(24);
+  const hidden = [...mounts, ...parseMountinfo('60 50 0:62 / /run rw - tmpfs over rw\n')];
+  expect(mountAt('/run/netns', hidden)).toBeUndefined();
+  expect(mountAt('/run', hidden)?.id).toBe(60);
 });
