@@ -155,6 +155,7 @@ enum effect {
   X(INODE, inode, 161, "tiio", 0) \
   X(END_STATUS, end_status, 162, "o", 0) \
   X(USER_NAMESPACE, user_namespace, 164, "iioo", 0) \
+  X(YOUNGER_MOUNTS, younger_mounts, 234, "i", 0) \
   X(NS_GET, ns_get, 165, "iio", 0) \
   X(SOCKET_NETNS, socket_netns, 166, "iio", 0) \
   X(SAME_PROCESS, same_process, 168, "ii", 0) \

@@ -99,7 +99,8 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
  * any other at once, while the planner thinks. A name that is missing here costs time and nothing else.
  */
 static bool waits_for_plan(void) {
-  static const char *const tools[] = {"aa-confine", "caps-drop", "cg-limit", "ns-enter", "seccomp-load"};
+  static const char *const tools[] = {"aa-confine", "caps-drop", "cg-limit", "ns-enter", "seccomp-load",
+                                      "capsh", "lsns", "nsenter", "setpriv", "unshare"};
   for (unsigned i = 0; i < sizeof tools / sizeof *tools; i++)
     if (strcmp(tool_name, tools[i]) == 0) return true;
   return false;

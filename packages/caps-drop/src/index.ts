@@ -1,5 +1,6 @@
 import type { Tool } from '@ctr-tools/cli';
 import { capabilityNames } from '@ctr-tools/sys/constants';
+import { aliases } from './aliases.ts';
 import { amendCaps } from './amend.ts';
 import { flags } from './flags.ts';
 import { type CapsFacts, gatherCaps } from './gather.ts';
@@ -29,6 +30,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     '[FLAGS] --why -- COMMAND [ARG...]',
   ],
   flags,
+  aliases,
   command: 'first-operand',
   notes: [
     'A LIST has names between commas, with or without CAP_, in any case; numbers for what the kernel knows and this program does not; masks as /proc/PID/status has them; all and none. Their order has no meaning.',

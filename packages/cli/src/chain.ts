@@ -25,6 +25,7 @@ import {
 } from '@ctr-tools/plan';
 import { CLONE, capabilityNumber } from '@ctr-tools/sys/constants';
 import { callerPid, readStatus } from '@ctr-tools/sys/proc';
+import { ALIAS_FAILED } from './alias.ts';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
 import { isFailure } from './errors.ts';
@@ -68,7 +69,11 @@ export async function applyChain(
     debug ||= next.parsed.flags.has('debug');
     link = next;
   }
-  return compile(links, { ...manner, tool: tool.name, exit: TOOL_FAILED, ...(debug && { debug }) });
+  const name =
+    host.alias === undefined
+      ? { tool: tool.name, exit: TOOL_FAILED }
+      : { tool: host.alias, exit: ALIAS_FAILED };
+  return compile(links, { ...manner, ...name, ...(debug && { debug }) });
 }
 
 /** One tool's own steps, with a parent that stays where it needs one. */

@@ -8,6 +8,8 @@ import type { AnyStep, Template } from '@ctr-tools/plan';
 export interface Host {
   /** The command's name: `ns-enter`. */
   tool: string;
+  /** The name of another's tool by which it was called: `nsenter`. It stands before what is said, and failing is that one's. */
+  alias?: string;
   /** Arguments after the name, as byte strings (`decodeBytes`). */
   argv: readonly string[];
   /** The caller's whole environment; names and values as byte strings. */

@@ -1,3 +1,4 @@
+export * from './alias.ts';
 export * from './argv.ts';
 export * from './chain.ts';
 export * from './complete.ts';

@@ -1,5 +1,6 @@
 import { isNeedsNode, needNode } from '@ctr-tools/host';
 import { anyDoes, does, encode, type Plan } from '@ctr-tools/plan';
+import { ALIAS_FAILED } from './alias.ts';
 import { TOOL_FAILED } from './chain.ts';
 import { isFailure } from './errors.ts';
 import type { Host } from './host.ts';
@@ -70,23 +71,25 @@ async function answerOf(
 }
 
 /** Say what went wrong, as one line; the exit code. Throws `NeedsNode` on, which is the planner's matter. */
-export function report(error: unknown, host: Pick<Host, 'tool' | 'argv'>): number {
+export function report(error: unknown, host: Pick<Host, 'tool' | 'argv' | 'alias'>): number {
   if (isNeedsNode(error)) throw error;
   if (error instanceof Error && error.name === 'ClosedPipe') return 0;
-  const tool = (error as { tool?: string }).tool ?? host.tool;
+  const failed = host.alias === undefined ? TOOL_FAILED : ALIAS_FAILED;
+  const named = (error as { tool?: string }).tool ?? host.tool;
+  const tool = named === host.tool ? (host.alias ?? named) : named;
   if (isFailure(error)) {
     err(`${tool}: ${oneLine(error.message)}\n`);
-    return error.exit ?? TOOL_FAILED;
+    return error.exit ?? failed;
   }
   const ofTheMachine = systemFailure(error);
   if (ofTheMachine !== undefined) {
     err(`${tool}: ${oneLine(ofTheMachine)}\n`);
-    return TOOL_FAILED;
+    return failed;
   }
   const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   err(`${tool}: ${oneLine(words)} (this is a bug in ctr-tools; --debug shows where)\n`);
   if (wantsDebug(host.argv) && error instanceof Error) err(`${error.stack}\n`);
-  return TOOL_FAILED;
+  return failed;
 }
 
 function wantsDebug(argv: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Plan } from '@ctr-tools/plan';
+import type { Alias } from './alias.ts';
 import type { Host } from './host.ts';
 
 /** One flag of a command, once: parser, help and man page are made from it. */
@@ -118,6 +119,8 @@ export interface Tool<O = unknown, F = unknown> {
    * name of the value says it (`complete.ts`).
    */
   suggest?(flag: string | undefined, host: Host): Suggested | undefined;
+  /** Command lines of others that it takes when it is called by their names. */
+  aliases?: Readonly<Record<string, Alias>>;
   /** Topics that only Node can answer. */
   nodeTopics?: readonly string[];
 }

@@ -1,6 +1,7 @@
 import type { Tool } from '@ctr-tools/cli';
 import { namespacesOf } from '@ctr-tools/plan';
 import { columns } from './act/columns.ts';
+import { aliases } from './aliases.ts';
 import { amend } from './amend.ts';
 import type { Facts } from './facts.ts';
 import { examples, flags, notes, usage } from './flags.ts';
@@ -19,6 +20,7 @@ export const nsEnter: Tool<Options, Facts> = {
   // nsenter(1) and unshare(1) run it by themselves.
   likely: '$SHELL',
   notes,
+  aliases,
   examples,
   options: parseOptions,
   gather,

@@ -541,6 +541,12 @@ export const ops = {
    * takes those IDs first, and so its user owns the namespace.
    */
   user_namespace: op(164, { uid: ['int', -1], gid: ['int', -1], pid: 'out', userns: 'out' }),
+  /**
+   * Make the own mount namespace anew, on one CPU after the other, until its number is above that of `than`: only then can it
+   * be bound there (mount_namespaces(7)), and since Linux 6.18 each CPU hands out numbers from a batch of its own. Nothing is
+   * done where it is above already, or where the kernel tells no number: such a one counts in order.
+   */
+  younger_mounts: op(234, { than: 'int' }),
   /** ioctl_ns(2) on a namespace's descriptor: NS_GET_USERNS or NS_GET_PARENT. */
   ns_get: op(165, { fd: 'int', request: 'int', ns: 'out' }),
   /** The network namespace of descriptor `fd` of the process behind `pidfd`, a socket (pidfd_getfd(2), SIOCGSKNS). */

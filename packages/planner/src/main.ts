@@ -2,9 +2,18 @@
  * The planner: the launcher of every tool starts this program, which does what the one tool does
  * that was called.
  */
-import { complete, Failure, type Host, readRequest, report, runCommand } from '@ctr-tools/cli';
+import {
+  complete,
+  Failure,
+  type Host,
+  out,
+  readRequest,
+  report,
+  runCommand,
+  translate,
+} from '@ctr-tools/cli';
 import { basename } from '@ctr-tools/host';
-import { siblings, toolNames } from './tools.ts';
+import { aliasNames, siblings, toolNames } from './tools.ts';
 
 /**
  * The tool that was called. One file is all of them, so a name that none of them has (an engine knows its
@@ -12,6 +21,7 @@ import { siblings, toolNames } from './tools.ts';
  */
 export function calledAs({ tool, launcher }: Pick<Host, 'tool' | 'launcher'>): string {
   if (toolNames.includes(tool)) return tool;
+  if (Object.hasOwn(aliasNames, tool)) return aliasNames[tool]!;
   const file = basename(launcher);
   if (toolNames.includes(file)) return file;
   return file === 'ctr-launcher' ? tool : 'ctr-run';
@@ -22,12 +32,22 @@ export async function main(): Promise<number> {
   let host: Host;
   try {
     host = readRequest();
+    const { tool } = host;
     host.tool = calledAs(host);
+    if (Object.hasOwn(aliasNames, tool)) host.alias = tool;
   } catch (error) {
     return report(error, { tool: 'ctr-planner', argv: [] });
   }
   try {
     const command = await siblings(host.tool);
+    if (command && host.alias !== undefined && 'aliases' in command) {
+      const said = translate(host.alias, host.tool, command.aliases![host.alias]!, host);
+      if ('text' in said) {
+        out(said.text);
+        return 0;
+      }
+      host.argv = said.words;
+    }
     if (command && host.argv[0] === '--complete' && host.argv[1] === '--')
       return await complete(command, host.argv.slice(2), host, siblings);
     if (command) return await runCommand(command, host, siblings);

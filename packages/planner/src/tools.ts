@@ -11,6 +11,18 @@ const tools: Record<string, () => Promise<Command>> = {
   'ctr-run': async () => (await import('@ctr-tools/ctr-run')).ctrRun as Command,
 };
 
+/**
+ * Other tools' names, and which of ours takes their command lines when a link of that name leads to it. The launcher
+ * seals itself for a name that it does not know (native/src/launcher/main.c, waits_for_plan), which costs time alone.
+ */
+export const aliasNames: Readonly<Record<string, string>> = {
+  nsenter: 'ns-enter',
+  unshare: 'ns-enter',
+  lsns: 'ns-enter',
+  setpriv: 'caps-drop',
+  capsh: 'caps-drop',
+};
+
 export const toolNames: readonly string[] = Object.keys(tools);
 
 export const siblings: Siblings = Object.assign(

@@ -193,6 +193,43 @@ void end_status_fill(struct run *run, int code) {
   if (wants_status && wants_status->process == run->process) out_int(run, wants_status, 0, code);
 }
 
+#ifndef NS_GET_MNTNS_ID
+#define NS_GET_MNTNS_ID _IOR(0xb7, 0x5, uint64_t) /* Linux 6.11 */
+#endif
+
+/* 0 where the kernel does not tell. */
+static uint64_t mounts_number(int fd) {
+  uint64_t number;
+  return ioctl(fd, NS_GET_MNTNS_ID, &number) == 0 ? number : 0;
+}
+
+static uint64_t own_mounts_number(void) {
+  int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  uint64_t number = mounts_number(fd);
+  close(fd);
+  return number;
+}
+
+int op_younger_mounts(struct run *run, const struct step *step) {
+  uint64_t than = mounts_number(arg_fd(run, step, 0)), own = own_mounts_number();
+  if (than == 0 || own == 0 || own > than) return 0;
+  cpu_set_t allowed;
+  long rc = AGAIN(sched_getaffinity(0, sizeof allowed, &allowed));
+  if (rc < 0) return (int)rc;
+  for (int cpu = 0; cpu < CPU_SETSIZE && rc >= 0 && own <= than; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) continue; /* it went offline */
+    rc = AGAIN(unshare(CLONE_NEWNS));
+    own = own_mounts_number();
+  }
+  sched_setaffinity(0, sizeof allowed, &allowed);
+  return (int)(rc < 0 ? rc : 0);
+}
+
 int op_ns_get(struct run *run, const struct step *step) {
   long ns = AGAIN(ioctl(arg_fd(run, step, 0), (unsigned)arg_int(run, step, 1)));
   if (ns < 0) return (int)ns;

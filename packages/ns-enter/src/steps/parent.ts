@@ -4,7 +4,7 @@ import type { Facts } from '../facts.ts';
 import { fileOf, type Kind } from '../kinds.ts';
 import { type Options, pinned } from '../options.ts';
 import type { Arrangement } from './arrange.ts';
-import { pinFileSteps, pinSteps } from './pin.ts';
+import { pinFileSteps, pinSteps, youngerSteps } from './pin.ts';
 
 const side = 'host' as const;
 const child = slot('child.pid');
@@ -19,6 +19,9 @@ export function parentSteps(o: Options, arrangement: Arrangement, facts: Facts):
   const waits = pinned(o) || o.statusFd !== undefined;
   if (o.statusFd !== undefined)
     steps.push(step('join', 'close', { fd: o.statusFd }, `close descriptor ${o.statusFd} for the command`));
+  const pinsMounts =
+    o.pin === undefined ? o.pins.some(({ kind }) => kind === 'mount') : arrangement.create.includes('mount');
+  if (pinsMounts) steps.push(...youngerSteps());
   if (waits) {
     // Until then the child has made and joined everything; after it, it may end at once.
     steps.push(

@@ -11,10 +11,11 @@ const side = 'host' as const;
 
 /**
  * A mount namespace takes binds of younger ones only (mount_namespaces(7)), which the kernel tells by
- * their numbers; since Linux 6.18 these are handed out to each CPU in batches.
+ * their numbers; since Linux 6.18 these are handed out to each CPU in batches. Where the caller may not run on the CPU
+ * from which its own namespace has its number, no younger one is made.
  */
 const olderOrNot =
-  'in a mount namespace that is not the first, Linux 6.18 can take the new one for an older; try again, or on one CPU (taskset)';
+  'the kernel takes the new mount namespace for an older one than that in which it is to be bound; try again, on all CPUs (taskset)';
 
 const denied = 'it takes CAP_SYS_ADMIN in the own mount namespace';
 
@@ -87,6 +88,16 @@ const newDirectories = (facts: Facts): AnyStep[] =>
       undo: undo('failure', 'remove', { path, what: 'directory' }, `remove ${path}`),
     }),
   );
+
+/** A mount namespace that can be bound is younger than the one that it is bound in. */
+export function youngerSteps(): AnyStep[] {
+  const fd = slot('mnt.outside');
+  const [path, flags] = ['/proc/self/ns/mnt', O.RDONLY | O.CLOEXEC];
+  return [
+    step('descriptors', 'open', { path, flags, fd }, 'open the own mount namespace', { side }),
+    step('unshare', 'younger_mounts', { than: fd }, 'make a mount namespace that can be pinned'),
+  ];
+}
 
 /** A file that nobody had, with this content. */
 function newFile(path: string, data: string, hints: Record<string, string>): AnyStep[] {

@@ -46,9 +46,12 @@ const noDirectory = {
   EACCES: 'it takes the right to trace that process, or to search that directory',
 };
 
-/** A new mount namespace gets its root by pivot_root(2), which leaves nothing of the host in reach; else it is a chroot(2). */
+/**
+ * The present root cannot be pivoted into itself (pivot_root(2), EBUSY): of `--root=/` a chroot(2) is left, as with unshare(1).
+ * A new mount namespace gets its root by pivot_root(2), which leaves nothing of the host in reach; else it is a chroot(2).
+ */
 const pivots = (o: Options, arrangement: Arrangement): boolean =>
-  o.root !== undefined && !isTargets(o.root) && arrangement.create.includes('mount');
+  o.root !== undefined && !isTargets(o.root) && o.root !== '/' && arrangement.create.includes('mount');
 
 export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): AnyStep[] {
   const steps: AnyStep[] = [];
@@ -80,7 +83,10 @@ export function mountSteps(o: Options, arrangement: Arrangement, facts: Facts): 
   if (pivot)
     steps.push(
       step('pivot', 'change_root', { root }, `change the root to ${o.root}`, {
-        hints: { EINVAL: 'the present root is an initramfs or no mount, and cannot be left so' },
+        hints: {
+          EINVAL: 'the present root is an initramfs or no mount, and cannot be left so',
+          EBUSY: 'it is the present root itself, by another name; --root=/ says so',
+        },
       }),
     );
   else if (o.root !== undefined)
@@ -135,7 +141,8 @@ function netnsSteps(o: Options, facts: Facts): AnyStep[] {
 
 /** A fresh /proc where it is asked for, or where a new root with processes of its own has a place for it. */
 function procSteps(o: Options, arrangement: Arrangement, facts: Facts, pivot: boolean): AnyStep[] {
-  const implied = pivot && facts.procInRoot && arrangement.create.includes('pid') ? '/proc' : undefined;
+  const ofRoot = pivot || o.root === '/';
+  const implied = ofRoot && facts.procInRoot && arrangement.create.includes('pid') ? '/proc' : undefined;
   const target = o.mountProc ?? implied;
   const steps: AnyStep[] = [];
   const at = pivot ? root : NONE;
