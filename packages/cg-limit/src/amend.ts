@@ -1,10 +1,12 @@
 import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources, Spec } from '@ctr-tools/oci';
+import { amendProcess } from '@ctr-tools/process';
 import { checkSwap } from './convert.ts';
 import type { Options } from './options.ts';
 
 /** The spec with these limits over its own: a member that was given replaces, all else stays. */
-export function amend(spec: Spec, { resources, cgroup }: Options): Spec {
+export function amend(given: Spec, { resources, cgroup, process }: Options): Spec {
+  const spec = withProcess(given, process);
   const merged = merge(spec.linux?.resources ?? {}, resources);
   return {
     ...spec,
@@ -13,6 +15,15 @@ export function amend(spec: Spec, { resources, cgroup }: Options): Spec {
       ...(Object.keys(merged).length > 0 && { resources: merged }),
       ...(cgroup !== undefined && { cgroupsPath: cgroup }),
     },
+  };
+}
+
+function withProcess(spec: Spec, { rlimits, scheduler, ioPriority }: Options['process']): Spec {
+  if (!rlimits && !scheduler && !ioPriority) return spec;
+  const amended = amendProcess(spec, rlimits ? { rlimits } : {});
+  return {
+    ...amended,
+    process: { ...amended.process!, ...(scheduler && { scheduler }), ...(ioPriority && { ioPriority }) },
   };
 }
 

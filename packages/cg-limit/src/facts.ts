@@ -53,10 +53,14 @@ export interface Facts {
   manager: 'files' | 'systemd';
   /** The unit, where systemd makes the group. */
   unit?: UnitFacts;
+  /** A person's command, whose own process is limited here; a container's is packages/process's. */
+  person: boolean;
   /** A container of ctr-run: device defaults and all controllers, as runc does; else a command of cg-limit's. */
   container: boolean;
   /** `command`: the group goes when the command ends. */
   lifetime: 'command' | 'kept';
+  /** Kill what is left in the group when the command has ended. */
+  killLeft: boolean;
   /** Enter a group that exists, and change nothing. */
   join: boolean;
   /** Without the privilege to set up groups: what was not asked for may be left out. */

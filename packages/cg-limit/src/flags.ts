@@ -1,4 +1,5 @@
 import type { Flag } from '@ctr-tools/cli';
+import { rlimitFlags } from './words/process.ts';
 
 const memory = 'Memory';
 const cpu = 'CPU';
@@ -6,6 +7,7 @@ const processes = 'Processes';
 const io = 'Block I/O (DEVICE is a path, /home for the disk it lies on, or MAJOR:MINOR)';
 const devices = 'Devices';
 const others = 'Other controllers';
+const own = "The command's own process (prlimit(1), nice(1), ionice(1), chrt(1))";
 const group = 'The group';
 const acts = 'Acts (TARGET is a PID, path, slice or container; several may follow)';
 
@@ -167,6 +169,24 @@ export const flags: readonly Flag[] = [
     group: others,
     help: 'limits from an OCI resources document; - reads stdin',
   },
+  ...Object.entries(rlimitFlags).map(
+    ([name, [, unit, help]]): Flag => ({
+      name,
+      value: unit === 'bytes' ? 'SIZE[:HARD]' : 'N[:HARD]',
+      group: own,
+      help,
+    }),
+  ),
+  {
+    name: 'ulimit',
+    value: 'NAME=SOFT[:HARD]',
+    many: true,
+    group: own,
+    help: 'any of these by its name, as docker run has it; unlimited for none',
+  },
+  { name: 'nice', value: 'N', group: own, help: 'share of the CPU against others, -20 (most) to 19' },
+  { name: 'scheduler', value: 'POLICY[:PRIORITY]', group: own, help: 'other, batch, idle, fifo:N, rr:N' },
+  { name: 'ionice', value: 'CLASS[:LEVEL]', group: own, help: 'I/O class: be:0 to be:7, idle, rt:N' },
   {
     name: 'cgroup',
     value: 'PATH',
@@ -175,6 +195,12 @@ export const flags: readonly Flag[] = [
   },
   { name: 'join', group, help: 'enter a group that exists, and remove nothing', applyOnly: true },
   { name: 'keep', group, help: 'leave the group behind, and nobody waiting for its end', applyOnly: true },
+  {
+    name: 'kill-left',
+    group,
+    help: 'kill whatever is left in the group when the command has ended, what has gone into a session of its own too',
+    applyOnly: true,
+  },
   {
     name: 'manager',
     value: 'WHO',

@@ -5,7 +5,7 @@ import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
 import { currentOf } from './limits/current.ts';
-import type { Options } from './options.ts';
+import { needsNoGroup, type Options } from './options.ts';
 import {
   checkPath,
   checkVariable,
@@ -53,13 +53,22 @@ export function gather(
   const base = {
     manager,
     container,
+    killLeft: options?.killLeft ?? false,
+    person: options !== undefined && !container,
     join,
     lifetime: host.container?.lifetime ?? (options?.keep ? 'kept' : 'command'),
     rootless: host.euid !== 0 || inUserNamespace(),
     id,
-    ...(leaves && { leaves: unit.name }),
+    ...(leaves && !needsNoGroup(options!) && { leaves: unit.name }),
     ...resctrlFact(spec),
   } as const;
+  if (options && needsNoGroup(options))
+    return {
+      ...base,
+      manager: 'files',
+      groups: [],
+      abilities: { ...abilitiesOf(hierarchies, [], view), anyVersion: true },
+    };
   if (manager === 'systemd') {
     const made = unitFor(path, id, host, container);
     requireManager(made, container);

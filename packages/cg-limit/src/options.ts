@@ -3,17 +3,22 @@ import type { LinuxResources } from '@ctr-tools/oci';
 import { type SortKey, sortKeys } from './act/tree.ts';
 import { checkPath, isSystemdPath, parseApart } from './place.ts';
 import { readResources } from './read-resources.ts';
+import { type ProcessPart, processOf } from './words/process.ts';
 import { resourcesOf } from './words/resources.ts';
 
 /** The command line once parsed: a section of a spec, and what has no place in one. */
 export interface Options {
   /** Only what was given. */
   resources: LinuxResources;
+  /** Of the command's own process; empty where nothing was given. */
+  process: ProcessPart;
   cgroup?: string;
   join: boolean;
   keep: boolean;
   manager?: 'files' | 'systemd';
   json: boolean;
+  /** What is left when the command has ended is killed. */
+  killLeft: boolean;
   /** The caller may be in the group that is updated. */
   fromInside: boolean;
   /** `--show`: the groups as a list. */
@@ -37,25 +42,37 @@ export function options(parsed: Parsed, host: Host): Options {
     throw new UsageError('--join enters a group as it is; to change its limits as well, use --update first');
   if (join && keep)
     throw new UsageError('--join never removes the group, so --keep says nothing; leave it out');
+  const killLeft = parsed.flags.has('kill-left');
+  if (killLeft && (join || keep))
+    throw new UsageError(
+      `--kill-left ends what is in the group of a command, and --${join ? 'join' : 'keep'} leaves that alone`,
+    );
   const manager = managerOf(one(parsed, 'manager'));
   const act = ['show', 'watch', 'update', 'move', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
     parsed.flags.has(name),
   );
   if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
+  const process = processOf(parsed);
+  if (act !== undefined && Object.keys(process).length > 0)
+    throw new UsageError(
+      `limits of a process are set as it begins, and --${act} is about groups; prlimit --pid changes those of one that runs`,
+    );
   const fromInside = parsed.flags.has('from-inside');
   if (fromInside && act !== 'update') throw new UsageError('--from-inside belongs to --update');
   const toParent = parsed.flags.has('to-parent');
   if (toParent && act !== 'remove') throw new UsageError('--to-parent belongs to --remove');
   const sort = sortOf(one(parsed, 'sort'), act);
-  const making = (act === 'move' ? ['join', 'manager'] : ['cgroup', 'keep', 'join', 'manager']).find((name) =>
-    parsed.flags.has(name),
-  );
+  const making = (
+    act === 'move' ? ['join', 'manager', 'kill-left'] : ['cgroup', 'keep', 'join', 'manager', 'kill-left']
+  ).find((name) => parsed.flags.has(name));
   if (act !== undefined && making !== undefined)
     throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
   if (act === undefined && parsed.operands.length > 0)
     throw new UsageError(`"${parsed.operands[0]}" stands where nothing is expected`);
   return {
     resources,
+    process,
+    killLeft,
     join,
     keep,
     json: parsed.flags.has('json'),
@@ -79,6 +96,16 @@ function managerOf(word: string | undefined): 'files' | 'systemd' | undefined {
   if (word === undefined || word === 'files' || word === 'systemd') return word;
   throw new UsageError(`--manager is "${word}"; it is files or systemd`);
 }
+
+/** Whether nothing was asked but what the command's own process is limited by: that takes no group. */
+export const needsNoGroup = (o: Options): boolean =>
+  Object.keys(o.process).length > 0 &&
+  Object.keys(o.resources).length === 0 &&
+  !o.join &&
+  !o.keep &&
+  !o.killLeft &&
+  o.cgroup === undefined &&
+  o.manager === undefined;
 
 /** A mistake in a value is one of the command line. */
 function checked(check: () => void): void {

@@ -5,6 +5,7 @@
 import { Failure } from '@ctr-tools/cli';
 import type { LinuxResources, Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
+import { rlimitSteps, schedulingSteps } from '@ctr-tools/process';
 import { O } from '@ctr-tools/sys/constants';
 import { deviceList, deviceSteps } from './devices/steps.ts';
 import { controllersSteps } from './enable.ts';
@@ -38,6 +39,19 @@ export const mustStay = (facts: Facts): boolean =>
 
 /** All steps of `linux.resources`, `linux.cgroupsPath` and `linux.intelRdt`. Pure. */
 export function steps(spec: Spec, facts: Facts): AnyStep[] {
+  return [...groupSteps(spec, facts), ...processSteps(spec, facts)];
+}
+
+/** Of a container's process packages/process does it. */
+function processSteps({ process, ociVersion }: Spec, facts: Facts): AnyStep[] {
+  if (!facts.person || !process) return [];
+  return [
+    ...rlimitSteps(process.rlimits ?? [], { raised: [] }),
+    ...schedulingSteps({ ociVersion, process }, { mode: 'apply' }),
+  ];
+}
+
+function groupSteps(spec: Spec, facts: Facts): AnyStep[] {
   const resources = spec.linux?.resources ?? {};
   const rdt = rdtSteps(spec, facts);
   if (facts.join) return [...enter(existing(facts), mustStay(facts)), ...variable(facts), ...rdt];
@@ -54,6 +68,10 @@ export function steps(spec: Spec, facts: Facts): AnyStep[] {
       ...own.flatMap((group, i) => makeSteps(group, i, own.length, settings, facts)),
       ...systemdSteps(spec, settings, groups, facts, cloned),
       ...enter(own, cloned),
+      // By then systemd has made the scope, and the command does not run yet.
+      ...(facts.killLeft
+        ? groups.filter((g) => g.bySystemd).map((g) => killLeftStep(g.directory, 'ready'))
+        : []),
       ...rdt,
     ];
   }
@@ -182,9 +200,17 @@ function makeSteps(
     if (leaf && facts.lifetime === 'kept' && !facts.container) made.push(keepStep(directory));
     if (group.inherit) made.push(...inherit(directory, group.inherit));
     if (!leaf) made.push(...enable.below(directory));
+    if (leaf && facts.killLeft) made.push(killLeftStep(directory, 'cgroup'));
   }
   return made;
 }
+
+/** Undone before the group is removed, which would stay for what is in it. */
+const killLeftStep = (path: string, phase: Phase): AnyStep =>
+  step(phase, 'inode', { path, fd: -1, filesystem: 0, inode: slot('group.inode') }, `look at ${path}`, {
+    side,
+    undo: undo('end', 'cgroup_kill', { path }, `kill what is left in ${path}`),
+  });
 
 const removal = (group: GroupFacts, first: boolean, facts: Facts) => {
   const path = group.directory;

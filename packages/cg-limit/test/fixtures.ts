@@ -87,6 +87,8 @@ export const facts = (
   container: true,
   lifetime: 'kept',
   join: false,
+  person: false,
+  killLeft: false,
   rootless: false,
   id: 'web',
   ...more,

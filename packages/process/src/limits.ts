@@ -5,7 +5,7 @@ import { RLIM_INFINITY, rlimitNames } from '@ctr-tools/sys/constants';
 import type { ProcessFacts } from './gather.ts';
 
 /** Resource limits, in the order of the spec. Throws a `Failure` for what config.md calls an error. */
-export function rlimitSteps(limits: readonly Rlimit[], facts: ProcessFacts): AnyStep[] {
+export function rlimitSteps(limits: readonly Rlimit[], facts: Pick<ProcessFacts, 'raised'>): AnyStep[] {
   const seen = new Set<string>();
   return limits.map((limit) => {
     const { type } = limit;

@@ -95,7 +95,7 @@ const everyCpu = (): AnyStep =>
   step('cgroup-join', 'affinity', { pid: 0 }, 'run on every CPU of the cpuset', { unless: ['any'] });
 
 /** Scheduling, I/O priority, memory policy, personality, and CPU affinity. */
-export function schedulingSteps(spec: Spec, facts: ProcessFacts): AnyStep[] {
+export function schedulingSteps(spec: Spec, facts: Pick<ProcessFacts, 'mode' | 'exec'>): AnyStep[] {
   const { scheduler, ioPriority, execCPUAffinity } = spec.process ?? {};
   const { memoryPolicy, personality } = spec.linux ?? {};
   const steps: AnyStep[] = facts.mode === 'oci' ? [everyCpu()] : [];

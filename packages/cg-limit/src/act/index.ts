@@ -1,7 +1,17 @@
 /** What one flag asks or changes outside. */
-import { type Host, type Outcome, out, type Parsed, UsageError, wantsColor } from '@ctr-tools/cli';
+import {
+  err,
+  type Host,
+  type Outcome,
+  out,
+  type Parsed,
+  printable,
+  UsageError,
+  wantsColor,
+} from '@ctr-tools/cli';
 import type { AnyStep } from '@ctr-tools/plan';
 import { hugePageSizes } from '../gather.ts';
+import { countsProcesses } from '../layout.ts';
 import type { Options } from '../options.ts';
 import { killSteps, planOf, removeSteps } from './end.ts';
 import { freezeSteps } from './freeze.ts';
@@ -12,7 +22,7 @@ import { reportTable } from './table.ts';
 import { changeable, ofProcess, type Target, targetOf } from './target.ts';
 import { listTable, sortedReports, treeReports, treeTable } from './tree.ts';
 import { updateSteps } from './update.ts';
-import { refuseFromInside } from './within.ts';
+import { busyIn, refuseFromInside } from './within.ts';
 
 /** Carry out the act. */
 export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
@@ -33,10 +43,10 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
     return planOf(texts.flatMap((text) => moveSteps(text, given, host)));
   }
   // All are looked at before the first is changed, and one that is refused takes back the others.
-  return planOf(texts.flatMap((text) => stepsFor(name, targetOf(text, host), given, host)));
+  return planOf(texts.flatMap((text) => stepsFor(name, text, targetOf(text, host), given, host)));
 }
 
-function stepsFor(name: string, target: Target, given: Options, host: Host): AnyStep[] {
+function stepsFor(name: string, text: string, target: Target, given: Options, host: Host): AnyStep[] {
   switch (name) {
     case 'update':
       if (!given.fromInside)
@@ -47,6 +57,7 @@ function stepsFor(name: string, target: Target, given: Options, host: Host): Any
           'be limited by it too',
           '--from-inside if that is meant',
         );
+      warnOfOthers(target, text);
       return updateSteps(target, given.resources, host, true);
     case 'freeze':
     case 'thaw':
@@ -69,6 +80,18 @@ function targetTexts(name: string, parsed: Parsed): readonly string[] {
   if (name === 'watch' && texts.length > 1)
     throw new UsageError(`--watch takes one target; "${texts[1]}" is one too many`);
   return texts;
+}
+
+/** Who names a process may mean it alone: before anything is changed, who else gets these limits. */
+function warnOfOthers(target: Target, text: string): void {
+  if (!isProcess(text)) return;
+  const limiting = changeable(target).filter((place) => countsProcesses(place.controllers));
+  const others = (busyIn(limiting)?.processes ?? 1) - 1;
+  const paths = [...new Set(limiting.map(({ directory, mountPoint }) => directory.slice(mountPoint.length)))];
+  if (others > 0)
+    err(
+      `cg-limit: ${target.name} shares the group ${printable(paths.join(' and '))} with ${others} other process${others === 1 ? '' : 'es'}, which get${others === 1 ? 's' : ''} these limits too; --move limits it alone\n`,
+    );
 }
 
 /** Who asks by a PID does not know which group it is in, and with whom. */
