@@ -223,14 +223,14 @@ export const flags: readonly Flag[] = [
     operands: 'tool',
     node: true,
     group: acts,
-    help: 'the same, live',
+    help: 'the same, live: without TARGET all groups, sorted by a key (m, c, p, n); q quits. With --json a line each second',
   },
-  { name: 'json', group: acts, help: 'show as JSON', applyOnly: true },
+  { name: 'json', group: acts, help: 'as JSON', applyOnly: true },
   {
     name: 'sort',
     value: 'KEY',
     group: acts,
-    help: 'show all groups in which something runs as a list, by memory, cpu, processes or name',
+    help: 'all groups in which something runs as a list, by memory, cpu, processes or name',
     applyOnly: true,
   },
   {

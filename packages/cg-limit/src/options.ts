@@ -51,7 +51,8 @@ export function options(parsed: Parsed, host: Host): Options {
   const act = ['show', 'watch', 'update', 'move', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
     parsed.flags.has(name),
   );
-  if (parsed.flags.has('json') && act !== 'show') throw new UsageError('--json belongs to --show');
+  if (parsed.flags.has('json') && act !== 'show' && act !== 'watch')
+    throw new UsageError('--json belongs to --show and --watch');
   const process = processOf(parsed);
   if (act !== undefined && Object.keys(process).length > 0)
     throw new UsageError(
@@ -86,7 +87,7 @@ export function options(parsed: Parsed, host: Host): Options {
 
 function sortOf(word: string | undefined, act: string | undefined): SortKey | undefined {
   if (word === undefined) return undefined;
-  if (act !== 'show') throw new UsageError('--sort belongs to --show');
+  if (act !== 'show' && act !== 'watch') throw new UsageError('--sort belongs to --show and --watch');
   const key = sortKeys.find((known) => known === word);
   if (!key) throw new UsageError(`--sort is "${word}"; it is ${sortKeys.join(', ')}`);
   return key;

@@ -19,7 +19,7 @@ import { inspect } from './inspect.ts';
 import { membersOf, membersText } from './members.ts';
 import { moveSteps } from './move.ts';
 import { reportTable } from './table.ts';
-import { changeable, ofProcess, type Target, targetOf } from './target.ts';
+import { changeable, type Target, targetOf } from './target.ts';
 import { listTable, sortedReports, treeReports, treeTable } from './tree.ts';
 import { updateSteps } from './update.ts';
 import { busyIn, refuseFromInside } from './within.ts';
@@ -30,13 +30,11 @@ export async function act(name: string, given: Options, parsed: Parsed, host: Ho
     throw new UsageError(`--${name} changes no limits; --update does`);
   const texts = targetTexts(name, parsed);
   if (name === 'show') return show(texts, given, host);
-  // Without a target a person watches the group that the shell is in.
-  if (name === 'watch')
-    return (await import('./watch.ts')).watch(
-      texts.length === 0 ? ofProcess(host.pid) : targetOf(texts[0]!, host),
-      hugePageSizes(),
-      host,
-    );
+  if (name === 'watch') {
+    if (texts.length === 0) return (await import('./watch-all.ts')).watchAll(host, given.json, given.sort);
+    if (given.sort) throw new UsageError('--sort is for the list of all groups: --watch --sort memory');
+    return (await import('./watch.ts')).watch(targetOf(texts[0]!, host), hugePageSizes(), host, given.json);
+  }
   if (name === 'move') {
     if (texts.length > 1 && (!given.keep || given.cgroup !== undefined))
       throw new UsageError('--move stays with one process; for several give --keep, and no --cgroup');

@@ -89,6 +89,26 @@ function live({ value, children }: Branch<Target>): { reports: Report[]; any: bo
   return { any, reports: [...(any ? [own] : []), ...below.flatMap(({ reports }) => reports)] };
 }
 
+/** A group in which something runs, itself or below, and what it uses. */
+export interface LiveGroup {
+  target: Target;
+  report: Report;
+}
+
+/** The tree of those; the root is always there. */
+export function liveTree(): Branch<LiveGroup> {
+  const grow = ({ value, children }: Branch<Target>): Branch<LiveGroup> & { any: boolean } => {
+    const report = inspect(value, []);
+    const below = children.map(grow).filter(({ any }) => any);
+    return {
+      value: { target: value, report },
+      children: below,
+      any: report.processes > 0 || below.length > 0,
+    };
+  };
+  return grow(groupTree());
+}
+
 /** The groups in which something runs as a list, whole paths. */
 export const listTable = (key: SortKey, options: TableOptions): string =>
   renderTable(

@@ -1,21 +1,12 @@
 /** `--watch`: the table of a group again and again, with its recent past as small graphs. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Column,
-  formatRate,
-  formatShare,
-  type Host,
-  out,
-  renderTable,
-  wantsColor,
-} from '@ctr-tools/cli';
+import { type Column, formatRate, formatShare, type Host, renderTable, wantsColor } from '@ctr-tools/cli';
 import { inspect, type Line } from './inspect.ts';
+import { draw } from './screen.ts';
 import { spell } from './table.ts';
 import type { Target } from './target.ts';
 
 const bars = '▁▂▃▄▅▆▇█';
 const SAMPLES = 30;
-const INTERVAL = 1000;
 
 /** The last values as bars; 0 is the lowest, `most` the highest. */
 export function spark(values: readonly number[], most = Math.max(...values, 0)): string {
@@ -49,61 +40,40 @@ function nowText(line: Line, now: number | undefined): string {
   return line.unit === 'rate' ? formatRate(now) : spell(line.unit, now, false);
 }
 
-/** As many of the lines as a terminal of so many rows shows without scrolling, and how many more there are. */
-export function fitted(text: string, rows: number): string {
-  const lines = text.trimEnd().split('\n');
-  // The cursor stands in a row of its own. A terminal that does not say how large it is has no rows.
-  if (rows < 4 || lines.length < rows) return text;
-  const shown = rows - 2;
-  return `${lines.slice(0, shown).join('\n')}\n… ${lines.length - shown} more\n`;
-}
-
-/** What ends a watch from outside: Ctrl-C, Ctrl-\, `kill`, a terminal that is closed. */
-const deadly = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** End by a signal, as who has no handler for it would (signal(7)), once the terminal is as it was. */
-function endBy(signal: NodeJS.Signals, leave: () => void): void {
-  // The terminal may be gone, of which a hangup tells.
-  try {
-    leave();
-  } finally {
-    // Until here a second one would have ended us before the cursor is back.
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-  }
-}
-
-/** Until a signal, the closing of stdout, or the end of the group. Without a terminal: one look, after a second. */
-export async function watch(target: Target, pages: readonly string[], host: Host): Promise<number> {
+/** Until it is ended, or the group has gone. */
+export function watch(target: Target, pages: readonly string[], host: Host, json: boolean): Promise<number> {
   const history = new Map<string, number[]>();
   let before = inspect(target, pages);
-  let time = performance.now();
-  const terminal = host.tty[1];
-  if (terminal) out('\x1b[?25l');
-  const leave = (): void => {
-    if (terminal) out('\x1b[?25h');
-  };
-  for (const signal of deadly) process.on(signal, () => endBy(signal, leave));
-  try {
-    for (;;) {
-      await sleep(INTERVAL);
+  return draw({
+    host,
+    json,
+    frame(seconds, width) {
       const report = inspect(target, pages);
-      if (report.lines.length === 0) return 0;
-      const seconds = (performance.now() - time) / 1000;
-      time = performance.now();
+      if (report.lines.length === 0) return undefined;
+      const now = new Map(
+        report.lines.map((line) => [
+          line.name,
+          nowOf(
+            line,
+            before.lines.find((l) => l.name === line.name),
+            seconds,
+          ),
+        ]),
+      );
+      before = report;
+      if (json) {
+        const lines = report.lines.map((line) => ({ ...line, now: now.get(line.name) }));
+        return `${JSON.stringify({ time: new Date().toISOString(), ...report, lines })}\n`;
+      }
       const rows = report.lines.map((line) => {
-        const now = nowOf(
-          line,
-          before.lines.find((l) => l.name === line.name),
-          seconds,
-        );
+        const value = now.get(line.name);
         const past = history.get(line.name) ?? [];
-        if (now !== undefined) history.set(line.name, [...past, now].slice(-SAMPLES));
+        if (value !== undefined) history.set(line.name, [...past, value].slice(-SAMPLES));
         const most = typeof line.limit === 'number' ? line.limit : undefined;
         const graph = history.get(line.name);
         return [
           line.name,
-          nowText(line, now),
+          nowText(line, value),
           spell(line.unit, line.limit, true),
           line.pressure === undefined ? '' : formatShare(line.pressure),
           graph ? spark(graph, most) : '',
@@ -111,16 +81,10 @@ export async function watch(target: Target, pages: readonly string[], host: Host
       });
       const table = renderTable(columns, rows, {
         color: wantsColor(host, 1),
-        ...(terminal && { width: host.columns }),
+        ...(width !== undefined && { width }),
       });
       const count = `${report.processes} process${report.processes === 1 ? '' : 'es'}`;
-      const head = `${report.group}: ${count}${report.frozen ? ', frozen' : ''}\n`;
-      const text = `${head}${table}`;
-      out(terminal ? `\x1b[H\x1b[J${fitted(text, host.rows)}` : text);
-      if (!terminal) return 0;
-      before = report;
-    }
-  } finally {
-    leave();
-  }
+      return `${report.group}: ${count}${report.frozen ? ', frozen' : ''}\n${table}`;
+    },
+  });
 }
