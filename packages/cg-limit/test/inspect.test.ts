@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import { inspect } from '../src/act/inspect.ts';
+import { labelOf } from '../src/act/table.ts';
 import type { Target } from '../src/act/target.ts';
 
 const all = ['memory', 'cpu', 'cpuset', 'pids', 'hugetlb', 'rdma'];
@@ -126,4 +127,11 @@ test('what the kernel gives a new group stays out', () => {
       'misc.max': 'res_a max',
     }),
   ).toEqual([]);
+});
+
+test('a device number has the name that the kernel gives it, where it has one', () => {
+  expect(labelOf('device c 1:3 rw')).toBe('device c 1:3 (null) rw');
+  expect(labelOf('device c 4095:1048575 rw')).toBe('device c 4095:1048575 rw');
+  expect(labelOf('io 4095:1 read')).toBe('io 4095:1 read');
+  expect(labelOf('memory')).toBe('memory');
 });

@@ -21,8 +21,8 @@ test('what is set on v1 is shown, what is not stays out', (context) => {
     const table = cg('--show', path).stdout.replaceAll(/ +/g, ' ');
     for (const row of ['memory soft 8 MiB', 'swappiness 7', 'oom killer off', 'cpu burst 20ms'])
       expect(table).toContain(`\n${row}`);
-    expect(table).toMatch(/\ndevice c 1:3 r/);
-    expect(table).toContain('\nio 7:0 read ops/s 5');
+    expect(table).toMatch(/\ndevice c 1:3 \(null\) r/);
+    expect(table).toContain('\nio 7:0 (loop0) read ops/s 5');
     const { lines } = JSON.parse(cg('--show', path, '--json').stdout) as { lines: { name: string }[] };
     expect(lines).toContainEqual({ name: 'memory soft', unit: 'bytes', limit: 8 << 20 });
   } finally {

@@ -57,6 +57,29 @@ describe('--show finds a namespace without processes', () => {
     }
   });
 
+  test('held by a descriptor that was opened through a file unmounted since, and says so', (context) => {
+    needs(context, 'root', 'command:unshare');
+    const dir = tempDir('ns-gone');
+    const said = run('unshare', [
+      '--mount',
+      'sh',
+      '-ec',
+      'cd "$1"; : >n; unshare --net=n true; i=$(stat -c %i n); echo $i; ns-enter --show "net:[$i]"; exec 7<n; umount -l n; readlink /proc/$$/fd/7; echo $$; ns-enter --show "net:[$i]" 7<&-; ns-enter --show $i --json 7<&-',
+      'sh',
+      dir,
+    ]);
+    expect(said).toMatchObject({ status: 0, stderr: '' });
+    const [ns, bound, link, pid, gone, ...json] = said.stdout.split('\n');
+    expect(bound).toBe(`net:[${ns}] has no process; it is held by mount ${dir}/n`);
+    expect(link).toBe('/');
+    expect(gone).toBe(`net:[${ns}] has no process; it is held by descriptor 7 of ${pid}`);
+    expect(JSON.parse(json.join('\n'))).toMatchObject({
+      ns: Number(ns),
+      processes: [],
+      held: [{ by: 'descriptor', fd: 7 }],
+    });
+  });
+
   test('held by a descriptor alone', async (context) => {
     needs(context, 'root', 'command:python3');
     const { pid, said } = await python(`${libc}

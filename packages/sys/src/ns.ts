@@ -31,6 +31,9 @@ export function ownerUid(fd: number): number {
   return uid[0]!;
 }
 
+/** The CLONE_NEW* flag of a namespace's kind; undefined for a descriptor of something else. */
+export const kindOfNamespace = (fd: number): number | undefined => related(fd, NS_IOCTL.GET_NSTYPE);
+
 /** The inode of a descriptor that is then closed. */
 export function inodeAndClose(fd: number | undefined): number | undefined {
   if (fd === undefined) return undefined;

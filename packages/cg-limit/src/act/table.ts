@@ -7,6 +7,7 @@ import {
   renderTable,
   type TableOptions,
 } from '@ctr-tools/cli';
+import { basename, readLink } from '@ctr-tools/host';
 import type { Line, Report } from './inspect.ts';
 
 const columns: readonly Column[] = [
@@ -33,11 +34,22 @@ const counts = (line: Line): string =>
     .map(([name, n]) => `${name} ${n}`)
     .join(', ');
 
+/** `io 7:0 read`, `device c 1:3 r` with the name that the kernel has for the number (sysfs(5), /sys/dev). */
+export function labelOf(name: string): string {
+  return name.replace(/^(io|device) (?:([bc]) )?(\d+:\d+)(?= |$)/, (all, _kind, type, number) => {
+    try {
+      return `${all} (${basename(readLink(`/sys/dev/${type === 'c' ? 'char' : 'block'}/${number}`))})`;
+    } catch {
+      return all; // a device that is not there, or for nobody here to see
+    }
+  });
+}
+
 /** One group as a table; `below` is what stands between its head and that. */
 export function reportTable(report: Report, options: TableOptions = {}, below = ''): string {
   const head = `${report.group}: ${report.processes} process${report.processes === 1 ? '' : 'es'}${report.frozen ? ', frozen' : ''}\n`;
   const rows = report.lines.map((line) => [
-    line.name,
+    labelOf(line.name),
     spell(line.unit, line.limit, true),
     spell(line.unit, line.use, false),
     spell(line.unit, line.peak, false),

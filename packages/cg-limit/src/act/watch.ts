@@ -2,7 +2,7 @@
 import { type Column, formatRate, formatShare, type Host, renderTable, wantsColor } from '@ctr-tools/cli';
 import { inspect, type Line } from './inspect.ts';
 import { draw } from './screen.ts';
-import { spell } from './table.ts';
+import { labelOf, spell } from './table.ts';
 import type { Target } from './target.ts';
 
 const bars = '▁▂▃▄▅▆▇█';
@@ -72,7 +72,7 @@ export function watch(target: Target, pages: readonly string[], host: Host, json
         const most = typeof line.limit === 'number' ? line.limit : undefined;
         const graph = history.get(line.name);
         return [
-          line.name,
+          labelOf(line.name),
           nowText(line, value),
           spell(line.unit, line.limit, true),
           line.pressure === undefined ? '' : formatShare(line.pressure),

@@ -1,8 +1,9 @@
 /** Every namespace of the machine, and who holds it open: read from /proc, asked by ioctl_ns(2). */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { decodeBytes } from '@ctr-tools/host';
 import {
   inodeAndClose,
+  kindOfNamespace,
   namespaceOfSocket,
   netnsId,
   ownerUid,
@@ -235,6 +236,21 @@ function addSocket(found: Collector, pid: number, fd: number): void {
   }
 }
 
+/**
+ * A descriptor that was opened through a file which has been unmounted since: its link no longer says what it is, but
+ * the root of a mount that nobody sees (proc_pid_fd(5)).
+ */
+function addUnmounted(found: Collector, pid: number, number: number, path: string): void {
+  if (quietly(() => statSync(path).isFile()) !== true) return;
+  const fd = quietly(() => openSync(path, 'r'));
+  if (fd === undefined) return;
+  const kind = quietly(() => kindOfNamespace(fd));
+  const ns = inodeAndClose(fd);
+  const type = files.find((file) => namespaceFlags[file] === kind);
+  if (type !== undefined && ns !== undefined)
+    hold(found, type, ns, path, { by: 'descriptor', pid, fd: number });
+}
+
 /** Descriptors of a process that are namespaces, and the namespaces that its children would be in. */
 function addHeld(found: Collector, pid: number, sockets: Set<string>): void {
   for (const type of ['pid', 'time'] as const) {
@@ -250,6 +266,7 @@ function addHeld(found: Collector, pid: number, sockets: Set<string>): void {
       sockets.add(link);
       addSocket(found, pid, Number(fd));
     }
+    if (link === '/') addUnmounted(found, pid, Number(fd), path);
     const match = LINK.exec(link);
     if (!match || !(match[1]! in namespaceFlags)) continue;
     hold(found, match[1] as NamespaceFile, Number(match[2]), path, { by: 'descriptor', pid, fd: Number(fd) });

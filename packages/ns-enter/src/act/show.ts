@@ -261,9 +261,17 @@ function showInside(
   const namespace = machine.namespaces.get(ns);
   if (!namespace || namespace.type !== type)
     throw new Failure(`--show ${type}:[${ns}]: there is no such namespace`);
+  const held = [...new Set(namespace.holders.map(holderWords))];
+  if (namespace.processes.length === 0 && !style.json) {
+    out(
+      `${type}:[${ns}] has no process; it is held by ${printable(held.join(', ') || 'somebody who is not to be seen')}\n`,
+    );
+    return;
+  }
   const chosen = chooseColumns(output ?? 'PID,PPID,USER,COMMAND', false);
   const rows = namespace.processes.map((process) => ({ namespace, process })).filter(filter);
-  if (style.json) json({ type, ns, processes: rows.map((row) => record(row, chosen, false)) });
+  if (style.json)
+    json({ type, ns, processes: rows.map((row) => record(row, chosen, false)), held: namespace.holders });
   else
     print(
       chosen,
