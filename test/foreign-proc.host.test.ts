@@ -25,6 +25,16 @@ describe('in a PID namespace whose /proc is another’s', () => {
       both,
       both,
     ]);
+    // Control: who looks under its own PID there is told of another process.
+    const bounds = inside(
+      'caps-drop --only chown,setpcap -- sh -c "grep CapBnd /proc/self/status /proc/\\$\\$/status"',
+    ).stdout;
+    const [own, other] = bounds
+      .trim()
+      .split('\n')
+      .map((text) => text.split(/\s+/)[1]);
+    expect(own).toBe('0000000000000101');
+    expect(other).not.toBe(own);
     const less = 'caps-drop --only chown,setpcap -- caps-drop --drop setpcap -- caps-drop --show --json';
     expect(sets(less)).toEqual(['caps-drop', ['CAP_CHOWN'], ['CAP_CHOWN']]);
   });
@@ -32,5 +42,9 @@ describe('in a PID namespace whose /proc is another’s', () => {
   test('seccomp-load sees the filters of its caller', (context) => {
     needs(context, 'root');
     expect(inside('seccomp-load default -- seccomp-load --show').stdout).toMatch(/^filters +1$/m);
+    // Control: under its own PID there is another process, which has none.
+    const own = 'seccomp-load default -- sh -c "grep Seccomp_filters /proc/self/status /proc/\\$\\$/status"';
+    const counts = inside(own).stdout.trim().split('\n');
+    expect(counts.map((text) => text.split(/\s+/)[1])).toEqual(['1', '0']);
   });
 });

@@ -5,8 +5,19 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasCommand, isRoot, needs, run, runTool, slower, tempDir, toolPath } from '../../../test/support.ts';
+import {
+  hasCommand,
+  isRoot,
+  needs,
+  run,
+  runTool,
+  skip,
+  slower,
+  tempDir,
+  toolPath,
+} from '../../../test/support.ts';
 import { busybox, ctrLeaving, makeBundle, testId } from './bundles.ts';
+import { newerCrun } from './newer-crun.ts';
 
 const oldRunc = (): boolean =>
   slower === 1 && hasCommand('runc') && run('runc', ['--version']).stdout.includes('version 1.1.5');
@@ -131,6 +142,26 @@ describe('CVE-2024-40635, CVE-2026-30892: a user ID comes to be another', () => 
     const ended = who('runc', '4294967296', other);
     run('runc', ['delete', '--force', other]);
     expect(ended.stdout).toBe('0\n0\n');
+  });
+
+  test('control: crun 1.21 takes exec -u 1 for root', { timeout: 300_000 * slower }, (context) => {
+    needs(context, 'root');
+    const crun = newerCrun();
+    if ('lacks' in crun) skip(context, crun.lacks);
+    const { words } = crun;
+    const other = testId();
+    const call = (...argv: string[]) =>
+      run('/bin/sh', ['-c', '"$@" </dev/null 2>&1', 'sh', ...words, ...argv]);
+    const out = `${tempDir('out')}/out`;
+    const line = 'out=$1; shift; exec "$@" </dev/null >"$out" 2>&1';
+    const argv = ['run', '--detach', '--bundle', bundle, other];
+    const made = run('/bin/sh', ['-c', line, 'sh', out, ...words, ...argv]);
+    const ended = ['1', '1000'].map(
+      (user) => call('exec', '-u', user, other, '/bin/sh', '-c', 'id -u; id -g').stdout,
+    );
+    call('delete', '--force', other);
+    expect(made).toMatchObject({ status: 0 });
+    expect(ended).toEqual(['0\n0\n', '0\n0\n']);
   });
 });
 

@@ -4,20 +4,24 @@
  */
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { hasCommand, needs, run, slower, tempDir, toolPath } from '../../../test/support.ts';
+import { hasCommand, needs, run, skip, slower, tempDir, toolPath } from '../../../test/support.ts';
 import { unguarded } from '../../../test/unguarded.ts';
 import { makeBundle, testId } from './bundles.ts';
 import { exchanging } from './exchange.ts';
+import { callOf } from './peers.ts';
 
 /** A directory of the host, which an image has links to. */
 interface Outside {
@@ -218,5 +222,55 @@ describe('CVE-2025-52565, CVE-2026-88264: /dev/console is a link', () => {
     needs(context, 'root', 'command:script');
     expect(console(unguarded('console').tool('ctr-run'))).toContain(target);
     if (oldRunc()) expect(console('runc')).toContain(target);
+  });
+});
+
+describe('CVE-2026-88265: /dev/null is a link, and who replaces it in stdio opens what it leads to', () => {
+  /** What became of root's file in a volume, after an ordinary user's command wrote to its own stdout, a file. */
+  function written(call: readonly string[], exec = false) {
+    const host = tempDir('host');
+    const secret = `${host}/secret`;
+    writeFileSync(secret, 'of root');
+    chmodSync(secret, 0o600);
+    const words = ['/bin/sh', '-c', 'echo of a container'];
+    const bundle = makeBundle(exec ? ['/bin/sleep', '1000'] : words, (spec) => {
+      withoutDev(spec);
+      spec.process!.user = { uid: 1000, gid: 1000 };
+      delete spec.process!.capabilities!.ambient;
+      spec.mounts!.push({ destination: '/volume', type: 'bind', source: host, options: ['bind'] });
+      spec.root!.readonly = false;
+      spec.linux!.maskedPaths = [];
+      spec.ociVersion = '1.0.2';
+    });
+    symlinkSync('/volume/secret', `${bundle}/rootfs/dev/null`);
+    const id = testId();
+    const out = `${tempDir('out')}/out`;
+    const fd = openSync(out, 'w');
+    const line = exec
+      ? '"$@" run --detach --bundle $B $I </dev/null >/dev/null 2>&1; "$@" exec $I $W >&3; "$@" delete --force $I'
+      : '"$@" run --bundle $B $I </dev/null >&3';
+    const text = line
+      .replaceAll('$B', bundle)
+      .replaceAll('$I', id)
+      .replaceAll('$W', "/bin/sh -c 'echo of a container'");
+    run('/bin/sh', ['-c', text, 'sh', ...call], { fds: [fd] });
+    closeSync(fd);
+    return {
+      text: readFileSync(secret, 'utf8'),
+      owner: statSync(secret).uid,
+      out: readFileSync(out, 'utf8'),
+    };
+  }
+  const untouched = { text: 'of root', owner: 0, out: 'of a container\n' };
+
+  test.for([['run'], ['exec']])('%s: root’s file is what it was', ([road], context) => {
+    needs(context, 'root');
+    expect(written([toolPath('ctr-run')], road === 'exec')).toEqual(untouched);
+  });
+
+  test('control: crun writes there, and gives the file away', (context) => {
+    needs(context, 'root', 'command:crun');
+    if (slower > 1) skip(context, 'an emulated machine has no time for crun, which the host has run');
+    expect(written(callOf('crun'))).toEqual({ text: 'of a container\n', owner: 1000, out: '' });
   });
 });

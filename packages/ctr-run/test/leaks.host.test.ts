@@ -112,6 +112,8 @@ describe('a working directory that leads through a descriptor', () => {
       expect(ended.stdout).toBe('');
       expect(ended.stderr).toContain(`make the working directory ${through}: Symbolic link loop`);
     }
+    const control = first(unguarded('descriptors', 'directory', 'paths').tool('ctr-run'), host, path);
+    expect(control.stdout).toBe('of the host\n');
   });
 
   test('exec: the descriptor is closed, and had it not been, the directory is seen to lie outside', () => {

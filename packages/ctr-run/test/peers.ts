@@ -15,7 +15,7 @@ import { makeBundle, testId } from './bundles.ts';
 export type PeerName = 'ctr-run' | 'runc' | 'crun';
 
 /** crun takes no hybrid cgroups; in a mount namespace without the second hierarchy it sees none. */
-const withoutUnified = [
+export const withoutUnified = [
   'unshare',
   '--mount',
   'sh',
