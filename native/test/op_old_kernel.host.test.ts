@@ -3,7 +3,7 @@
  * a plan's first step takes them away, and what follows must do without.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { insn } from '../../test/bpf.ts';
@@ -155,4 +155,52 @@ test('where only fsconfig is missing an overlay is still made detached', () => {
   ]);
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^300\n0\n/);
+});
+
+describe.each([
+  ['where no procfs of our own can be made', calls.mounts],
+  ['nor openat2 asked', [...calls.mounts, 437]],
+])('%s', (_, numbers) => {
+  const write = (path: string) => [
+    without(numbers, 38),
+    op('proc_write', { path, data: 'written' }),
+    sh('uname -n'),
+  ];
+
+  test('the one at /proc is written to', () => {
+    const { stdout, stderr } = inside(write('sys/kernel/hostname'), '--mount --uts');
+    expect(stderr).toBe('');
+    expect(stdout).toBe('written\n');
+  });
+
+  test('no file is that something is mounted on (CVE-2025-52881)', () => {
+    const fake = join(work, `fake-${count++}`);
+    writeFileSync(fake, 'fake');
+    const over = `mount --bind ${fake} /proc/sys/kernel/hostname`;
+    const { status, stderr } = inside(write('sys/kernel/hostname'), '--mount --uts', over);
+    expect(status).toBe(125);
+    expect(stderr).toContain('something else is mounted there');
+    expect(readFileSync(fake, 'utf8')).toBe('fake');
+  });
+
+  test('nor one of a file system that lies at /proc (CVE-2019-16884)', () => {
+    const over =
+      'mount -t tmpfs fake /proc && mkdir -p /proc/sys/kernel && ln -s 1 /proc/self && touch /proc/sys/kernel/hostname';
+    const { status, stderr } = inside(write('sys/kernel/hostname'), '--mount --uts', over);
+    expect(status).toBe(125);
+    expect(stderr).toContain('something else is mounted there');
+  });
+
+  test('nor of a procfs that counts PIDs otherwise', () => {
+    const { status, stderr } = inside(write('sys/kernel/hostname'), '--mount --uts --pid --fork');
+    expect(status).toBe(125);
+    expect(stderr).toContain('something else is mounted there');
+  });
+
+  test('a link of procfs leads nowhere', () => {
+    expect(inside(write('self/root/etc/ctr-test-nothing'), '--mount --uts').status).toBe(125);
+    expect(inside(write('self/cwd/etc/ctr-test-nothing'), '--mount --uts').stderr).toMatch(
+      /Symbolic link loop|cross-device/,
+    );
+  });
 });
