@@ -7,14 +7,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname } from 'node:path';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { needs, run, slower, tempDir, toolPath } from '../../../test/support.ts';
+import { needs, slower, tempDir, toolPath } from '../../../test/support.ts';
 import { unguarded } from '../../../test/unguarded.ts';
-import { makeBundle, testId } from './bundles.ts';
+import { makeBundle } from './bundles.ts';
 import { exchanging } from './exchange.ts';
+import { firstProcess, type Road, roads } from './roads.ts';
 
 const made = 'made up by an image';
 const tries = 40;
-const start = (runtime: string, bundle: string) => run(runtime, ['run', '--bundle', bundle, testId()]);
+const start = (runtime: string, bundle: string, road: Road = 'run') => firstProcess(runtime, bundle, road);
 
 /** What is masked and read-only in procfs would find out where that is missing. */
 const plain = (spec: Spec): void => {
@@ -47,16 +48,17 @@ describe('CVE-2019-19921, CVE-2023-27561, CVE-2023-28642: /proc of the image is 
     return bundle;
   }
 
-  test('the mount is seen to lie elsewhere', (context) => {
+  test.for(roads)('the mount is seen to lie elsewhere: %s', (road, context) => {
     needs(context, 'root');
-    const ended = start(toolPath('ctr-run'), linked());
+    const ended = start(toolPath('ctr-run'), linked(), road);
     expect(ended.status).not.toBe(0);
     expect(ended.stderr).toContain('a link led the mount of /proc elsewhere');
   });
 
-  test('control: the container starts where nobody looks', (context) => {
+  test.for(roads)('control: the container starts where nobody looks: %s', (road, context) => {
     needs(context, 'root');
-    expect(start(unguarded('mounts').tool('ctr-run'), linked())).toMatchObject({ status: 0, stderr: '' });
+    const ended = start(unguarded('mounts').tool('ctr-run'), linked(), road);
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
   });
 
   /** /proc is exchanged for a link; how often what was for the kernel went to a file of the image. */
@@ -108,20 +110,20 @@ describe('CVE-2019-16884, CVE-2025-52881: a mount over a file of procfs', () => 
     return { bundle, volume, told: () => readFileSync(`${volume}/ip_forward`, 'utf8') };
   }
 
-  test('a volume that says so is refused before anything is made', (context) => {
+  test.for(roads)('a volume that says so is refused before anything is made: %s', (road, context) => {
     needs(context, 'root');
     const { bundle, told } = bundleOf(undefined);
-    expect(start(toolPath('ctr-run'), bundle)).toMatchObject({
+    expect(start(toolPath('ctr-run'), bundle, road)).toMatchObject({
       stdout: '',
       stderr: expect.stringContaining('cannot be mounted because it is inside /proc'),
     });
     expect(told()).toBe(made);
   });
 
-  test('one that a link of the image leads there is refused', (context) => {
+  test.for(roads)('one that a link of the image leads there is refused: %s', (road, context) => {
     needs(context, 'root');
     const { bundle, told } = bundleOf('/proc/sys/net/ipv4');
-    const ended = start(toolPath('ctr-run'), bundle);
+    const ended = start(toolPath('ctr-run'), bundle, road);
     expect(ended.stdout).toBe('');
     expect(ended.stderr).toContain('/proc/sys/net/ipv4 cannot be mounted because it is inside /proc');
     expect(told()).toBe(made);
@@ -135,15 +137,16 @@ describe('CVE-2019-16884, CVE-2025-52881: a mount over a file of procfs', () => 
     expect(told()).toBe(made);
   });
 
-  test('control: and where procfs is opened by its path, what we write goes to the volume', (context) => {
-    needs(context, 'root');
-    const { bundle, told } = bundleOf('/proc/sys/net/ipv4');
-    expect(start(unguarded('mounts', 'procfs').tool('ctr-run'), bundle)).toMatchObject({
-      status: 0,
-      stderr: '',
-    });
-    expect(told()).not.toBe(made);
-  });
+  test.for(roads)(
+    'control: and where procfs is opened by its path, what we write goes to the volume: %s',
+    (road, context) => {
+      needs(context, 'root');
+      const { bundle, told } = bundleOf('/proc/sys/net/ipv4');
+      const ended = start(unguarded('mounts', 'procfs').tool('ctr-run'), bundle, road);
+      expect(ended).toMatchObject({ status: 0, stderr: '' });
+      expect(told()).not.toBe(made);
+    },
+  );
 
   /** A directory of the image is exchanged for a link into procfs; how often the volume came to lie there. */
   async function hits(runtime: string, enough = tries) {

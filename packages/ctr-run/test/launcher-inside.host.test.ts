@@ -170,16 +170,19 @@ describe('CVE-2019-5736: a container writes to the launcher by /proc/PID/exe', (
    * the writer found, by the words of its shell.
    */
   const writer = `
-    end=$(($(date +%s) + 10))
+    end=$(($(date +%s) + 20))
     while [ $(date +%s) -lt $end ]; do for p in /proc/[0-9]*; do
       read -r comm < $p/comm 2>/dev/null || continue
       [ "$comm" = evil ] || continue
       {
         echo >> /shared/held
-        until printf '${mark}' 1<>/proc/self/fd/7; do
-          case $(printf '' 2>&1 1<>/proc/self/fd/7) in *busy*) ;; *) exit 0 ;; esac
-        done 2>/dev/null
-        echo >> /shared/written; exit 0
+        # As long as anybody executes it, it is busy (open(2), ETXTBSY).
+        while [ $(date +%s) -lt $end ]; do
+          { printf '${mark}' 1<>/proc/self/fd/7; } 2>/shared/why && { echo >> /shared/written; exit 0; }
+          why=; read -r why </shared/why
+          case $why in *busy*) ;; *) exit 0 ;; esac
+        done
+        exit 0
       } 7< $p/exe 2>/dev/null
     done; done`;
 
@@ -197,7 +200,7 @@ describe('CVE-2019-5736: a container writes to the launcher by /proc/PID/exe', (
     expect(run('/bin/sh', ['-c', words]).status).toBe(0);
     const has = (name: string) => existsSync(`${shared}/${name}`);
     for (let i = 0; i < 40 && !has('held') && !has('written'); i++) enter(id);
-    for (let i = 0; i < 200 && stateIs(id, 'running'); i++) run('sleep', ['0.02']);
+    for (let i = 0; i < 1000 && stateIs(id, 'running'); i++) run('sleep', ['0.02']);
     runTool('ctr-run', ['delete', '--force', id]);
     return { held: has('held'), written: has('written') };
   }
