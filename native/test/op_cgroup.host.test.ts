@@ -6,7 +6,7 @@ import { afterEach, expect, type TestContext, test } from 'vitest';
 import { type AnyStep, slot } from '../../packages/plan/src/index.ts';
 import { skip, slower } from '../../test/support.ts';
 import { work } from './launcher.ts';
-import { here, op, sh } from './ops.ts';
+import { here, inside, op, sh } from './ops.ts';
 
 /** Where each hierarchy is mounted: v2 and v1's, by controller. */
 const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
@@ -175,6 +175,25 @@ for (const [kind, name] of [
     const state = join(path, 'below/freezer.state');
     if (existsSync(state)) expect(readFileSync(state, 'utf8')).toBe('THAWED\n');
   });
+
+test('a process that our PID namespace does not show, which is 0 in the list, is not our own group', async (context) => {
+  needsMounted(context, 'pids');
+  const path = group(v1('pids')!);
+  enter([path], 'exec sleep 1000');
+  await until(() => procs(path).length === 1);
+  // A process group of its own: what kill(0) would end (kill(2)) is that.
+  const { status, stdout } = inside(
+    [
+      op('cgroup_kill', { path }),
+      op('cgroup_signal', { groups: [path], signal: constants.signals.SIGTERM, but: -1 }),
+      sh('echo alive'),
+    ],
+    '--mount --pid --fork',
+    'setsid --wait "$L" --plan "$P"; exit $?',
+  );
+  expect([status, stdout]).toEqual([0, 'alive\n']);
+  expect(procs(path)).toHaveLength(1);
+});
 
 test('cgroup_signal tells each process once, whatever groups it is in and however late it is born', async (context) => {
   needsMounted(context, 'freezer', 'pids');

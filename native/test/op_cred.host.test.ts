@@ -55,6 +55,20 @@ test('a number that is not an ID is refused, where setresuid(2) would have gone 
   }
 });
 
+test('no ID is left by which there is a way back, before a command is executed either', () => {
+  const status = slot('status');
+  const { stdout } = here([
+    op('setgid', { gid: 1001 }),
+    op('setuid', { uid: 1000 }),
+    op('read_file', { path: '/proc/self/status', text: status }),
+    op('print', { fd: 1, text: status }),
+    op('exit', { code: 0 }),
+  ]);
+  // Real, effective, saved, of the file system (proc_pid_status(5)).
+  expect(stdout).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
+  expect(stdout).toMatch(/^Gid:\t1001\t1001\t1001\t1001$/m);
+});
+
 test('an owner that is not an ID is refused, but for -1, which leaves it', () => {
   for (const id of [4294967295, 4294967296]) {
     expect(here([op('own_stdio', { uid: id, gid: -1 })]).status).toBe(125);

@@ -2,6 +2,7 @@
 #include "kernel.h"
 #include "path.h"
 #include "proc.h"
+#include "walk.h"
 
 #include <ftw.h>
 #include <sched.h>
@@ -9,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
 
 static int failures;
 static char base[] = "/tmp/ctr-test-path-XXXXXX";
@@ -126,6 +131,23 @@ static void race(int root) {
   CHECK(access("/made", F_OK) != 0);
 }
 
+/* What stood there when the walk came to it is not what is opened then: that is said, for the caller to try again. */
+static void exchanged(int root) {
+  close(openat(root, "a/b/other", O_CREAT | O_WRONLY, 0600));
+  pid_t pid = fork();
+  if (pid == 0)
+    for (;;) syscall(SYS_renameat2, root, "a/b/file", root, "a/b/other", RENAME_EXCHANGE);
+  bool noticed = false;
+  for (int i = 0; i < 1000000 && !noticed; i++) {
+    int fd = walk_open(root, "a/b/file", O_RDONLY);
+    noticed = fd == -EAGAIN;
+    if (fd >= 0) close(fd);
+  }
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+  CHECK(noticed);
+}
+
 static int drop(const char *path, const struct stat *st, int type, struct FTW *at) {
   (void)st, (void)type, (void)at;
   return remove(path);
@@ -146,6 +168,7 @@ static void once(bool walking) {
   makes(root);
   magic();
   race(root);
+  if (walking) exchanged(root);
   close(root);
   if (chdir("/") != 0 || nftw(base, drop, 16, FTW_DEPTH | FTW_PHYS) != 0) abort();
 }

@@ -236,3 +236,32 @@ test('start_time, elapsed, pidfd and wait_child', () => {
   expect(ms).toMatch(/^\d+\.\d$/);
   expect(status).toBe('137');
 });
+
+describe('what no plan is to ask for', () => {
+  test('a signal to a whole group', () => {
+    for (const pid of [0, -1]) {
+      const kill = step('ready', 'kill', { pid, pidfd: -1, signal: 0 }, 'signal somebody', { side: 'host' });
+      expect(run([kill, exec('echo', 'done')])).toMatchObject({
+        status: 125,
+        stdout: '',
+        stderr: expect.stringContaining('Invalid argument'),
+      });
+    }
+  });
+
+  test('a process that shares memory or descriptors with the launcher', () => {
+    // CLONE_VM, CLONE_FS, CLONE_FILES (clone(2))
+    for (const flags of [0x100, 0x200, 0x400])
+      expect(run([clone(flags), exec('echo', 'done'), awaitExec(), supervise()])).toMatchObject({
+        status: 125,
+        stderr: expect.stringContaining('Invalid argument'),
+      });
+  });
+
+  test('a fact that is another', () => {
+    const expected = (wanted: string) =>
+      step('ready', 'expect', { found: 'this', wanted }, 'compare', { side: 'host' });
+    expect(run([expected('this'), exec('echo', 'done')]).stdout).toBe('done\n');
+    expect(run([expected('that'), exec('echo', 'done')])).toMatchObject({ status: 125, stdout: '' });
+  });
+});

@@ -131,6 +131,14 @@ describe('the command of a chain', () => {
     expect(applied({ permitted: '-kill', bounding: '+kill' })[0]).toMatch(/^capset/);
   });
 
+  it('clears an ambient set that its caller has', () => {
+    const kill = 1n << 5n;
+    const caller = { ...root, inheritable: kill, ambient: kill };
+    expect(applied({ drop: 'net_raw' }, caller)).toContain('ambient caps=kill');
+    expect(applied({ drop: 'kill' }, caller)).toContain('ambient caps=none');
+    expect(applied({ drop: 'kill' })).not.toContain('ambient caps=none');
+  });
+
   it('keeps ambient capabilities as another user', () => {
     const more = { identity: { uid: 33, gid: 33, groups: [] } };
     expect(
