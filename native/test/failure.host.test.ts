@@ -10,6 +10,7 @@ import {
   clone,
   exec,
   launcher,
+  NEWPID,
   plan,
   run,
   runPlan,
@@ -180,20 +181,30 @@ describe('faults at every step', () => {
 });
 
 describe('a signal before the command runs', () => {
-  test('takes everything down, then ends the launcher', async () => {
-    const helper = step(
-      'exec',
-      'helper',
-      { file: '/bin/sleep', argv: ['sleep', '600'], env: [], stdin: '', timeout: 0 },
-      'run the hook',
-    );
-    const path = plan([[...makeBoth('interrupted', 'container'), helper]]);
-    const child = spawn(launcher, ['--plan', path]);
-    const ended = once(child, 'exit');
-    await expect.poll(() => existsSync(join(work, 'interrupted/f')), { timeout: 5000 }).toBe(true);
-    await setTimeout(50);
-    child.kill('SIGTERM');
-    expect(await ended).toEqual([null, 'SIGTERM']);
-    expect(readdirSync(work)).not.toContain('interrupted');
-  });
+  const asleep = step(
+    'exec',
+    'helper',
+    { file: '/bin/sleep', argv: ['sleep', '600'], env: [], stdin: '', timeout: 0 },
+    'run the hook',
+  );
+  const point = step('exec', 'await', { process: -1, point: 1 }, 'wait for a point', { side: 'host' });
+
+  test.for<[string, AnyStep[]]>([
+    ['a helper is waited for', [...makeBoth('interrupted', 'container'), asleep]],
+    // In a PID namespace, with which what it runs ends too.
+    ['a process of ours is', [...makeBoth('interrupted', 'host'), clone(NEWPID), asleep, point]],
+  ])(
+    'takes everything down, then ends the launcher: %s',
+    async ([, steps]) => {
+      const path = plan([steps]);
+      const child = spawn(launcher, ['--plan', path]);
+      const ended = once(child, 'exit');
+      await expect.poll(() => existsSync(join(work, 'interrupted/f')), { timeout: 5000 }).toBe(true);
+      await setTimeout(200);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([null, 'SIGTERM']);
+      expect(readdirSync(work)).not.toContain('interrupted');
+    },
+    20_000,
+  );
 });
