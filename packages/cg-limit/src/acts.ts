@@ -1,7 +1,8 @@
 /** What ctr-run does with the groups of a container that runs. Loaded only then. */
 export { freezeSteps } from './act/freeze.ts';
 export { inspect, type Line, type Report } from './act/inspect.ts';
-export { type Target, targetOfRecord } from './act/target.ts';
+export { spell } from './act/table.ts';
+export { ofProcess, placeOf, type Target, targetOfRecord } from './act/target.ts';
 export { updateSteps } from './act/update.ts';
 export { hugePageSizes } from './gather.ts';
 export { readResources } from './read-resources.ts';

@@ -27,7 +27,7 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
     case undefined:
       return [
         ['1', 'a subcommand of the OCI command line failed, as with runc (exec: 255)'],
-        ['125', 'what a person typed failed: spec, plan, and run with --rootfs, --image or -'],
+        ['125', 'what a person typed failed: inspect, spec, plan, and run with --rootfs, --image or -'],
         ...notRun,
         ...command,
       ];
@@ -40,6 +40,8 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
       ];
     case 'exec':
       return [['255', 'it failed, or there is no such command, as with runc'], ...command];
+    case 'inspect':
+      return [['1', 'it weighs more than --at-most, or there is a difference'], typed];
     case 'spec':
     case 'plan':
       return [typed];

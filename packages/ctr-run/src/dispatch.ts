@@ -94,7 +94,10 @@ function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   const forPeople =
     subcommand.name === 'spec'
       ? isPeoples(call.parsed)
-      : subcommand.name === 'plan' || flags.has('rootfs') || flags.has('image') || command?.[0] === '-';
+      : ['plan', 'inspect'].includes(subcommand.name) ||
+        flags.has('rootfs') ||
+        flags.has('image') ||
+        command?.[0] === '-';
   if (forPeople) return new Failure(error.message, 125);
   return new Failure(error.message, subcommand.name === 'exec' ? 255 : 1);
 }

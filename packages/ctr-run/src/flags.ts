@@ -148,3 +148,17 @@ export const updateFlags: readonly Flag[] = [
 ];
 
 export { bundle as bundleFlag };
+
+/** `inspect`. */
+export const inspectFlags: readonly Flag[] = [
+  { name: 'all', alias: ['a'], help: 'every section and every opening at full length' },
+  { name: 'json', help: 'as JSON' },
+  { name: 'svg', value: 'FILE', help: 'draw it: the rings around the process and their gaps (-: to stdout)' },
+  { name: 'at-most', value: 'N', help: 'exit 1 if what is open weighs more than this' },
+  {
+    name: 'against',
+    value: 'CONFIG',
+    help: 'say where what runs is not what this config.json, or bundle, asks for (-: stdin); exit 1 if so',
+  },
+  { name: 'openings', help: 'list every opening that is looked for, with its weight' },
+];

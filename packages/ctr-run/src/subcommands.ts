@@ -2,6 +2,7 @@ import {
   bundleFlag,
   checkpointFlags,
   execFlags,
+  inspectFlags,
   makeFlags,
   planFlag,
   restoreFlags,
@@ -237,6 +238,23 @@ export const subcommands: readonly Subcommand[] = [
       'It ends with 0 where the caller can make a container, with 1 where something for that is missing.',
     ],
     load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'show what a process is made of, what is open of it, and how to close that',
+    usage: ['[FLAGS] PID|ID', 'PID|ID PID|ID', 'PID|ID --against CONFIG'],
+    flags: inspectFlags,
+    command: 'never',
+    operands: [0, 2],
+    examples: [
+      ['ctr-run inspect web', 'a container of ctr-run'],
+      [
+        'ctr-run inspect docker:db --at-most 60',
+        "one of Docker's, in a CI job: exit 1 where it is more open",
+      ],
+      ['ctr-run inspect $$ --svg shell.svg', 'a picture of any process'],
+    ],
+    load: () => import('./commands/inspect.ts'),
   },
   {
     name: 'features',

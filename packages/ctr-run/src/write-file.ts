@@ -4,8 +4,13 @@ import { O } from '@ctr-tools/sys/constants';
 
 const side = 'host';
 
-/** Write a file of the caller's: a new one, or one in the place of what is there. */
-export function writeSteps(path: string, data: string | Uint8Array, which: 'new' | 'replaced'): AnyStep[] {
+/** Write a file of the caller's: a new one, or one in the place of what is there; and end with `code`. */
+export function writeSteps(
+  path: string,
+  data: string | Uint8Array,
+  which: 'new' | 'replaced',
+  code = 0,
+): AnyStep[] {
   const fd = slot('written');
   const flags = O.WRONLY | O.CREAT | (which === 'new' ? O.EXCL : O.TRUNC);
   return [
@@ -16,6 +21,6 @@ export function writeSteps(path: string, data: string | Uint8Array, which: 'new'
       },
     }),
     step('state', 'write_fd', { fd, data }, `write ${path}`, { side }),
-    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+    step('supervise', 'exit', { code }, 'end', { side }),
   ];
 }
