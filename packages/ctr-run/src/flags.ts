@@ -156,6 +156,10 @@ export const inspectFlags: readonly Flag[] = [
   { name: 'svg', value: 'FILE', help: 'draw it: the rings around the process and their gaps (-: to stdout)' },
   { name: 'at-most', value: 'N', help: 'exit 1 if what is open weighs more than this' },
   {
+    name: 'filters',
+    help: 'also what its filters of system calls answer; as root, and it is stopped for a moment',
+  },
+  {
     name: 'against',
     value: 'CONFIG',
     help: 'say where what runs is not what this config.json, or bundle, asks for (-: stdin); exit 1 if so',

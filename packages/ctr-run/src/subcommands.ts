@@ -254,6 +254,7 @@ export const subcommands: readonly Subcommand[] = [
       ],
       ['ctr-run inspect $$ --svg shell.svg', 'a picture of any process'],
     ],
+    node: ({ flags }) => flags.has('filters'),
     load: () => import('./commands/inspect.ts'),
   },
   {

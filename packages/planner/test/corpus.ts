@@ -25,7 +25,7 @@ const tools = [
 ] as const;
 
 const subcommands =
-  'run create start state kill delete list exec ps pause resume update events checkpoint restore spec plan features'.split(
+  'run create start state kill delete list exec ps pause resume update events checkpoint restore spec plan inspect features'.split(
     ' ',
   );
 
@@ -155,6 +155,11 @@ const mistakes = (): Case[] => [
     'ctr-run events --stats nobody',
     'ctr-run ps --format json nobody',
     'ctr-run restore nobody',
+    'ctr-run inspect',
+    'ctr-run inspect nobody',
+    'ctr-run inspect 1 --at-most lots',
+    'ctr-run inspect --openings',
+    'ctr-run inspect --openings --json',
     'ctr-run list --format xml',
     'ctr-run run --rootfs host --image x -- true',
     'ctr-run run --rootfs /no/such --id c1 -- true',

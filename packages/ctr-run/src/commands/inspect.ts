@@ -35,7 +35,7 @@ import { writeSteps } from '../write-file.ts';
  * `ctr-run inspect PID|ID`: what a process is made of, what is open of it, and how much that weighs. Exits 1 where
  * it weighs more than `--at-most`, and where there is a difference, as diff(1) does.
  */
-export function run(call: Call): Outcome {
+export async function run(call: Call): Promise<Outcome> {
   const { host, parsed } = call;
   const [word, other] = parsed.operands;
   if (has(call, 'openings')) return listRules(call);
@@ -44,7 +44,7 @@ export function run(call: Call): Outcome {
       "which process? ctr-run inspect PID|ID; a PID, a container's ID, docker:NAME or podman:NAME",
     );
   check(call, other);
-  const facts = lookAt(call, word);
+  const facts = await withFilters(call, lookAt(call, word));
   if (other !== undefined) return tellRows(call, differences(facts, lookAt(call, other)), word, other);
   const config = one(call, 'against');
   if (config !== undefined) return tellRows(call, compared(call, facts, config), 'asked', 'is');
@@ -66,6 +66,13 @@ export function run(call: Call): Outcome {
   return exit;
 }
 
+/** `--filters`: reading them takes a tracer, so it is done for who asks alone. */
+async function withFilters(call: Call, facts: Facts): Promise<Facts> {
+  if (!has(call, 'filters') || facts.seccomp.mode !== 'filter') return facts;
+  const { filterAnswers } = await import('@ctr-tools/seccomp-load/looking');
+  return { ...facts, seccomp: { ...facts.seccomp, answers: await filterAnswers(facts.pid) } };
+}
+
 const paper = (host: Host) => ({
   width: host.tty[1] ? host.columns : 80,
   cut: host.tty[1],
@@ -77,7 +84,7 @@ function check(call: Call, other: string | undefined): void {
   const two = other !== undefined ? 'two processes' : has(call, 'against') ? '--against' : undefined;
   if (other !== undefined && has(call, 'against'))
     throw new UsageError('--against is about one process; two are compared with one another');
-  for (const flag of ['svg', 'at-most', 'all'])
+  for (const flag of ['svg', 'at-most', 'all', 'filters'])
     if (two && has(call, flag)) throw new UsageError(`--${flag} has no place where ${two} are compared`);
   if (has(call, 'svg') && has(call, 'json')) throw new UsageError('--svg and --json are two forms; give one');
 }

@@ -28,18 +28,34 @@ const LETTER = 7;
 /** More openings of one ring than this are told as a number. */
 const MOST = 8;
 
+/** Colours in the light and in the dark, as rules of their own: not every viewer knows variables of CSS. */
+const colours: readonly (readonly [selector: string, property: string, light: string, dark: string])[] = [
+  ['.paper', 'fill', '#ffffff', '#14171a'],
+  ['.ring', 'fill', '#f6f8fa', '#1d2125'],
+  ['.wall', 'stroke', '#57606a', '#8b949e'],
+  ['text', 'fill', '#57606a', '#a3abb3'],
+  ['.title, .name', 'fill', '#1b1f24', '#e6e9ec'],
+  ['.heavy', 'fill', '#b3261e', '#ff8a80'],
+  ['.middle', 'fill', '#8a5a00', '#f0c060'],
+  ['.light', 'fill', '#57606a', '#a3abb3'],
+  ['.arrow-heavy', 'stroke', '#b3261e', '#ff8a80'],
+  ['.arrow-middle', 'stroke', '#8a5a00', '#f0c060'],
+  ['.arrow-light', 'stroke', '#57606a', '#a3abb3'],
+];
+
+const ruled = (which: 2 | 3): string =>
+  colours.map((rule) => `${rule[0]} { ${rule[1]}: ${rule[which]} }`).join('\n');
+
 const style = `
-svg { --paper: #fff; --ink: #1b1f24; --quiet: #57606a; --line: #57606a; --ring: #f6f8fa; --heavy: #b3261e; --middle: #8a5a00; --light: #57606a; }
-@media (prefers-color-scheme: dark) { svg { --paper: #14171a; --ink: #e6e9ec; --quiet: #a3abb3; --line: #8b949e; --ring: #1d2125; --heavy: #ff8a80; --middle: #f0c060; --light: #a3abb3; } }
-text { font: 12px ui-monospace, Menlo, Consolas, monospace; fill: var(--quiet); white-space: pre; }
-.title { font-weight: bold; fill: var(--ink); }
-.name { font-size: 14px; font-weight: bold; fill: var(--ink); }
-.paper { fill: var(--paper); }
-.ring { fill: var(--ring); }
-.wall { fill: none; stroke: var(--line); stroke-width: 2.5; }
-.arrow { stroke-width: 1.5; fill: none; }
-.heavy { fill: var(--heavy); } .middle { fill: var(--middle); } .light { fill: var(--light); }
-.arrow.heavy { stroke: var(--heavy); fill: none; } .arrow.middle { stroke: var(--middle); fill: none; } .arrow.light { stroke: var(--light); fill: none; }
+text { font: 12px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; white-space: pre }
+.title, .name { font-weight: bold }
+.name { font-size: 14px }
+.wall { fill: none; stroke-width: 2.5 }
+.arrow { fill: none; stroke-width: 1.5 }
+${ruled(2)}
+@media (prefers-color-scheme: dark) {
+${ruled(3)}
+}
 `;
 
 const classOf = (weight: number): string => (weight >= 8 ? 'heavy' : weight >= 3 ? 'middle' : 'light');
@@ -50,7 +66,7 @@ interface Drawn {
   right: number;
   top: number;
   lines: readonly string[];
-  openings: readonly { weight: number; words: string; y: number }[];
+  openings: readonly { weight: number; words: string; of: string; y: number }[];
 }
 
 export function asSvg(facts: Facts, openings: readonly Opening[]): string {
@@ -60,7 +76,7 @@ export function asSvg(facts: Facts, openings: readonly Opening[]): string {
     const letters = Math.floor((right - left - 60) / LETTER);
     const lines = ring.sections.flatMap((section) => {
       const { summary, notes = [] } = tellers[section](facts);
-      const label = ring.sections.length > 1 ? `${section}: ` : '';
+      const label = section === 'root' ? '' : `${section}: `;
       return [`${label}${summary}`, ...notes.slice(0, 4)].flatMap((text) =>
         wrapWords(plain(text), letters).slice(0, 3),
       );
@@ -71,9 +87,15 @@ export function asSvg(facts: Facts, openings: readonly Opening[]): string {
       .toSorted((a, b) => b.weight - a.weight);
     const rest = open.slice(MOST);
     const told = [
-      ...open.slice(0, MOST).map((o) => ({ weight: o.weight, words: wordsOf(o) })),
+      ...open.slice(0, MOST).map((o) => ({ weight: o.weight, words: wordsOf(o), of: classOf(o.weight) })),
       ...(rest.length > 0
-        ? [{ weight: weightOf(rest), words: `${rest.length} lighter ones together`, light: true }]
+        ? [
+            {
+              weight: weightOf(rest),
+              words: `${rest.length} lighter ones together`,
+              of: classOf(rest[0]!.weight),
+            },
+          ]
         : []),
     ].map((one) => {
       const at = y + LINE;
@@ -119,11 +141,10 @@ function ringSvg({ ring, left, right, top, lines, openings }: Drawn, bottom: num
     `<path class="wall" d="${wall(left, right, top, bottom, gaps)}"/>`,
     words(left + 14, top + 18, ring.title, 'title'),
     ...lines.map((line, i) => words(left + 14, top + 18 + (i + 1) * LINE, line, '')),
-    ...openings.flatMap(({ weight, words: text, y }) => [
-      words(right - 22, y, text, classOf(weight), 'end'),
-      words(left + 14, y, String(weight).padStart(3), classOf(weight)),
+    ...openings.flatMap(({ weight, words: text, of, y }) => [
+      words(right - 22, y, `${text}  ${String(weight).padStart(2)}`, of, 'end'),
       // Through the gap, to the outside.
-      `<path class="arrow ${classOf(weight)}" data-opening="${weight}" d="M${right - 16} ${y - 4}H${right + 14}m-5 -4l5 4l-5 4"/>`,
+      `<path class="arrow arrow-${of}" data-opening="${weight}" d="M${right - 16} ${y - 4}H${right + 14}m-5 -4l5 4l-5 4"/>`,
     ]),
     '</g>',
   ].join('\n');

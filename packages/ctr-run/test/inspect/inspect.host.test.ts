@@ -218,7 +218,7 @@ test('a zombie is said to be one, and a process that is not there a failure in a
 
 test('looking at processes that come and go is never an error', (context) => {
   needs(context, 'root');
-  const script = `i=0; while [ $i -lt 40 ]; do sleep 0.0$((i % 10)) & ${bin}/ctr-run inspect $! >/dev/null 2>>$1; i=$((i+1)); done; wait`;
+  const script = `i=0; while [ $i -lt 20 ]; do sleep 0.0$((i % 10)) & ${bin}/ctr-run inspect $! >/dev/null 2>>$1; i=$((i+1)); done; wait`;
   const log = `${tempDir('log')}/errors`;
   expect(run('/bin/sh', ['-c', script, 'sh', log], { timeout: 60_000 }).status).toBe(0);
   const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean);
@@ -311,6 +311,18 @@ test('on a terminal there is colour, not with NO_COLOR, and lines are as wide as
     expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(columns);
   }
   expect(shownAt(80, { NO_COLOR: '1' })).not.toContain('\x1b[1m');
+});
+
+test('what its filters answer is told to who asks', (context) => {
+  needs(context, 'root');
+  const id = container(tight);
+  const shown = inspect(id, '--filters');
+  expect(shown).toMatchObject({ status: 0, stderr: '' });
+  // Who may not read them, for it is under a filter itself or lacks a capability, is told so.
+  expect(shown.stdout.replace(/\s+/g, ' ')).toMatch(
+    /FILTER 1 filter (of \d+ calls of x86_64 \d+ are permitted|the filters cannot be read)/,
+  );
+  expect(inspect(id).stdout).not.toContain('are permitted');
 });
 
 test('the table of openings needs no process, and flags that do not go together are refused', () => {

@@ -32,8 +32,7 @@ export function tellFilter({ seccomp }: Facts): Told {
   return {
     summary: words[mode],
     notes: answers,
-    ...(mode === 'filter' &&
-      answers.length === 0 && { whole: ['--filters reads what they answer, as root'] }),
+    ...(mode === 'filter' && answers.length === 0 && { whole: ['--filters tells what they answer'] }),
   };
 }
 

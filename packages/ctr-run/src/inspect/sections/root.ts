@@ -1,5 +1,5 @@
 import { type Branch, treeLines } from '@ctr-tools/cli';
-import { type Facts, hasOwnMounts, type MountFact } from '../facts.ts';
+import { type Facts, hasOwnMounts, type MountFact, namespaceOf } from '../facts.ts';
 import { unionOf } from '../layers.ts';
 import { hostBinds, isMask, mountAt, writable } from '../openings/paths.ts';
 import { plural, type Told } from './section.ts';
@@ -24,7 +24,7 @@ export function tellRoot(facts: Facts): Told {
       plural(mounts.length, 'mount'),
       ...(own
         ? [`${masked.length} masked`, `${readOnly.length} read-only in /proc and /sys`]
-        : ["the machine's own"]),
+        : [namespaceOf(facts, 'mnt')?.ofPid1 ? "the machine's own" : "perhaps the machine's own"]),
     ].join(', '),
     notes: [
       ...(root.path === '/' ? [] : [`its root directory is ${root.path}`]),
