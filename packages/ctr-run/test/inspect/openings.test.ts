@@ -2,6 +2,7 @@
 import { capabilityNames } from '@ctr-tools/sys/constants';
 import { expect, test } from 'vitest';
 import type { DescriptorFact, DeviceNode, Facts } from '../../src/inspect/facts.ts';
+import { answersItself } from '../../src/inspect/gather/root.ts';
 import { openingsOf, rules, weightOf, wordFor } from '../../src/inspect/openings/index.ts';
 import { asRoot, closed, mount, mounting, namespace, sharing, unmounting, withStatus } from './recorded.ts';
 
@@ -164,4 +165,19 @@ test('what could not be seen is not open, and files that the kernel lacks cannot
 
 test('a thread of the kernel is nobody’s door', () => {
   expect(ids({ ...sharing(root, 'mnt', 'pid', 'net'), kernelThread: true })).toEqual([]);
+});
+
+test('what an engine binds in for one container is that container’s own', () => {
+  const host = '/var/lib/docker/containers/0123/hosts';
+  const found = ids(mounting(root, bind(host, { options: ['rw'] })));
+  expect(found).toEqual(ids(root));
+  expect(ids(mounting(root, bind('/etc/hosts', { options: ['rw'] })))).toEqual(
+    expect.arrayContaining(['host-directories', 'bind-suid', 'bind-dev']),
+  );
+});
+
+test('a file system that another program or machine answers for is not asked', () => {
+  for (const type of ['fuse', 'fuse.sshfs', 'nfs4', 'cifs', '9p', 'virtiofs', undefined])
+    expect(answersItself(type)).toBe(false);
+  for (const type of ['ext4', 'overlay', 'tmpfs', 'proc']) expect(answersItself(type)).toBe(true);
 });

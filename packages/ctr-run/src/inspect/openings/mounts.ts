@@ -9,8 +9,7 @@ const SOCKETS =
   /\/(docker\.sock|podman\.sock|containerd\.sock|crio\.sock|buildkitd\.sock|system_bus_socket|systemd\/private|kubelet\.sock|incus\/unix\.socket|lxd\/unix\.socket)$/;
 
 /** Directories of the machine's whose writing makes one root of it. */
-const RULING =
-  /^\/(etc|boot|usr|bin|sbin|lib|lib64|root|home|opt|var\/lib|var\/spool\/cron|run\/systemd)(\/|$)/;
+const RULING = /^\/(etc|boot|usr|bin|sbin|lib|lib64|root|var\/lib|var\/spool\/cron|run\/systemd)(\/|$)/;
 
 const binds = (facts: Facts, wanted: (mount: ReturnType<typeof hostBinds>[number]) => boolean) =>
   hostBinds(facts).filter(wanted).map(wherePath);
@@ -69,15 +68,7 @@ export const mountRules: readonly Rule[] = [
     what: 'directories by which the machine is ruled, to be written',
     attack: 'puts a program, a key or a unit there, which the machine runs or trusts',
     close: 'bind them read-only: -v SRC:DST:ro',
-    // What an engine makes for one container lies below /var/lib and is that container's own.
-    open: (facts) =>
-      binds(
-        facts,
-        (m) =>
-          writable(m) &&
-          RULING.test(m.host!) &&
-          !/^\/var\/lib\/(docker|containers|containerd|kubelet|ctr-tools)\//.test(m.host!),
-      ),
+    open: (facts) => binds(facts, (m) => writable(m) && RULING.test(m.host!)),
   },
   {
     id: 'run-bind',

@@ -37,13 +37,18 @@ export function isWritable(facts: Facts, path: string, type: string): boolean {
 export const ownMounts = (facts: Facts): readonly MountFact[] =>
   hasOwnMounts(facts) ? (facts.root?.mounts ?? []) : [];
 
-/** Paths of the machine's that were bound into it, without its root, masks and single devices. */
+/** What an engine makes for one container lies here, and is that container's own: /etc/hosts, volumes. */
+const ENGINES =
+  /^(\/var\/lib|\/run|\/run\/user\/\d+|.*\/\.local\/share)\/(docker|containers|containerd|kubelet|ctr-tools)\//;
+
+/** Paths of the machine's that were bound into it, without its root, masks, single devices and what engines make. */
 export const hostBinds = (facts: Facts): MountFact[] =>
   ownMounts(facts).filter(
     (mount) =>
       mount.host !== undefined &&
       mount.mountPoint !== '/' &&
       !isMask(mount) &&
+      !ENGINES.test(mount.host) &&
       mount.type !== 'devtmpfs' &&
       !/^\/dev\/./.test(mount.mountPoint),
   );
