@@ -161,7 +161,7 @@ export const inspectFlags: readonly Flag[] = [
   },
   {
     name: 'against',
-    value: 'CONFIG',
+    value: 'FILE',
     help: 'say where what runs is not what this config.json, or bundle, asks for (-: stdin); exit 1 if so',
   },
   { name: 'openings', help: 'list every opening that is looked for, with its weight' },

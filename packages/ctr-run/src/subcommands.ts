@@ -242,7 +242,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: 'inspect',
     summary: 'show what a process is made of, what is open of it, and how to close that',
-    usage: ['[FLAGS] PID|ID', 'PID|ID PID|ID', 'PID|ID --against CONFIG'],
+    usage: ['[FLAGS] PID|ID', 'PID|ID PID|ID', 'PID|ID --against FILE'],
     flags: inspectFlags,
     command: 'never',
     operands: [0, 2],

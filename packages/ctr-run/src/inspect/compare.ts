@@ -6,6 +6,7 @@ import { type Facts, isIdentity, namespaceOf } from './facts.ts';
 import { unionOf } from './layers.ts';
 import { openingsOf, weightOf } from './openings/index.ts';
 import { isMask } from './openings/paths.ts';
+import { plural } from './sections/section.ts';
 
 /** One thing, as each of the two has it. */
 export interface Row {
@@ -44,7 +45,10 @@ function traits(facts: Facts): Map<string, string> {
     const words = isMask(mount)
       ? 'masked'
       : `${type} ${options.filter((o) => !/atime|diratime/.test(o)).join(',')}`;
-    found.push([`mount ${mountPoint}`, `${words}${union ? `, ${union.layers.length} layers` : ''}`]);
+    found.push([
+      `mount ${mountPoint}`,
+      `${words}${union ? `, ${plural(union.layers.length, 'layer')}` : ''}`,
+    ]);
   }
   return new Map(found);
 }

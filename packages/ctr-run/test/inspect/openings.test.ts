@@ -181,3 +181,8 @@ test('a file system that another program or machine answers for is not asked', (
     expect(answersItself(type)).toBe(false);
   for (const type of ['ext4', 'overlay', 'tmpfs', 'proc']) expect(answersItself(type)).toBe(true);
 });
+
+test('a throw-away layer over the machine’s root still shows that', () => {
+  const over = mount('/', 'overlay', { superOptions: ['rw', 'lowerdir=/', 'upperdir=/u', 'workdir=/w'] });
+  expect(ids(mounting(root, over))).toContain('host-root-seen');
+});

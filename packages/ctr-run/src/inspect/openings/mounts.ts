@@ -1,4 +1,5 @@
 import { type Facts, hasOwnMounts, isHostRoot } from '../facts.ts';
+import { unionOf } from '../layers.ts';
 import { hostBinds, mountAt, ownMounts, wherePath, writable } from './paths.ts';
 import type { Rule } from './rule.ts';
 
@@ -37,7 +38,9 @@ export const mountRules: readonly Rule[] = [
     close: 'ctr-run run --image REF or --rootfs DIR',
     open: (facts) => {
       const root = mountAt(facts, '/');
-      return root !== undefined && root.host === '/' && !(writable(root) && isHostRoot(facts));
+      if (!root) return false;
+      if (unionOf(root)?.layers.includes('/')) return true;
+      return root.host === '/' && !(writable(root) && isHostRoot(facts));
     },
   },
   {
