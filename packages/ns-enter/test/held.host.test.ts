@@ -64,7 +64,7 @@ describe('--show finds a namespace without processes', () => {
       '--mount',
       'sh',
       '-ec',
-      'cd "$1"; : >n; unshare --net=n true; i=$(stat -c %i n); echo $i; ns-enter --show "net:[$i]"; exec 7<n; umount -l n; readlink /proc/$$/fd/7; echo $$; ns-enter --show "net:[$i]" 7<&-; ns-enter --show $i --json 7<&-',
+      'cd "$1"; : >n; unshare --net=n true; i=$(stat -c %i n); echo $i; ns-enter --show "net:[$i]"; exec 7<n; umount -l n; readlink /proc/$$/fd/7; echo $$; (exec 7<&-; ns-enter --show "net:[$i]"; ns-enter --show $i --json)',
       'sh',
       dir,
     ]);
