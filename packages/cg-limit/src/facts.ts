@@ -59,6 +59,8 @@ export interface Facts {
   container: boolean;
   /** `command`: the group goes when the command ends. */
   lifetime: 'command' | 'kept';
+  /** Whose the group is to be. */
+  owner?: { uid: number; gid: number };
   /** Kill what is left in the group when the command has ended. */
   killLeft: boolean;
   /** Enter a group that exists, and change nothing. */

@@ -196,6 +196,13 @@ export const flags: readonly Flag[] = [
   { name: 'join', group, help: 'enter a group that exists, and remove nothing', applyOnly: true },
   { name: 'keep', group, help: 'leave the group behind, and nobody waiting for its end', applyOnly: true },
   {
+    name: 'owner',
+    value: 'UID[:GID]',
+    group,
+    help: 'give the group to somebody, who may then make groups in it and move own processes there; its limits stay ours',
+    applyOnly: true,
+  },
+  {
     name: 'kill-left',
     group,
     help: 'kill whatever is left in the group when the command has ended, what has gone into a session of its own too',

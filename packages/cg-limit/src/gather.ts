@@ -53,6 +53,7 @@ export function gather(
   const base = {
     manager,
     container,
+    ...(options?.owner && { owner: options.owner }),
     killLeft: options?.killLeft ?? false,
     person: options !== undefined && !container,
     join,

@@ -1,10 +1,15 @@
 import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
-import type { LinuxResources } from '@ctr-tools/oci';
+import { type LinuxResources, parseId } from '@ctr-tools/oci';
 import { type SortKey, sortKeys } from './act/tree.ts';
 import { checkPath, isSystemdPath, parseApart } from './place.ts';
 import { readResources } from './read-resources.ts';
 import { type ProcessPart, processOf } from './words/process.ts';
 import { resourcesOf } from './words/resources.ts';
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
 
 /** The command line once parsed: a section of a spec, and what has no place in one. */
 export interface Options {
@@ -17,6 +22,8 @@ export interface Options {
   keep: boolean;
   manager?: 'files' | 'systemd';
   json: boolean;
+  /** Whose the group is to be (cgroups(7), Delegation). */
+  owner?: Owner;
   /** What is left when the command has ended is killed. */
   killLeft: boolean;
   /** The caller may be in the group that is updated. */
@@ -47,6 +54,8 @@ export function options(parsed: Parsed, host: Host): Options {
     throw new UsageError(
       `--kill-left ends what is in the group of a command, and --${join ? 'join' : 'keep'} leaves that alone`,
     );
+  const owner = ownerOf(one(parsed, 'owner'));
+  if (owner && join) throw new UsageError('--owner gives away a group that is made, and --join makes none');
   const manager = managerOf(one(parsed, 'manager'));
   const act = ['show', 'watch', 'update', 'move', 'freeze', 'thaw', 'kill', 'remove'].find((name) =>
     parsed.flags.has(name),
@@ -64,7 +73,9 @@ export function options(parsed: Parsed, host: Host): Options {
   if (toParent && act !== 'remove') throw new UsageError('--to-parent belongs to --remove');
   const sort = sortOf(one(parsed, 'sort'), act);
   const making = (
-    act === 'move' ? ['join', 'manager', 'kill-left'] : ['cgroup', 'keep', 'join', 'manager', 'kill-left']
+    act === 'move'
+      ? ['join', 'manager', 'kill-left', 'owner']
+      : ['cgroup', 'keep', 'join', 'manager', 'kill-left', 'owner']
   ).find((name) => parsed.flags.has(name));
   if (act !== undefined && making !== undefined)
     throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
@@ -74,6 +85,7 @@ export function options(parsed: Parsed, host: Host): Options {
     resources,
     process,
     killLeft,
+    ...(owner && { owner }),
     join,
     keep,
     json: parsed.flags.has('json'),
@@ -93,6 +105,16 @@ function sortOf(word: string | undefined, act: string | undefined): SortKey | un
   return key;
 }
 
+function ownerOf(text: string | undefined): Owner | undefined {
+  if (text === undefined) return undefined;
+  const [user, group, more] = text.split(':');
+  const uid = parseId(user!, '--owner');
+  const gid = group === undefined ? uid : parseId(group, '--owner');
+  if (uid === undefined || gid === undefined || more !== undefined)
+    throw new UsageError(`--owner is "${text}"; it is UID or UID:GID in numbers`);
+  return { uid, gid };
+}
+
 function managerOf(word: string | undefined): 'files' | 'systemd' | undefined {
   if (word === undefined || word === 'files' || word === 'systemd') return word;
   throw new UsageError(`--manager is "${word}"; it is files or systemd`);
@@ -105,6 +127,7 @@ export const needsNoGroup = (o: Options): boolean =>
   !o.join &&
   !o.keep &&
   !o.killLeft &&
+  o.owner === undefined &&
   o.cgroup === undefined &&
   o.manager === undefined;
 

@@ -60,6 +60,10 @@ function groupSteps(spec: Spec, facts: Facts): AnyStep[] {
   for (const { controller, version, what } of settings)
     if (!groupFor(groups, controller, version)) throw notOurs(controller, version, what, facts);
   if (facts.manager === 'systemd') {
+    if (facts.owner)
+      throw new Failure(
+        '--owner is for a group of files: add --manager files, or have systemd delegate one (Delegate=yes with User=)',
+      );
     const cloned = facts.container || mustStay(facts);
     // Those of v1 that systemd leaves alone.
     const own = groups.filter((g) => !g.bySystemd);
@@ -200,9 +204,33 @@ function makeSteps(
     if (leaf && facts.lifetime === 'kept' && !facts.container) made.push(keepStep(directory));
     if (group.inherit) made.push(...inherit(directory, group.inherit));
     if (!leaf) made.push(...enable.below(directory));
+    if (leaf && facts.owner) made.push(...ownerSteps(group, facts.owner));
     if (leaf && facts.killLeft) made.push(killLeftStep(directory, 'cgroup'));
   }
   return made;
+}
+
+/**
+ * What is given away is the directory and the files by which processes and controllers are moved; limits are not
+ * (cgroups(7), "Delegation of a hierarchy"; /sys/kernel/cgroup/delegate).
+ */
+const delegated = {
+  1: ['tasks', 'cgroup.procs'],
+  2: ['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control'],
+} as const;
+
+function ownerSteps(
+  { directory, version }: GroupFacts,
+  { uid, gid }: { uid: number; gid: number },
+): AnyStep[] {
+  const hints = { EPERM: 'only root gives a group away' };
+  return [directory, ...delegated[version].map((file) => `${directory}/${file}`)].map((path) =>
+    step('cgroup', 'chown', { path, uid, gid }, `give ${path} to ${uid}:${gid}`, {
+      side,
+      hints,
+      unless: ['ENOENT'],
+    }),
+  );
 }
 
 /** Undone before the group is removed, which would stay for what is in it. */
