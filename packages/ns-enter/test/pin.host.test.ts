@@ -161,3 +161,19 @@ test('--plan prints what --unpin would do, and does nothing', (context) => {
   expect({ mounts: mountsBelow(), files: readdirSync(dir) }).toEqual(before);
   expect(unpin(dir)).toMatchObject(done);
 });
+
+test('what somebody mounted in the place of a pin is not unmounted for one', (context) => {
+  needs(context, 'root');
+  const at = join(dir, 'lab');
+  expect(pin('net,uts', at)).toMatchObject(done);
+  run('umount', [join(at, 'net')]);
+  for (const source of ['/etc/hosts', '/proc/self/ns/uts']) {
+    expect(run('mount', ['--bind', source, join(at, 'net')])).toMatchObject({ status: 0 });
+    const refused = unpin(at);
+    expect(refused.status).toBe(125);
+    expect(refused.stderr).toContain('what is mounted there is not a net namespace');
+    expect(mountsBelow()).toContain(join(at, 'net'));
+    expect(run('umount', [join(at, 'net')])).toMatchObject({ status: 0 });
+  }
+  expect(unpin(at)).toMatchObject(done);
+});
