@@ -1,12 +1,16 @@
 /** The planner's own process, while it waits for a spec on stdin: what it may do, and when it ends; and the file it comes from. */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { killOne, run, runTool, start, tempDir, toolPath, until } from './support.ts';
 
 /** A launcher whose planner waits, and that planner. */
 async function waiting() {
-  const launcher = start(toolPath('ctr-run'), ['run', '-']);
+  const fifo = join(tempDir('stdin'), 'fifo');
+  run('mkfifo', [fifo]);
+  // Somebody who may still write, so that it does not end by itself (fifo(7)).
+  const writer = openSync(fifo, 'r+');
+  const launcher = start('/bin/sh', ['-c', `exec ${toolPath('ctr-run')} run - <${fifo}`]);
   const { pid } = launcher.child;
   const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   await until('there is a planner', () => children().length === 1);
@@ -18,21 +22,21 @@ async function waiting() {
       return undefined;
     }
   };
-  return { launcher, planner, status };
+  return { launcher, planner, status, writer };
 }
 
 describe('a planner that waits', () => {
   test('is held by its filter, and can gain nothing', async () => {
-    const { launcher, status } = await waiting();
+    const { launcher, status, writer } = await waiting();
     // It loads the filter before it reads anything (planner_engine.c).
     await until('it is held', () => /^Seccomp:\t2$/m.test(status() ?? ''));
     expect(status()).toMatch(/^NoNewPrivs:\t1$/m);
-    launcher.child.stdin!.end();
+    closeSync(writer);
     expect((await launcher.ended).status).not.toBe(0);
   });
 
   test('ends with its launcher, however that ends', async () => {
-    const { launcher, planner, status } = await waiting();
+    const { launcher, planner, status, writer } = await waiting();
     await until('it waits', () => /^State:\tS/m.test(status() ?? ''));
     killOne(launcher.child.pid!);
     const isGone = () => !/^Name:\tctr-run$/m.test(status() ?? '') || /^State:\t[ZX]/m.test(status() ?? '');
@@ -40,6 +44,7 @@ describe('a planner that waits', () => {
       killOne(planner);
       throw error;
     });
+    closeSync(writer);
     expect(isGone()).toBe(true);
   });
 });
