@@ -25,7 +25,9 @@ const commonFlags = [
 function isPeoplesLine(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
-  return words.some((word) => word === '-' || word === 'plan' || /^--(?:rootfs|image)(?:=|$)/.test(word));
+  return words.some(
+    (word) => word === '-' || word === 'plan' || word === 'doctor' || /^--(?:rootfs|image)(?:=|$)/.test(word),
+  );
 }
 
 /**
