@@ -212,7 +212,8 @@ test('delete --force of what is made and deleted at once leaves nothing alive, w
     // Spread over the time that a start takes.
     await new Promise((resolve) => setTimeout(resolve, round));
     const first = ctr('delete', '--force', id);
-    await making.ended;
+    // Its pipes are open for as long as a container that has come nevertheless.
+    await until('create has ended', () => making.child.exitCode !== null || making.child.signalCode !== null);
     if (first.status === 0) expect(leftoversOf(id)).toEqual([]);
     else expect(first.stderr).toContain('delete it again');
     expect(ctr('delete', '--force', id)).toMatchObject({ status: 0, stderr: '' });
