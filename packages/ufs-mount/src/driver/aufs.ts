@@ -11,9 +11,6 @@ import { kernelHas, lowerDirectories, overlay, upperSteps } from './overlay.ts';
 
 const side = 'host';
 
-/** AUFS_BRANCH_MAX as distributions set it, the writable branch not counted (aufs4-standalone, fs/aufs/Kconfig). */
-const mostBranches = 126;
-
 /** A layer as a branch, by its chain ID: one may take directories from those below. */
 const branchPath = (facts: Pick<RootFacts, 'store'>, layer: StackLayer): string =>
   `${builtPath(facts.store, 'aufs', layer)}/tree`;
@@ -54,8 +51,6 @@ export const aufs: Driver = {
   lacking({ stack, host, rootless }) {
     if (!kernelHas('aufs'))
       return 'the running kernel has no aufs (it is not part of Linux); overlay does the same';
-    if (stack.layers.length > mostBranches)
-      return `aufs takes ${mostBranches} layers at most, and these are ${stack.layers.length}`;
     return lackingUnion(stack, host, rootless);
   },
   // With overlay's marks, by which roots are compared with their layers.
