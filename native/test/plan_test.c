@@ -103,7 +103,9 @@ static void refuses_cells(void) {
   REFUSES(d.cells[print + 1].value = print);        /* a template of numbers */
   REFUSES(d.cells[exec + 1].value = exec);          /* a list that holds a list */
   REFUSES(d.cells[exec + 1].length = d.ncells);
-  REFUSES(d.cells[exec].length += 1);               /* a NUL inside a text */
+  REFUSES((d.cells[print + 1].value = d.ncells, d.cells[print + 1].length = 0)); /* though nothing of it is read */
+  REFUSES(d.cells[exec].length += 1);
+  REFUSES(d.data[d.cells[exec].value] = 0);         /* a NUL inside a text */
   REFUSES(d.cells[exec].length -= 1);               /* no NUL behind it */
   REFUSES(d.cells[exec].value = d.ndata);
   REFUSES(d.cells[exec].value = UINT64_MAX);
