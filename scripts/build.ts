@@ -25,7 +25,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { toolNames as tools } from '../packages/cli/src/tool-names.ts';
 import { writeCompletions } from './completions.ts';
 import { writeManuals } from './man.ts';
 import { bundleForEngine, bundleForNode } from './planner-bundle.ts';

@@ -1,7 +1,7 @@
 /** What the shells load to complete our commands, below `root` (`dist/share`): each where its shell looks for it. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { toolNames as tools } from '../packages/cli/src/tool-names.ts';
 
 const sources = join(import.meta.dirname, '../packages/cli/completions');
 

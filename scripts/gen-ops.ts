@@ -1,12 +1,14 @@
 /**
  * Writes what is made from TypeScript's tables: `native/src/gen/ops.h` and `docs/operations.md` from
  * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`,
+ * `native/src/gen/tools.h` from `tool-names.ts` in `packages/cli`,
  * `native/common/enumerations.h` from the same, `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
  * `--check` only compares, and fails if they differ.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { accounts } from '../packages/cg-limit/src/reports.ts';
+import { aliasNames, becomesCommand } from '../packages/cli/src/tool-names.ts';
 import { type Effect, effects } from '../packages/plan/src/effects.ts';
 import { type ArgKind, enumerations, type OpShape, ops } from '../packages/plan/src/ops.ts';
 import { layerKinds, requests } from '../packages/ufs-mount/src/layers-request.ts';
@@ -98,10 +100,20 @@ enum layers_kind { ${kinds.join(', ')} };
 `;
 }
 
+/** Tools that become the command, with the names of others that lead to them. */
+function toolsHeader(): string {
+  const others = Object.entries(aliasNames).flatMap(([name, tool]) =>
+    becomesCommand.includes(tool) ? [name] : [],
+  );
+  const names = [...becomesCommand, ...others].map((name) => JSON.stringify(name));
+  return `/* Made by scripts/gen-ops.ts from packages/cli/src/tool-names.ts. Do not edit. */\n#define BECOMES_COMMAND {${names.join(', ')}}\n`;
+}
+
 const top = join(import.meta.dirname, '..');
 const files = {
   'native/src/gen/ops.h': opsHeader,
   'native/src/gen/accounts.h': accountsHeader,
+  'native/src/gen/tools.h': toolsHeader,
   'native/common/enumerations.h': enumerationsHeader,
   'native/layers/gen/requests.h': requestsHeader,
   'docs/operations.md': () => operationsPage(readFileSync(join(top, 'packages/plan/src/ops.ts'), 'utf8')),

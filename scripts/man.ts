@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderMan } from '../packages/cli/src/man.ts';
 import type { Command } from '../packages/cli/src/tool.ts';
-import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { toolNames as tools } from '../packages/cli/src/tool-names.ts';
 
 const top = join(import.meta.dirname, '..');
 

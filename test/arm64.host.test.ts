@@ -6,7 +6,7 @@
 import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest';
-import { toolNames } from '../packages/planner/src/tools.ts';
+import { toolNames } from '../packages/cli/src/tool-names.ts';
 import { type Ended, lacking, needs, run, skip, tempDir, top } from './support.ts';
 
 const compiler = 'aarch64-linux-gnu-gcc';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { toolNames } from '../packages/planner/src/tools.ts';
+import { toolNames } from '../packages/cli/src/tool-names.ts';
 import { dist } from './dist.ts';
 import { needs, run, skip, tempDir } from './support.ts';
 

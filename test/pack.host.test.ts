@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { toolNames as tools } from '../packages/cli/src/tool-names.ts';
 import { findCommand, lacking, run, tempDir, toolEnv, top } from './support.ts';
 
 const pnpm = findCommand('pnpm') ?? join(top, '.cache/boot/node_modules/.bin/pnpm');

@@ -5,8 +5,9 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toolNames } from '../packages/cli/src/tool-names.ts';
 import { makeBundle } from '../packages/ctr-run/test/bundles.ts';
-import { siblings, toolNames } from '../packages/planner/src/tools.ts';
+import { siblings } from '../packages/planner/src/tools.ts';
 import { isRoot, needs, run, slower, tempDir, toolPath } from './support.ts';
 
 const nobody = 54321;

@@ -18,12 +18,12 @@ import {
   type Tool,
   UsageError,
 } from '../packages/cli/src/index.ts';
+import { toolNames as names } from '../packages/cli/src/tool-names.ts';
 import { hostOf } from '../packages/cli/test/fixtures.ts';
 import { topFlags } from '../packages/ctr-run/src/describe.ts';
 import { ctrRun } from '../packages/ctr-run/src/index.ts';
 import { subcommands } from '../packages/ctr-run/src/subcommands.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
-import { toolNames as names } from '../packages/planner/src/tools.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
 

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { toolNames as tools } from '../packages/planner/src/tools.ts';
+import { toolNames as tools } from '../packages/cli/src/tool-names.ts';
 import { dist } from './dist.ts';
 import { tempDir, top } from './support.ts';
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "gen/tools.h"
 #include "guard.h"
 #include "io.h"
 #include "ops.h"
@@ -96,11 +97,10 @@ static _Noreturn void carry_out(struct start *start, void *bytes, size_t length)
 
 /*
  * A tool that mostly sets its own process up and becomes the command is sealed only where its plan asks for it;
- * any other at once, while the planner thinks. A name that is missing here costs time and nothing else.
+ * any other at once, while the planner thinks (packages/cli/src/tool-names.ts).
  */
 static bool waits_for_plan(void) {
-  static const char *const tools[] = {"aa-confine", "caps-drop", "cg-limit", "ns-enter", "seccomp-load",
-                                      "capsh", "lsns", "nsenter", "setpriv", "unshare"};
+  static const char *const tools[] = BECOMES_COMMAND;
   for (unsigned i = 0; i < sizeof tools / sizeof *tools; i++)
     if (strcmp(tool_name, tools[i]) == 0) return true;
   return false;

@@ -16,6 +16,7 @@ export * from './style.ts';
 export * from './system-failure.ts';
 export * from './table.ts';
 export type * from './tool.ts';
+export * from './tool-names.ts';
 export * from './units.ts';
 export * from './verbs.ts';
 export * from './version.ts';

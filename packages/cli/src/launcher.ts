@@ -5,17 +5,9 @@
 import { basename, errorCode, monotonic, namesIn, readLink, readText, sleep } from '@ctr-tools/host';
 import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
+import { aliasNames, toolNames } from './tool-names.ts';
 
-const names = new Set([
-  'aa-confine',
-  'caps-drop',
-  'cg-limit',
-  'ctr-launcher',
-  'ctr-run',
-  'ns-enter',
-  'seccomp-load',
-  'ufs-mount',
-]);
+const names = new Set<string>(['ctr-launcher', ...toolNames, ...Object.keys(aliasNames)]);
 
 /** How long a launcher may take until its command runs. */
 const PATIENCE_MS = 5000;

@@ -3,27 +3,30 @@
  * that was called.
  */
 import {
+  aliasNames,
   complete,
   Failure,
   type Host,
+  isToolName,
   out,
   readRequest,
   report,
   runCommand,
+  toolNames,
   translate,
 } from '@ctr-tools/cli';
 import { basename } from '@ctr-tools/host';
-import { aliasNames, siblings, toolNames } from './tools.ts';
+import { siblings } from './tools.ts';
 
 /**
  * The tool that was called. One file is all of them, so a name that none of them has (an engine knows its
  * runtime as `runc`) is the tool whose file the link leads to, or, for a copy of the file, the runtime.
  */
 export function calledAs({ tool, launcher }: Pick<Host, 'tool' | 'launcher'>): string {
-  if (toolNames.includes(tool)) return tool;
+  if (isToolName(tool)) return tool;
   if (Object.hasOwn(aliasNames, tool)) return aliasNames[tool]!;
   const file = basename(launcher);
-  if (toolNames.includes(file)) return file;
+  if (isToolName(file)) return file;
   return file === 'ctr-launcher' ? tool : 'ctr-run';
 }
 
