@@ -26,7 +26,7 @@ export const vm = {
     ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['targets', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
+    ...['readme', 'targets', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
     ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'planned', 'spec'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
