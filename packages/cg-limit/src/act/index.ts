@@ -55,8 +55,7 @@ function stepsFor(name: string, text: string, target: Target, given: Options, ho
           'be limited by it too',
           '--from-inside if that is meant',
         );
-      warnOfOthers(target, text);
-      return updateSteps(target, given.resources, host, true);
+      return toldOfOthers(target, text, updateSteps(target, given.resources, host, true));
     case 'freeze':
     case 'thaw':
       return freezeSteps(target, name === 'freeze', host.pid);
@@ -80,9 +79,12 @@ function targetTexts(name: string, parsed: Parsed): readonly string[] {
   return texts;
 }
 
-/** Who names a process may mean it alone: before anything is changed, who else gets these limits. */
-function warnOfOthers(target: Target, text: string): void {
-  if (!isProcess(text)) return;
+/**
+ * The steps of an update that can be planned. Who names a process may mean it alone, and is told who else gets these
+ * limits before anything is changed.
+ */
+function toldOfOthers(target: Target, text: string, steps: AnyStep[]): AnyStep[] {
+  if (!isProcess(text)) return steps;
   const limiting = changeable(target).filter((place) => countsProcesses(place.controllers));
   const others = (busyIn(limiting)?.processes ?? 1) - 1;
   const paths = [...new Set(limiting.map(({ directory, mountPoint }) => directory.slice(mountPoint.length)))];
@@ -90,6 +92,7 @@ function warnOfOthers(target: Target, text: string): void {
     err(
       `cg-limit: ${target.name} shares the group ${printable(paths.join(' and '))} with ${others} other process${others === 1 ? '' : 'es'}, which get${others === 1 ? 's' : ''} these limits too; --move limits it alone\n`,
     );
+  return steps;
 }
 
 /** Who asks by a PID does not know which group it is in, and with whom. */
