@@ -41,7 +41,7 @@ describe('a tool by another name', () => {
   test.skipIf(reason)(
     `runs a command, and fails under the tool's own name${reason ? ` (skipped: ${reason})` : ''}`,
     () => {
-      const link = join(tempDir('names'), 'nsenter');
+      const link = join(tempDir('names'), 'enter');
       symlinkSync(toolPath('ns-enter'), link);
       const line = [
         '--new',
