@@ -159,7 +159,7 @@ test('a process of nobody’s making is told by its PID, and what it shares by n
 test('who shares a namespace is named', (context) => {
   needs(context, 'root');
   const id = container(tight);
-  expect(runTool('ctr-run', ['exec', '--detach', id, '/bin/sleep', '999']).status).toBe(0);
+  expect(ctrLeaving('exec', '--detach', id, '/bin/sleep', '999').status).toBe(0);
   const found = documentOf(id).namespaces.find(({ type }) => type === 'mnt')!;
   expect(found.others.count).toBe(1);
   expect(readFileSync(`/proc/${found.others.some[0]!.pid}/cmdline`, 'utf8')).toContain('999');
