@@ -1,8 +1,9 @@
 /** The words by which engines and scripts tell one failure from another: the table of docs/engines.md, beside runc. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import type { Spec } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { needs, tempDir, until } from '../../../test/support.ts';
+import { needs, skip, tempDir, until } from '../../../test/support.ts';
 import { testId } from './bundles.ts';
 import { beside, call, commonBundle, whileThere } from './peers.ts';
 
@@ -161,6 +162,7 @@ describe('words that lead to the cause', () => {
 
   test('SCHED_DEADLINE on fewer CPUs than there are', (context) => {
     needs(context, 'root');
+    if (cpus().length < 2) skip(context, 'this machine has one CPU');
     const bundle = commonBundle(['/bin/true'], (spec) => {
       spec.process!.scheduler = {
         policy: 'SCHED_DEADLINE',
