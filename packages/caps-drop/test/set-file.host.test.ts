@@ -108,7 +108,9 @@ test.for([
   expect(peer.status).toBe(0);
   const { status, stdout, stderr } = runTool('caps-drop', [...ours!, '--reset-env', '--', 'env'], { env });
   expect([status, stderr]).toEqual([0, '']);
-  expect(sorted(stdout)).toEqual(sorted(peer.stdout));
+  // Where /bin is a link, newer ones leave it out of PATH.
+  const less = (text: string): string[] => sorted(text.replace(/:\/s?bin(?=:|$)/gm, ''));
+  expect(less(stdout)).toEqual(less(peer.stdout));
 });
 
 test('a user without a line in passwd has no environment of its own', (context) => {

@@ -24,16 +24,17 @@ function needsRecord(context: Context): void {
 
 test('names each refused capability, its call, its process, how often, and the flag that allows it', async (context) => {
   needsRecord(context);
+  needs(context, 'command:busybox');
   const before = leftovers();
   const file = join(directory, 'owned');
   writeFileSync(file, '');
-  mkdirSync(join(directory, 'mnt'));
-  const script = `chown 12:12 ${file}; chown 13:13 ${file}; mount -t tmpfs x ${directory}/mnt; exit 3`;
+  mkdirSync(join(directory, 'mnt'), { recursive: true });
+  const script = `chown 12:12 ${file}; chown 13:13 ${file}; busybox mount -t tmpfs x ${directory}/mnt; exit 3`;
   const { status, stderr } = caps('--all', '--why', '--', 'sh', '-c', script);
   expect(status).toBe(3);
   expect(stderr).toContain('caps-drop: 3 checks for capabilities were refused:\n');
   expect(stderr).toMatch(/^ {2}2 {2}chown {2}in fchownat by chown {2}\(give files to other owners\)$/m);
-  expect(stderr).toMatch(/^ {2}1 {2}sys_admin {2}in mount by mount {2}\(.*\)$/m);
+  expect(stderr).toMatch(/^ {2}1 {2}sys_admin {2}in mount by busybox {2}\(.*\)$/m);
   expect(stderr).toContain(
     '     to allow it: caps-drop --add chown; for a container: ctr-run run --cap-add chown\n',
   );
@@ -78,6 +79,7 @@ test('it is the same in a PID namespace, whose numbers are not those of the reco
 
 test('a command that a signal ends is told of too, and one that cannot be run leaves nothing', async (context) => {
   needsRecord(context);
+  needs(context, 'command:busybox');
   const before = leftovers();
   const { signal, stderr } = caps('--all', '--why', '--', 'sh', '-c', `chown 12 ${directory}; kill -9 $$`);
   expect(signal).toBe('SIGKILL');

@@ -17,11 +17,12 @@ const records =
     'mount -t tracefs t /mnt && ls -d /mnt/events/capability /mnt/kprobe_events',
   ]).stdout !== '';
 
+/** busybox mounts by mount(2); util-linux since 2.39 by other calls. */
 const script =
-  'mkdir -p /tmp/m; mount -t tmpfs x /tmp/m; unshare -m true; chroot / true; chown 7 /proc; exit 4';
+  'mkdir -p /tmp/m; busybox mount -t tmpfs x /tmp/m; unshare -m true; chroot / true; chown 7 /proc; exit 4';
 
 test('a refusal of the filter and one of a capability are told at the end', async (context) => {
-  needs(context, 'root');
+  needs(context, 'root', 'command:busybox');
   const before = leftovers();
   const args = ['run', '--why', '--rootfs', 'host', '--cap-drop', 'sys_chroot', '--', 'sh', '-c', script];
   const { status, stderr } = runTool('ctr-run', args, { timeout: 60_000 });
@@ -37,7 +38,7 @@ test('a refusal of the filter and one of a capability are told at the end', asyn
 });
 
 test('without the filter the capability is what is told, and adding it makes the call work', (context) => {
-  needs(context, 'root');
+  needs(context, 'root', 'command:busybox');
   if (!records) skip(context, 'the kernel keeps no record of capability checks');
   const container = (...more: string[]) =>
     runTool(
@@ -51,6 +52,7 @@ test('without the filter the capability is what is told, and adding it makes the
         'none',
         ...more,
         '--',
+        'busybox',
         'mount',
         '-t',
         'tmpfs',
@@ -61,7 +63,7 @@ test('without the filter the capability is what is told, and adding it makes the
     );
   const refused = container();
   expect(refused.status).not.toBe(0);
-  expect(refused.stderr).toMatch(/^ {2}\d {2}sys_admin {2}in mount by mount {2}\(/m);
+  expect(refused.stderr).toMatch(/^ {2}\d {2}sys_admin {2}in mount by busybox {2}\(/m);
   expect(refused.stderr).toContain('ctr-run run --cap-add sys_admin\n');
   const added = container('--cap-add', 'sys_admin', '--apparmor', 'unconfined');
   expect([added.status, added.stderr]).toEqual([0, 'caps-drop: no capability was refused\n']);
@@ -97,7 +99,7 @@ test('whoever does not stay cannot be told anything', (context) => {
 });
 
 test('--plan starts nobody', async (context) => {
-  needs(context, 'root');
+  needs(context, 'root', 'command:busybox');
   const before = leftovers();
   const { status, stdout } = runTool('ctr-run', ['run', '--why', '--plan', '--rootfs', 'host', '--', 'true']);
   expect(status).toBe(0);
