@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { needs } from '../../test/support.ts';
 import {
   type AnyStep,
   awaitExec,
@@ -195,7 +196,8 @@ describe('a signal before the command runs', () => {
     ['a process of ours is', [...makeBoth('interrupted', 'host'), clone(NEWPID), asleep, point]],
   ])(
     'takes everything down, then ends the launcher: %s',
-    async ([, steps]) => {
+    async ([what, steps], context) => {
+      if (what.startsWith('a process')) needs(context, 'root');
       const path = plan([steps]);
       const child = spawn(launcher, ['--plan', path]);
       const ended = once(child, 'exit');
