@@ -54,6 +54,9 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -153,6 +156,14 @@ extern int kernel_without_openat2;
 static inline long sys_openat2(int dir, const char *path, const struct kernel_open_how *how) {
   if (kernel_without_openat2) return -ENOSYS;
   return KERNEL(SYS_openat2, dir, path, how, sizeof *how);
+}
+/*
+ * pidfd_open(2), close-on-exec by itself. The number of a process that is gone may still be that of its group or its
+ * session, for which the kernel says EINVAL and not ESRCH.
+ */
+static inline long sys_pidfd_open(pid_t pid) {
+  long fd = KERNEL(SYS_pidfd_open, pid, 0);
+  return fd == -EINVAL && pid > 0 ? -ESRCH : fd;
 }
 static inline long sys_open_tree(int dir, const char *path, unsigned flags) {
   return KERNEL(SYS_open_tree, dir, path, flags | OPEN_TREE_CLOEXEC);

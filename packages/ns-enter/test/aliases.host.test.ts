@@ -51,7 +51,7 @@ describe('nsenter', () => {
       `--net=/proc/${pid}/ns/net --ipc=/proc/${pid}/ns/ipc readlink /proc/self/ns/ipc`,
       `-t ${pid} -Fp true`,
       `-t ${pid} -w -n pwd`,
-      `-t ${pid} -w/etc pwd`,
+      `-t ${pid} -n -w/etc pwd`,
       `-t ${pid} -m -W /tmp pwd`,
       `-r/ -t ${pid} -m pwd`,
       `-t ${pid} -n -S 5 -G 6 id`,

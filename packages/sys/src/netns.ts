@@ -3,6 +3,7 @@ import { closeSync, readSync, writeSync } from 'node:fs';
 import { checked } from './error.ts';
 import { ioctl } from './ioctl.ts';
 import { native } from './koffi.ts';
+import { pidfdOpen } from './pidfd.ts';
 
 const socket = native<(domain: number, type: number, protocol: number) => number>(
   'int socket(int domain, int type, int protocol)',
@@ -56,8 +57,7 @@ export function netnsId(fd: number): number | undefined {
   }
 }
 
-/** The same numbers on x86-64 and arm64 (asm-generic/unistd.h). */
-const PIDFD_OPEN = 434;
+/** The same number on x86-64 and arm64 (asm-generic/unistd.h). */
 const PIDFD_GETFD = 438;
 /** linux/sockios.h: the network namespace of a socket, as a descriptor. */
 const SIOCGSKNS = 0x894c;
@@ -68,7 +68,7 @@ const SIOCGSKNS = 0x894c;
  * PTRACE_MODE_ATTACH_REALCREDS) or the namespace is not the caller's to administer.
  */
 export function namespaceOfSocket(pid: number, fd: number): number {
-  const process = checked('pidfd_open', [pid], () => syscall(PIDFD_OPEN, pid, 0, 0));
+  const process = pidfdOpen(pid);
   try {
     const copy = checked('pidfd_getfd', [pid, fd], () => syscall(PIDFD_GETFD, process, fd, 0));
     try {

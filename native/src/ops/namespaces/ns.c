@@ -33,9 +33,6 @@
 #ifndef CLONE_NEWUSER
 #define CLONE_NEWUSER 0x10000000
 #endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
@@ -121,7 +118,8 @@ long fork_joined(struct run *run, uint64_t flags, int cgroup, int *pidfd, fork_f
   }
   if (report.error == 0) {
     /* It is our child, so its PID is its own until we reap it. */
-    *pidfd = (int)syscall(SYS_pidfd_open, (pid_t)report.pid, 0);
+    long fd = sys_pidfd_open((pid_t)report.pid);
+    *pidfd = fd < 0 ? -1 : (int)fd;
     return report.pid;
   }
   if (report.at >= 0) name_join(run, (uint64_t)joins[report.at + 1]);

@@ -14,6 +14,7 @@
 #include "descriptors.h"
 #include "exec.h"
 #include "io.h"
+#include "kernel.h"
 #include "ops.h"
 #include "plan.h"
 #include "run.h"
@@ -21,9 +22,6 @@
 #include "sys.h"
 #include "words.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 extern char **environ;
 
@@ -105,7 +103,7 @@ static void feed(struct helper *h) {
 /* 0 and *status; -ETIMEDOUT, or -EINTR for a signal that is to end us. */
 static int attend(struct helper *h, int64_t timeout, int *status) {
   uint64_t until = now_ns() + (uint64_t)timeout * 1000000u;
-  int pidfd = (int)syscall(SYS_pidfd_open, h->pid, 0); /* before Linux 5.3: look now and then */
+  int pidfd = (int)sys_pidfd_open(h->pid); /* before Linux 5.3: look now and then */
   int result = 0;
   for (;;) {
     pid_t got = waitpid(h->pid, status, WNOHANG);

@@ -18,15 +18,13 @@
 #include "channel.h"
 #include "guard.h"
 #include "io.h"
+#include "kernel.h"
 #include "ops.h"
 #include "plan.h"
 #include "proc.h"
 #include "run.h"
 #include "signals.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -79,8 +77,8 @@ int op_start_time(struct run *run, const struct step *step) {
 }
 
 int op_pidfd_open(struct run *run, const struct step *step) {
-  long fd = syscall(SYS_pidfd_open, (pid_t)arg_int(run, step, 0), 0); /* close-on-exec by itself */
-  if (fd < 0) return -errno;
+  long fd = sys_pidfd_open((pid_t)arg_int(run, step, 0));
+  if (fd < 0) return (int)fd;
   out_int(run, step, 1, fd);
   return 0;
 }
@@ -99,8 +97,8 @@ int op_kill(struct run *run, const struct step *step) {
  */
 static int hold_process(int64_t pid, int64_t ticks) {
   int64_t found = ticks;
-  int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-  if (fd < 0) return -errno;
+  int fd = (int)sys_pidfd_open((pid_t)pid);
+  if (fd < 0) return fd;
   int rc = ticks < 0 ? 0 : start_time_of(pid, &found);
   if (rc == 0 && found == ticks) return fd;
   close(fd);

@@ -302,7 +302,8 @@ test('on a terminal there is colour, not with NO_COLOR, and lines are as wide as
   needs(context, 'root', 'command:script');
   const shownAt = (columns: number, env = {}): string =>
     run('script', ['-qec', `stty cols ${columns}; ${bin}/ctr-run inspect self --all`, '/dev/null'], {
-      env: toolEnv({ TERM: 'xterm', ...env }),
+      // Empty is not set (no-color.org).
+      env: toolEnv({ TERM: 'xterm', NO_COLOR: '', ...env }),
     }).stdout;
   for (const columns of [80, 200]) {
     const shown = shownAt(columns);
