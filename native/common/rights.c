@@ -12,7 +12,7 @@ long send_rights(int socket, struct iovec *parts, size_t count, const int *fds, 
     memset(control, 0, CMSG_SPACE(size));
     message.msg_control = control;
     message.msg_controllen = CMSG_SPACE(size);
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    struct cmsghdr *header = (struct cmsghdr *)(void *)control; /* CMSG_FIRSTHDR(3): the first is where the room begins */
     *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)};
     memcpy(CMSG_DATA(header), fds, size);
   }

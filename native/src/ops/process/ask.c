@@ -103,7 +103,7 @@ int op_ask(struct run *run, const struct step *step) {
     detail(run, "the planner has gone");
     return -E_DETAIL;
   }
-  if (result < 0) return result;
+  if (result != 0) return result;
   answer[total] = 0;
   if (answer[0] != 0) {
     detail(run, "%s", answer + 1);
