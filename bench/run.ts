@@ -92,7 +92,8 @@ function installed(program: string): boolean {
 
 /** crun, for one, cannot load its device filter without the right to raise RLIMIT_MEMLOCK. */
 function works({ name, argv }: Contender): boolean {
-  const { status, stderr } = spawnSync(argv[0]!, argv.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const words = argv.slice(1).map((word) => word.replaceAll('@@', 'probe'));
+  const { status, stderr } = spawnSync(argv[0]!, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   return status === 0 || say(`${name}: does not work here, left out: ${String(stderr).trim()}`);
 }
 
