@@ -1,8 +1,10 @@
 /** Requests that both sides are asked: what people and engines type, and what nobody should. */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeBytes } from '@ctr-tools/host';
 import { defaultSpec, rootlessSpec } from '@ctr-tools/oci';
+import { toolNames as tools } from '../../cli/src/tool-names.ts';
 import type { Asked } from './sides.ts';
 import { fullSpec, spoiltSpecs } from './specs.ts';
 
@@ -13,16 +15,6 @@ export interface Case extends Asked {
   /** What it prints changes from moment to moment: its numbers, or what there is to be shown. */
   varies?: 'numbers' | 'lines';
 }
-
-const tools = [
-  'ns-enter',
-  'cg-limit',
-  'ufs-mount',
-  'caps-drop',
-  'seccomp-load',
-  'aa-confine',
-  'ctr-run',
-] as const;
 
 const subcommands =
   'run create start state kill delete list exec ps pause resume update events checkpoint restore spec plan inspect features'.split(

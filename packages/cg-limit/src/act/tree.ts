@@ -50,7 +50,8 @@ function subdirectories(directory: string): string[] {
   }
 }
 
-const columns: readonly Column[] = [
+/** What is shown of each group, once or live. */
+export const columns: readonly Column[] = [
   { title: 'GROUP', shrink: true },
   { title: 'PROCESSES', align: 'right' },
   { title: 'MEMORY', align: 'right' },

@@ -1,25 +1,8 @@
 /** `--watch` without a target: all groups in which something runs, as a tree or as a list by what they use. */
-import {
-  type Column,
-  formatShare,
-  type Host,
-  printable,
-  renderTable,
-  treeLines,
-  wantsColor,
-} from '@ctr-tools/cli';
+import { formatShare, type Host, printable, renderTable, treeLines, wantsColor } from '@ctr-tools/cli';
 import { draw } from './screen.ts';
 import { spell } from './table.ts';
-import { type LiveGroup, liveTree, type SortKey, sortKeys } from './tree.ts';
-
-const columns: readonly Column[] = [
-  { title: 'GROUP', shrink: true },
-  { title: 'PROCESSES', align: 'right' },
-  { title: 'MEMORY', align: 'right' },
-  { title: 'OF', align: 'right' },
-  { title: 'CPU', align: 'right' },
-  { title: 'OF', align: 'right' },
-];
+import { columns, type LiveGroup, liveTree, type SortKey, sortKeys } from './tree.ts';
 
 /** One group at a moment. */
 interface Row {
