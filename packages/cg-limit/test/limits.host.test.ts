@@ -1,9 +1,9 @@
 /** Each limit proved by running into it. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { needs, run, runTool, start, tempDir, toolPath } from '../../../test/support.ts';
+import { needs, run, runTool, start, tempDir, toolPath, until } from '../../../test/support.ts';
 import { hierarchiesOf } from '../src/layout.ts';
 
 const here = hierarchiesOf();
@@ -55,9 +55,8 @@ test('pids: a fork is refused', (context) => {
 });
 
 /** Runs for so many seconds by the clock, and says how many of the CPU it got. */
-const spin = (seconds: number, from = '0'): string => `
-import os, time
-while ${from} and not os.path.exists(${from}): time.sleep(0.01)
+const spin = (seconds: number): string => `
+import time
 end, used = time.monotonic() + ${seconds}, time.process_time()
 while time.monotonic() < end: pass
 print(time.process_time() - used)`;
@@ -71,16 +70,31 @@ test('cpus: the share of a CPU is what was given', (context) => {
   expect(Number(ended.stdout)).toBeLessThan(1.5 * 0.2 + 0.1);
 });
 
+/**
+ * Says that it is there, waits for the file `go` with an end on the clock that all processes share
+ * (clock_gettime(2), CLOCK_MONOTONIC), runs until then, and says how much of the CPU it got.
+ */
+const race = (ready: string, go: string): string => `
+import os, time
+open("${ready}", "w").close()
+while not os.path.exists("${go}"): time.sleep(0.01)
+used, end = time.process_time(), float(open("${go}").read())
+while time.monotonic() < end: pass
+print(time.process_time() - used)`;
+
 test('cpu shares: of two on one CPU, each gets its part', async (context) => {
   needs(context, 'root', 'command:python3', 'command:taskset');
-  const go = join(tempDir('go'), 'go');
+  const dir = tempDir('race');
+  const go = join(dir, 'go');
   const [many, few] = ['2048', '256'].map((shares) => {
-    const command = ['taskset', '-c', '0', 'python3', '-c', spin(2, `"${go}"`)];
+    const command = ['taskset', '-c', '0', 'python3', '-c', race(join(dir, shares), go)];
     return start(toolPath('cg-limit'), ['--cpu-shares', shares, '--', ...command]);
   });
-  // On a machine that is emulated Python alone takes seconds.
-  await new Promise((resolve) => setTimeout(resolve, process.env.CTR_TEST_VM ? 10_000 : 700));
-  writeFileSync(go, '');
+  // Whoever came later would find the other one gone, and have the CPU alone.
+  const isThere = (shares: string): boolean => existsSync(join(dir, shares));
+  await until('both are there', () => isThere('2048') && isThere('256'), 60_000);
+  writeFileSync(`${go}.new`, String(Number(process.hrtime.bigint()) / 1e9 + 3));
+  renameSync(`${go}.new`, go);
   const [most, least] = [await many!.ended, await few!.ended];
   expect([most.stderr, least.stderr]).toEqual(['', '']);
   // Eight to one; on v2 the weights are 79 and 10.
