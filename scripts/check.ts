@@ -16,7 +16,7 @@ const top = join(import.meta.dirname, '..');
 const cache = join(top, '.cache/check');
 const tool = (name: string): string => join(top, 'node_modules/.bin', name);
 
-const none = (): Summary => ({ passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] });
+const none = (): Summary => ({ passed: 0, failed: 0, skipped: 0, failures: [], reasons: [], retried: [] });
 
 /** Run a program with our own output; whether it ended well. It gets TERM when we die before it. */
 function ran(file: string, args: readonly string[], env: Record<string, string> = {}): boolean {
@@ -71,7 +71,7 @@ function native(): Summary {
   const passed = [...stdout.matchAll(/^\w+: (?:ok$|\d+ rounds)/gm)].length;
   const reasons = coverage ? [] : ['libfuzzer: clang has no libFuzzer (Debian: clang, libclang-rt-dev)'];
   const failures = status === 0 && passed > 0 ? [] : [`native: make ended with ${status}`];
-  return { passed, failed: failures.length, skipped: reasons.length, failures, reasons };
+  return { ...none(), passed, failed: failures.length, skipped: reasons.length, failures, reasons };
 }
 
 const stages: Record<string, () => Summary> = {
@@ -143,10 +143,12 @@ for (const [name, stage] of Object.entries(stages)) {
   total.failed += count.failed;
   total.skipped += count.skipped;
   total.reasons.push(...count.reasons);
+  total.retried.push(...count.retried);
   total.failures.push(...count.failures);
 }
 process.stdout.write('\n---\n');
 for (const reason of total.reasons) process.stdout.write(`skipped: ${reason}\n`);
+for (const test of total.retried) process.stdout.write(`tried again: ${test}\n`);
 for (const failure of total.failures) process.stdout.write(`FAILED: ${failure}\n`);
 for (const line of summary) process.stdout.write(`${line}\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);

@@ -12,6 +12,7 @@
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recordLeftOver } from './skips.ts';
 
 /** The environment variable with the file into which test/worker.ts writes each test process's PID. */
 export const WORKERS = 'CTR_TEST_WORKERS';
@@ -179,6 +180,7 @@ export default function setup(): () => Promise<void> {
     const run = { tmp, workers: new Set(lines(workers)) };
     rmSync(workers, { force: true });
     const left = await staying(() => [...traces(run)].filter((trace) => !before.has(trace)));
+    for (const trace of left) recordLeftOver(trace);
     if (left.length > 0)
       throw new Error(`the tests left over:\n${left.map((trace) => `  ${trace}`).join('\n')}`);
     rmdirSync(tmp);

@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs';
 
 /**
- * Reasons of skipped tests go to the file named here, a JSON line each, for the report at
- * the end of `./check`.
+ * What vitest's own report lacks goes to the file named here, a JSON line each, for the report at
+ * the end of `./check`: why tests were skipped, which were tried again, and what they left over.
  */
 export const SKIPS = 'CTR_TEST_SKIPS';
 
@@ -13,6 +13,19 @@ export interface Skip {
   /** Its name with those of its suites before it, as vitest's JSON report has it. */
   test: string;
   reason: string;
+}
+
+/** A test that passed only when it was tried again. */
+export interface Retried {
+  file: string;
+  test: string;
+  /** The first line of its first failure. */
+  retried: string;
+}
+
+/** What tests made and did not take away: `mount /tmp/x`. */
+export interface LeftOver {
+  left: string;
 }
 
 /** As much of vitest's task as names a test. */
@@ -29,8 +42,15 @@ export function fullName({ name, suite }: Pick<Named, 'name' | 'suite'>): string
   return names.filter(Boolean).join(' ');
 }
 
-export function recordSkip(task: Named, reason: string): void {
+const record = (line: Skip | Retried | LeftOver): void => {
   const path = process.env[SKIPS];
-  const skip: Skip = { file: task.file.filepath, test: fullName(task), reason };
-  if (path) appendFileSync(path, `${JSON.stringify(skip)}\n`);
-}
+  if (path) appendFileSync(path, `${JSON.stringify(line)}\n`);
+};
+
+export const recordSkip = (task: Named, reason: string): void =>
+  record({ file: task.file.filepath, test: fullName(task), reason });
+
+export const recordRetried = (task: Named, why: string): void =>
+  record({ file: task.file.filepath, test: fullName(task), retried: why.split('\n')[0]! });
+
+export const recordLeftOver = (left: string): void => record({ left });

@@ -8,6 +8,7 @@ import { appendFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach } from 'vitest';
 import { isForAnybody } from './anybody.ts';
 import { WORKERS } from './leftovers.ts';
+import { recordRetried } from './skips.ts';
 import { between, needs } from './support.ts';
 
 const path = process.env[WORKERS];
@@ -19,4 +20,8 @@ beforeEach((context) => {
   if (/\.(host|vm)\.test\.ts$/.test(file) && !isForAnybody(file)) needs(context, 'root');
 });
 afterEach(between.testEnds);
+afterEach(({ task }) => {
+  const { retryCount = 0, errors = [] } = task.result ?? {};
+  if (retryCount > 0) recordRetried(task, errors[0]?.message ?? 'it failed before');
+});
 afterAll(between.fileEnds);

@@ -3,13 +3,15 @@ import { boots } from './qemu.ts';
 import { count, failureLines, type Nowhere, type Run, skipLines } from './results.ts';
 
 /**
- * Lines of the report: a table with a column a run, the skips by reason, the failures, and
+ * Lines of the report: a table with a column a run, the skips by reason, what was tried again, the failures, and
  * what of these was run nowhere.
  */
 export function renderReport(unordered: readonly Run[], missing: readonly Nowhere[]): string[] {
   const runs = unordered.toSorted((a, b) => column(a) - column(b) || (a.name < b.name ? -1 : 1));
   const lines = runs.length > 0 ? [...table(runs), ''] : [];
   for (const run of runs) lines.push(...skipLines(run).map((line) => `skipped: ${line}`));
+  for (const { name, retried = [] } of runs)
+    lines.push(...retried.map((line) => `tried again: ${name}: ${line}`));
   for (const run of runs) lines.push(...failureLines(run).map((line) => `FAILED: ${line}`));
   for (const { test, reasons, declared } of missing) {
     if (declared !== undefined) lines.push(`run nowhere, as declared: ${test}: ${declared}`);

@@ -1,6 +1,6 @@
 /** What vitest reported, here or there, and what follows from several reports together. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { Skip } from '../../test/skips.ts';
+import type { LeftOver, Retried, Skip } from '../../test/skips.ts';
 import { whyNowhere } from './impossible.ts';
 
 export type Status = 'passed' | 'failed' | 'skipped';
@@ -21,6 +21,8 @@ export interface Run {
   tests: Test[];
   /** What failed outside of any test: something left over, a file that cannot be loaded. */
   trouble: string[];
+  /** Tests that passed only when they were tried again, each with its first failure. */
+  retried?: string[];
   seconds?: number;
 }
 
@@ -39,14 +41,23 @@ interface Report {
   }[];
 }
 
-/** Reasons of skips, by file and test; what test/skips.ts wrote, a line each. */
-export function parseSkips(text: string): Map<string, string> {
-  const reasons = new Map<string, string>();
+/** What test/skips.ts wrote, a line each. */
+export interface Notes {
+  /** Reasons of skips, by file and test. */
+  reasons: Map<string, string>;
+  retried: Retried[];
+  left: string[];
+}
+
+export function parseNotes(text: string): Notes {
+  const notes: Notes = { reasons: new Map(), retried: [], left: [] };
   for (const line of text.split('\n').filter(Boolean)) {
-    const { file, test, reason } = JSON.parse(line) as Skip;
-    reasons.set(skipKey(file, test), reason);
+    const note = JSON.parse(line) as Skip | Retried | LeftOver;
+    if ('left' in note) notes.left.push(note.left);
+    else if ('retried' in note) notes.retried.push(note);
+    else notes.reasons.set(skipKey(note.file, note.test), note.reason);
   }
-  return reasons;
+  return notes;
 }
 
 const skipKey = (file: string, test: string): string => `${file}\0${test}`;
@@ -55,13 +66,14 @@ const skipKey = (file: string, test: string): string => `${file}\0${test}`;
  * A run from vitest's JSON report. `top` is the directory that was tested, which file names
  * begin with; `status` is vitest's exit status, which may tell of trouble that no test had.
  */
-export function parseRun(name: string, report: string, skips: string, top: string, status: number): Run {
+export function parseRun(name: string, report: string, notes: string, top: string, status: number): Run {
   const { testResults } = parseReport(report);
-  const reasons = parseSkips(skips);
+  const { reasons, retried, left } = parseNotes(notes);
   const tests: Test[] = [];
-  const trouble: string[] = [];
+  const trouble: string[] = left.map((trace) => `left over: ${trace}`);
+  const within = (path: string): string => (path.startsWith(`${top}/`) ? path.slice(top.length + 1) : path);
   for (const result of testResults) {
-    const file = result.name.startsWith(`${top}/`) ? result.name.slice(top.length + 1) : result.name;
+    const file = within(result.name);
     const failures = result.assertionResults.filter((a) => a.status === 'failed');
     if (result.status === 'failed' && failures.length === 0) {
       trouble.push(`${file}: ${firstLine(result.message) || 'could not be run'}`);
@@ -76,9 +88,13 @@ export function parseRun(name: string, report: string, skips: string, top: strin
     }
   }
   if (status !== 0 && trouble.length === 0 && tests.every((test) => test.status !== 'failed')) {
-    trouble.push(`vitest exited ${status} though no test failed: something was left over`);
+    trouble.push(`vitest exited ${status} though no test failed`);
   }
-  return { name, tests, trouble };
+  const passed = new Set(tests.filter(({ status }) => status === 'passed').map(keyOf));
+  const again = retried
+    .filter(({ file, test }) => passed.has(keyOf({ file: within(file), name: test })))
+    .map(({ file, test, retried: why }) => `${keyOf({ file: within(file), name: test })}: ${why}`);
+  return { name, tests, trouble, retried: [...new Set(again)] };
 }
 
 function parseReport(text: string): Report {
@@ -111,7 +127,7 @@ export function readRun(
   );
 }
 
-const keyOf = (test: Test): string => `${test.file}: ${test.name}`;
+const keyOf = ({ file, name }: Pick<Test, 'file' | 'name'>): string => `${file}: ${name}`;
 
 /**
  * Tests that no run has run, each with the reasons: on a machine that was made for the
@@ -163,6 +179,7 @@ export function mergeParts(runs: readonly Run[]): Run[] {
       name: run.name,
       tests: [...(sofar?.tests ?? []), ...run.tests],
       trouble: [...(sofar?.trouble ?? []), ...run.trouble],
+      retried: [...(sofar?.retried ?? []), ...(run.retried ?? [])],
       // They ran beside each other.
       seconds: Math.max(sofar?.seconds ?? 0, run.seconds ?? 0),
     });
@@ -174,12 +191,13 @@ export function mergeParts(runs: readonly Run[]): Run[] {
 export interface Summary extends Counts {
   failures: string[];
   reasons: string[];
+  retried: string[];
 }
 
 /** All runs as one count; what was run nowhere counts as failed, unless it is declared. */
 export function sumUp(runs: readonly Run[], missing: readonly Nowhere[]): Summary {
   const undeclared = missing.filter(({ declared }) => declared === undefined);
-  const sum: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] };
+  const sum: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [], retried: [] };
   for (const run of runs) {
     const { passed, failed, skipped } = count(run);
     sum.passed += passed;
@@ -187,6 +205,7 @@ export function sumUp(runs: readonly Run[], missing: readonly Nowhere[]): Summar
     sum.skipped += skipped;
     sum.failures.push(...failureLines(run));
     sum.reasons.push(...skipLines(run));
+    sum.retried.push(...(run.retried ?? []).map((text) => `${run.name}: ${text}`));
   }
   sum.failed += undeclared.length;
   sum.failures.push(...undeclared.map(({ test, reasons }) => `run nowhere: ${test}: ${reasons.join('; ')}`));

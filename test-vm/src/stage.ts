@@ -10,7 +10,7 @@ import { hasProvider } from './vagrant.ts';
 /** What cannot be done without, where it may not be possible to install it. */
 const tools = ['mmdebstrap', 'qemu-img', 'ssh', 'qemu-system-x86_64'];
 
-const none: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [] };
+const none: Summary = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: [], retried: [] };
 const skipped = (reason: string): Summary => ({ ...none, skipped: 1, reasons: [reason] });
 const failure = (words: string): Summary => ({ ...none, failed: 1, failures: [words] });
 

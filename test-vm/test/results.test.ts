@@ -77,6 +77,35 @@ describe('a run', () => {
     ]);
   });
 
+  test('says what was left over, and which tests passed only when they were tried again', () => {
+    const notes = [
+      { left: 'mount /tmp/x' },
+      { file: '/top/a.test.ts', test: 'one', retried: 'Error: late' },
+      { file: '/top/a.test.ts', test: 'two', retried: 'Error: wrong' },
+    ].map((line) => `${JSON.stringify(line)}\n`);
+    const run = parseRun(
+      'host',
+      reportOf(
+        [
+          ['one', 'passed'],
+          ['two', 'failed', 'Error: wrong'],
+        ],
+        '/top/a.test.ts',
+      ),
+      notes.join(''),
+      '/top',
+      1,
+    );
+    expect(run.trouble).toEqual(['left over: mount /tmp/x']);
+    expect(run.retried).toEqual(['a.test.ts: one: Error: late']);
+    expect(sumUp([run], [])).toMatchObject({
+      failed: 2,
+      failures: ['host: a.test.ts: two: Error: wrong', 'host: left over: mount /tmp/x'],
+      retried: ['host: a.test.ts: one: Error: late'],
+    });
+    expect(renderReport([run], [])).toContain('tried again: host: a.test.ts: one: Error: late');
+  });
+
   describe('is named as vitest names it', () => {
     describe('in > a suite', () => {
       test('with > a mark', ({ task }) => {
@@ -181,6 +210,7 @@ describe('several runs', () => {
       passed: 0,
       failed: 2,
       skipped: 2,
+      retried: [],
       failures: ['host: f: one: it is 2', 'host: a mount was left'],
       reasons: ['host: 2 tests: no v2'],
     });
