@@ -78,16 +78,21 @@ export interface Table {
   newest: number;
 }
 
-const tables = new Map<AbiName, Table>();
+/** All of them read at once: in the planner's image they lie ready, and a start reads none. */
+const tables = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, read(text)])) as Record<
+  AbiName,
+  Table
+>;
 
-/** The calls of an ABI, read from its text once. */
-export function table(name: AbiName): Table {
-  const known = tables.get(name);
-  if (known) return known;
+/** The calls of an ABI. */
+export const table = (name: AbiName): Table => tables[name];
+
+/** Names in the order of their numbers; `=N` says which number the next one has. */
+function read(text: string): Table {
   const numbers = new Map<string, number>();
   let number = 0;
   let newest = 0;
-  for (const word of texts[name].split(' ')) {
+  for (const word of text.split(' ')) {
     if (word.charCodeAt(0) === 61) number = Number(word.slice(1));
     else {
       numbers.set(word, number);
@@ -95,9 +100,7 @@ export function table(name: AbiName): Table {
       number++;
     }
   }
-  const made = { numbers, newest };
-  tables.set(name, made);
-  return made;
+  return { numbers, newest };
 }
 
 /** The name of a call by its full number, or undefined. */
@@ -114,8 +117,10 @@ export function abiOfCall(arch: number, nr: number): AbiName | undefined {
   return undefined;
 }
 
+const anywhere = new Set([
+  ...Object.values(tables).flatMap(({ numbers }) => [...numbers.keys()]),
+  ...elsewhere.split(' '),
+]);
+
 /** Whether any architecture's kernel has a call of this name (in x86, calls behind socketcall and ipc too). */
-export function isCallAnywhere(name: string): boolean {
-  for (const a of abis.keys()) if (table(a).numbers.has(name)) return true;
-  return ` ${elsewhere} `.includes(` ${name} `);
-}
+export const isCallAnywhere = (name: string): boolean => anywhere.has(name);

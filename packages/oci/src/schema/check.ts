@@ -120,11 +120,12 @@ export function oneOf<const T extends string>(words: readonly T[]): Check<T> {
 export function array<T>(item: Check<T>, allowed = 'an array'): Check<T[]> {
   return (value, context) => {
     if (!Array.isArray(value)) return context.found(value, allowed);
-    for (const [i, element] of value.entries()) {
-      context.path.push(i);
-      item(element, context);
-      context.path.pop();
+    const depth = context.path.length;
+    for (let i = 0; i < value.length; i++) {
+      context.path[depth] = i;
+      item(value[i], context);
     }
+    context.path.length = depth;
   };
 }
 
