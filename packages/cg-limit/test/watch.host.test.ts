@@ -1,21 +1,26 @@
 /** `--watch` at a terminal. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { needs, runShell, runTool, start, until } from '../../../test/support.ts';
 import { typed } from '../../../test/terminal.ts';
 
 const path = `/ctr-test-watch-${process.pid}`;
 
+/** Whatever becomes of the test, its group goes. */
+const goes = (group: string): void => onTestFinished(() => void runTool('cg-limit', ['--kill', group]));
+
 test('the cursor comes back, and it ends by the signal, whoever sent it', (context) => {
   needs(context, 'root', 'command:python3');
+  goes(path);
   const output = typed(`
 expect('$ ')
 type("cg-limit --cgroup ${path} -- sleep 600 & until cg-limit --show ${path} >/dev/null 2>&1; do sleep 0.1; done; echo rea''dy\\n")
 expect('ready')
 for signal, code in (('TERM', 143), ('HUP', 129), ('INT', 130)):
-    type('cg-limit --watch ${path} & w=$!; sleep 2.5; kill -%s $w; wait $w; echo "end $?"\\n' % signal)
+    type('cg-limit --watch ${path} & w=$!\\n')
     expect('\\x1b[?25l')
     expect(': 1 process')
     print('head', repr(expect('\\n')))
+    type('kill -%s $w; wait $w; echo "end $?"\\n' % signal)
     shown = expect('end %d' % code)
     print(signal, 'shown' if '\\x1b[?25h' in shown else 'HIDDEN')
 type('cg-limit --watch ${path}; echo "end $?"\\n')
@@ -32,6 +37,7 @@ expect('gone')
 
 test('without a target it is the tree of all groups, which keys sort, and q quits', (context) => {
   needs(context, 'root', 'command:python3', 'command:stty');
+  goes(`${path}-all`);
   const output = typed(`
 import re
 expect('$ ')
@@ -82,6 +88,7 @@ test('with --json it is a line each second, of all groups and of one', async (co
     '-c',
     'while :; do :; done',
   ]);
+  goes(`${path}-json`);
   await until('it is there', () => runTool('cg-limit', ['--show', `${path}-json`]).status === 0);
   interface Row {
     group: string;

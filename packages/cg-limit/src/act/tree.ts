@@ -8,7 +8,7 @@ import {
   type TableOptions,
   treeLines,
 } from '@ctr-tools/cli';
-import { entriesIn, join } from '@ctr-tools/host';
+import { entriesIn, join, monotonic } from '@ctr-tools/host';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
 import { inspect, type Report } from './inspect.ts';
 import { spell } from './table.ts';
@@ -94,15 +94,18 @@ function live({ value, children }: Branch<Target>): { reports: Report[]; any: bo
 export interface LiveGroup {
   target: Target;
   report: Report;
+  /** When it was read, in milliseconds of a clock that nobody sets: reading all of a busy machine takes a while. */
+  at: number;
 }
 
 /** The tree of those; the root is always there. */
 export function liveTree(): Branch<LiveGroup> {
   const grow = ({ value, children }: Branch<Target>): Branch<LiveGroup> & { any: boolean } => {
     const report = inspect(value, []);
+    const at = monotonic();
     const below = children.map(grow).filter(({ any }) => any);
     return {
-      value: { target: value, report },
+      value: { target: value, report, at },
       children: below,
       any: report.processes > 0 || below.length > 0,
     };

@@ -23,22 +23,28 @@ export function sorted(rows: readonly Row[], by: SortKey): readonly Row[] {
   return rows.map((row) => ({ ...row, label: row.group })).toSorted((a, b) => (b[by] ?? 0) - (a[by] ?? 0));
 }
 
+/** CPU time of a group, and when it was read. */
+interface Used {
+  seconds: number;
+  at: number;
+}
+
 const keys: Readonly<Record<string, SortKey>> = Object.fromEntries(sortKeys.map((key) => [key[0]!, key]));
 
 export function watchAll(host: Host, json: boolean, sort: SortKey | undefined): Promise<number> {
   let by: SortKey = sort ?? 'name';
-  let used = new Map<string, number>();
-  const rows = (seconds: number): Row[] => {
+  let used = new Map<string, Used>();
+  const rows = (): Row[] => {
     const last = used;
     used = new Map();
-    return [...treeLines([liveTree()])].map(({ prefix, value }) => rowOf(prefix, value, last, used, seconds));
+    return [...treeLines([liveTree()])].map(({ prefix, value }) => rowOf(prefix, value, last, used));
   };
-  rows(0);
+  rows();
   return draw({
     host,
     json,
-    frame(seconds, width) {
-      const now = sorted(rows(seconds), by);
+    frame(_seconds, width) {
+      const now = sorted(rows(), by);
       if (json) {
         const groups = now.map(({ label: _, ...row }) => row);
         return `${JSON.stringify({ time: new Date().toISOString(), groups })}\n`;
@@ -61,14 +67,13 @@ export function watchAll(host: Host, json: boolean, sort: SortKey | undefined): 
 
 function rowOf(
   prefix: string,
-  { target, report }: LiveGroup,
-  last: ReadonlyMap<string, number>,
-  used: Map<string, number>,
-  seconds: number,
+  { target, report, at }: LiveGroup,
+  last: ReadonlyMap<string, Used>,
+  used: Map<string, Used>,
 ): Row {
   const line = (name: string) => report.lines.find((l) => l.name === name);
   const [memory, cpu] = [line('memory'), line('cpu')];
-  if (cpu?.use !== undefined) used.set(target.name, cpu.use);
+  if (cpu?.use !== undefined) used.set(target.name, { seconds: cpu.use, at });
   const before = last.get(target.name);
   const name = target.name === '/' ? '/' : target.name.slice(target.name.lastIndexOf('/') + 1);
   return {
@@ -79,7 +84,7 @@ function rowOf(
     ...(memory?.limit !== undefined && { memoryLimit: memory.limit }),
     ...(cpu?.use !== undefined &&
       before !== undefined &&
-      seconds > 0 && { cpu: Math.max(0, cpu.use - before) / seconds }),
+      at > before.at && { cpu: (Math.max(0, cpu.use - before.seconds) * 1000) / (at - before.at) }),
     ...(cpu?.limit !== undefined && { cpuLimit: cpu.limit }),
   };
 }
