@@ -42,6 +42,23 @@ export function spellFlag(flag: Flag): string {
   return isOptional(flag) ? `--${flag.name}[=${flag.value.slice(1, -1)}]` : `--${flag.name} ${flag.value}`;
 }
 
+const longName = (word: string): string => word.slice(2).split('=', 1)[0]!;
+
+/**
+ * What is said of a long flag that there is not. Those right behind it are named too; what follows a word may be
+ * a command's, or a value.
+ */
+function unknownLong(word: string, rest: readonly string[], { long, short }: Names): string {
+  const name = longName(word);
+  const spelled = `--${name}`;
+  if (short.has(name)) return `unknown flag ${spelled}; a flag of one letter has one dash: -${name}`;
+  const end = rest.findIndex((next) => !/^--./.test(next) || long.has(longName(next)));
+  const others = (end < 0 ? rest : rest.slice(0, end)).map((next) => `--${longName(next)}`);
+  if (others.length > 0) return `unknown flags ${[spelled, ...others].join(', ')}`;
+  const known = [...long.keys()].map((key) => `--${key}`);
+  return `unknown flag ${spelled}${didYouMean(spelled, known)}`;
+}
+
 /** Split a command line. Throws `UsageError`. */
 export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
   const names = namesOf(grammar.flags);
@@ -81,16 +98,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
     const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
     const flag = names.long.get(name);
     const spelled = `--${name}`;
-    if (!flag) {
-      if (names.short.has(name))
-        throw new UsageError(`unknown flag ${spelled}; a flag of one letter has one dash: -${name}`);
-      throw new UsageError(
-        `unknown flag ${spelled}${didYouMean(
-          spelled,
-          [...names.long.keys()].map((n) => `--${n}`),
-        )}`,
-      );
-    }
+    if (!flag) throw new UsageError(unknownLong(word, argv.slice(i + 1), names));
     if (flag.value === undefined) {
       if (equals >= 0) throw new UsageError(`${spelled} takes no value, but "${word}" gives it one`);
       give(flag, '', spelled);

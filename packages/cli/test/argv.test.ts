@@ -97,6 +97,8 @@ describe('mistakes', () => {
     ['--trget 5', 'unknown flag --trget; did you mean --target?'],
     ['--new-privs', 'unknown flag --new-privs; did you mean --no-new-privs?'],
     ['--zzz', 'unknown flag --zzz'],
+    ['--zzz --yyy=5 --xxx ls --la', 'unknown flags --zzz, --yyy, --xxx'],
+    ['--zzz --target 5 --yyy', 'unknown flag --zzz'],
     ['--t 5', 'unknown flag --t; a flag of one letter has one dash: -t'],
     ['-fork', 'unknown flag -o in "-fork"; did you mean --fork?'],
     ['-z', 'unknown flag -z'],
