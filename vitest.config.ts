@@ -27,7 +27,7 @@ export const vm = {
       (name) => `test/${name}.host.test.ts`,
     ),
     ...['readme', 'targets', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
-    ...['debug-log', 'exit-codes', 'lenient', 'newlines', 'planned', 'spec'].map(
+    ...['debug-log', 'exit-codes', 'from-docker', 'lenient', 'newlines', 'planned', 'spec'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
     ...['apply', 'compression', 'hostile', 'odd', 'sources'].map(

@@ -1,5 +1,6 @@
 import {
   Failure,
+  type Flag,
   type Host,
   isFailure,
   type Outcome,
@@ -20,6 +21,16 @@ import { subcommands } from './subcommands.ts';
 const commonFlags = [
   { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
 ] as const;
+
+/** All that the line may have. A letter that the subcommand uses itself stays its own. */
+function flagsOf({ flags, refused = [] }: Subcommand): Flag[] {
+  const taken = new Set(flags.flatMap((flag) => flag.alias ?? []));
+  return [
+    ...flags,
+    ...refused,
+    ...commonFlags.map((flag) => ({ ...flag, alias: flag.alias.filter((name) => !taken.has(name)) })),
+  ];
+}
 
 /** Whether a line that cannot be parsed is one that a person types rather than OCI's. */
 function isPeoplesLine(argv: readonly string[]): boolean {
@@ -50,22 +61,19 @@ export async function dispatch(host: Host): Promise<Outcome> {
   );
   const [name, ...words] = top.command ?? [];
   if (top.flags.has('version')) return version();
-  if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help')) {
-    const { helpOf } = await import('./help.ts');
-    return helpOf(name === 'help' || name === 'h' ? words[0] : name, host);
-  }
+  if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help'))
+    return help(name === 'help' || name === 'h' ? words[0] : name, host);
   const subcommand = subcommands.find((s) => s.name === name);
   if (!subcommand) throw unknown(name);
   // go-runc's Restore writes this one with a single dash, which Go's flags take.
   const argv = name === 'restore' ? words.map((w) => (w === '-no-subreaper' ? `-${w}` : w)) : words;
-  const flags = [...subcommand.flags, ...commonFlags];
+  const flags = flagsOf(subcommand);
+  // -h NAME is the host name of a container, as docker has it; alone it asks for help.
+  if (argv.length === 1 && argv[0] === '-h') return help(name, host);
   const parsed = reading(host, () =>
     withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env),
   );
-  if (parsed.flags.has('help')) {
-    const { helpOf } = await import('./help.ts');
-    return helpOf(name, host);
-  }
+  if (parsed.flags.has('help')) return help(name, host);
   checkOperands(subcommand, parsed.operands);
   const globals = reading(host, () => globalsOf(withDefaults(top, topFlags, host.env), top, host));
   const call: Call = { parsed, globals, host };
@@ -80,6 +88,11 @@ export async function dispatch(host: Host): Promise<Outcome> {
     if (plan) return withWarnings(plan, globals);
     throw failure;
   }
+}
+
+async function help(name: string | undefined, host: Host): Promise<Outcome> {
+  const { helpOf } = await import('./help.ts');
+  return helpOf(name, host);
 }
 
 /** Print a plan instead of handing it to the launcher. A command that only answers has answered. */

@@ -1,4 +1,5 @@
 import type { Flag, Parsed } from '@ctr-tools/cli';
+import { dockerFlags } from './docker/flags.ts';
 
 const what = 'What to run';
 const inside = 'Inside';
@@ -44,8 +45,14 @@ export const peopleFlags: readonly Flag[] = [
     group: inside,
   },
   { name: 'workdir', alias: ['w'], value: 'DIR', help: 'working directory', group: inside },
-  { name: 'user', alias: ['u'], value: 'USER[:GROUP]', help: 'run as this user, by number', group: inside },
-  { name: 'hostname', value: 'NAME', help: 'host name (default: the ID)', group: inside },
+  {
+    name: 'user',
+    alias: ['u'],
+    value: 'USER[:GROUP]',
+    help: 'run as this user, by number or by its name inside',
+    group: inside,
+  },
+  { name: 'hostname', alias: ['h'], value: 'NAME', help: 'host name (default: the ID)', group: inside },
   {
     name: 'volume',
     alias: ['v'],
@@ -67,6 +74,7 @@ export const peopleFlags: readonly Flag[] = [
   { name: 'cap-drop', value: 'CAP', many: true, help: 'take from them (all: every one)', group: security },
   { name: 'seccomp', value: 'PROFILE', help: 'seccomp profile: default, none, or a file', group: security },
   { name: 'apparmor', value: 'PROFILE', help: 'AppArmor profile', group: security },
+  ...dockerFlags,
 ];
 
 /** Whether a person says, by a flag or a command, what is to be in a spec. */

@@ -14,6 +14,8 @@ export interface Subcommand {
   summary: string;
   usage: readonly string[];
   flags: readonly Flag[];
+  /** Flags that the line may have so that it is refused in words; they are in no help. */
+  refused?: readonly Flag[];
   command: 'first-operand' | 'after-dashes' | 'never';
   /** How many operands of its own, at least and at most. */
   operands: readonly [number, number];

@@ -1,3 +1,4 @@
+import { refusedFlags } from './docker/refused.ts';
 import {
   bundleFlag,
   checkpointFlags,
@@ -26,6 +27,7 @@ export const subcommands: readonly Subcommand[] = [
       '[FLAGS] - < SPEC',
     ],
     flags: [...peopleFlags, ...makeFlags, ...runFlags, whyFlag, planFlag],
+    refused: refusedFlags,
     command: 'first-operand',
     operands: [0, 0],
     examples: [
@@ -194,6 +196,7 @@ export const subcommands: readonly Subcommand[] = [
       '[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]',
     ],
     flags: [...peopleFlags, bundleFlag, { name: 'rootless', help: 'for a user without root' }, planFlag],
+    refused: refusedFlags,
     command: 'first-operand',
     operands: [0, 0],
     examples: [

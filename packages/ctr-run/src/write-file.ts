@@ -1,4 +1,4 @@
-import type { AnyStep } from '@ctr-tools/plan';
+import type { AnyStep, Phase } from '@ctr-tools/plan';
 import { slot, step } from '@ctr-tools/plan';
 import { O } from '@ctr-tools/sys/constants';
 
@@ -9,18 +9,18 @@ export function writeSteps(
   path: string,
   data: string | Uint8Array,
   which: 'new' | 'replaced',
-  code = 0,
+  { code = 0, phase = 'state' }: { code?: number; phase?: Phase } = {},
 ): AnyStep[] {
   const fd = slot('written');
   const flags = O.WRONLY | O.CREAT | (which === 'new' ? O.EXCL : O.TRUNC);
   return [
-    step('state', 'open', { path, flags, mode: 0o666, fd }, `write ${path}`, {
+    step(phase, 'open', { path, flags, mode: 0o666, fd }, `write ${path}`, {
       side,
       hints: {
         EEXIST: 'it is there already, and is not overwritten; move it away, or print a spec with "-"',
       },
     }),
-    step('state', 'write_fd', { fd, data }, `write ${path}`, { side }),
+    step(phase, 'write_fd', { fd, data }, `write ${path}`, { side }),
     step('supervise', 'exit', { code }, 'end', { side }),
   ];
 }

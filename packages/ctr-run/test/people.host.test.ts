@@ -75,7 +75,10 @@ test.each([
     '--rootfs and --image are two sources; give one',
   ],
   [['run', '--rootfs', '/no/such/root', '--', 'id'], 'no directory /no/such/root'],
-  [['run', '--rootfs', 'host', '--user', 'nobody', '--', 'id'], 'give numbers: UID or UID:GID'],
+  [
+    ['run', '--rootfs', 'host', '--user', 'nobody-such', '--', 'id'],
+    "but the root's /etc/passwd has no such user",
+  ],
 ])('ctr-run %j is refused with 125', (argv, words) => {
   // Without root there is no place for a container's state but there (XDG Base Directory).
   const ended = runTool('ctr-run', argv, { env: toolEnv({ XDG_RUNTIME_DIR: tempDir('runtime') }) });

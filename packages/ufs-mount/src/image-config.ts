@@ -9,40 +9,48 @@ export type FileOf = (path: string) => string | undefined;
 export interface ImageFacts {
   config: ImageConfig;
   /** `User` looked up; absent where the image names none. */
-  user?: { uid: number; gid: number; additionalGids?: number[] };
+  user?: ImageUser;
+}
+
+export interface ImageUser {
+  uid: number;
+  gid: number;
+  additionalGids?: number[];
 }
 
 /**
- * `USER[:GROUP]`, each a name or a number, by /etc/passwd and /etc/group of the image. A number
- * that passwd does not know has group 0 (Docker, runc's libcontainer/user).
+ * `USER[:GROUP]`, each a name or a number, by /etc/passwd and /etc/group of the root. A number
+ * that passwd does not know has group 0 (Docker, runc's libcontainer/user). `what` is whose user it is, in messages.
  */
-export function lookUpUser(text: string, file: FileOf): NonNullable<ImageFacts['user']> {
+export function lookUpUser(text: string, file: FileOf, what = "the image's user"): ImageUser {
   const [user = '', group] = text.split(':');
-  const rows = (path: string): string[][] => (file(path) ?? '').split('\n').map((line) => line.split(':'));
-  const number = parseId(user, "the image's user");
-  const known = rows('etc/passwd').find((row) => row[number === undefined ? 0 : 2] === user);
+  const number = parseId(user, what);
+  const known = rowsOf(file, 'etc/passwd').find((row) => row[number === undefined ? 0 : 2] === user);
   if (!known && number === undefined)
-    throw new Failure(`the image's user is "${user}", but its /etc/passwd has no such user`);
-  const uid = number ?? requireId(known![2], `the image's /etc/passwd: the user ID of ${user}`);
-  const groups = rows('etc/group');
-  if (group !== undefined) return { uid, gid: lookUpGroup(group, groups) };
-  const gid = known ? requireId(known[3], `the image's /etc/passwd: the group ID of ${user}`) : 0;
-  const additionalGids = groups
+    throw new Failure(`${what} is "${user}", but the root's /etc/passwd has no such user`);
+  const uid = number ?? requireId(known![2], `the root's /etc/passwd: the user ID of ${user}`);
+  if (group !== undefined) return { uid, gid: lookUpGroup(group, file, what.replace(/user$/, 'group')) };
+  const gid = known ? requireId(known[3], `the root's /etc/passwd: the group ID of ${user}`) : 0;
+  const additionalGids = rowsOf(file, 'etc/group')
     .filter((row) => known && row[3]?.split(',').includes(known[0]!))
     .map((row) => groupId(row));
   return { uid, gid, ...(additionalGids.length > 0 && { additionalGids }) };
 }
 
-function lookUpGroup(group: string, groups: readonly string[][]): number {
-  const number = parseId(group, "the image's group");
+const rowsOf = (file: FileOf, path: string): string[][] =>
+  (file(path) ?? '').split('\n').map((line) => line.split(':'));
+
+/** A group by number, or by its name in /etc/group of the root. */
+export function lookUpGroup(group: string, file: FileOf, what: string): number {
+  const number = parseId(group, what);
   if (number !== undefined) return number;
-  const row = groups.find(([name]) => name === group);
-  if (!row) throw new Failure(`the image's group is "${group}", but its /etc/group has no such group`);
+  const row = rowsOf(file, 'etc/group').find(([name]) => name === group);
+  if (!row) throw new Failure(`${what} is "${group}", but the root's /etc/group has no such group`);
   return groupId(row);
 }
 
 const groupId = ([name, , id]: readonly string[]): number =>
-  requireId(id, `the image's /etc/group: the ID of ${name}`);
+  requireId(id, `the root's /etc/group: the ID of ${name}`);
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0]!;
 

@@ -14,8 +14,8 @@ export function gatherImage(root: RootFacts, host: Host): ImageFacts | undefined
   return { config, user: lookUpUser(user, filesOf(root, host)) };
 }
 
-/** Files of the layers. Where these are not in the store yet, the launcher is asked to have them there. */
-function filesOf(root: RootFacts, host: Host): FileOf {
+/** Files of a root's layers, the topmost first. Where these are not in the store yet, the launcher is asked to have them there. */
+export function filesOf(root: RootFacts, host: Host): FileOf {
   const driver = readableDriver(root);
   const all = driver.trees(root);
   // Without a union the topmost has everything.

@@ -57,7 +57,7 @@ export async function run(call: Call): Promise<Outcome> {
   const svg = one(call, 'svg');
   if (svg !== undefined && svg !== '-')
     return compile(
-      [writeSteps(fromCaller(host, svg), asSvg(facts, openings), 'replaced', exit)],
+      [writeSteps(fromCaller(host, svg), asSvg(facts, openings), 'replaced', { code: exit })],
       mannerOf(call.globals, 125),
     );
   if (svg === '-') out(asSvg(facts, openings));

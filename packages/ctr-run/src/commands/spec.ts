@@ -1,9 +1,10 @@
-import { fromCaller, type Outcome, out, UsageError } from '@ctr-tools/cli';
+import { Failure, fromCaller, type Outcome, out, UsageError } from '@ctr-tools/cli';
 import { exists } from '@ctr-tools/host';
 import { defaultSpec, rootlessSpec, type Spec, serializeJson } from '@ctr-tools/oci';
-import { compile } from '@ctr-tools/plan';
+import { type AnyStep, compile, step, undo } from '@ctr-tools/plan';
 import { madeUpId } from '../container/make.ts';
-import { peoplesSpec } from '../container/people.ts';
+import { peoplesSpec, unpacked } from '../container/people.ts';
+import { idAnnotation } from '../container/source.ts';
 import { mannerOf } from '../globals.ts';
 import { isPeoples } from '../people-flags.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -24,16 +25,34 @@ export function run(call: Call): Outcome {
   if (dash && bundle !== undefined)
     throw new UsageError('"-" prints a spec and --bundle writes one into a bundle; give one of them');
   const peoples = isPeoples(parsed);
-  const text = serializeJson(
-    peoples ? peoplesSpec(withoutDash(call), one(call, 'id') ?? madeUpId()) : bareSpec(call),
-    2,
-  );
+  const spec = peoples ? namedSpec(withoutDash(call)) : bareSpec(call);
   if (dash || (peoples && bundle === undefined)) {
-    out(text);
+    out(serializeJson(spec, 2));
     return 0;
   }
-  const path = `${fromCaller(host, bundle ?? '.')}/config.json`;
-  return compile([writeSteps(path, text, 'new')], mannerOf(globals, peoples ? 125 : 1));
+  const directory = fromCaller(host, bundle ?? '.');
+  const path = `${directory}/config.json`;
+  const manner = mannerOf(globals, peoples ? 125 : 1);
+  if (!has(call, 'image')) return compile([writeSteps(path, serializeJson(spec, 2), 'new')], manner);
+  // Before layers are unpacked for nothing; writing refuses it too.
+  if (exists(path)) throw new Failure(`${path} is there already, and is not overwritten; move it away`);
+  const whole = unpacked(spec, call, `${directory}/rootfs`);
+  const made = exists(directory) ? [] : [bundleStep(directory)];
+  const written = writeSteps(path, serializeJson(whole.spec, 2), 'new', { phase: 'supervise' });
+  return compile([[...made, ...whole.steps, ...written]], manner);
+}
+
+const bundleStep = (path: string): AnyStep =>
+  step('mounts', 'mkdir', { path, mode: 0o755 }, `make the bundle ${path}`, {
+    side: 'host',
+    undo: undo('failure', 'remove', { path, what: 'tree' }, 'remove the bundle'),
+  });
+
+/** A name that is given goes along, for the `run -` at the end of the pipe. */
+function namedSpec(call: Call): Spec {
+  const id = one(call, 'id');
+  const spec = peoplesSpec(call, id ?? madeUpId());
+  return id === undefined ? spec : { ...spec, annotations: { ...spec.annotations, [idAnnotation]: id } };
 }
 
 const withoutDash = (call: Call): Call =>

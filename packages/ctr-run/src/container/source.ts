@@ -1,8 +1,14 @@
 import { Failure, fromCaller, readStdin, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
+import { refuseDockers } from '../docker/refused.ts';
+import { peopleFlags } from '../people-flags.ts';
 import { type Call, has, one } from '../subcommand.ts';
+import { tell } from '../warnings.ts';
 import { checkSpec, readBundle } from './bundle.ts';
 import { madeUpId } from './make.ts';
+
+/** How a spec in a pipe says what the container is to be called. */
+export const idAnnotation = 'org.ctr-tools.id';
 
 /** Where a container's spec came from, and what that says of the rest. */
 export interface Source {
@@ -26,27 +32,44 @@ export async function sourceOf(call: Call): Promise<Source> {
   if (rooted.length === 2) throw new UsageError('--rootfs and --image are two sources; give one');
   if (rooted.length === 1 && has(call, 'bundle'))
     throw new UsageError(`--${rooted[0]} and --bundle are two sources; give one`);
-  if (rooted.length === 1) {
-    const id = one(call, 'id') ?? madeUpId();
-    const bundle = call.host.cwd;
-    return {
-      spec: checkSpec(
-        (await import('./people.ts')).peoplesSpec(call, id),
-        'the command line',
-        bundle,
-        call.globals,
-      ),
-      bundle,
-      id,
-      onStdin: false,
-      forPeople: true,
-    };
-  }
+  if (rooted.length === 1) return fromPerson(call);
   if (onStdin) return fromStdin(call, words);
   return fromBundle(call, words);
 }
 
+async function fromPerson(call: Call): Promise<Source> {
+  const id = one(call, 'id') ?? madeUpId();
+  const bundle = call.host.cwd;
+  const { peoplesSpec } = await import('./people.ts');
+  const spec = checkSpec(peoplesSpec(call, id), 'the command line', bundle, call.globals);
+  tellPorts(spec, call);
+  return { spec, bundle, id, onStdin: false, forPeople: true };
+}
+
+/** A service that nothing reaches looks like one that does not work. */
+function tellPorts({ annotations, linux }: Spec, { globals }: Call): void {
+  const ports = annotations?.['org.opencontainers.image.exposedPorts'];
+  const network = linux?.namespaces?.find(({ type }) => type === 'network');
+  if (ports && network && network.path === undefined)
+    tell(
+      `the image exposes ${ports}, which nothing outside reaches; --network host would share this machine's network`,
+      globals,
+    );
+}
+
+/** Of what a person says by flags nothing may be lost: a spec that is there says it itself. */
+function refusePeoples(call: Call, where: string, instead: string): void {
+  refuseDockers(call.parsed);
+  const given = peopleFlags.find(
+    ({ name, env }) =>
+      name !== 'id' && has(call, name) && !(env !== undefined && one(call, name) === call.host.env.get(env)),
+  );
+  if (given)
+    throw new UsageError(`--${given.name} has no place beside ${where}, which says it itself; ${instead}`);
+}
+
 function fromStdin(call: Call, words: readonly string[]): Source {
+  refusePeoples(call, 'a spec on stdin', 'give it to ctr-run spec, or amend the spec in the pipe');
   if (words.length > 1) {
     throw new UsageError(
       `the spec on stdin has the command; "${words[1]}" after "-" would be lost. Give it to ctr-run spec`,
@@ -64,7 +87,8 @@ function fromStdin(call: Call, words: readonly string[]): Source {
     bundle,
     call.globals,
   );
-  return { spec, bundle, id: one(call, 'id') ?? madeUpId(), onStdin: true, forPeople: true };
+  const id = one(call, 'id') ?? spec.annotations?.[idAnnotation] ?? madeUpId();
+  return { spec, bundle, id, onStdin: true, forPeople: true };
 }
 
 function fromBundle(call: Call, words: readonly string[]): Source {
@@ -74,6 +98,11 @@ function fromBundle(call: Call, words: readonly string[]): Source {
       'which container? ctr-run run --bundle DIR ID, or ctr-run run --rootfs host -- COMMAND',
     );
   }
+  refusePeoples(
+    call,
+    'a bundle',
+    'amend its config.json, or run a root: ctr-run run --rootfs DIR -- COMMAND',
+  );
   if (has(call, 'id'))
     throw new UsageError(
       `--id names a container from --rootfs, --image or "-"; here the ID is the operand ${id}`,

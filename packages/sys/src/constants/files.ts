@@ -49,3 +49,9 @@ export function makedev(major: number, minor: number): number {
       (BigInt(minor) & 0xffn),
   );
 }
+
+/** Its two numbers, as gnu_dev_major and gnu_dev_minor take them out of it (makedev(3)). */
+export const splitDevice = (device: bigint): { major: number; minor: number } => ({
+  major: Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn)),
+  minor: Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn)),
+});

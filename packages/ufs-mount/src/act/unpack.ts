@@ -49,7 +49,6 @@ function built(facts: RootFacts): Ready {
   return { from: topDirectory(facts, 'vfs'), steps: vfs.layers(facts) };
 }
 
-/** What the layers come to is copied, and is there whole or not there. */
 export function unpack(given: string, options: UfsOptions, host: Host): Plan {
   const { sources, temp, readOnly, upper, target } = options;
   if (sources.length === 0) throw new UsageError('which layers? ufs-mount oci:DIR:TAG --unpack DIR');
@@ -57,6 +56,12 @@ export function unpack(given: string, options: UfsOptions, host: Host): Plan {
     throw new UsageError(
       '--unpack makes a directory and mounts nothing; of the root only --driver and --platform go with it',
     );
+  const end = step('supervise', 'exit', { code: 0 }, 'end', { side });
+  return compile([[...unpackSteps(given, options, host), end]], { tool: 'ufs-mount', exit: 125 });
+}
+
+/** What the layers come to is copied, and is there whole or not there. Throws a `Failure` where something is there already. */
+export function unpackSteps(given: string, options: UfsOptions, host: Host): AnyStep[] {
   const directory = resolve(host.cwd, given);
   if (lstatIfAny(directory))
     throw new Failure(`--unpack ${given}: it is there already; name a directory to be made`);
@@ -65,16 +70,16 @@ export function unpack(given: string, options: UfsOptions, host: Host): Plan {
     throw new Failure('--unpack: "host" is what this machine has already; copy it with cp(1)');
   const half = `${directory}.new-${host.pid}`;
   const { from, steps: ready } = facts.squash ? built(facts) : united(facts);
-  const steps: AnyStep[] = [
+  const gone = (path: string) =>
+    undo('failure', 'remove', { path, what: 'tree' }, 'remove what was unpacked');
+  return [
     ...storeSteps(facts.store),
     ...ready,
-    step('mounts', 'mkdir', { path: half, mode: 0o755 }, `make ${given}`, {
-      side,
-      undo: undo('failure', 'remove', { path: half, what: 'tree' }, 'remove what was unpacked'),
-    }),
+    step('mounts', 'mkdir', { path: half, mode: 0o755 }, `make ${given}`, { side, undo: gone(half) }),
     layersStep('mounts', 'copy', { from, to: half }, `unpack into ${given}`),
-    step('mounts', 'rename', { from: half, to: directory }, `put ${given} into place`, { side }),
-    step('supervise', 'exit', { code: 0 }, 'end', { side }),
+    step('mounts', 'rename', { from: half, to: directory }, `put ${given} into place`, {
+      side,
+      undo: gone(directory),
+    }),
   ];
-  return compile([steps], { tool: 'ufs-mount', exit: 125 });
 }
