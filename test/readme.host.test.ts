@@ -72,6 +72,7 @@ const held: readonly [begin: string, how: Held][] = [
     { run: () => expect(plan()).toBe(planned()) },
   ]),
   ['ctr-run doctor', says(/^root can make containers here/m)],
+  ['ctr-run top --all', says(/^\d+ containers? by cpu\nCONTAINER +MAKER/)],
   ['ctr-run inspect "$PID"', says(/^NAMESPACES[\s\S]*^WEIGHT/m)],
   ['ctr-run run --why', says(/mount\("none"[\s\S]*to allow it: /)],
   ['ns-enter --target "$PID" --net --pid', says(/^ +1 .*sleep 900/m)],

@@ -1,5 +1,5 @@
+import { fitted } from '@ctr-tools/cli/screen';
 import { expect, test } from 'vitest';
-import { fitted } from '../src/act/screen.ts';
 import { sorted } from '../src/act/watch-all.ts';
 
 test('a table that is longer than the terminal keeps its top, and says how much more there is', () => {

@@ -7,6 +7,7 @@ import {
   errorCode,
   exists,
   join,
+  monotonic,
   namesIn,
   readText,
   resolve,
@@ -132,43 +133,79 @@ function listed(directory: string, what: string): string[] {
 
 const jsonIfAny = (path: string): unknown => (exists(path) ? parseJson(readText(path), path) : undefined);
 
+/** A container as an engine's files tell of it. */
+interface Told {
+  id: string;
+  names: readonly string[];
+  pid(): number;
+}
+
+function dockerContainer(name: string, _host: Host, what: string): EngineContainer {
+  const { id, pid } = pick(dockerContainers(what), name, what);
+  return { id, pid: pid() };
+}
+
 /** dockerd writes each container's state into `config.v2.json` whenever it changes; root alone may read it. */
-function dockerContainer(name: string, _host: Host, what: string): { id: string; pid: number } {
+function dockerContainers(what: string): Told[] {
   const settings = jsonIfAny('/etc/docker/daemon.json') as { 'data-root'?: unknown } | undefined;
   const set = settings?.['data-root'];
   const directory = join(typeof set === 'string' ? set : '/var/lib/docker', 'containers');
-  const all = listed(directory, what).flatMap((id) => {
+  return listed(directory, what).flatMap((id) => {
     const read = jsonIfAny(join(directory, id, 'config.v2.json')) as
       | { Name?: string; State?: { Running?: boolean; Pid?: number } }
       | undefined;
     if (!read) return [];
     const pid = read.State?.Running ? (read.State.Pid ?? 0) : 0;
-    return [{ id, names: [(read.Name ?? '').replace(/^\//, '')], pid }];
+    return [{ id, names: [(read.Name ?? '').replace(/^\//, '')], pid: () => pid }];
   });
-  return pick(all, name, what);
+}
+
+function podmanContainer(name: string, host: Host, what: string): EngineContainer {
+  const { id, pid } = pick(podmanContainers(host, what), name, what);
+  return { id, pid: pid() };
 }
 
 /**
  * podman's names stand in its storage's lists (`containers.json`, `volatile-containers.json` for those made with
  * --rm), and the PID in the file that conmon was told to write.
  */
-function podmanContainer(name: string, host: Host, what: string): { id: string; pid: number } {
+function podmanContainers(host: Host, what: string): Told[] {
   const [graph, run] = podmanRoots(host);
   const drivers = listed(graph, what).filter((entry) => entry.endsWith('-containers'));
-  const all = drivers.flatMap((driver) =>
+  return drivers.flatMap((driver) =>
     [join(graph, driver), join(run, driver)].flatMap((directory) =>
       ['containers.json', 'volatile-containers.json'].flatMap((list) => {
         const read = (jsonIfAny(join(directory, list)) ?? []) as { id: string; names?: string[] }[];
-        return read.map(({ id, names = [] }) => ({
-          id,
-          names,
-          file: join(run, driver, id, 'userdata/pidfile'),
-        }));
+        return read.map(({ id, names = [] }) => {
+          const file = join(run, driver, id, 'userdata/pidfile');
+          return { id, names, pid: () => (exists(file) ? Number(readText(file)) : 0) };
+        });
       }),
     ),
   );
-  const { id, file } = pick(all, name, what);
-  return { id, pid: exists(file) ? Number(readText(file)) : 0 };
+}
+
+/**
+ * What people call the containers of engines, by their IDs. The files are read again when an ID is asked for that is
+ * not known, which may be none of these engines': no more often than every ten seconds.
+ */
+export function engineNames(host: Host): (id: string) => string | undefined {
+  let known = new Map<string, string>();
+  let next = 0;
+  const read = (list: (what: string) => Told[]): [string, string][] => {
+    try {
+      return list('names').flatMap(({ id, names }) => (names[0] ? [[id, names[0]]] : []));
+    } catch {
+      return []; // no such engine here, or its files are not ours to read
+    }
+  };
+  return (id) => {
+    if (!known.has(id) && monotonic() >= next) {
+      known = new Map([...read(dockerContainers), ...read((what) => podmanContainers(host, what))]);
+      next = monotonic() + 10_000;
+    }
+    return known.get(id);
+  };
 }
 
 /** Where podman keeps containers and what runs of them: containers-storage.conf(5), `graphroot` and `runroot`. */

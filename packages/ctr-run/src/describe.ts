@@ -27,7 +27,7 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
     case undefined:
       return [
         ['1', 'a subcommand of the OCI command line failed, as with runc (exec: 255)'],
-        ['125', 'what a person typed failed: inspect, spec, plan, and run with --rootfs, --image or -'],
+        ['125', 'what a person typed failed: inspect, top, spec, plan, and run with --rootfs, --image or -'],
         ...notRun,
         ...command,
       ];
@@ -44,6 +44,7 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
       return [['1', 'it weighs more than --at-most, or there is a difference'], typed];
     case 'spec':
     case 'plan':
+    case 'top':
       return [typed];
     default:
       return [failed];

@@ -37,7 +37,8 @@ function isPeoplesLine(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   const words = end < 0 ? argv : argv.slice(0, end);
   return words.some(
-    (word) => word === '-' || word === 'plan' || word === 'doctor' || /^--(?:rootfs|image)(?:=|$)/.test(word),
+    (word) =>
+      word === '-' || ['plan', 'doctor', 'top'].includes(word) || /^--(?:rootfs|image)(?:=|$)/.test(word),
   );
 }
 
@@ -109,7 +110,7 @@ function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   const forPeople =
     subcommand.name === 'spec'
       ? isPeoples(call.parsed)
-      : ['plan', 'inspect'].includes(subcommand.name) ||
+      : ['plan', 'inspect', 'top'].includes(subcommand.name) ||
         flags.has('rootfs') ||
         flags.has('image') ||
         command?.[0] === '-';

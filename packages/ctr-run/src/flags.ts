@@ -166,3 +166,18 @@ export const inspectFlags: readonly Flag[] = [
   },
   { name: 'openings', help: 'list every opening that is looked for, with its weight' },
 ];
+
+/** `top`. */
+export const topFlags: readonly Flag[] = [
+  {
+    name: 'all',
+    alias: ['a'],
+    help: 'every group that looks like a container, whoever made it, and not those of ctr-run alone',
+  },
+  {
+    name: 'sort',
+    value: 'KEY',
+    help: 'by cpu (default), memory, pressure, tasks, io, or name',
+  },
+  { name: 'json', alias: ['J'], help: 'a line of JSON each second' },
+];

@@ -8,6 +8,7 @@ import {
   planFlag,
   restoreFlags,
   runFlags,
+  topFlags,
   updateFlags,
   whyFlag,
 } from './flags.ts';
@@ -241,6 +242,25 @@ export const subcommands: readonly Subcommand[] = [
       'It ends with 0 where the caller can make a container, with 1 where something for that is missing.',
     ],
     load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'top',
+    summary: 'what containers use, again each second: CPU, memory, pressure, tasks, I/O',
+    usage: ['[--all] [--sort KEY] [--json]'],
+    flags: topFlags,
+    command: 'never',
+    operands: [0, 0],
+    examples: [
+      ['ctr-run top --all', 'every container of this machine, whoever made it'],
+      ['ctr-run top --all --json | jq .containers', 'a line each second'],
+    ],
+    notes: [
+      'Keys: c, m, p, t, i and n sort by CPU, memory, pressure, tasks, I/O and name; the arrows choose a container, Enter shows its inside, f freezes or thaws it, k kills it after a question, q quits. Where stdout is not a terminal it prints one table.',
+      '--all goes by the names that Docker, podman, Kubernetes, containerd, LXC, systemd-nspawn and systemd give to groups; any scope of systemd counts but sessions.',
+      'WAITS is the largest share of the last ten seconds in which some process waited for CPU, memory or I/O (PSI), which groups of cgroup v2 tell.',
+    ],
+    node: () => true,
+    load: () => import('./commands/top.ts'),
   },
   {
     name: 'inspect',

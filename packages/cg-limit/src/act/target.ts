@@ -136,7 +136,8 @@ export function targetOfRecord(id: string, cgroup: CgroupRecord | undefined): Ta
   return { name: id, places };
 }
 
-const placeAt = (h: Hierarchy, directory: string): Place => ({
+/** The group of a hierarchy in this directory. */
+export const placeAt = (h: Hierarchy, directory: string): Place => ({
   version: h.version,
   controllers: h.version === 1 ? carriedBy(h) : v2Controllers(directory),
   directory,

@@ -1,6 +1,6 @@
 /** `--watch` without a target: all groups in which something runs, as a tree or as a list by what they use. */
 import { formatShare, type Host, printable, renderTable, treeLines, wantsColor } from '@ctr-tools/cli';
-import { draw } from './screen.ts';
+import { draw } from '@ctr-tools/cli/screen';
 import { spell } from './table.ts';
 import { columns, type LiveGroup, liveTree, type SortKey, sortKeys } from './tree.ts';
 

@@ -1,22 +1,19 @@
 /** `--watch`: the table of a group again and again, with its recent past as small graphs. */
-import { type Column, formatRate, formatShare, type Host, renderTable, wantsColor } from '@ctr-tools/cli';
+import {
+  type Column,
+  formatRate,
+  formatShare,
+  type Host,
+  renderTable,
+  spark,
+  wantsColor,
+} from '@ctr-tools/cli';
+import { draw } from '@ctr-tools/cli/screen';
 import { inspect, type Line } from './inspect.ts';
-import { draw } from './screen.ts';
 import { labelOf, spell } from './table.ts';
 import type { Target } from './target.ts';
 
-const bars = '▁▂▃▄▅▆▇█';
 const SAMPLES = 30;
-
-/** The last values as bars; 0 is the lowest, `most` the highest. */
-export function spark(values: readonly number[], most = Math.max(...values, 0)): string {
-  return values
-    .map(
-      (v) =>
-        bars[most > 0 ? Math.min(bars.length - 1, Math.floor((Math.max(0, v) / most) * bars.length)) : 0],
-    )
-    .join('');
-}
 
 const columns: readonly Column[] = [
   { title: 'LIMIT ON' },
