@@ -17,7 +17,7 @@ export interface Case extends Asked {
 }
 
 const subcommands =
-  'run create start state kill delete list exec ps pause resume update events checkpoint restore spec plan inspect features'.split(
+  'run create start state kill delete list exec ps pause resume update events checkpoint restore spec plan inspect doctor top features'.split(
     ' ',
   );
 
@@ -149,6 +149,11 @@ const mistakes = (): Case[] => [
     'ctr-run restore nobody',
     'ctr-run inspect',
     'ctr-run inspect nobody',
+    'ctr-run doctor',
+    'ctr-run doctor --json',
+    'ctr-run doctor --engine podman',
+    'ctr-run doctor --engine docker',
+    'ctr-run doctor --engine lxc',
     'ctr-run inspect 1 --at-most lots',
     'ctr-run inspect --openings',
     'ctr-run inspect --openings --json',
