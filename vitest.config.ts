@@ -26,8 +26,8 @@ export const vm = {
     ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['readme', 'targets', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
-    ...['debug-log', 'exit-codes', 'from-docker', 'lenient', 'newlines', 'planned', 'spec'].map(
+    ...['readme', 'targets', 'tour', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
+    ...['debug-log', 'exit-codes', 'from-docker', 'lenient', 'newlines', 'planned', 'spec', 'tour'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
     ...['apply', 'compression', 'hostile', 'odd', 'sources'].map(

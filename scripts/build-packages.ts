@@ -70,6 +70,7 @@ async function buildLibrary(dir: string): Promise<void> {
       format: 'esm',
       platform: 'node',
       target: 'node22',
+      loader: { '.md': 'text' },
       define: { CTR_TOOLS_VERSION: JSON.stringify(version) },
       logLevel: 'warning',
     });

@@ -17,6 +17,8 @@ const common = (version: string): BuildOptions => ({
   legalComments: 'none',
   logLevel: 'warning',
   write: false,
+  // The tour's pages.
+  loader: { '.md': 'text' },
   define: { CTR_TOOLS_VERSION: JSON.stringify(version) },
 });
 

@@ -27,7 +27,10 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
     case undefined:
       return [
         ['1', 'a subcommand of the OCI command line failed, as with runc (exec: 255)'],
-        ['125', 'what a person typed failed: inspect, top, spec, plan, and run with --rootfs, --image or -'],
+        [
+          '125',
+          'what a person typed failed: inspect, top, spec, plan, tour, and run with --rootfs, --image or -',
+        ],
         ...notRun,
         ...command,
       ];
@@ -45,6 +48,7 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
     case 'spec':
     case 'plan':
     case 'top':
+    case 'tour':
       return [typed];
     default:
       return [failed];

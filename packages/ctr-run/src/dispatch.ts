@@ -38,7 +38,9 @@ function isPeoplesLine(argv: readonly string[]): boolean {
   const words = end < 0 ? argv : argv.slice(0, end);
   return words.some(
     (word) =>
-      word === '-' || ['plan', 'doctor', 'top'].includes(word) || /^--(?:rootfs|image)(?:=|$)/.test(word),
+      word === '-' ||
+      ['plan', 'doctor', 'top', 'tour'].includes(word) ||
+      /^--(?:rootfs|image)(?:=|$)/.test(word),
   );
 }
 
@@ -110,7 +112,7 @@ function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   const forPeople =
     subcommand.name === 'spec'
       ? isPeoples(call.parsed)
-      : ['plan', 'inspect', 'top'].includes(subcommand.name) ||
+      : ['plan', 'inspect', 'top', 'tour'].includes(subcommand.name) ||
         flags.has('rootfs') ||
         flags.has('image') ||
         command?.[0] === '-';

@@ -281,6 +281,23 @@ export const subcommands: readonly Subcommand[] = [
     load: () => import('./commands/inspect.ts'),
   },
   {
+    name: 'tour',
+    summary: 'a walk through the inside of a container: each command is shown, run and explained',
+    usage: ['[--language en|vi] [CHAPTER]'],
+    flags: [{ name: 'language', value: 'LANGUAGE', help: 'en (default) or vi' }],
+    command: 'never',
+    operands: [0, 1],
+    examples: [
+      ['sudo ctr-run tour', 'from the beginning'],
+      ['sudo ctr-run tour 3', 'union file systems alone'],
+    ],
+    notes: [
+      'It works in a directory of its own, and whatever ends it, what its commands have made is taken away. The chapters: 1 namespaces, 2 control groups, 3 union file systems, 4 the container format, 5 security, 6 a container built by hand.',
+    ],
+    node: () => true,
+    load: () => import('./commands/tour.ts'),
+  },
+  {
     name: 'features',
     summary: 'what this runtime can do, as JSON',
     usage: [''],
