@@ -39,6 +39,7 @@ enum effect {
   X(TAKE, take, 7, "io", DOES_BETWEEN) \
   X(AWAIT_EXEC, await_exec, 10, "i", DOES_BETWEEN | DOES_FOLLOWS) \
   X(SUPERVISE, supervise, 11, "iiiii", DOES_BETWEEN | DOES_FOLLOWS | DOES_STAYS | DOES_ENDS) \
+  X(TIME_LIMIT, time_limit, 240, "tiit", 0) \
   X(EXEC, exec, 12, "tl", DOES_RUNS | DOES_ENDS) \
   X(EXIT, exit, 13, "i", DOES_ENDS) \
   X(DUMPABLE, dumpable, 14, "i", 0) \

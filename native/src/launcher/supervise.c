@@ -35,6 +35,7 @@
 #include "run.h"
 #include "signals.h"
 #include "terminal.h"
+#include "time_limit.h"
 #include "watch_file.h"
 #include "words.h"
 
@@ -202,6 +203,17 @@ static void block_signals(struct watch *w) {
   w->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The command's time is over: SIGTERM first, as from outside, and after the grace SIGKILL. */
+static void on_time(struct watch *w) {
+  int signal = time_limit_due(w->pid);
+  if (signal == SIGTERM) {
+    on_signal(w, &(struct signalfd_siginfo){.ssi_signo = SIGTERM, .ssi_code = SI_USER});
+    send(w, SIGCONT);
+  } else if (signal) {
+    send(w, signal);
+  }
+}
+
 static void look(struct watch *w) {
   struct run *run = w->run;
   struct pollfd fds[7 + MAX_WATCHED] = {{.fd = w->signals, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
@@ -211,7 +223,7 @@ static void look(struct watch *w) {
   notify_socket_poll(fds + 3);
   int relayed = terminal_poll(&w->terminal, fds + 4);
   struct pollfd *files = fds + 4 + relayed;
-  if (poll(fds, (nfds_t)(4 + relayed + watched_poll(files)), watched_timeout(-1)) < 0) return;
+  if (poll(fds, (nfds_t)(4 + relayed + watched_poll(files)), time_limit_wait(watched_timeout(-1))) < 0) return;
   watched_changed(files);
   notify_socket_relay(fds + 3);
   struct signalfd_siginfo info;
@@ -219,6 +231,7 @@ static void look(struct watch *w) {
     while (read(w->signals, &info, sizeof info) == sizeof info) on_signal(w, &info);
   if (fds[1].revents) on_channel(w);
   if (fds[2].revents) on_parent(w);
+  on_time(w);
   terminal_relay(&w->terminal, fds + 4, relayed);
   reap(w);
 }
@@ -227,7 +240,8 @@ static void watch(struct watch *w) {
   struct run *run = w->run;
   reap(w);
   if (run->to[w->peer]) on_channel(w); /* it may run already: then nothing more comes from there */
-  while (!w->ended) look(w);
+  time_limit_begin();
+  while (!w->ended || time_limit_left()) look(w);
   struct channel *down = run->to[w->peer];
   if (!down) return;
   channel_pump(run, down);
@@ -264,6 +278,7 @@ int op_supervise(struct run *run, const struct step *step) {
   if (w.dropped && !(WIFSIGNALED(w.status) && WTERMSIG(w.status) == SIGKILL))
     signal = WIFSIGNALED(w.status) ? WTERMSIG(w.status) : 0; /* it ended by itself, just before */
   if (w.signaled) signal = w.signaled;
+  if (time_limit_reached(run)) run_end(run, TIME_LIMIT_CODE, 0);
   if (signal && w.by_signal) run_end(run, 128 + signal, signal);
   run_end(run, signal ? 128 + signal : WEXITSTATUS(w.status), 0);
 }

@@ -63,6 +63,8 @@ export interface Facts {
   owner?: { uid: number; gid: number };
   /** Kill what is left in the group when the command has ended. */
   killLeft: boolean;
+  /** How long the command may run, and take to end; in ms. */
+  timeLimit?: { after: number; grace: number };
   /** Enter a group that exists, and change nothing. */
   join: boolean;
   /** Without the privilege to set up groups: what was not asked for may be left out. */

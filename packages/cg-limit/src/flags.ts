@@ -209,6 +209,13 @@ export const flags: readonly Flag[] = [
     applyOnly: true,
   },
   {
+    name: 'timeout',
+    value: 'TIME[:GRACE]',
+    group,
+    help: 'end all of it after this time, as 90s or 1h30m: with SIGTERM, and what is left after GRACE (10s) with SIGKILL; then the exit code is 124. Nothing outlives the command, as with --kill-left',
+    applyOnly: true,
+  },
+  {
     name: 'manager',
     value: 'WHO',
     group,

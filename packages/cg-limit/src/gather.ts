@@ -55,6 +55,7 @@ export function gather(
     container,
     ...(options?.owner && { owner: options.owner }),
     killLeft: options?.killLeft ?? false,
+    ...(options?.timeLimit && { timeLimit: options.timeLimit }),
     person: options !== undefined && !container,
     join,
     lifetime: host.container?.lifetime ?? (options?.keep ? 'kept' : 'command'),

@@ -35,7 +35,7 @@ export const cgLimit: Tool<Options, Facts> = {
     ['cg-limit --cpus 50% --pids-limit 20 -- ./server', 'half a CPU and twenty processes'],
     ['cg-limit --device-write-bps /dev/vda:10MB/s -- dd if=/dev/zero of=big oflag=direct', 'a slow disk'],
     ['cg-limit --nofile 4096 --core 0 --nice 5 -- ./server', 'limits of the process itself, without a group'],
-    ['timeout 60 cg-limit --kill-left -- make', 'nothing of it is left after a minute'],
+    ['cg-limit --timeout 60 -- make', 'nothing of it is left after a minute'],
     ['ctr-run spec -- sh | cg-limit --memory 64M | ctr-run run -', 'amend a spec'],
     ['cg-limit --show=web', 'limits and use of the container web'],
     ['cg-limit --update 4711 --memory 128M', 'change the limits of the group of a process'],

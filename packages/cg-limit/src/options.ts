@@ -1,4 +1,4 @@
-import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { type Host, type Parsed, parseDuration, UsageError } from '@ctr-tools/cli';
 import { type LinuxResources, parseId } from '@ctr-tools/oci';
 import { type SortKey, sortKeys } from './act/tree.ts';
 import { checkPath, isSystemdPath, parseApart } from './place.ts';
@@ -9,6 +9,13 @@ import { resourcesOf } from './words/resources.ts';
 export interface Owner {
   uid: number;
   gid: number;
+}
+
+export interface TimeLimit {
+  /** How long the command may run, in ms. */
+  after: number;
+  /** How long it may take to end by SIGTERM, in ms. */
+  grace: number;
 }
 
 /** The command line once parsed: a section of a spec, and what has no place in one. */
@@ -26,6 +33,8 @@ export interface Options {
   owner?: Owner;
   /** What is left when the command has ended is killed. */
   killLeft: boolean;
+  /** Milliseconds; what is left when the command has ended is killed then, too. */
+  timeLimit?: TimeLimit;
   /** The caller may be in the group that is updated. */
   fromInside: boolean;
   /** `--show`: the groups as a list. */
@@ -49,10 +58,11 @@ export function options(parsed: Parsed, host: Host): Options {
     throw new UsageError('--join enters a group as it is; to change its limits as well, use --update first');
   if (join && keep)
     throw new UsageError('--join never removes the group, so --keep says nothing; leave it out');
-  const killLeft = parsed.flags.has('kill-left');
+  const timeLimit = timeLimitOf(one(parsed, 'timeout'));
+  const killLeft = parsed.flags.has('kill-left') || timeLimit !== undefined;
   if (killLeft && (join || keep))
     throw new UsageError(
-      `--kill-left ends what is in the group of a command, and --${join ? 'join' : 'keep'} leaves that alone`,
+      `--${timeLimit ? 'timeout' : 'kill-left'} ends what is in the group of a command, and --${join ? 'join' : 'keep'} leaves that alone`,
     );
   const owner = ownerOf(one(parsed, 'owner'));
   if (owner && join) throw new UsageError('--owner gives away a group that is made, and --join makes none');
@@ -74,8 +84,8 @@ export function options(parsed: Parsed, host: Host): Options {
   const sort = sortOf(one(parsed, 'sort'), act);
   const making = (
     act === 'move'
-      ? ['join', 'manager', 'kill-left', 'owner']
-      : ['cgroup', 'keep', 'join', 'manager', 'kill-left', 'owner']
+      ? ['join', 'manager', 'kill-left', 'timeout', 'owner']
+      : ['cgroup', 'keep', 'join', 'manager', 'kill-left', 'timeout', 'owner']
   ).find((name) => parsed.flags.has(name));
   if (act !== undefined && making !== undefined)
     throw new UsageError(`--${making} is about a group for a command; --${act} takes its target itself`);
@@ -85,6 +95,7 @@ export function options(parsed: Parsed, host: Host): Options {
     resources,
     process,
     killLeft,
+    ...(timeLimit && { timeLimit }),
     ...(owner && { owner }),
     join,
     keep,
@@ -113,6 +124,26 @@ function ownerOf(text: string | undefined): Owner | undefined {
   if (uid === undefined || gid === undefined || more !== undefined)
     throw new UsageError(`--owner is "${text}"; it is UID or UID:GID in numbers`);
   return { uid, gid };
+}
+
+/** As `docker stop` has it. */
+const GRACE = 10_000;
+/** The launcher counts nanoseconds in 64 bits. */
+const LONGEST = 100 * 365 * 86_400_000;
+
+/** `TIME` or `TIME:GRACE`. */
+function timeLimitOf(text: string | undefined): TimeLimit | undefined {
+  if (text === undefined) return undefined;
+  const [time, grace, more] = text.split(':');
+  if (more !== undefined)
+    throw new UsageError(`--timeout is "${text}"; it is TIME or TIME:GRACE, as 10m:30s`);
+  const ms = (word: string): number => Number(parseDuration(word, 's', '--timeout') / 1_000_000n);
+  const after = ms(time!);
+  const most = grace === undefined ? GRACE : ms(grace);
+  if (after === 0) throw new UsageError(`--timeout is "${text}"; the least is a millisecond`);
+  if (after > LONGEST || most > LONGEST)
+    throw new UsageError(`--timeout is "${text}"; a hundred years is the most`);
+  return { after, grace: most };
 }
 
 function managerOf(word: string | undefined): 'files' | 'systemd' | undefined {

@@ -2,7 +2,7 @@
  * A spec's limits as steps: make the groups, write the limits, and let the process be born
  * in them or enter them before anything else of it exists.
  */
-import { Failure } from '@ctr-tools/cli';
+import { Failure, formatDuration } from '@ctr-tools/cli';
 import type { LinuxResources, Spec } from '@ctr-tools/oci';
 import { type AnyStep, type Phase, slot, step, undo } from '@ctr-tools/plan';
 import { rlimitSteps, schedulingSteps } from '@ctr-tools/process';
@@ -39,7 +39,16 @@ export const mustStay = (facts: Facts): boolean =>
 
 /** All steps of `linux.resources`, `linux.cgroupsPath` and `linux.intelRdt`. Pure. */
 export function steps(spec: Spec, facts: Facts): AnyStep[] {
-  return [...groupSteps(spec, facts), ...processSteps(spec, facts)];
+  return [...groupSteps(spec, facts), ...timeLimitSteps(facts), ...processSteps(spec, facts)];
+}
+
+/** All hierarchies' groups have the same processes, so one is enough. */
+function timeLimitSteps({ timeLimit, groups: [group] }: Facts): AnyStep[] {
+  if (!timeLimit || !group) return [];
+  const { after, grace } = timeLimit;
+  const says = `the time limit of ${formatDuration(BigInt(after) * 1_000_000n)} (--timeout) was reached, and what ran was ended`;
+  const args = { path: group.directory, ms: after, grace, says };
+  return [step('cgroup', 'time_limit', args, 'limit the time', { side })];
 }
 
 /** Of a container's process packages/process does it. */

@@ -120,6 +120,11 @@ export const ops = {
     'ends',
   ),
   /**
+   * Let `supervise` end what runs after `ms`: all in the group `path` get SIGTERM, and after `grace` ms what is left
+   * gets SIGKILL. `says` is said at the end, and the exit code is timeout(1)'s, 124.
+   */
+  time_limit: op(240, { path: 'text', ms: 'int', grace: 'int', says: 'text' }),
+  /**
    * Become the command of a chain, as execvp(3): the name is looked up in PATH as the environment is now, and a file
    * that the kernel does not know how to execute is given to /bin/sh. 127 not found, 126 not runnable.
    */

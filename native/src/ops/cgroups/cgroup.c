@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "args.h"
 #include "cgroup_counts.h"
+#include "cgroup_members.h"
 #include "io.h"
 #include "kernel.h"
 #include "plan.h"
@@ -211,16 +212,15 @@ static int signal_here(int group) {
   return count;
 }
 
-int op_cgroup_signal(struct run *run, const struct step *step) {
-  char **groups = arg_list(run, step, 0, NULL);
-  told.signal = (int)arg_int(run, step, 1);
+int groups_signal(char *const *groups, int signal, int but) {
+  told.signal = signal;
   told.count = 0;
   refused = false;
-  (void)tell_once((int)arg_int(run, step, 2));
+  (void)tell_once(but);
   /* Children of one that had no signal yet come anew; those of one that forks for ever have to be killed. */
   for (unsigned round = 0, more = 1; more > 0 && round < 100; round++) {
     more = 0;
-    for (char **path = groups; *path; path++) {
+    for (char *const *path = groups; *path; path++) {
       long group = AGAIN(open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (group < 0 && group != -ENOENT) return (int)group;
       int n = group < 0 ? 0 : each_group((int)group, signal_here);
@@ -230,6 +230,32 @@ int op_cgroup_signal(struct run *run, const struct step *step) {
     }
   }
   return refused ? -EPERM : 0;
+}
+
+int op_cgroup_signal(struct run *run, const struct step *step) {
+  return groups_signal(arg_list(run, step, 0, NULL), (int)arg_int(run, step, 1), (int)arg_int(run, step, 2));
+}
+
+/* How many of one group are not this process. */
+static int others_here(int group) {
+  long fd = AGAIN(openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  FILE *list = fd < 0 ? NULL : fdopen((int)fd, "r");
+  if (!list) {
+    if (fd >= 0) close_fd((int)fd);
+    return 0;
+  }
+  int pid, count = 0;
+  while (fscanf(list, "%d", &pid) == 1) count += pid != getpid();
+  fclose(list);
+  return count;
+}
+
+bool group_has_others(const char *path) {
+  long group = AGAIN(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (group < 0) return false;
+  int others = each_group((int)group, others_here);
+  close_fd((int)group);
+  return others > 0;
 }
 
 /* rmdir(2) of all groups below `group`; 0, or the last failure. */

@@ -19,6 +19,7 @@
 #include "plan.h"
 #include "run.h"
 #include "signals.h"
+#include "time_limit.h"
 #include "words.h"
 
 #ifndef SYS_clone3
@@ -129,6 +130,7 @@ static void become(struct run *run, unsigned process, int fd, struct left *left)
   if (run->log >= 0) close(run->log); /* process 0 speaks */
   run->log = -1;
   guard_forget();
+  time_limit_forget();
 }
 
 int op_clone(struct run *run, const struct step *step) {
