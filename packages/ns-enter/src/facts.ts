@@ -1,8 +1,8 @@
 import type { IDMapping } from '@ctr-tools/oci';
 import type { NamespaceFile } from '@ctr-tools/sys/constants';
+import type { SubordinateRange } from '@ctr-tools/sys/proc';
 import type { JoinedMaps } from './joined-maps.ts';
 import type { Kind } from './kinds.ts';
-import type { SubordinateRange } from './maps.ts';
 import type { Options } from './options.ts';
 
 /** The process whose namespaces are joined, as it was found. */

@@ -4,19 +4,21 @@ import { dirname, exists, join, lstatIfAny, namesIn, readText, realPath, stat } 
 import { type IDMapping, parseId, requireId, type Spec } from '@ctr-tools/oci';
 import { capabilitiesAfter } from '@ctr-tools/plan';
 import { type NamespaceFile, namespaceFlags } from '@ctr-tools/sys/constants';
-import { callerPid, mountAt, mountOf, readMountinfo, readStatus } from '@ctr-tools/sys/proc';
+import {
+  callerPid,
+  mountAt,
+  mountOf,
+  parseSubordinate,
+  rangesOf,
+  readMountinfo,
+  readStatus,
+  type SubordinateRange,
+} from '@ctr-tools/sys/proc';
 import type { CallerFacts, Facts, TargetFacts } from './facts.ts';
 import { findTarget } from './find-target.ts';
 import { mapsOfJoined } from './joined-maps.ts';
 import { fileOf, type Kind, kinds, optionOf } from './kinds.ts';
-import {
-  type Block,
-  overlay,
-  parseMapFile,
-  parseSubordinate,
-  rangesOf,
-  type SubordinateRange,
-} from './maps.ts';
+import { type Block, overlay, parseMapFile } from './maps.ts';
 import { etcOf, fileByName, NETNS } from './names.ts';
 import { inspectFile } from './namespace-file.ts';
 import { isTargets, type MapOption, type Options } from './options.ts';

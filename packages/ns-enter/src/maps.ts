@@ -1,29 +1,7 @@
 /** ID maps of user namespaces (user_namespaces(7)): parsed, made from /etc/subuid, checked. */
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { areIds, type IDMapping, MAX_ID } from '@ctr-tools/oci';
-
-/** A line of /etc/subuid or /etc/subgid (subuid(5)). */
-export interface SubordinateRange {
-  /** Name or number of the user. */
-  owner: string;
-  start: number;
-  count: number;
-}
-
-export function parseSubordinate(text: string): SubordinateRange[] {
-  return text.split('\n').flatMap((line) => {
-    const match = /^([^:#]+):(\d+):(\d+)\s*$/.exec(line);
-    return match ? [{ owner: match[1]!, start: Number(match[2]), count: Number(match[3]) }] : [];
-  });
-}
-
-/** The ranges that belong to a user, by name or by number. */
-export const rangesOf = (
-  ranges: readonly SubordinateRange[],
-  uid: number,
-  name: string | undefined,
-): SubordinateRange[] =>
-  ranges.filter((range) => range.owner === String(uid) || (name !== undefined && range.owner === name));
+import type { SubordinateRange } from '@ctr-tools/sys/proc';
 
 /** The lines of /proc/PID/uid_map, as `--map-users all` passes them through. */
 export function parseMapFile(text: string): IDMapping[] {

@@ -1,3 +1,4 @@
+import { parseSubordinate, rangesOf } from '@ctr-tools/sys/proc';
 import { describe, expect, test } from 'vitest';
 import {
   checkMap,
@@ -8,8 +9,6 @@ import {
   overlay,
   parseMapFile,
   parseMapping,
-  parseSubordinate,
-  rangesOf,
 } from '../src/maps.ts';
 
 const map = (containerID: number, hostID: number, size: number) => ({ containerID, hostID, size });

@@ -1,6 +1,13 @@
 /** What a machine can do for containers, as files say it: nothing is tried out and nothing is changed. */
 import { ACCESS, exists, isAccessible, namesIn, readText } from '@ctr-tools/host';
-import { type CgroupHierarchy, cgroupHierarchies, inUserNamespace, kernelRelease } from '@ctr-tools/sys/proc';
+import {
+  type CgroupHierarchy,
+  cgroupHierarchies,
+  inUserNamespace,
+  kernelRelease,
+  parseSubordinate,
+  rangesOf,
+} from '@ctr-tools/sys/proc';
 
 export interface MachineFacts {
   kernel: string;
@@ -117,13 +124,9 @@ function securityModules(): string[] {
   ];
 }
 
-/** A line of subuid(5) for a user, by name or number. */
-function hasRange(file: string, user: string, uid: number): boolean {
-  return (textOf(file) ?? '').split('\n').some((line) => {
-    const [owner, , count] = line.split(':');
-    return (owner === user || owner === String(uid)) && Number(count) > 0;
-  });
-}
+/** Whether a file of subuid(5) has a range for a user. */
+const hasRange = (file: string, user: string, uid: number): boolean =>
+  rangesOf(parseSubordinate(textOf(file) ?? ''), uid, user).some(({ count }) => count > 0);
 
 function nameOf(uid: number): string {
   const line = (textOf('/etc/passwd') ?? '').split('\n').find((l) => l.split(':')[2] === String(uid));

@@ -5,4 +5,5 @@ export * from './lists.ts';
 export * from './mountinfo.ts';
 export * from './resctrl.ts';
 export * from './status.ts';
+export * from './subordinate.ts';
 export * from './user-namespace.ts';
