@@ -7,7 +7,7 @@ import { builtPath, chainPath, type StackLayer } from '../stack.ts';
 import { below, partsOf } from '../text.ts';
 import { lackingUnion, mountPoint, takenFrom } from './built.ts';
 import type { Driver } from './driver.ts';
-import { kernelHas, lowerDirectories, overlay, upperSteps } from './overlay.ts';
+import { changesSteps, kernelHas, lowerDirectories, overlay } from './overlay.ts';
 
 const side = 'host';
 
@@ -68,8 +68,7 @@ export const aufs: Driver = {
     const unmount = undo('failure', 'umount', { path: target, flags: MNT.DETACH }, 'unmount it');
     const flags = readOnly ? MS.RDONLY : 0;
     return [
-      step('state', 'mkdirs', { path: upper, mode: 0o755 }, 'make a directory for changes', { side }),
-      ...upperSteps(facts, upper, 'state', 'host'),
+      ...changesSteps(facts, upper),
       step('state', 'mount', { target, type: 'aufs', source: 'none', flags, data: first }, 'mount by aufs', {
         side,
         undo: unmount,

@@ -6,7 +6,7 @@ import type { Owners } from '../owners.ts';
 import { below, partsOf } from '../text.ts';
 import { mountPoint, takenFrom } from './built.ts';
 import type { Driver } from './driver.ts';
-import { lowerDirectories, upperSteps } from './overlay.ts';
+import { changesSteps, lowerDirectories } from './overlay.ts';
 
 const program = '/usr/bin/fuse-overlayfs';
 
@@ -46,11 +46,8 @@ export const fuseOverlayfs: Driver = {
     const lower = lowerDirectories(facts).map(escaped).join(':');
     const changes = readOnly ? [] : [',upperdir=', ...partsOf(upper), ',workdir=', ...partsOf(work)];
     const options = { parts: [`lowerdir=${lower}`, ...changes, mappings(facts.owners)] };
-    const made = [upper, work].map((path) =>
-      step('state', 'mkdirs', { path, mode: 0o755 }, 'make a directory for changes', { side: 'host' }),
-    );
     return [
-      ...(readOnly ? [] : [...made, ...upperSteps(facts, upper, 'state', 'host')]),
+      ...(readOnly ? [] : changesSteps(facts, upper, work)),
       step(
         'state',
         'helper',

@@ -115,8 +115,7 @@ export const overlay: Driver = {
     // An empty directory on top says what the root itself is like.
     if (readOnly && lower.length < mostLayers)
       return [
-        ...makeDirectories([upper]),
-        ...upperSteps(facts, upper, 'state', 'host'),
+        ...changesSteps(facts, upper),
         overlayStep(
           facts,
           { target, lower: [upper, ...lower], upper: '', work: '', passing, index: 0 },
@@ -127,14 +126,19 @@ export const overlay: Driver = {
     if (readOnly)
       return [overlayStep(facts, { target, lower, upper: '', work: '', passing, index: 0 }, 'state', 'host')];
     return [
-      ...makeDirectories([upper, work]),
-      ...upperSteps(facts, upper, 'state', 'host'),
+      ...changesSteps(facts, upper, work),
       overlayStep(facts, { target, lower, upper, work, passing, index: 0 }, 'state', 'host'),
     ];
   },
   // By descriptor into the container, with the owners that it has: `overlay-steps.ts`.
   detach: () => [],
 };
+
+/** The upper directory, with the root's attributes, and others that a driver wants beside it. */
+export const changesSteps = (facts: RootFacts, upper: Text, ...others: readonly Text[]): AnyStep[] => [
+  ...makeDirectories([upper, ...others]),
+  ...upperSteps(facts, upper, 'state', 'host'),
+];
 
 /** Missing directories for changes; those of an earlier mount are used again. */
 const makeDirectories = (paths: readonly Text[]): AnyStep[] =>
