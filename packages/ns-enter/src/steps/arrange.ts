@@ -15,7 +15,7 @@ import { Failure } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import type { Facts } from '../facts.ts';
 import { type Kind, kinds, optionOf } from '../kinds.ts';
-import { pinned } from '../options.ts';
+import { pinned } from '../option-refusals.ts';
 import { holdsUser } from './user.ts';
 
 export interface Join {

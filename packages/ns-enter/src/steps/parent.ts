@@ -2,7 +2,8 @@
 import { type AnyStep, jsonTemplate, peer, points, slot, step, template, undo } from '@ctr-tools/plan';
 import type { Facts } from '../facts.ts';
 import { fileOf, type Kind } from '../kinds.ts';
-import { type Options, pinned } from '../options.ts';
+import { pinned } from '../option-refusals.ts';
+import type { Options } from '../options.ts';
 import type { Arrangement } from './arrange.ts';
 import { pinFileSteps, pinSteps, youngerSteps } from './pin.ts';
 
