@@ -38,8 +38,8 @@ const setpriv: Alias = {
       help: 'aa-confine --selinux LABEL as the next link of the chain',
     },
     { names: ['apparmor-profile'], value: 'NAME', help: 'aa-confine --profile NAME likewise' },
-    { ...refused(['reset-env'], '', 'env -i HOME=… sets an environment'), value: undefined! },
-  ].map(({ value, ...option }) => (value === undefined ? option : { ...option, value })) as AliasOption[],
+    { names: ['reset-env'], help: '--reset-env' },
+  ],
   words(given, operands, host) {
     const all = (name: string): string[] => given.flatMap(([word, value]) => (word === name ? [value] : []));
     const one = (name: string): string | undefined => {
@@ -73,6 +73,7 @@ const setpriv: Alias = {
     ];
     const flags = [
       ...(all('no-new-privs').length > 0 ? ['--no-new-privs'] : []),
+      ...(all('reset-env').length > 0 ? ['--reset-env'] : []),
       ...sets.flatMap(([flag, lists]) => (lists.length > 0 ? [`--${flag}=${setOf(lists.join(','))}`] : [])),
       ...(user === undefined
         ? []
@@ -82,7 +83,8 @@ const setpriv: Alias = {
       ...all('securebits').map((bits) => `--securebits=${bitsOf(bits)}`),
     ];
     const command = confine.length > 0 ? ['aa-confine', ...confine, '--', ...operands] : operands;
-    return [...flags, '--', ...command];
+    // Without an option it runs the program as it is.
+    return [...(flags.length > 0 ? flags : ['--groups=keep']), '--', ...command];
   },
 };
 

@@ -221,6 +221,13 @@ describe('setpriv', () => {
     expectSame('setpriv', `${flags} sh -c '${status.replaceAll("'", '"')}'`);
   });
 
+  test('--reset-env gives a user’s own environment', () => {
+    const print = "sh -c 'echo $HOME $SHELL $USER $LOGNAME $SECRET'";
+    // Without an option the program runs as it is.
+    for (const flags of ['', '--reset-env ', '--reuid nobody --regid 5 --clear-groups --reset-env '])
+      expectSame('setpriv', `${flags}${print}`, { SECRET: 'told' });
+  });
+
   test.each([
     '--nnp',
     '--regid 5 true',
