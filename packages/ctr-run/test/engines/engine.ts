@@ -147,6 +147,17 @@ export function removeParent(parent: string): void {
   }
 }
 
+/** Take away a group that engines share, where nothing is in it. */
+export function removeParentIfEmpty(parent: string): void {
+  for (const top of hierarchies()) {
+    try {
+      rmdirSync(join(top, parent));
+    } catch {
+      // There is none, or somebody else has groups in it.
+    }
+  }
+}
+
 /** conmon outlives its container for a moment, in a group beside it. Who stays is found by the check for leftovers. */
 function removeGroup(group: string): void {
   for (let tries = 0; tries < 100 * slower; tries++) {
