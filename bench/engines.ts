@@ -78,6 +78,8 @@ const docker = ['docker', '--host', dockerSocket];
 const containerdSocket = `${home}/c.sock`;
 const ctr = ['ctr', '--address', containerdSocket, '--namespace', 'ctr-bench'];
 const make = ['--network', 'none', '--cgroup-parent', parent];
+/** By itself podman asks for more than a root without CAP_SYS_RESOURCE may give. */
+const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
 
 const containerd = (): void => {
   if (daemons.length > 0) return;
@@ -102,13 +104,14 @@ const engines: Record<string, Engine> = {
     begin: () => {
       execFileSync('podman', [...podman('runc').slice(1), 'load', '--quiet', '--input', archive()]);
     },
-    run: (runtime) => [...podman(runtime), 'run', '--rm', ...make, image, 'true'],
+    run: (runtime) => [...podman(runtime), 'run', '--rm', ...limits, ...make, image, 'true'],
     stay: (runtime, name) => [
       ...podman(runtime),
       'run',
       '--detach',
       '--name',
       name,
+      ...limits,
       ...make,
       image,
       'sleep',
@@ -168,8 +171,17 @@ const engines: Record<string, Engine> = {
         `${home}/image/image.tar`,
       ]);
     },
-    run: (runtime, name) => [...ctr, 'run', '--rm', ...native(runtime), image, name, 'true'],
-    stay: (runtime, name) => [...ctr, 'run', '--detach', ...native(runtime), image, name, 'sleep', '100000'],
+    run: (runtime, name) => [...ctr, 'run', '--rm', ...native(runtime, runtime), image, name, 'true'],
+    stay: (runtime, name) => [
+      ...ctr,
+      'run',
+      '--detach',
+      ...native(`${runtime}-stays`, runtime),
+      image,
+      name,
+      'sleep',
+      '100000',
+    ],
     exec: (_, name) => [...ctr, 'tasks', 'exec', '--exec-id', 'e-@@', name, 'true'],
     remove: (_, name) => [
       'sh',
@@ -180,8 +192,9 @@ const engines: Record<string, Engine> = {
     ],
   },
 };
-const native = (runtime: string): string[] => [
-  ...['--snapshotter', 'native', '--cgroup', `${parent}/${runtime}`],
+/** Two containers never share a group: ctr-run refuses one with processes in it. */
+const native = (group: string, runtime: string): string[] => [
+  ...['--snapshotter', 'native', '--cgroup', `${parent}/${group}`],
   ...['--runc-binary', runtimes[runtime]!],
 ];
 
@@ -194,6 +207,7 @@ function take(name: string, engine: Engine): void {
     if (status !== 0) process.stdout.write(`${name} with ${runtime} does not work here, left out: ${stderr}`);
     return status === 0;
   });
+  if (taking.length === 0) return;
   const stays = (runtime: string): string => `bench-stays-${runtime}`;
   const each = (of: (runtime: string) => string[], verb: string, untold = false): Contender[] =>
     taking.map((runtime) => ({ name: `${name} ${verb}, ${runtime}`, argv: of(runtime), untold }));
