@@ -140,7 +140,7 @@ const plain = (text: string): string =>
 /** Make the calls inside, one after the other, and tell each with its answer. */
 export function through(house: House, begin: string, calls: readonly Call[]): string[] {
   const lines = calls.map(([line]) => `{ ${line}\n} </dev/null; echo "@$?@"`);
-  const { stdout } = house.sh(`cd /; exec 2>&1\n${begin}\n${lines.join('\n')}`, 300_000);
+  const { stdout } = house.sh(`cd /; exec 2>&1\n${begin}\n${lines.join('\n')}`, 900_000);
   const answers = [...stdout.matchAll(/([\s\S]*?)@(\d+)@\n/g)];
   return calls.map(([line], i) => {
     const [, said = stdout, status = 'never came to it'] = answers[i] ?? [];
