@@ -1,6 +1,13 @@
 import { Failure } from '@ctr-tools/cli';
 import { normalize, resolve } from '@ctr-tools/host';
-import { bindAttributes, type Mount, type MountOptions, parseMountOptions, type Spec } from '@ctr-tools/oci';
+import {
+  bindAttributes,
+  type IDMapping,
+  type Mount,
+  type MountOptions,
+  parseMountOptions,
+  type Spec,
+} from '@ctr-tools/oci';
 import { type AnyStep, type Int, slot, step } from '@ctr-tools/plan';
 import { MOUNT_ATTR, MS } from '@ctr-tools/sys/constants';
 import { cgroupMountSteps } from './cgroup.ts';
@@ -66,11 +73,34 @@ const hints = {
   ELOOP: 'links lead in a circle, or where no mount may go',
 };
 
+/**
+ * What the maps of a user namespace make fail. The kernel makes no file for an ID that the file system's namespace has
+ * not (fs/namei.c, may_create: EOVERFLOW), and takes none in an option (fs/devpts, `gid=`: EINVAL).
+ */
+function hintsOf({ spec, options }: MountContext): Record<string, string> {
+  const { uidMappings, gidMappings } = spec.linux ?? {};
+  const lacks = (maps: IDMapping[] | undefined, id: number): boolean =>
+    !!maps?.length && !maps.some((map) => id >= map.containerID && id < map.containerID + map.size);
+  const group = /(?:^|,)gid=(\d+)(?:,|$)/.exec(options.data)?.[1];
+  return {
+    ...hints,
+    ...((lacks(uidMappings, 0) || lacks(gidMappings, 0)) && {
+      EOVERFLOW:
+        'the maps of the user namespace have no ID 0, as which the container is set up: add a mapping with containerID 0 to uidMappings and gidMappings',
+    }),
+    ...(group !== undefined &&
+      lacks(gidMappings, Number(group)) && {
+        EINVAL: `gidMappings have no group ${group}, which the option gid=${group} names`,
+      }),
+  };
+}
+
 function filesystemStep(context: MountContext, type: string): AnyStep {
   const { mount, target, options } = context;
   const source = mount.source ?? type;
   const data = dataOf(context);
   const doing = `mount ${type} on ${target}`;
+  const hints = hintsOf(context);
   // What is written into it later keeps it writable until then.
   const flags = latelyReadonly(mount) ? options.flags & ~MS.RDONLY : options.flags;
   if (options.tmpcopyup) {
