@@ -3,6 +3,7 @@ export * from './argv.ts';
 export * from './chain.ts';
 export * from './complete.ts';
 export * from './errors.ts';
+export * from './flag.ts';
 export * from './graph.ts';
 export * from './host.ts';
 export * from './launcher.ts';

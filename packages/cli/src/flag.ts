@@ -1,0 +1,101 @@
+/**
+ * Flags that know what their value is: one declaration gives the parser's table, the help, the completions and
+ * the typed value.
+ *
+ *     const flags = [flag.count('nice', { help: 'share of the CPU', least: -20n, most: 19n })] as const;
+ *     given(flags, parsed).nice; // number | undefined
+ */
+import { UsageError } from './errors.ts';
+import type { Flag, Parsed } from './tool.ts';
+import { parseInteger } from './units.ts';
+
+/** A flag with its value: `T`, made of the words that were given for it; without any, of undefined. */
+export interface Typed<N extends string = string, T = unknown> extends Flag {
+  name: N;
+  /** Throws `UsageError` for words that are not a value. */
+  read(texts: readonly string[] | undefined): T;
+}
+
+/** What is said of a flag beside its name and its kind; a table may say more of each. */
+type About = Omit<Flag, 'name' | 'many'>;
+
+/** `flag` is how errors name it: `--memory`. */
+type Parse<T> = (text: string, flag: string) => T;
+
+/** The last one counts, where more may be given at all (`Grammar.lastCounts`). */
+const last = <T>(name: string, parse: Parse<T>) => ({
+  read: (texts: readonly string[] | undefined): T | undefined =>
+    texts === undefined ? undefined : parse(texts.at(-1)!, `--${name}`),
+});
+
+/** A value of any kind; `about.value` is what the help calls it. */
+const of = <N extends string, A extends About & { value: string }, T>(
+  name: N,
+  about: A,
+  parse: Parse<T>,
+) => ({
+  ...about,
+  name,
+  ...last(name, parse),
+});
+
+/** A text as it was given. */
+const text = <N extends string, A extends About & { value: string }>(name: N, about: A) =>
+  of(name, about, (given): string => given);
+
+/** Whether it was given; it has no value. */
+const yes = <N extends string, A extends Omit<About, 'value'>>(name: N, about: A) => ({
+  ...about,
+  name,
+  read: (texts: readonly string[] | undefined): boolean => texts !== undefined,
+});
+
+/** A flag that may be given more than once: the values in their order, `[]` for none. */
+const list = <N extends string, A extends About & { value: string }, T>(
+  name: N,
+  about: A,
+  parse: Parse<T>,
+) => ({
+  ...about,
+  name,
+  many: true as const,
+  read: (texts: readonly string[] | undefined): T[] =>
+    (texts ?? []).map((given) => parse(given, `--${name}`)),
+});
+
+/** A whole number from `least` to `most`. */
+const count = <N extends string, A extends Omit<About, 'value'>>(
+  name: N,
+  least: bigint,
+  most: bigint,
+  about: A,
+) =>
+  of(name, { ...about, value: 'N' }, (given, spelled) => Number(parseInteger(given, spelled, least, most)));
+
+/** One of these words. */
+const word = <N extends string, const W extends readonly string[], A extends About & { value: string }>(
+  name: N,
+  words: W,
+  about: A,
+) =>
+  of(name, about, (given, spelled): W[number] => {
+    if (!words.includes(given))
+      throw new UsageError(
+        `${spelled} is "${given}"; it is ${words.slice(0, -1).join(', ')}${words.length > 1 ? ' or ' : ''}${words.at(-1)}`,
+      );
+    return given;
+  });
+
+export const flag = { of, text, yes, list, count, word };
+
+/** The values of flags by their names. */
+export type Values<F extends readonly Typed[]> = {
+  readonly [K in F[number] as K['name']]: ReturnType<K['read']>;
+};
+
+/** What was given for these flags. Throws `UsageError`. */
+export function given<const F extends readonly Typed[]>(flags: F, parsed: Parsed): Values<F> {
+  const values: Record<string, unknown> = {};
+  for (const { name, read } of flags) values[name] = read(parsed.flags.get(name));
+  return values as Values<F>;
+}
