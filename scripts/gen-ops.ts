@@ -1,6 +1,6 @@
 /**
  * Writes what is made from TypeScript's tables: `native/src/gen/ops.h` and `docs/operations.md` from
- * the operations in `packages/plan`, `native/src/gen/accounts.h` from `reports.ts` in `packages/cg-limit`,
+ * the operations in `packages/plan`, `native/src/gen/accounts.h` from the controllers of `packages/cg-limit`,
  * `native/src/gen/tools.h` from `tool-names.ts` in `packages/cli`,
  * `native/common/enumerations.h` from the same, `native/layers/gen/requests.h` from `layers-request.ts` in `packages/ufs-mount`.
  * `--check` only compares, and fails if they differ.
@@ -66,7 +66,7 @@ function accountsHeader(): string {
     const both = (at: 0 | 1): string => `{${text(first?.[at])}, ${text(second?.[at])}}`;
     return `  {${text(file)}, ${text(key)}, ${both(0)}, ${both(1)}, ${bytes}}`;
   });
-  return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/reports.ts. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
+  return `/* Made by scripts/gen-ops.ts from packages/cg-limit/src/controllers. Do not edit. */\n#define ACCOUNTS { \\\n${rows.join(', \\\n')} \\\n}\n`;
 }
 
 /** REQUESTS(X) calls X(name, arguments) for every request; each argument's place has a name, and so has each kind of layer. */

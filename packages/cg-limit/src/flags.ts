@@ -1,172 +1,31 @@
 import type { Flag } from '@ctr-tools/cli';
-import { rlimitFlags } from './words/process.ts';
+import { type Controller, OTHERS } from './controllers/controller.ts';
+import { controllers } from './controllers/index.ts';
+import { rlimitFlags } from './process.ts';
+import { setFlag } from './unified.ts';
 
-const memory = 'Memory';
-const cpu = 'CPU';
-const processes = 'Processes';
-const io = 'Block I/O (DEVICE is a path, /home for the disk it lies on, or MAJOR:MINOR)';
-const devices = 'Devices';
-const others = 'Other controllers';
 const own = "The command's own process (prlimit(1), nice(1), ionice(1), chrt(1))";
 const group = 'The group';
 const acts = 'Acts (TARGET is a PID, path, slice or container; several may follow)';
 
+/** The headings of the help, in their order; what only v1 has stands at the end of its own. */
+const headings = [...new Set(controllers.flatMap(({ flags }) => flags.map(({ group }) => group)))];
+
+const byHeading = [...headings.filter((one) => one !== OTHERS), OTHERS];
+const v1Only = ({ flags }: Controller): boolean => flags.every(({ shown }) => shown[2] === undefined);
+const limits: readonly Flag[] = byHeading.flatMap((heading) =>
+  controllers
+    .toSorted((a, b) => Number(v1Only(a)) - Number(v1Only(b)))
+    .flatMap((one) => one.flags.filter(({ group }) => group === heading)),
+);
+
 export const flags: readonly Flag[] = [
-  {
-    name: 'memory',
-    alias: ['m'],
-    value: 'SIZE',
-    group: memory,
-    help: "most memory: 64M, 1.5G, 50% of the machine's; max for no limit",
-  },
-  {
-    name: 'memory-swap',
-    value: 'SIZE',
-    group: memory,
-    help: 'most memory and swap together; the same as --memory for no swap',
-  },
-  {
-    name: 'memory-reservation',
-    value: 'SIZE',
-    group: memory,
-    help: 'memory that is left to it under pressure (v2 memory.low, v1 the soft limit); 0 takes it off',
-  },
-  { name: 'memory-high', value: 'SIZE', group: memory, help: 'slow it down beyond this use (v2)' },
-  { name: 'memory-min', value: 'SIZE', group: memory, help: 'memory that is never taken away (v2)' },
-  { name: 'memory-swappiness', value: 'N', group: memory, help: 'how readily it swaps, 0 to 100 (v1)' },
-  { name: 'oom-kill-disable', group: memory, help: 'stop at the limit instead of killing (v1)' },
-  { name: 'oom-group', group: memory, help: 'kill all of the group together at the limit (v2)' },
-  { name: 'kernel-memory-tcp', value: 'SIZE', group: memory, help: 'most memory for TCP buffers (v1)' },
-  {
-    name: 'cpus',
-    value: 'N',
-    group: cpu,
-    help: 'most CPU time: 1.5 for one and a half CPUs, 50% for half of one; max for no limit',
-  },
-  {
-    name: 'cpu-shares',
-    alias: ['c'],
-    value: 'N',
-    group: cpu,
-    help: 'weight against others, 2 to 262144, usually 1024',
-  },
-  { name: 'cpu-weight', value: 'N', group: cpu, help: 'weight against others, 1 to 10000, usually 100 (v2)' },
-  {
-    name: 'cpu-quota',
-    value: 'TIME',
-    group: cpu,
-    help: 'CPU time in each period, in microseconds or as 50ms',
-  },
-  {
-    name: 'cpu-period',
-    value: 'TIME',
-    group: cpu,
-    help: 'length of the period, in microseconds or as 100ms',
-  },
-  {
-    name: 'cpu-burst',
-    value: 'TIME',
-    group: cpu,
-    help: 'unused time that may be spent later, in microseconds or as 20ms',
-  },
-  { name: 'cpu-idle', value: '[0|1]', group: cpu, help: 'only time that nobody else wants; =0 ends that' },
-  { name: 'cpu-rt-runtime', value: 'TIME', group: cpu, help: 'realtime in each realtime period (v1)' },
-  { name: 'cpu-rt-period', value: 'TIME', group: cpu, help: 'length of the realtime period (v1)' },
-  { name: 'cpuset-cpus', value: 'LIST', group: cpu, help: 'the CPUs it may run on: 0-2,5' },
-  { name: 'cpuset-mems', value: 'LIST', group: cpu, help: 'the memory nodes it may use' },
-  { name: 'cpuset-partition', value: 'KIND', group: cpu, help: 'member, root or isolated (v2)' },
-  {
-    name: 'pids-limit',
-    value: 'N',
-    group: processes,
-    help: 'most processes and threads, or 10% of what there can be; max for no limit',
-  },
-  { name: 'blkio-weight', value: 'N', group: io, help: 'weight against others, 10 to 1000' },
-  { name: 'blkio-weight-device', value: 'DEVICE:N', many: true, group: io, help: 'the same on one device' },
-  {
-    name: 'device-read-bps',
-    value: 'DEVICE:RATE',
-    many: true,
-    group: io,
-    help: 'most bytes read a second: /dev/vda:10MB/s',
-  },
-  {
-    name: 'device-write-bps',
-    value: 'DEVICE:RATE',
-    many: true,
-    group: io,
-    help: 'most bytes written a second',
-  },
-  { name: 'device-read-iops', value: 'DEVICE:N', many: true, group: io, help: 'most reads a second' },
-  { name: 'device-write-iops', value: 'DEVICE:N', many: true, group: io, help: 'most writes a second' },
-  {
-    name: 'io-max',
-    value: 'DEVICE:KEY=N,...',
-    many: true,
-    group: io,
-    help: 'the four together: /dev/vda:rbps=10M,wiops=100',
-  },
-  {
-    name: 'device',
-    value: 'DEVICE[:rwm]',
-    many: true,
-    group: devices,
-    help: 'allow this device, and no others but the usual ones; all for every one. With --update, too, it is the whole list',
-  },
-  {
-    name: 'device-cgroup-rule',
-    value: 'RULE',
-    many: true,
-    group: devices,
-    help: 'allow by numbers: "c 10:200 rwm", "b *:* m"',
-  },
-  {
-    name: 'device-deny',
-    value: 'DEVICE[:rwm]',
-    many: true,
-    group: devices,
-    help: 'deny this device, or a rule; the others stay as they are. Beside --device it is :rw if no access is given, and making nodes stays allowed',
-  },
-  {
-    name: 'hugetlb',
-    value: 'PAGESIZE:SIZE',
-    many: true,
-    group: others,
-    help: 'most memory in huge pages of a size: 2MB:64M',
-  },
-  {
-    name: 'rdma',
-    value: 'DEVICE:KEY=N,...',
-    many: true,
-    group: others,
-    help: 'hca_handle and hca_object of an RDMA device',
-  },
-  {
-    name: 'misc',
-    value: 'NAME:N',
-    many: true,
-    group: others,
-    help: 'most of a scarce thing of the host, as sev or sgx_epc (v2)',
-  },
-  { name: 'net-cls', value: 'N', group: others, help: 'class of its network packets, as 0x100001 (v1)' },
-  {
-    name: 'net-prio',
-    value: 'INTERFACE:N',
-    many: true,
-    group: others,
-    help: 'priority of its packets on an interface of the initial network namespace (v1)',
-  },
-  {
-    name: 'set',
-    value: 'FILE=VALUE',
-    many: true,
-    group: others,
-    help: 'write any file of the group: memory.high=1G',
-  },
+  ...limits,
+  setFlag,
   {
     name: 'resources',
     value: 'FILE',
-    group: others,
+    group: OTHERS,
     help: 'limits from an OCI resources document; - reads stdin',
   },
   ...Object.entries(rlimitFlags).map(

@@ -4,7 +4,6 @@ import type { Spec } from '@ctr-tools/oci';
 import { inUserNamespace, resctrlMount } from '@ctr-tools/sys/proc';
 import type { AncestorFacts, Facts, GroupFacts } from './facts.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf } from './layout.ts';
-import { currentOf } from './limits/current.ts';
 import { needsNoGroup, type Options } from './options.ts';
 import {
   checkPath,
@@ -17,6 +16,7 @@ import {
   withoutDots,
 } from './place.ts';
 import type { Abilities } from './setting.ts';
+import { currentOf } from './settings.ts';
 import {
   chooseManager,
   type OwnUnit,

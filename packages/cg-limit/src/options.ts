@@ -2,9 +2,9 @@ import { type Host, type Parsed, parseDuration, UsageError } from '@ctr-tools/cl
 import { type LinuxResources, parseId } from '@ctr-tools/oci';
 import { type SortKey, sortKeys } from './act/tree.ts';
 import { checkPath, isSystemdPath, parseApart } from './place.ts';
+import { type ProcessPart, processOf } from './process.ts';
 import { readResources } from './read-resources.ts';
-import { type ProcessPart, processOf } from './words/process.ts';
-import { resourcesOf } from './words/resources.ts';
+import { resourcesOf } from './resources.ts';
 
 export interface Owner {
   uid: number;

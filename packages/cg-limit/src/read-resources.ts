@@ -1,6 +1,7 @@
 import { err, Failure, type Host, readStdin } from '@ctr-tools/cli';
 import { readFile, resolve } from '@ctr-tools/host';
 import { type LinuxResources, parseJson, readResources as read } from '@ctr-tools/oci';
+import { controllers } from './controllers/index.ts';
 
 /**
  * An OCI resources document of a file, or of stdin for `-`, without what is 0 and so not set: what
@@ -30,15 +31,14 @@ function refuseSpec(value: unknown, name: string): void {
   );
 }
 
-/** Members of which 0 says "not set", as Docker writes it for what was not asked. */
-const unset = {
-  memory: ['limit', 'swap', 'reservation', 'kernel', 'kernelTCP'],
-  cpu: ['shares', 'quota', 'period', 'realtimeRuntime', 'realtimePeriod'],
-};
+const unset: Readonly<Record<string, readonly string[]>> = Object.assign(
+  {},
+  ...controllers.map((one) => one.unset),
+);
 
 function withoutUnset(resources: LinuxResources): LinuxResources {
   const isSet = (section: string, name: string, value: unknown): boolean =>
-    !(unset as Record<string, readonly string[]>)[section]?.includes(name) || BigInt(value as number) !== 0n;
+    !unset[section]?.includes(name) || BigInt(value as number) !== 0n;
   const kept = Object.entries(resources).flatMap(([section, value]) => {
     const left = Array.isArray(value)
       ? value

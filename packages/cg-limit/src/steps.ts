@@ -11,10 +11,10 @@ import { deviceList, deviceSteps } from './devices/steps.ts';
 import { controllersSteps } from './enable.ts';
 import type { CpusetValues, Facts, GroupFacts } from './facts.ts';
 import { groupFor, usedGroups } from './groups.ts';
-import { settingsOf } from './limits/index.ts';
 import { rdtSteps } from './rdt.ts';
 import { accountSteps, keepStep } from './reports.ts';
 import type { Setting } from './setting.ts';
+import { settingsOf } from './settings.ts';
 import { settingSteps } from './settings-steps.ts';
 import { systemdSteps } from './systemd/steps.ts';
 

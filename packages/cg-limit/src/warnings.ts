@@ -1,4 +1,5 @@
 import type { Spec } from '@ctr-tools/oci';
+import { controllers } from './controllers/index.ts';
 import type { Facts } from './facts.ts';
 import { isSystemdPath } from './place.ts';
 
@@ -8,16 +9,12 @@ import { isSystemdPath } from './place.ts';
  */
 export function warnings({ linux }: Spec, { manager }: Pick<Facts, 'manager'>): string[] {
   const path = linux?.cgroupsPath;
-  const kernel = linux?.resources?.memory?.kernel;
   return [
     ...(manager !== 'systemd' && path !== undefined && isSystemdPath(path)
       ? [
           `linux.cgroupsPath "${path}" looks like a unit of systemd's, and without --systemd-cgroup it is taken as a path`,
         ]
       : []),
-    // Since Linux 5.16 the file takes any value and limits nothing (memory.rst 2.7).
-    ...(kernel !== undefined && BigInt(kernel) > 0n
-      ? ['linux.resources.memory.kernel: kernels do not limit their own memory by itself any more; ignored']
-      : []),
+    ...controllers.flatMap((one) => one.warnings?.(linux?.resources ?? {}) ?? []),
   ];
 }

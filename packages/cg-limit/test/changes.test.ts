@@ -1,9 +1,8 @@
 /** Limits over those that a group has already. */
 import type { LinuxResources } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { currentOf } from '../src/limits/current.ts';
-import { settingsOf } from '../src/limits/index.ts';
 import type { Current } from '../src/setting.ts';
+import { currentOf, settingsOf } from '../src/settings.ts';
 import { steps } from '../src/steps.ts';
 import { propertiesOf } from '../src/systemd/properties.ts';
 import { facts, lines, v1Abilities, v1Group, v2Abilities } from './fixtures.ts';

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { needs, start, tempDir, until } from '../../../test/support.ts';
-import { settingsOf } from '../src/limits/index.ts';
+import { settingsOf } from '../src/settings.ts';
 import { decodeMessage, encodeMessage, MESSAGE, type Message } from '../src/systemd/message.ts';
 import { propertiesOf, wireProperty } from '../src/systemd/properties.ts';
 import type { Value } from '../src/systemd/wire.ts';

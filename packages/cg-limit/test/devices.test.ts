@@ -1,5 +1,6 @@
 import type { DeviceCgroup } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
+import { deviceRules } from '../src/controllers/devices.ts';
 import { BPF_DEVCG, BPF_OP, deviceProgram } from '../src/devices/program.ts';
 import {
   applyRules,
@@ -8,7 +9,6 @@ import {
   exceptionText,
   parseDeviceList,
 } from '../src/devices/rules.ts';
-import { deviceRules } from '../src/words/devices.ts';
 
 /** Carry a program out as the kernel would: 1 allows. Throws for an instruction that it does not know, or a jump outside. */
 function simulate(bytes: Uint8Array, type: number, access: number, major: number, minor: number): number {
@@ -163,10 +163,10 @@ describe('what a rule takes away', () => {
 
 describe('--device and --device-deny', () => {
   const texts = (device: string[], deny: string[]): string[] =>
-    applyRules(
-      deviceRules((name) => ({ device, 'device-deny': deny })[name] ?? []),
-      { allow: true, exceptions: [] },
-    ).exceptions.map(exceptionText);
+    applyRules(deviceRules({ device, 'device-cgroup-rule': [], 'device-deny': deny }), {
+      allow: true,
+      exceptions: [],
+    }).exceptions.map(exceptionText);
   test('together: what is denied is not opened, and its node may be made as any', () => {
     const list = texts(['c 1:11 rwm'], ['/dev/full']);
     expect(list).toEqual(expect.arrayContaining(['c *:* m', 'c 1:11 rwm', 'c 1:7 m']));

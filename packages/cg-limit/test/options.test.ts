@@ -2,9 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run, tempDir } from '../../../test/support.ts';
-import { amend, merge } from '../src/amend.ts';
+import { amend } from '../src/amend.ts';
+import { memoryShare } from '../src/controllers/machine.ts';
 import { options } from '../src/options.ts';
-import { memoryShare } from '../src/words/machine.ts';
+import { merge } from '../src/resources.ts';
 import { host, parsed } from './fixtures.ts';
 
 const resources = (flags: Record<string, string | readonly string[]>) =>

@@ -1,7 +1,7 @@
 /** Files by their name, and v1's, as properties of a unit. */
 import type { LinuxResources } from '@ctr-tools/oci';
 import { expect, test } from 'vitest';
-import { settingsOf } from '../src/limits/index.ts';
+import { settingsOf } from '../src/settings.ts';
 import { propertiesOf } from '../src/systemd/properties.ts';
 import { v1Abilities, v2Abilities } from './fixtures.ts';
 

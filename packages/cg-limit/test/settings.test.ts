@@ -1,6 +1,6 @@
 import type { LinuxResources } from '@ctr-tools/oci';
 import { describe, expect, test } from 'vitest';
-import { settingsOf } from '../src/limits/index.ts';
+import { settingsOf } from '../src/settings.ts';
 import { v1Abilities, v2Abilities } from './fixtures.ts';
 
 const files = (resources: LinuxResources, abilities = v1Abilities, current = {}): string[] =>

@@ -1,6 +1,6 @@
 import { type AnyStep, inOrder } from '@ctr-tools/plan';
 import { expect, test } from 'vitest';
-import { settingsOf } from '../src/limits/index.ts';
+import { settingsOf } from '../src/settings.ts';
 import { steps } from '../src/steps.ts';
 import { deviceProperties, propertiesOf, wireProperty } from '../src/systemd/properties.ts';
 import { facts, lines, v1Abilities, v1Group, v2Abilities, v2Group } from './fixtures.ts';

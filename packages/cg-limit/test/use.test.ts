@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
-import { checkUse } from '../src/act/use.ts';
+import { memory as controller } from '../src/controllers/memory/index.ts';
 import { View } from '../src/view.ts';
 
 const directory = join(tempDir('use'), 'group');
@@ -16,7 +16,7 @@ function check(anon: number, all: number, memory: object, swap = '0'): void {
   writeFileSync(join(directory, 'memory.stat'), `anon ${anon * MiB}\nfile ${(all - anon) * MiB}\nshmem 0\n`);
   writeFileSync(join(directory, 'memory.current'), `${all * MiB}\n`);
   writeFileSync(join(directory, 'memory.swap.max'), `${swap}\n`);
-  checkUse([place], { memory }, new View());
+  controller.refuse!([place], { memory }, new View());
 }
 
 test('what cannot be given back is refused, a cache is not', () => {

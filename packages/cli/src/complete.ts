@@ -31,12 +31,13 @@ export async function complete(
   host: Host,
   siblings: Siblings,
 ): Promise<number> {
-  for (const [word, help] of await linesFor(command, words, host, siblings))
+  for (const [word, help] of await completions(command, words, host, siblings))
     out(help === undefined ? `${word}\n` : `${word}\t${help}\n`);
   return 0;
 }
 
-async function linesFor(
+/** What there is, as words with their help. */
+export async function completions(
   command: Command,
   words: readonly string[],
   host: Host,
@@ -163,7 +164,7 @@ async function linesOf(
   if (read.command !== undefined) {
     const rest = words.slice(read.command);
     const sibling = rest.length > 1 && !rest[0]!.includes('/') ? await siblings(rest[0]!) : undefined;
-    return sibling ? linesFor(sibling, rest.slice(1), host, siblings) : [[`:command ${rest.length - 1}`]];
+    return sibling ? completions(sibling, rest.slice(1), host, siblings) : [[`:command ${rest.length - 1}`]];
   }
   if (read.pending) return asLines(suggestedFor(grammar.name, read.pending, host, grammar.own), last);
   const attached = /^(--([^=]+)=)(.*)$/s.exec(last);

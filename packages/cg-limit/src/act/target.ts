@@ -21,24 +21,13 @@ import {
   statIfAny,
 } from '@ctr-tools/host';
 import { invalidId, parseJson } from '@ctr-tools/oci';
+import { type Place, placeOf, type Target } from '../controllers/show.ts';
 import type { CgroupRecord } from '../groups.ts';
 import { carriedBy, type Hierarchy, hierarchiesOf, versionAt } from '../layout.ts';
 import { checkPath, directoryIn, parseApart } from '../place.ts';
 import { sliceGroup } from '../systemd/choose.ts';
 
-/** One of a target's directories, with the controllers whose files are in it. */
-export interface Place {
-  version: 1 | 2;
-  controllers: readonly string[];
-  directory: string;
-  mountPoint: string;
-}
-
-export interface Target {
-  /** As a person calls it: `web`, `process 12`, `/a/b`. */
-  name: string;
-  places: readonly Place[];
-}
+export { type Place, placeOf, type Target };
 
 const isDirectory = (path: string): boolean => statIfAny(path)?.isDirectory() ?? false;
 
@@ -151,11 +140,6 @@ function v2Controllers(directory: string): string[] {
     return [];
   }
 }
-
-/** The place with a controller's files, v1 before v2. */
-export const placeOf = (target: Target, controller: string): Place | undefined =>
-  target.places.find((p) => p.controllers.includes(controller)) ??
-  (controller === 'unified' ? target.places.find((p) => p.version === 2) : undefined);
 
 /** The places that are no root: whoever changes a root changes the machine. */
 export function changeable(target: Target): Place[] {

@@ -2,8 +2,9 @@
 import { Failure, type Host } from '@ctr-tools/cli';
 import { ACCESS, isAccessible } from '@ctr-tools/host';
 import { type AnyStep, slot, step } from '@ctr-tools/plan';
+import { controllers } from '../controllers/index.ts';
 import { managerOf } from '../systemd/choose.ts';
-import { OOM_POLICY, type Property } from '../systemd/properties.ts';
+import { OOM_POLICY, type Property } from '../systemd/property.ts';
 import { View } from '../view.ts';
 import { type Change, changeSteps, changingNothing } from './change.ts';
 import type { Place } from './target.ts';
@@ -38,10 +39,12 @@ export function tellSystemd(places: readonly Place[], told: Told, host: Host): A
   ];
 }
 
+const rewritten = controllers.flatMap((one) => one.rewritten ?? []);
+
 /** Limits that systemd may write for another's sake, as far as they are ours to write. */
 function standing(places: readonly Place[]): Change[] {
   return places.flatMap(({ directory }) =>
-    ['cpu.max', 'cpu.cfs_quota_us', 'memory.oom.group'].flatMap((file) => {
+    rewritten.flatMap((file) => {
       const path = `${directory}/${file}`;
       const value = isAccessible(path, ACCESS.WRITE) ? new View().read(path) : undefined;
       return value === undefined ? [] : [{ path, value, doing: `leave ${path} as it was` }];

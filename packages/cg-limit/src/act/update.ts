@@ -2,19 +2,19 @@
 import { Failure, type Host, UsageError } from '@ctr-tools/cli';
 import type { LinuxResources } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
+import { controllers } from '../controllers/index.ts';
 import { hugePageSizes } from '../gather.ts';
 import { carriedBy, hierarchiesOf } from '../layout.ts';
-import { currentOf } from '../limits/current.ts';
-import { settingsOf } from '../limits/index.ts';
 import type { Abilities, Current, Setting } from '../setting.ts';
-import { anyDevice, deviceProperties, type Property, propertiesOf } from '../systemd/properties.ts';
+import { currentOf, settingsOf } from '../settings.ts';
+import { anyDevice, deviceProperties, propertiesOf } from '../systemd/properties.ts';
+import type { Property } from '../systemd/property.ts';
+import { lineBack } from '../unified.ts';
 import { View } from '../view.ts';
 import { type Change, changeSteps, changingNothing } from './change.ts';
 import { changeable, type Place, type Target, unitOf } from './target.ts';
 import { refuseForeign, tellSystemd } from './tell-systemd.ts';
 import { type DeviceUpdate, fileUpdate, filterUpdate } from './update-devices.ts';
-import { checkUse } from './use.ts';
-import { withDeviceWeights } from './weights.ts';
 
 /** Change limits, all or none. It is the launcher's work; systemd is told last, for that cannot be taken back. */
 export function updateSteps(
@@ -33,8 +33,8 @@ export function updateSteps(
   const settings = settingsOf(resources, abilities, current);
   const unit = unitOf(places);
   if (unit !== undefined) refuseForeign(unit, places, host);
-  checkUse(places, resources, view);
-  const changes = settings.flatMap((s) => withDeviceWeights(changeFor(s, places, view), view));
+  for (const one of controllers) one.refuse?.(places, resources, view);
+  const changes = settings.flatMap((s) => changesFor(s, places, view));
   const devices = deviceUpdate(resources, places, view);
   const properties = propertiesFor(settings, current, devices);
   return [
@@ -91,6 +91,13 @@ function abilitiesAt(places: readonly Place[], view: View, { pids }: LinuxResour
   };
 }
 
+/** The change of a file with what has to go with it. */
+function changesFor(setting: Setting, places: readonly Place[], view: View): Change[] {
+  const change = changeFor(setting, places, view);
+  const owner = controllers.find(({ names }) => names.includes(setting.controller));
+  return owner?.changes?.(change, view) ?? [change];
+}
+
 function changeFor(
   { controller, version, file, value, what, says, hints, unless, saysInvalid }: Setting,
   places: readonly Place[],
@@ -108,7 +115,7 @@ function changeFor(
     );
   }
   const path = `${place.directory}/${file}`;
-  const before = keyed(file, value, view.read(path));
+  const before = lineBack(file, value, view.read(path));
   return {
     path,
     value,
@@ -118,15 +125,4 @@ function changeFor(
     ...(saysInvalid && { saysInvalid }),
     ...(before !== undefined && { before }),
   };
-}
-
-/** Files with a line for each device: what puts one line back, or takes it away where there was none. */
-function keyed(file: string, value: string, held: string | undefined): string | undefined {
-  const isTable = /_device$|^(?:io\.max|rdma\.max|misc\.max|net_prio\.ifpriomap)$/.test(file);
-  if (!isTable || held === undefined) return undefined;
-  const [key] = value.split(' ');
-  const line = held.split('\n').find((l) => l.split(' ')[0] === key);
-  if (line !== undefined) return line;
-  if (file === 'io.max') return `${key} rbps=max wbps=max riops=max wiops=max`;
-  return file === 'misc.max' ? `${key} max` : `${key} 0`;
 }

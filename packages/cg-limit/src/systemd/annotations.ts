@@ -2,7 +2,7 @@
 import { Failure } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { parseVariant, type Typed } from './gvariant.ts';
-import type { Property } from './properties.ts';
+import type { Property } from './property.ts';
 
 const PREFIX = 'org.systemd.property.';
 

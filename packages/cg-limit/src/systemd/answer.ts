@@ -2,7 +2,8 @@
 import { Failure } from '@ctr-tools/cli';
 import { type Stream, streamOf } from '@ctr-tools/host';
 import { Refusal, Systemd } from './connection.ts';
-import { OOM_POLICY, type Property, wireProperty } from './properties.ts';
+import { wireProperty } from './properties.ts';
+import { OOM_POLICY, type Property } from './property.ts';
 
 /** What the launcher's question says. */
 export interface ScopeRequest {

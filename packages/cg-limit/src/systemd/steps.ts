@@ -9,13 +9,15 @@ import { Failure } from '@ctr-tools/cli';
 import { dirname } from '@ctr-tools/host';
 import type { Spec } from '@ctr-tools/oci';
 import { type AnyStep, jsonTemplate, peer, points, slot, step } from '@ctr-tools/plan';
+import { controllers } from '../controllers/index.ts';
 import { deviceList, deviceSteps } from '../devices/steps.ts';
 import type { Facts, GroupFacts, UnitFacts } from '../facts.ts';
 import type { Setting } from '../setting.ts';
 import { settingSteps } from '../settings-steps.ts';
 import { annotatedProperties } from './annotations.ts';
 import { countSteps } from './counts.ts';
-import { deviceProperties, type Property, propertiesOf } from './properties.ts';
+import { deviceProperties, propertiesOf } from './properties.ts';
+import type { Property } from './property.ts';
 
 const side = 'host';
 const phase = 'cgroup-join';
@@ -108,7 +110,7 @@ const sliceOf = ({ lifetime }: Facts): Property[] =>
   lifetime === 'command' ? [['StopWhenUnneeded', 'b', true]] : [];
 
 /** What systemd enables by itself for a unit that is delegated. */
-const enabled = new Set(['core', 'memory', 'cpu', 'io', 'pids', 'cpuset']);
+const enabled = new Set(controllers.filter((one) => one.enabledBySystemd).flatMap(({ names }) => names));
 
 /**
  * Controllers that systemd does not enable for a scope (hugetlb, rdma, misc): by hand from the root down, where they lack. A

@@ -1,24 +1,11 @@
 import { Failure, formatRate } from '@ctr-tools/cli';
 import type { BlockIO, ThrottleDevice } from '@ctr-tools/oci';
-import { checkBlkioWeight, ioWeightOf } from '../convert.ts';
-import type { Abilities, Setting } from '../setting.ts';
-import { onlyV1 } from './memory.ts';
+import { checkBlkioWeight, ioWeightOf } from '../../convert.ts';
+import type { Abilities, Setting } from '../../setting.ts';
+import { onlyV1 } from '../controller.ts';
+import { throttles } from './throttles.ts';
 
 const noDevice = { ENODEV: 'there is no such block device', ENXIO: 'there is no such block device' };
-
-type Throttle =
-  | 'throttleReadBpsDevice'
-  | 'throttleWriteBpsDevice'
-  | 'throttleReadIOPSDevice'
-  | 'throttleWriteIOPSDevice';
-
-/** v1's file, v2's key in io.max, and the words for each kind of throttle. */
-const throttles: readonly (readonly [Throttle, string, string, string])[] = [
-  ['throttleReadBpsDevice', 'blkio.throttle.read_bps_device', 'rbps', 'the read rate'],
-  ['throttleWriteBpsDevice', 'blkio.throttle.write_bps_device', 'wbps', 'the write rate'],
-  ['throttleReadIOPSDevice', 'blkio.throttle.read_iops_device', 'riops', 'the reads a second'],
-  ['throttleWriteIOPSDevice', 'blkio.throttle.write_iops_device', 'wiops', 'the writes a second'],
-];
 
 const rateText = (key: string, rate: bigint): string =>
   rate === 0n ? 'no limit' : key.endsWith('bps') ? formatRate(rate) : String(rate);
@@ -83,8 +70,8 @@ function v1(io: BlockIO, { blkioWeightFile }: Abilities): Setting[] {
         ),
       );
   }
-  for (const [name, file, key, what] of throttles)
-    for (const { major, minor, rate } of lastOfEach(io[name])) {
+  for (const { member, file, key, what } of throttles)
+    for (const { major, minor, rate } of lastOfEach(io[member])) {
       if (key.endsWith('iops') && BigInt(rate) > V1_OPERATIONS)
         throw new Failure(
           `${what} on ${major}:${minor}: ${rate} is more than the ${V1_OPERATIONS} that cgroup v1 can hold`,
@@ -142,8 +129,8 @@ function v2(io: BlockIO, { ioWeightFile }: Abilities): Setting[] {
       }),
     );
   }
-  for (const [name, , key, what] of throttles)
-    for (const { major, minor, rate } of lastOfEach(io[name])) {
+  for (const { member, key, what } of throttles)
+    for (const { major, minor, rate } of lastOfEach(io[member])) {
       const value = `${major}:${minor} ${key}=${BigInt(rate) === 0n ? 'max' : rate}`;
       settings.push(
         set('io.max', value, `${what} on ${major}:${minor}`, rateText(key, BigInt(rate)), noDevice),

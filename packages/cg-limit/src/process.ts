@@ -3,7 +3,7 @@ import { type Parsed, parseInteger, parseSize, UsageError } from '@ctr-tools/cli
 import type { Integer, IOPriority, Rlimit, Scheduler } from '@ctr-tools/oci';
 import { parseUlimit } from '@ctr-tools/process';
 import { RLIM_INFINITY } from '@ctr-tools/sys/constants';
-import { integer } from './resources.ts';
+import { integer } from './controllers/limit-flag.ts';
 
 export interface ProcessPart {
   rlimits?: readonly Rlimit[];

@@ -1,8 +1,8 @@
 import { Failure, formatDuration } from '@ctr-tools/cli';
 import type { Cpu, Integer } from '@ctr-tools/oci';
-import { checkShares, cpuMaxOf, weightOfShares } from '../convert.ts';
-import type { Current, Setting } from '../setting.ts';
-import { onlyV1 } from './memory.ts';
+import { checkShares, cpuMaxOf, weightOfShares } from '../../convert.ts';
+import type { Current, Setting } from '../../setting.ts';
+import { onlyV1 } from '../controller.ts';
 
 /** 0 is "not set", as every runtime takes it. */
 const given = (value: Integer | undefined): bigint | undefined =>
@@ -131,27 +131,4 @@ function check({ idle, quota, burst }: Cpu, current: Current): void {
     throw new Failure(
       `a CPU quota of ${us(limit)} is below the burst of ${us(current.burst)} that the group has; give --cpu-burst as well (0 for none)`,
     );
-}
-
-/** cpuset: the same files in both versions (cgroup-v1/cpusets.rst; cgroup-v2.rst, "Cpuset"). */
-export function cpusetSettings(cpu: Cpu, version: 1 | 2): Setting[] {
-  const set = (file: string, value: string, what: string): Setting => ({
-    controller: 'cpuset',
-    version,
-    file,
-    value,
-    what,
-    says: value,
-    hints: {
-      EINVAL: 'it is not a list of numbers, or one of them does not exist on this machine (nproc --all)',
-      ERANGE: 'one of the numbers does not exist on this machine',
-      EACCES: 'the group above does not have all of them',
-      ENOSPC: 'processes of the group would have none left',
-      EBUSY: 'processes of the group are bound to others',
-    },
-  });
-  return [
-    ...(cpu.cpus ? [set('cpuset.cpus', cpu.cpus, 'the CPUs')] : []),
-    ...(cpu.mems ? [set('cpuset.mems', cpu.mems, 'the memory nodes')] : []),
-  ];
 }

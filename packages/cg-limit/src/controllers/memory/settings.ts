@@ -1,9 +1,11 @@
+/** memory: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst, "Memory". */
 import { Failure, formatSize } from '@ctr-tools/cli';
 import type { Integer, Memory } from '@ctr-tools/oci';
-import { checkSwap, orMax, swapMaxOf } from '../convert.ts';
-import type { Current, Report, Setting } from '../setting.ts';
+import { checkSwap, orMax, swapMaxOf } from '../../convert.ts';
+import type { Current, Report, Setting } from '../../setting.ts';
+import { onlyV1 } from '../controller.ts';
 
-const size = (value: bigint): string => (value < 0n ? 'no limit' : formatSize(value));
+const sizeText = (value: bigint): string => (value < 0n ? 'no limit' : formatSize(value));
 
 const inUse = 'the group uses more than that; raise the limit, or end some of its processes first';
 
@@ -15,27 +17,22 @@ const given = (value: Integer | undefined): bigint | undefined => {
   return BigInt(value);
 };
 
-/** memory: Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst, "Memory". */
-export function memorySettings(memory: Memory, version: 1 | 2, current: Current): Setting[] {
-  return version === 1 ? v1(memory, current) : v2(memory, current);
-}
-
 export const oomReport = (version: 1 | 2, limit: bigint): Report => ({
   file: version === 1 ? 'memory.oom_control' : 'memory.events',
   key: 'oom_kill',
   peak: version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak',
   bytes: true,
-  text: `the memory limit of ${size(limit)} was exceeded; processes killed for it:`,
+  text: `the memory limit of ${sizeText(limit)} was exceeded; processes killed for it:`,
 });
 
-function v1(memory: Memory, current: Current): Setting[] {
+export function settingsOfV1(memory: Memory, current: Current): Setting[] {
   const set = (file: string, value: bigint | string, what: string, rest: Partial<Setting> = {}): Setting => ({
     controller: 'memory',
     version: 1,
     file,
     value: String(value),
     what,
-    says: typeof value === 'bigint' ? size(value) : value,
+    says: typeof value === 'bigint' ? sizeText(value) : value,
     ...rest,
   });
   const limit = given(memory.limit);
@@ -107,14 +104,14 @@ function checkSwappiness(value: number): void {
     throw new Failure(`a swappiness of ${value} is out of range: 0 to 100`);
 }
 
-function v2(memory: Memory, current: Current): Setting[] {
+export function settingsOfV2(memory: Memory, current: Current): Setting[] {
   const set = (file: string, value: bigint, what: string, rest: Partial<Setting> = {}): Setting => ({
     controller: 'memory',
     version: 2,
     file,
     value: orMax(value),
     what,
-    says: size(value),
+    says: sizeText(value),
     ...rest,
   });
   if ((given(memory.kernelTCP) ?? -1n) >= 0n) throw onlyV1('memory.kernelTCP');
@@ -145,6 +142,3 @@ function v2(memory: Memory, current: Current): Setting[] {
   if (reservation !== undefined) settings.push(set('memory.low', reservation, 'the memory protection'));
   return settings;
 }
-
-export const onlyV1 = (name: string): Failure =>
-  new Failure(`${name} cannot be expressed in cgroup v2; leave it out`);
