@@ -1,7 +1,8 @@
 /**
- * `node scripts/guards.ts [WORD...]`: takes each guard of scripts/guards-table.ts out in turn, in a copy of the
- * tree, builds that, and asks its tests whether they notice; what they say goes into docs/guards.md. With words,
- * those guards alone whose name or file has one of them. It takes root, and minutes for each ten of them.
+ * `node scripts/guards.ts [--untried] [WORD...]`: takes each guard of scripts/guards-table.ts out in turn, in a copy of
+ * the tree, builds that, and asks its tests whether they notice; what they say goes into docs/guards.md. With words,
+ * those guards alone whose name or file has one of them; with --untried, those that the page does not have. It takes
+ * root, and minutes for each ten of them.
  *
  * The tests run in a PID namespace and a mount namespace of their own: what a guard would have ended ends with that.
  */
@@ -25,9 +26,12 @@ import { type Guard, guards } from './guards-table.ts';
 
 const top = join(import.meta.dirname, '..');
 const page = join(top, 'docs/guards.md');
-const words = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => word !== '--untried');
+const tried = process.argv.includes('--untried') ? rowsOf(readFileSync(page, 'utf8')) : new Map();
 const chosen = guards.filter(
-  ({ name, file }) => words.length === 0 || words.some((word) => name.includes(word) || file.includes(word)),
+  ({ name, file }) =>
+    !tried.has(name) &&
+    (words.length === 0 || words.some((word) => name.includes(word) || file.includes(word))),
 );
 const base = mkdtempSync(join(tmpdir(), 'ctr-guards-'));
 const tree = join(base, 'tree');

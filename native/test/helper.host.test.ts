@@ -1,5 +1,20 @@
-import { expect, test } from 'vitest';
-import { exec, plan, run, shell, step } from './launcher.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { killOne, needs, until } from '../../test/support.ts';
+import { type AnyStep, clone, exec, launcher, NEWPID, plan, run, shell, step, work } from './launcher.ts';
+
+/** Those whose working directory this is, in whichever PID namespace. */
+const processesIn = (directory: string): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === directory;
+    } catch {
+      return false;
+    }
+  });
 
 interface Options {
   env?: string[];
@@ -71,10 +86,45 @@ test('one that does not read its stdin, and one with much of both', () => {
   expect(run([helper(['/bin/cat'], { stdin: big })])).toMatchObject({ status: 0, stderr: '' });
 });
 
-test('a background child that keeps its output open is not waited for', () => {
+test('a background child that keeps its output open is not waited for, and lives on', () => {
   const began = Date.now();
-  expect(run([sh('sleep 4 & exit 0')])).toMatchObject({ status: 0 });
-  expect(Date.now() - began).toBeLessThan(3000);
+  const pid = join(work, 'background');
+  expect(run([sh(`sleep 60 & echo $! >${pid}; exit 0`)])).toMatchObject({ status: 0 });
+  expect(Date.now() - began).toBeLessThan(30_000);
+  const child = Number(readFileSync(pid, 'utf8'));
+  expect(existsSync(`/proc/${child}`)).toBe(true);
+  killOne(child);
+});
+
+describe('a launcher that is ended takes its helper along, and what that started', () => {
+  const point = step('exec', 'await', { process: -1, point: 1 }, 'wait for a point', { side: 'host' });
+  const places: [string, (hook: AnyStep) => AnyStep[]][] = [
+    ['of its own', (hook) => [hook]],
+    ['of a process of the plan', (hook) => [clone(), hook, point]],
+    ['of a process of the plan, in a PID namespace', (hook) => [clone(NEWPID), hook, point]],
+  ];
+  const ends = [
+    ['SIGTERM', 'the launcher'],
+    ['SIGKILL', 'the launcher'],
+    ['SIGKILL', 'its process group'],
+  ] as const;
+  const cases = places.flatMap(([place, steps]) => ends.map((end) => [place, ...end, steps] as const));
+  test.for(cases)('%s, by %s to %s', async ([place, signal, whom, steps], context) => {
+    if (place.endsWith('namespace')) needs(context, 'root');
+    const directory = join(work, `${place}-${signal}-${whom}`.replaceAll(/\W+/g, '-'));
+    // A PID namespace hides the number: it is found by its directory.
+    const line = `mkdir ${directory}; cd ${directory}; sleep 600 & sleep 600; :`;
+    const inside = () => processesIn(directory);
+    const child = spawn(launcher, ['--plan', plan([steps(sh(line, { env: ['PATH=/usr/bin:/bin'] }))])], {
+      detached: true,
+    });
+    const ended = once(child, 'exit');
+    await until('the helper and its two children run', () => inside().length === 3);
+    process.kill(whom === 'the launcher' ? child.pid! : -child.pid!, signal);
+    await ended;
+    await until('nothing of it is left', () => inside().length === 0);
+    expect(inside()).toEqual([]);
+  });
 });
 
 test('a missing program', () => {

@@ -121,6 +121,7 @@ static void take_in(struct run *run, struct channel *channel, struct message *m)
     case MSG_ABORT: channel->aborted = true; break;
     case MSG_STOPPED: channel->stopped = m->number; break;
     case MSG_SIGNALED: channel->signaled = m->number; break;
+    case MSG_HELPER: channel->helped = m->number != 0; break;
     case MSG_WARNING: report_warning(run, m->payload); break;
     case MSG_STEP: report_step_of(run, m); break;
     case MSG_FAILED:
@@ -191,6 +192,30 @@ int peer_gone(struct run *run, unsigned peer) {
   else
     detail(run, "its process has gone");
   return -E_DETAIL;
+}
+
+static struct channel *to_parent(const struct run *run) { return run->parent >= 0 ? run->to[run->parent] : NULL; }
+
+int parent_gave_up(struct run *run) {
+  struct channel *up = to_parent(run);
+  if (!up || run->filtered) return 0; /* a filter may refuse to let us look, which says nothing about the other */
+  channel_pump(run, up);
+  if (up->aborted) {
+    detail(run, "the process that started this one gave up");
+    return -E_DETAIL;
+  }
+  return up->ended && !up->bye && !up->exec ? peer_gone(run, (unsigned)run->parent) : 0;
+}
+
+int parent_descriptor(const struct run *run) {
+  const struct channel *up = to_parent(run);
+  return up && !up->ended && !run->filtered ? up->fd : -1;
+}
+
+void tell_of_helper(struct run *run, bool runs) {
+  struct channel *up = to_parent(run);
+  /* A parent that has gone is found out by who waits. */
+  if (up && !up->ended) (void)channel_send(up, MSG_HELPER, runs, NULL, 0, -1);
 }
 
 /* What stands in the way of ever getting another message, or 0. */

@@ -16,6 +16,7 @@ enum message_type {
   MSG_STOPPED,   /* number: the signal that stopped my command; I am a PID 1 and cannot stop of it */
   MSG_STEP,      /* payload: struct step_done, of report.c */
   MSG_SIGNALED,  /* number: the signal that I would end by if I were no PID 1 */
+  MSG_HELPER,    /* number: 1 before I start a program and wait for its end, 0 after it */
 };
 
 struct message {
@@ -34,6 +35,7 @@ struct channel {
   bool running; /* MSG_RUNNING came */
   bool bye;     /* MSG_BYE came */
   bool aborted; /* MSG_ABORT came */
+  bool helped;  /* the last MSG_HELPER was a 1 */
   int stopped;  /* the signal of MSG_STOPPED */
   int signaled; /* the signal of MSG_SIGNALED */
   struct failure *failed;
@@ -63,6 +65,12 @@ int channel_await(struct run *run, unsigned peer, enum message_type type, int nu
 int channel_await_exec(struct run *run, unsigned peer);
 /* Why process `peer`, whose channel has ended without a word, has gone; reaps it. Into run->detail. */
 int peer_gone(struct run *run, unsigned peer);
+/* Why this process is not to go on: its parent said so, or has gone without a word. Into run->detail. 0: it is. Never waits. */
+int parent_gave_up(struct run *run);
+/* The channel to the parent for poll(2); -1 where nothing more can come. */
+int parent_descriptor(const struct run *run);
+/* Let the parent know that a program runs, which ends with this process only if this process is asked to end. */
+void tell_of_helper(struct run *run, bool runs);
 /* The channel to the process that argument `n` names; NULL with run->detail set if there is none. */
 struct channel *channel_of(struct run *run, const struct step *step, unsigned n, unsigned *peer);
 

@@ -96,8 +96,11 @@ static void undo(struct run *run, unsigned at_least) {
   run->nmade = 0;
 }
 
-/* A child with children or makings of its own is asked to take them down; any other is just killed. */
-static bool must_be_asked(const struct plan *plan, unsigned process) {
+/* A child with children, programs or makings of its own is asked to take them down; any other is just killed. */
+static bool must_be_asked(struct run *run, unsigned process) {
+  const struct plan *plan = run->plan;
+  if (run->to[process]) channel_pump(run, run->to[process]);
+  if (run->to[process] && run->to[process]->helped) return true;
   for (uint32_t i = 0; i < plan->nsteps; i++)
     if (plan->steps[i].process == process && (plan->steps[i].undo_when || op_does(plan->steps[i].op, DOES_CLONES)))
       return true;
@@ -120,7 +123,7 @@ static void ask_to_go(struct run *run, unsigned process) {
 static void end_children(struct run *run) {
   for (unsigned p = 0; p < MAX_PROCESSES; p++) {
     if (!run->child[p]) continue;
-    if (must_be_asked(run->plan, p)) ask_to_go(run, p);
+    if (must_be_asked(run, p)) ask_to_go(run, p);
     kill(run->child[p], SIGKILL);
     while (waitpid(run->child[p], NULL, 0) < 0 && errno == EINTR) {
     }
@@ -207,15 +210,8 @@ static int unwanted(struct run *run, const struct step *next) {
   run->detail[0] = 0;
   /* When the command runs, or may run, the signal is meant for it: the supervisor hands it on. */
   if (guard_caught() && !command_runs && !op_does(next->op, DOES_FOLLOWS)) return -EINTR;
-  if (!up || run->filtered) return 0; /* a filter may refuse to let us look, which says nothing about the other */
-  channel_pump(run, up);
-  if (up->aborted) {
-    detail(run, "the process that started this one gave up");
-    return -E_DETAIL;
-  }
-  if (!up->ended) return 0;
-  bool let_go = up->bye || up->exec;
-  if (!let_go) return peer_gone(run, (unsigned)run->parent);
+  int gave_up = parent_gave_up(run);
+  if (gave_up < 0 || !up || !up->ended || run->filtered) return gave_up;
   if (up->queue) return 0; /* what it said before it went is still to be asked for */
   channel_close(&run->to[run->parent]);
   run->parent = -1;

@@ -11,17 +11,18 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "channel.h"
 #include "descriptors.h"
 #include "exec.h"
 #include "io.h"
 #include "kernel.h"
+#include "lifeline.h"
 #include "ops.h"
 #include "plan.h"
 #include "run.h"
 #include "signals.h"
 #include "sys.h"
 #include "words.h"
-
 
 extern char **environ;
 
@@ -36,13 +37,14 @@ struct helper {
   size_t kept;
 };
 
-static _Noreturn void child(struct run *run, const struct step *step, const char *file, int in, int out,
+static _Noreturn void child(struct run *run, const struct step *step, const struct lifeline *line, int in, int out,
                             int complain) {
   sigset_t none;
   signals_to_default();
   sigemptyset(&none);
   signal_mask(SIG_SETMASK, &none, NULL);
-  setpgid(0, 0); /* so that the time limit ends its children too */
+  setpgid(0, 0); /* so that the time limit ends its children too, and our death does */
+  lifeline_join(line);
   char **argv = arg_list(run, step, 1, NULL), **env = arg_list(run, step, 2, NULL);
   if (arg_int(run, step, 5)) env = environ;
   int root = arg_fd(run, step, 6), error = 0;
@@ -54,7 +56,7 @@ static _Noreturn void child(struct run *run, const struct step *step, const char
   if (!error && dup2(complain, 3) == 3) {
     fcntl(3, F_SETFD, FD_CLOEXEC);
     close_from(4);
-    error = -exec_command(run, file, argv, env, REFUSE_UNKNOWN);
+    error = -exec_command(run, arg_text(run, step, 0), argv, env, REFUSE_UNKNOWN);
     (void)write_all(3, &error, sizeof error);
     (void)write_all(3, run->detail, sizeof run->detail);
   }
@@ -100,37 +102,37 @@ static void feed(struct helper *h) {
   if (h->left == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) done(&h->in);
 }
 
-/* 0 and *status; -ETIMEDOUT, or -EINTR for a signal that is to end us. */
-static int attend(struct helper *h, int64_t timeout, int *status) {
+/* It has ended, and its PID is its own still: what is left of its group can be told from another's. */
+static bool has_ended(pid_t pid) {
+  siginfo_t info = {.si_pid = 0};
+  return AGAIN(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT)) < 0 || info.si_pid == pid;
+}
+
+/* Whether it ended by itself: 0; -ETIMEDOUT, -EINTR for a signal that is to end us, or why our parent wants no more of it. */
+static int attend(struct run *run, struct helper *h, int64_t timeout) {
   uint64_t until = now_ns() + (uint64_t)timeout * 1000000u;
   int pidfd = (int)sys_pidfd_open(h->pid); /* before Linux 5.3: look now and then */
   int result = 0;
-  for (;;) {
-    pid_t got = waitpid(h->pid, status, WNOHANG);
-    if (got == h->pid) break;
-    if (got < 0 && errno != EINTR) {
-      result = -errno;
-      break;
-    }
+  /* An undoing is not for what made us undo. */
+  bool wanted = !guard_caught() && parent_gave_up(run) == 0;
+  while (!has_ended(h->pid)) {
     uint64_t now = now_ns();
     if (timeout > 0 && now >= until) result = -ETIMEDOUT;
-    else if (guard_caught()) result = -EINTR;
+    else if (wanted) result = guard_caught() ? -EINTR : parent_gave_up(run);
     if (result < 0) break;
-    struct pollfd fds[3] = {
-        {.fd = h->in, .events = POLLOUT}, {.fd = h->out, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    struct pollfd fds[4] = {{.fd = h->in, .events = POLLOUT},
+                            {.fd = h->out, .events = POLLIN},
+                            {.fd = pidfd, .events = POLLIN},
+                            {.fd = wanted ? parent_descriptor(run) : -1, .events = POLLIN}};
     /* A signal between our look and poll does not interrupt it: look again now and then. */
     int wait = pidfd < 0 ? 10 : 200;
     if (timeout > 0 && (until - now) / 1000000 < (uint64_t)wait) wait = (int)((until - now) / 1000000) + 1;
-    if (poll(fds, 3, wait) < 0) continue;
+    if (poll(fds, 4, wait) < 0) continue;
     if (fds[0].revents) feed(h);
     if (fds[1].revents) listen_to(h);
   }
   if (pidfd >= 0) close(pidfd);
-  if (result < 0) {
-    kill(-h->pid, SIGKILL);
-    while (waitpid(h->pid, status, 0) < 0 && errno == EINTR) {
-    }
-  }
+  if (result < 0) kill(-h->pid, SIGKILL);
   if (h->out >= 0) listen_to(h);
   return result;
 }
@@ -189,40 +191,46 @@ static int refused(struct run *run, int complaints) {
 int op_helper(struct run *run, const struct step *step) {
   int in[2], out[2], complain[2];
   struct helper h = {.in = -1, .out = -1};
-  const char *file = arg_text(run, step, 0);
+  struct lifeline line;
   h.input = arg_blob(run, step, 3, &h.left);
-  if (pipe2(in, O_CLOEXEC) < 0) return -errno;
-  if (pipe2(out, O_CLOEXEC) < 0) return -errno;
-  if (pipe2(complain, O_CLOEXEC) < 0) return -errno;
+  int result = lifeline_begin(&line), status = 0;
+  if (result < 0) return result;
+  if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(complain, O_CLOEXEC) < 0) {
+    result = -errno;
+    lifeline_end(&line);
+    return result;
+  }
   /* Above 3, so that the child can put its own in order. */
   for (unsigned i = 0; i < 2; i++) in[i] = high_fd(in[i]), out[i] = high_fd(out[i]), complain[i] = high_fd(complain[i]);
   sigset_t pipe_signal, old;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE); /* a helper may not care for its stdin */
   signal_mask(SIG_BLOCK, &pipe_signal, &old);
+  tell_of_helper(run, true);
   h.pid = fork();
-  if (h.pid == 0) child(run, step, file, in[0], out[1], complain[1]);
-  int error = errno;
+  if (h.pid == 0) child(run, step, &line, in[0], out[1], complain[1]);
+  result = -errno;
   close(in[0]);
   close(out[1]);
   close(complain[1]);
   h.in = in[1];
   h.out = out[0];
-  int result = -error, status = 0;
   if (h.pid > 0) {
     setpgid(h.pid, h.pid); /* both do it: whoever is first */
     fcntl(h.in, F_SETFL, O_NONBLOCK);
     fcntl(h.out, F_SETFL, O_NONBLOCK);
     result = refused(run, complain[0]); /* waits for its execve, by which the pipe closes */
-    if (result < 0) {
-      waitpid(h.pid, &status, 0);
-    } else {
-      result = attend(&h, arg_int(run, step, 4), &status);
-      result = verdict(run, &h, file, result, status);
-    }
+    bool runs = result == 0;
+    if (runs) result = attend(run, &h, arg_int(run, step, 4));
+    lifeline_end(&line);
+    long ended = AGAIN(waitpid(h.pid, &status, 0));
+    if (result == 0 && ended < 0) result = (int)ended;
+    if (runs) result = verdict(run, &h, arg_text(run, step, 0), result, status);
   } else {
     close(complain[0]);
+    lifeline_end(&line);
   }
+  tell_of_helper(run, false);
   done(&h.in);
   done(&h.out);
   struct timespec now = {0, 0};
