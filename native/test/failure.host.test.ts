@@ -138,6 +138,22 @@ describe('undoing', () => {
     expect(existsSync(join(work, 'ended'))).toBe(false);
   });
 
+  test.each([
+    ['stays where another undoing failed, though it was made last', '/proc/self', true],
+    ['goes where none did', '/no/such', false],
+  ])('a record %s', (_, other, stays) => {
+    const record = join(work, `record-${stays}`);
+    const bad = step('state', 'print', { fd: 1, text: 'bad' }, 'say', {
+      undo: undo('failure', 'remove', { path: other, what: 'tree' }, 'remove the other'),
+    });
+    const made = step('state', 'mkdir', { path: record, mode: 0o700 }, 'make the record', {
+      undo: undo('failure', 'remove', { path: record, what: 'record' }, 'remove the record'),
+    });
+    const { stderr } = run([bad, made, missing]);
+    expect(existsSync(record)).toBe(stays);
+    expect(stderr.includes('it stays, for it says what else is still to be removed')).toBe(stays);
+  });
+
   test('in a chain of three processes each takes down what it made', () => {
     const links = [
       [...makeBoth('outer', 'host'), clone(), awaitExec(), supervise()],

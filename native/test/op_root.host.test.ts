@@ -5,13 +5,14 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { isBefore } from '../../test/support.ts';
-import { O_ROOT, slot, work } from './launcher.ts';
+import { isBefore, skip } from '../../test/support.ts';
+import { launcher, O_ROOT, plan, shell, slot, work } from './launcher.ts';
 import { inside, op, sh } from './ops.ts';
 
 const root = slot('root');
@@ -59,6 +60,48 @@ test('pivot works below a shared mount, and unmounts nothing outside', () => {
   );
   expect(stderr).toBe('');
   expect(stdout).toBe('bin\nproc\n');
+});
+
+test('pivot leaves mounts upon shared mounts to the other namespaces that have them', () => {
+  const path = rootfs();
+  const at = join(work, 'shared');
+  mkdirSync(at);
+  const steps = [op('root_mount', { path, root }), op('change_root', { root }), busybox('busybox true')];
+  const script = `mount -t tmpfs x ${at} && mkdir ${at}/below && mount -t tmpfs y ${at}/below &&
+    mount --make-rshared ${at} && unshare --mount --propagation unchanged "$L" --plan "$P" &&
+    cut -d' ' -f5 /proc/self/mountinfo | grep ^${at}`;
+  const stored = plan([steps]);
+  const ended = shell('exec unshare --mount --propagation private sh -c "$SCRIPT"', stored, {
+    env: { PATH: process.env.PATH, L: launcher, P: stored, SCRIPT: script },
+  });
+  expect(ended).toMatchObject({ stderr: '', stdout: `${at}\n${at}/below\n` });
+});
+
+test('no user namespace inside of a moved root finds the old procfs, which would let it mount one', (context) => {
+  const path = rootfs();
+  mkdirSync(join(path, 'new'));
+  // One with something over it allows no other (mount_namespaces(7), "Restrictions on mount namespaces").
+  const partly = [mountProc, op('mount', { ...mountProc.args, target: '/proc/irq', type: 'tmpfs' } as never)];
+  const mountOne = 'busybox unshare -m -p -U -r -f busybox mount -t proc proc /new && echo mounted';
+  const control = spawnSync(
+    'unshare',
+    [
+      ...['--mount', '--propagation', 'private', 'sh', '-c'],
+      `mount --bind ${path} ${path} && cd ${path} && mkdir -p proc && mount -t proc proc proc && mount -t tmpfs x proc/irq &&
+       mount --move . / && exec chroot . /bin/busybox sh -c '${mountOne}'`,
+    ],
+    { encoding: 'utf8' },
+  );
+  if (control.stdout !== 'mounted\n')
+    skip(context, `a user namespace can mount no procfs here anyway: ${control.stderr.trim()}`);
+  const { stdout, stderr } = inside([
+    op('root_mount', { path, root }),
+    ...partly,
+    op('change_root', { root, leaving: 'move' }),
+    busybox(mountOne),
+  ]);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/permission denied|not permitted/i);
 });
 
 test('change_root moves the root over / and takes the old procfs away', () => {
@@ -124,12 +167,21 @@ test('a node never replaces another file in silence', () => {
   const path = rootfs();
   mkdirSync(join(path, 'dev'));
   writeFileSync(join(path, 'dev/odd'), '');
-  const { stderr, status } = inside([
-    openRoot(path),
-    op('device', { root, path: '/dev/odd', mode: 0o20666, dev: 0x103, uid: 0, gid: 0, bind: 0 }),
-  ]);
-  expect(status).toBe(125);
-  expect(stderr).toMatch(/something else is there/);
+  const device = (dev: number) =>
+    inside([
+      openRoot(path),
+      op('device', { root, path: '/dev/odd', mode: 0o20666, dev, uid: 0, gid: 0, bind: 0 }),
+    ]);
+  expect(device(0x103)).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('something else is there'),
+  });
+  rmSync(join(path, 'dev/odd'));
+  expect(device(0x105)).toMatchObject({ status: 0, stderr: '' });
+  expect(device(0x103)).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('something else is there'),
+  });
 });
 
 test('links and directories are made inside the root, whatever links lie in the way', () => {

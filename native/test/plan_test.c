@@ -114,6 +114,22 @@ static void refuses_cells(void) {
   REFUSES(d.cells[d.cells[groups].value].kind = CELL_BYTES);
 }
 
+/* The data lie behind the cells, and may look like some. */
+static void refuses_lists_that_reach_behind_the_cells(void) {
+  struct draft d = whole();
+  struct cell like_one = {CELL_INT, 0, 7};
+  uint32_t groups = d.steps[2].args;
+  memmove(d.data + sizeof like_one, d.data, d.ndata);
+  memcpy(d.data, &like_one, sizeof like_one);
+  d.ndata += sizeof like_one;
+  for (uint32_t i = 0; i < d.ncells; i++)
+    if (d.cells[i].kind == CELL_BYTES) d.cells[i].value += sizeof like_one;
+  d.cells[groups].value = put_cell(&d, CELL_INT, 0, 5);
+  EXPECT(refusal(&d, 0, 0) == NULL);
+  d.cells[groups].length = 2;
+  EXPECT(refusal(&d, 0, 0) != NULL);
+}
+
 /* A question can be asked by the launcher alone: it has the planner's socket. */
 static void refuses_questions_of_others(void) {
   struct draft d = whole();
@@ -145,6 +161,7 @@ int main(void) {
   refuses_cut_plans();
   refuses_steps();
   refuses_cells();
+  refuses_lists_that_reach_behind_the_cells();
   refuses_questions_of_others();
   announces_lengths();
   return test_end("plan");
