@@ -62,7 +62,8 @@ function copyTree(): void {
   // What was compiled here is newer than the copies of its sources, which say the same.
   const built = join(tree, 'native/build');
   execFileSync('make', ['-s', '-C', join(top, 'native')]);
-  cpSync(join(top, 'native/build'), built, { recursive: true });
+  const large = /\/build\/(asan|libfuzzer|analyzed)$/;
+  cpSync(join(top, 'native/build'), built, { recursive: true, filter: (path) => !large.test(path) });
   execFileSync('find', [
     built,
     '-type',

@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, type TestContext, test } from 'vitest';
 import { type AnyStep, slot } from '../../packages/plan/src/index.ts';
-import { skip, slower } from '../../test/support.ts';
-import { work } from './launcher.ts';
+import { needs, skip, slower } from '../../test/support.ts';
+import { launcher, plan, work } from './launcher.ts';
 import { here, inside, op, sh } from './ops.ts';
 
 /** Where each hierarchy is mounted: v2 and v1's, by controller. */
@@ -125,6 +125,29 @@ test('v1: the freezer stops a fork bomb', async (context) => {
   expect(procs(join(freezer, 'below'))).toEqual([]);
   await over(reaper);
   expect(readFileSync(join(freezer, 'freezer.state'), 'utf8')).toBe('THAWED\n');
+});
+
+test('v1: processes are frozen before the list of them is read, each time', async (context) => {
+  needs(context, 'command:strace');
+  needsMounted(context, 'freezer');
+  const freezer = group(v1('freezer')!);
+  enter([freezer], 'sleep 1000');
+  await until(() => procs(freezer).length > 0);
+  const calls = join(work, 'calls');
+  const stored = plan([[op('cgroup_kill', { path: freezer })]]);
+  const { status } = spawnSync('strace', [
+    '-f',
+    '-o',
+    calls,
+    '-e',
+    'trace=write,kill',
+    launcher,
+    '--plan',
+    stored,
+  ]);
+  expect(status).toBe(0);
+  const order = readFileSync(calls, 'utf8').match(/FROZEN|THAWED|kill(?=\(\d+, SIGKILL\) += 0)/g);
+  expect(order?.join(' ')).toMatch(/^FROZEN (kill )+THAWED/);
 });
 
 test('v1: without a freezer pids.max stops a fork bomb, and is as before afterwards', async (context) => {
