@@ -6,23 +6,21 @@
  *
  * The tests run in a PID namespace and a mount namespace of their own: what a guard would have ended ends with that.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Guard, guards } from './guards-table.ts';
+import { copyBuilt, copyTree, forgetTree } from './tree-copy.ts';
 
 const top = join(import.meta.dirname, '..');
 const page = join(top, 'docs/guards.md');
@@ -36,46 +34,6 @@ const chosen = guards.filter(
 const base = mkdtempSync(join(tmpdir(), 'ctr-guards-'));
 const tree = join(base, 'tree');
 const MINUTES = 60_000;
-
-const git = (...argv: string[]): string =>
-  execFileSync('git', ['-C', top, ...argv], { encoding: 'utf8' }).trim();
-
-/** The tree as it is here, what is not committed with it, and what was installed and fetched for it. */
-function copyTree(): void {
-  chmodSync(base, 0o755);
-  git('worktree', 'add', '--quiet', '--detach', tree, git('stash', 'create') || 'HEAD');
-  symlinkSync(join(top, 'node_modules'), join(tree, 'node_modules'));
-  // They name each other by relative links, which lead to the copies.
-  for (const name of readdirSync(join(top, 'packages'))) {
-    const installed = join(top, 'packages', name, 'node_modules');
-    if (existsSync(installed))
-      cpSync(installed, join(tree, 'packages', name, 'node_modules'), {
-        recursive: true,
-        verbatimSymlinks: true,
-      });
-  }
-  mkdirSync(join(tree, '.cache'));
-  for (const name of ['boot', 'peers'])
-    if (existsSync(join(top, '.cache', name)))
-      symlinkSync(join(top, '.cache', name), join(tree, '.cache', name));
-  cpSync(join(top, '.cache/engine'), join(tree, '.cache/engine'), { recursive: true });
-  // What was compiled here is newer than the copies of its sources, which say the same.
-  const built = join(tree, 'native/build');
-  execFileSync('make', ['-s', '-C', join(top, 'native')]);
-  const large = /\/build\/(asan|libfuzzer|analyzed)$/;
-  cpSync(join(top, 'native/build'), built, { recursive: true, filter: (path) => !large.test(path) });
-  execFileSync('find', [
-    built,
-    '-type',
-    'f',
-    '-exec',
-    'touch',
-    '-d',
-    `@${Math.ceil(Date.now() / 1000)}`,
-    '{}',
-    '+',
-  ]);
-}
 
 interface Ended {
   failed: boolean;
@@ -242,9 +200,10 @@ function write(row: readonly string[]): void {
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, n) => cell.padEnd(widths[n]!)).join(' | ')} |\n`;
   const [titles, ...others] = all;
+  const [, rest = ''] = /^.*?(\n## .*)$/s.exec(existsSync(page) ? readFileSync(page, 'utf8') : '') ?? [];
   writeFileSync(
     page,
-    `${head}${untried(others.length)}\n${line(titles!)}${line(widths.map((width) => '-'.repeat(width)))}${others.map(line).join('')}`,
+    `${head}${untried(others.length)}\n${line(titles!)}${line(widths.map((width) => '-'.repeat(width)))}${others.map(line).join('')}${rest}`,
   );
 }
 
@@ -257,10 +216,12 @@ const cell = (text: string): string => text.replaceAll('|', '/').replace(/\s+/g,
 
 process.on('SIGINT', () => process.exit(130));
 process.on('exit', () => {
-  spawnSync('git', ['-C', top, 'worktree', 'remove', '--force', tree]);
+  forgetTree(tree);
   rmSync(base, { recursive: true, force: true });
 });
-copyTree();
+chmodSync(base, 0o755);
+copyTree(tree);
+copyBuilt(tree);
 build(true);
 process.stdout.write(`the copy of the tree is built\n`);
 let unnoticed = 0;

@@ -208,6 +208,20 @@ describe('create and start', () => {
     }
     expect(readFileSync(out, 'utf8')).toBe('started\n');
   });
+
+  test('the end of what is waited at is not a start', () => {
+    const fd = slot('state.start');
+    const { status, stdout, stderr } = run([
+      step('descriptors', 'open', { path: '/dev/null', flags: constants.O_RDONLY, mode: 0, fd }, 'open it'),
+      step('await-start', 'await_start', { fd }, 'wait for start'),
+      exec('echo', 'started'),
+    ]);
+    expect({ status, stdout, stderr }).toEqual({
+      status: 125,
+      stdout: '',
+      stderr: expect.stringMatching(/^test: wait for start: Broken pipe/),
+    });
+  });
 });
 
 test('start_time, elapsed, pidfd and wait_child', () => {
