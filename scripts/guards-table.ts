@@ -702,7 +702,7 @@ const processes: Guard[] = [
     text: 'O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)',
     instead: 'O_RDONLY | O_CLOEXEC | O_NOCTTY)',
     out: '/etc/passwd keeps us waiting',
-    tests: [ctrRun('process-clauses'), ctrRun('run')],
+    tests: [nativeTest('op_root')],
   },
   {
     name: 'a clone shares no memory with the launcher',

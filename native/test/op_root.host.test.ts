@@ -126,6 +126,19 @@ test('change_root by chroot alone', () => {
   expect(stdout).toBe('/\nbin\n');
 });
 
+test('a FIFO at /etc/passwd is nobody’s home, and nobody waits for it', () => {
+  const path = rootfs();
+  mkdirSync(join(path, 'etc'));
+  spawnSync('mkfifo', [join(path, 'etc/passwd')]);
+  const steps = [
+    openRoot(path),
+    op('change_root', { root, leaving: 'chroot' }),
+    op('home_default', { uid: 5 }),
+    busybox('echo $HOME'),
+  ];
+  expect(inside(steps, '--mount', 'unset HOME')).toMatchObject({ status: 0, stdout: '/\n', stderr: '' });
+});
+
 test('devices have exactly the mode and owner that were asked for', () => {
   const path = rootfs();
   const device = (target: string, mode: number, dev: number, uid = 0, gid = 0, bind = 0) =>
