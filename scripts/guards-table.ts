@@ -662,7 +662,7 @@ const processes: Guard[] = [
     text: 'return ticks == arg_int(run, step, 1) ? 0 : -ESRCH;',
     instead: 'return ticks >= 0 ? 0 : -ESRCH;',
     out: 'it does',
-    tests: [ctrRun('killing')],
+    tests: [nativeTest('processes'), ctrRun('killing')],
   },
   {
     name: 'a signal goes to one process, never to a group',
@@ -1033,7 +1033,10 @@ const planning: Guard[] = [
     text: "  names: ['socketcall'],\n  action: 'SCMP_ACT_ERRNO',",
     instead: "  names: ['socketcall'],\n  action: 'SCMP_ACT_ALLOW',",
     out: 'AF_VSOCK can be had by int 0x80',
-    tests: ['packages/seccomp-load/test/socketcall.host.test.ts'],
+    tests: [
+      'packages/seccomp-load/test/default-profile.test.ts',
+      'packages/seccomp-load/test/socketcall.host.test.ts',
+    ],
   },
   {
     name: '--pin takes no file that is there already',
@@ -1057,7 +1060,7 @@ const planning: Guard[] = [
     text: 'state.startTime !== stat.startTime)',
     instead: 'state.startTime < 0)',
     out: 'another process of that number is the target',
-    tests: ['test/targets.host.test.ts'],
+    tests: ['packages/cli/test/process-target.test.ts'],
   },
   {
     name: 'a launcher of ours, as a target, is its command',

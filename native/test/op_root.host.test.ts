@@ -296,6 +296,20 @@ test('a /dev/pts that is no devpts is refused', () => {
   expect(stderr).toMatch(/no devpts is mounted/);
 });
 
+test('nor one whose ptmx alone is of a devpts, nor a devpts with something over its ptmx', () => {
+  const path = rootfs();
+  const at = join(path, 'dev/pts');
+  mkdirSync(at, { recursive: true });
+  writeFileSync(join(at, 'ptmx'), '');
+  const one = `mount --bind /dev/pts/ptmx ${at}/ptmx`;
+  const other = `mkfifo ${path}/fifo && mount -t devpts -o newinstance devpts ${at} && mount --bind ${path}/fifo ${at}/ptmx`;
+  for (const before of [one, other]) {
+    const { stderr, status } = inside([openRoot(path), console_(1)], '--mount', before);
+    expect(status).toBe(125);
+    expect(stderr).toMatch(/no devpts is mounted/);
+  }
+});
+
 test('an idmapped mount shows the owners of its map', () => {
   const path = rootfs();
   const source = join(work, 'idmapped');

@@ -251,6 +251,22 @@ test('start_time, elapsed, pidfd and wait_child', () => {
   expect(status).toBe('137');
 });
 
+test('a process is told from another that has its number by when it began', () => {
+  const same = (ticks: never) =>
+    run([
+      step('state', 'self_pid', { pid: slot('me') }, 'ask'),
+      step('state', 'start_time', { pid: slot('me'), ticks: slot('ticks') }, 'ask'),
+      step('state', 'same_process', { pid: slot('me'), ticks }, 'look again'),
+      exec('echo', 'the same'),
+    ]);
+  expect(same(slot('ticks') as never)).toMatchObject({ status: 0, stdout: 'the same\n' });
+  expect(same(1 as never)).toMatchObject({
+    status: 125,
+    stdout: '',
+    stderr: 'test: look again: No such process\n',
+  });
+});
+
 describe('what no plan is to ask for', () => {
   test('a signal to a whole group', () => {
     for (const pid of [0, -1]) {
