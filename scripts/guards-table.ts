@@ -1071,14 +1071,6 @@ const planning: Guard[] = [
     tests: ['test/launcher-as-target.host.test.ts'],
   },
   {
-    name: 'an ID is taken once',
-    file: 'packages/ctr-run/src/container/recording.ts',
-    text: "step('state', 'mkdir', { path: directory, mode: 0o711 }",
-    instead: "step('state', 'mkdirs', { path: directory, mode: 0o711 }",
-    out: 'two callers have it',
-    tests: [ctrRun('lifecycle'), 'test/scarce.host.test.ts'],
-  },
-  {
     name: 'what has not stopped is deleted by force alone',
     file: 'packages/ctr-run/src/commands/delete.ts',
     text: "if (status !== 'stopped' && !force) {",
