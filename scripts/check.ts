@@ -101,7 +101,7 @@ const stages: Record<string, () => Summary> = {
  * milliseconds.
  */
 const MINUTE = 60_000;
-const ALL = Number(process.env.CTR_CHECK_MINUTES || 80) * MINUTE;
+const ALL = Number(process.env.CTR_CHECK_MINUTES || 86) * MINUTE;
 if (!(ALL > 0 && Number.isFinite(ALL))) {
   process.stderr.write(
     `check: CTR_CHECK_MINUTES is "${process.env.CTR_CHECK_MINUTES}"; it must be a number of minutes\n`,

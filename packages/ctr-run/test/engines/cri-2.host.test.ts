@@ -11,7 +11,7 @@ import { groupsBelow, imageArchive, imageName, tooSlow } from './engine.ts';
 import { type House, newer, openHouse, peers, startInside } from './house.ts';
 
 let house: House | undefined;
-let missing = tooSlow ?? lacking('root');
+let missing = tooSlow ?? lacking('asked', 'root');
 
 const runtime = (name: string, path: string): string => `
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.${name}]

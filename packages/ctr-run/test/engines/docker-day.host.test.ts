@@ -169,7 +169,7 @@ describe.for([
   ['of a newer Debian', newer],
 ] as const)('Docker %s', ([, where]) => {
   let house: House | undefined;
-  let missing = tooSlow ?? lacking(...needed);
+  let missing = tooSlow ?? lacking('asked', ...needed);
   const load = (): void => {
     const loaded = house!.sh(`${begin(house!, 'runc')}\nd load --quiet --input ${imageArchive()}`);
     if (loaded.status !== 0) throw new Error(loaded.stderr);

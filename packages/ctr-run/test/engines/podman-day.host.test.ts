@@ -185,7 +185,7 @@ describe.for([
   ['of a newer Debian', newer],
 ] as const)('podman %s', ([, where]) => {
   let house: House | undefined;
-  let missing = tooSlow ?? lacking(...needed);
+  let missing = tooSlow ?? lacking('asked', ...needed);
 
   beforeAll(async () => {
     if (missing !== undefined) return;
