@@ -46,8 +46,12 @@ beforeAll(() => {
 
 const ports =
   /^ctr-run: the image exposes 80\/tcp, which nothing outside reaches; --network host would .*\n$/;
+/** What is left in the background holds no pipe of the test's. */
 const typed = (line: string) =>
-  runShell(line, { cwd: at, env: toolEnv({ CTR_STORE: join(at, 'store'), HOME: '/home/me' }) });
+  runShell(/ run -d /.test(line) ? `(${line}) >out 2>err; s=$?; cat out; cat err >&2; exit $s` : line, {
+    cwd: at,
+    env: toolEnv({ CTR_STORE: join(at, 'store'), HOME: '/home/me' }),
+  });
 
 /** What each line of the page prints, by a word in it. */
 const prints: readonly (readonly [has: string, stdout: string | RegExp, status?: number])[] = [
