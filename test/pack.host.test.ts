@@ -109,7 +109,9 @@ describe.skipIf(reason)(`packed and installed${reason ? ` (skipped: ${reason})` 
     const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     // Where the registry's certificate is this machine's own, Node is told of it so.
     const { NODE_EXTRA_CA_CERTS: own } = process.env;
-    const env = toolEnv(own ? { NODE_EXTRA_CA_CERTS: own } : {});
+    // Newer npm else leaves compiled code in TMPDIR (Node's docs, "Module compile cache").
+    const quiet = { NODE_DISABLE_COMPILE_CACHE: '1' };
+    const env = toolEnv(own ? { ...quiet, NODE_EXTRA_CA_CERTS: own } : quiet);
     const npm = run(findCommand('npm')!, args, { cwd: dirs.project, timeout: 300_000, env });
     expect(npm, npm.stderr).toMatchObject({ status: 0 });
     makeForeign();
