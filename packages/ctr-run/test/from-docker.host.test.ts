@@ -214,6 +214,16 @@ test('the ID that spec was given is that of the container at the end of the pipe
   expect(ended.status).toBe(0);
 });
 
+test('a group that is added leaves the image’s user who it is', (context) => {
+  needs(context, 'root');
+  layout([tar(busyboxEntries())], { directory: join(at, 'user'), tag: 'latest', config: { User: 'web' } });
+  const who = (flags: string) => typed(`ctr-run run ${flags} --image oci:user id`).stdout;
+  expect(who('')).toBe('uid=33(web) gid=34(web) groups=50(logs)\n');
+  expect(who('--group-add 77')).toBe('uid=33(web) gid=34(web) groups=50(logs),77\n');
+  expect(who('-u web --group-add 77')).toBe('uid=33(web) gid=34(web) groups=50(logs),77\n');
+  expect(who('-u 5:6 --group-add logs')).toBe('uid=5 gid=6 groups=50(logs)\n');
+});
+
 test('an init is the first process, and reaps', (context) => {
   needs(context, 'root');
   const ended = typed(`ctr-run run --init --image oci:app sh -c 'cat /proc/1/comm; echo $$'`);

@@ -49,7 +49,7 @@ export function peoplesSpec(call: Call, id: string): Spec {
   const modes = modesOf(call);
   const security = securityOf(call);
   const rooted = withRoot(withProcess(baseSpec(call, id), call), call);
-  const user = userOf(one(call, 'user'), many(call, 'group-add'), rooted.files);
+  const user = userOf(one(call, 'user'), many(call, 'group-add'), rooted.files, rooted.spec);
   let spec = withEntryPoint(rooted.spec, call);
   if (has(call, 'init')) spec = withInit(spec);
   if (security.unmasked) spec = amendRootfs(spec, { maskedPaths: [], readonlyPaths: [] });
@@ -105,10 +105,9 @@ function withRoot(spec: Spec, call: Call): Rooted {
   const rootfs = one(call, 'rootfs');
   const image = one(call, 'image');
   const temp = has(call, 'temp') || rootfs === 'host';
-  const layered = image !== undefined || temp;
-  const { spec: union, files } = layered
-    ? united(spec, call, image ?? rootfs!, temp)
-    : { spec, files: () => undefined };
+  const place = rootfs === 'host' ? '/' : fromCaller(host, rootfs ?? '.');
+  const layers = image !== undefined || temp ? united(spec, call, image ?? rootfs!, temp) : undefined;
+  const union = layers?.spec ?? spec;
   const labels = [
     ...many(call, 'label-file').flatMap((path) => linesOf(host, path, 'label-file')),
     ...many(call, 'label'),
@@ -123,14 +122,13 @@ function withRoot(spec: Spec, call: Call): Rooted {
     ...many(call, 'tmpfs').map(parseTmpfs),
   ];
   const amended = amendRootfs(given, {
-    ...(image === undefined && !temp && rootfs !== undefined && { rootPath: fromCaller(host, rootfs) }),
+    ...(image === undefined && !temp && rootfs !== undefined && { rootPath: place }),
     readonly: has(call, 'read-only'),
     mounts,
   });
-  const top = rootfs === 'host' ? '/' : fromCaller(host, rootfs ?? '.');
   return {
     spec: withSharedMemory(amended, one(call, 'shm-size')),
-    files: image === undefined ? filesBelow(top) : files,
+    files: image === undefined ? filesBelow(place) : layers!.files,
   };
 }
 
