@@ -13,14 +13,14 @@ import type { Line, Place, Target } from './show.ts';
 /** Of cgroups. */
 export type Version = 1 | 2;
 
-/** A name, or the reason why there is none. */
+/** A name, or the reason why a name is missing. */
 type Named = string | { not: string };
 
 /** A flag that sets a limit. */
 export interface LimitFlag extends Typed {
   /** The heading of the help, by which controllers are put together there. */
   group: string;
-  /** Words that give it a value, others beside it where it needs some: what it says is tried with them. */
+  /** A command line that sets it, with the flags that it needs beside it; a test tries the line. */
   example: readonly string[];
   /** The line of `--show` that tells of it, in the versions that have the limit; the other refuses it. */
   shown: Readonly<Partial<Record<Version, Named>>>;
@@ -53,7 +53,7 @@ export interface Whose {
   account: boolean;
 }
 
-/** Words of a controller's file, which may have another name in each version; none where there is no such file. */
+/** The words of a controller's file, whose name each cgroup version may have for itself; `[]` where the file is missing. */
 export type Words = (controller: string, names: Readonly<Record<Version, string>>) => string[];
 
 /** What is known of a controller; what is left out, it does not have. All but `refuse` and `use` is pure. */

@@ -2,6 +2,7 @@
 
 import { UsageError } from '@ctr-tools/cli';
 import { dirname, exists, readText, realPath, statIfAny } from '@ctr-tools/host';
+import { splitDevice } from '@ctr-tools/sys/constants';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 
 export interface Node {
@@ -20,14 +21,8 @@ export function deviceOf(text: string, flag: string): Node {
   if (!stat) throw new UsageError(`--${flag}: there is no ${text}`);
   if (!stat.isBlockDevice() && !stat.isCharacterDevice())
     throw new UsageError(`--${flag}: ${text} is not a device`);
-  return { kind: stat.isBlockDevice() ? 'b' : 'c', ...split(BigInt(stat.rdev)) };
+  return { kind: stat.isBlockDevice() ? 'b' : 'c', ...splitDevice(BigInt(stat.rdev)) };
 }
-
-/** st_rdev as makedev(3) puts it together. */
-const split = (dev: bigint): { major: number; minor: number } => ({
-  major: Number(((dev >> 32n) & 0xfffff000n) | ((dev >> 8n) & 0xfffn)),
-  minor: Number(((dev >> 12n) & 0xffffff00n) | (dev & 0xffn)),
-});
 
 /** A block device by path or number; any other path means the disk that its file system lies on. */
 export function blockDevice(text: string, flag: string): { major: number; minor: number } {
@@ -40,7 +35,7 @@ export function blockDevice(text: string, flag: string): { major: number; minor:
 
 /** Of a file system with a device number of its own (btrfs), the mount says what it lies on (proc_pid_mountinfo(5)). */
 function diskBelow(path: string, dev: number, flag: string): { major: number; minor: number } {
-  let number = split(BigInt(dev));
+  let number = splitDevice(BigInt(dev));
   if (number.major === 0) {
     const real = realPath(path);
     // The deepest mount point above it, and there what was mounted last.
@@ -53,7 +48,7 @@ function diskBelow(path: string, dev: number, flag: string): { major: number; mi
       throw new UsageError(
         `--${flag}: ${path} lies on ${mount?.type ?? 'a file system'} without a block device; give a device (/dev/vda)`,
       );
-    number = split(BigInt(source.rdev));
+    number = splitDevice(BigInt(source.rdev));
   }
   return wholeDisk(number);
 }
