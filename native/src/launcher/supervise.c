@@ -203,12 +203,16 @@ static void block_signals(struct watch *w) {
   w->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The command's time is over: SIGTERM first, as from outside, and after the grace SIGKILL. */
+/*
+ * The command's time is over: SIGTERM first, as from outside, and after the grace SIGKILL. The command hears of it
+ * before its children do, as from timeout(1): a shell that waits for one would otherwise end with it, its trap not run.
+ */
 static void on_time(struct watch *w) {
-  int signal = time_limit_due(w->pid);
+  int signal = time_limit_due();
   if (signal == SIGTERM) {
     on_signal(w, &(struct signalfd_siginfo){.ssi_signo = SIGTERM, .ssi_code = SI_USER});
     send(w, SIGCONT);
+    time_limit_tell_others(w->pid);
   } else if (signal) {
     send(w, signal);
   }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { needs, run, runTool, slower, tempDir, until } from '../../../test/support.ts';
+import { needs, run, runTool, slower, tempDir, toolPath, until } from '../../../test/support.ts';
 
 /** A machine that is emulated needs longer until a command has set its trap. */
 const pace = Math.min(slower, 3);
@@ -28,6 +28,18 @@ test('after the time a command gets SIGTERM, and the exit code is that of timeou
   });
   // Who ends in time ends as ever.
   expect(cg('--timeout', '1h', '--', 'sh', '-c', 'exit 3')).toMatchObject({ status: 3, stderr: '' });
+});
+
+test('the command hears of it before its children do, so that its trap runs on a slow machine too', (context) => {
+  needs(context, 'root', 'command:strace');
+  const calls = join(tempDir('timeout'), 'calls');
+  const script = 'trap "echo told; exit 3" TERM; sleep 1000 & wait';
+  // A tracer gives each process time to answer a signal before the next one is sent.
+  const tracer = ['-f', '-o', calls, '-e', 'trace=pidfd_send_signal,kill'];
+  const args = [toolPath('cg-limit'), '--timeout', `${2 * pace}`, '--', 'sh', '-c', script];
+  expect(run('strace', [...tracer, ...args])).toMatchObject({ status: 124, stdout: 'told\n' });
+  const [first] = readFileSync(calls, 'utf8').match(/\w+\([^)]*SIGTERM/g) ?? [];
+  expect(first).toMatch(/^pidfd_send_signal/);
 });
 
 test('what does not mind SIGTERM is killed after the grace, what has a session of its own too', async (context) => {

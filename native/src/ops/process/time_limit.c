@@ -52,7 +52,7 @@ int time_limit_wait(int ms) {
   return (int)(left < most ? left : most);
 }
 
-int time_limit_due(pid_t pid) {
+int time_limit_due(void) {
   if ((limit.stage != RUNS && limit.stage != ENDING) || now_ns() < limit.until) return 0;
   if (limit.stage == ENDING) {
     limit.stage = OVER;
@@ -60,11 +60,14 @@ int time_limit_due(pid_t pid) {
   }
   limit.stage = ENDING;
   limit.until = now_ns() + limit.grace;
+  return SIGTERM;
+}
+
+void time_limit_tell_others(pid_t pid) {
   char *const groups[] = {limit.group, NULL};
   /* One of another user's may refuse a signal; killing what is left says so. */
   (void)groups_signal(groups, SIGTERM, pid);
   (void)groups_signal(groups, SIGCONT, pid);
-  return SIGTERM;
 }
 
 bool time_limit_left(void) { return limit.stage == ENDING && group_has_others(limit.group); }

@@ -13,8 +13,10 @@ void time_limit_forget(void);
 void time_limit_begin(void);
 /* How long poll may wait, of at most so many ms (-1: without end). */
 int time_limit_wait(int ms);
-/* The signal that child `pid` is to get now, which all others have got; or 0. */
-int time_limit_due(pid_t pid);
+/* The signal that the command is to get now; or 0. */
+int time_limit_due(void);
+/* After the command `pid`, all others in its group get the same SIGTERM. */
+void time_limit_tell_others(pid_t pid);
 /* Whether others than the child, which has ended, still have time to end by themselves. */
 bool time_limit_left(void);
 /* Whether the limit was reached. The sentence for it is then said at the end. */
