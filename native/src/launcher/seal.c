@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,8 +246,20 @@ bool sealed(struct start *s, int *argc, char ***argv) {
   return true;
 }
 
+/*
+ * Whether a step may show the launcher's file to a process of a container. A namespace of one's own of these kinds
+ * shows nobody a process that they did not see before, and gives nobody rights over it: whoever leaves it at that
+ * becomes the command as it is.
+ */
+static bool shows_file(const struct plan *plan, const struct step *step) {
+  const uint64_t apart = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+  const struct cell *flags = plan->cells + step->args;
+  if (step->op == OP_UNSHARE && flags->kind == CELL_INT && !(flags->value & ~apart)) return false;
+  return op_does(step->op, DOES_SEALS);
+}
+
 bool wants_seal(const struct plan *plan) {
   for (uint32_t i = 0; i < plan->nsteps; i++)
-    if (op_does(plan->steps[i].op, DOES_SEALS)) return true;
+    if (shows_file(plan, plan->steps + i)) return true;
   return false;
 }
