@@ -27,13 +27,12 @@ export function readRequest(fd = REQUEST_FD): Host {
  * that was removed is a `Failure` only for who wants it.
  */
 export function decodeRequest(bytes: Uint8Array): Host {
+  // No character but NUL itself has a byte of 0 (utf-8(7)). What is behind the last one is not a field.
+  const fields = decodeBytes(bytes).split('\0');
   let at = 0;
   const field = (): string => {
-    const end = bytes.indexOf(0, at);
-    if (end < 0) throw new Error("the launcher's request is cut short");
-    const text = decodeBytes(bytes.subarray(at, end));
-    at = end + 1;
-    return text;
+    if (at + 1 >= fields.length) throw new Error("the launcher's request is cut short");
+    return fields[at++]!;
   };
   const magic = field();
   if (magic !== REQUEST_MAGIC)

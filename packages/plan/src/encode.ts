@@ -34,6 +34,22 @@ export class NulByteError extends Error {
   override name = 'NulByteError';
 }
 
+/** Cells in a row. */
+interface Cells {
+  first: number;
+  count: number;
+}
+
+const none: Cells = { first: 0, count: 0 };
+
+/** The names and kinds of each operation's arguments, made ready when the planner's image is. */
+const argumentsOf = Object.fromEntries(
+  Object.entries<OpShape>(ops).map(([op, { args }]) => [
+    op,
+    { names: Object.keys(args), kinds: Object.values<ArgKind>(args) },
+  ]),
+) as unknown as Readonly<Record<keyof typeof ops, { names: readonly string[]; kinds: readonly ArgKind[] }>>;
+
 /**
  * Fills cells and data. A start waits for this, so it makes few objects: cells are numbers in
  * one array (four 32-bit words each), and all texts become bytes in one call.
@@ -50,6 +66,7 @@ class Encoder {
   private readonly textCells: [cell: number, text: number][] = [];
   private readonly blobs: [cell: number, blob: Uint8Array][] = [];
   private readonly slots = new Map<string, number>();
+  private readonly hintCells = new Map<object, Cells>();
 
   get slotCount(): number {
     return this.slots.size;
@@ -107,20 +124,22 @@ class Encoder {
   }
 
   private bytes(cell: number, value: string | Uint8Array, allowNul: boolean): void {
-    if (!allowNul && (typeof value === 'string' ? value.includes('\0') : value.includes(0))) {
-      throw new NulByteError(`a NUL byte in ${JSON.stringify(String(value))}`);
-    }
     if (typeof value !== 'string') {
+      if (!allowNul && value.includes(0))
+        throw new NulByteError(`a NUL byte in ${JSON.stringify(String(value))}`);
       this.blobs.push([cell, value]);
       return;
     }
     let text = this.known.get(value);
     if (text === undefined) {
+      const holdsNul = value.includes('\0');
+      if (holdsNul && !allowNul) throw new NulByteError(`a NUL byte in ${JSON.stringify(value)}`);
       text = this.texts.length;
       this.texts.push(value);
       this.starts.push(this.textLength);
       this.textLength += value.length + 1;
-      this.known.set(value, text);
+      // One with a NUL may be a blob and not a text.
+      if (!holdsNul) this.known.set(value, text);
     }
     this.textCells.push([cell, text]);
     this.at(cell, KIND.bytes, value.length, this.starts[text]!);
@@ -146,7 +165,8 @@ class Encoder {
     }
     const { parts } = value as Template;
     const first = this.reserve(parts.length);
-    for (const [i, part] of parts.entries()) {
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i]!;
       if (isSlot(part)) this.slot(first + i, part);
       else this.bytes(first + i, part, allowNul);
     }
@@ -178,21 +198,26 @@ class Encoder {
 
   private list(cell: number, kind: 'list' | 'ints', items: readonly unknown[]): void {
     const first = this.reserve(items.length);
-    for (const [i, item] of items.entries()) {
-      if (kind === 'ints') this.int(first + i, item as Int);
-      else this.text(first + i, item as Text, false);
+    for (let i = 0; i < items.length; i++) {
+      if (kind === 'ints') this.int(first + i, items[i] as Int);
+      else this.text(first + i, items[i] as Text, false);
     }
     this.at(cell, KIND.list, items.length, first);
   }
 
   /** The arguments of an operation as cells in a row; the first one's index. */
-  arguments(op: keyof typeof ops, args: Record<string, unknown>): { first: number; count: number } {
-    const kinds = Object.entries<ArgKind>((ops[op] as OpShape).args);
+  arguments(op: keyof typeof ops, args: Record<string, unknown>): Cells {
+    const { names, kinds } = argumentsOf[op];
     const first = this.reserve(kinds.length);
-    for (const [i, [name, kind]] of kinds.entries()) {
-      const value = args[name];
-      if (value === undefined) throw new Error(`${op} lacks its argument ${name}`);
-      this.argument(first + i, kind, kind === 'int' ? numberOf(op, name, value) : value);
+    for (let i = 0; i < kinds.length; i++) {
+      const kind = kinds[i]!;
+      const value = args[names[i]!];
+      if (value === undefined) throw new Error(`${op} lacks its argument ${names[i]}`);
+      this.argument(
+        first + i,
+        kind,
+        typeof value === 'string' && kind === 'int' ? numberOf(op, names[i]!, value) : value,
+      );
     }
     return { first, count: kinds.length };
   }
@@ -205,27 +230,31 @@ class Encoder {
   }
 
   ints(values: readonly number[]): number {
-    if (values.length === 0) return 0;
     const first = this.reserve(values.length);
-    for (const [i, value] of values.entries()) this.int(first + i, value);
+    for (let i = 0; i < values.length; i++) this.int(first + i, values[i]!);
     return first;
   }
 
-  hints(words: Words): { first: number; count: number } {
-    const pairs = Object.entries(words.hints ?? {});
-    if (pairs.length === 0) return { first: 0, count: 0 };
-    const first = this.reserve(pairs.length * 2);
-    for (const [i, [errno, hint]] of pairs.entries()) {
+  /** The hints of a step. Steps that have the same ones share their cells. */
+  hints({ hints }: Words): Cells {
+    if (!hints) return none;
+    const known = this.hintCells.get(hints);
+    if (known) return known;
+    const errnos = Object.keys(hints) as (keyof typeof hints)[];
+    const first = this.reserve(errnos.length * 2);
+    for (let i = 0; i < errnos.length; i++) {
+      const errno = errnos[i]!;
       this.int(first + i * 2, errno === 'else' ? 0 : errnoNumber(errno));
-      this.text(first + i * 2 + 1, hint, false);
+      this.text(first + i * 2 + 1, hints[errno]!, false);
     }
-    return { first, count: pairs.length };
+    const cells = { first: errnos.length === 0 ? 0 : first, count: errnos.length };
+    this.hintCells.set(hints, cells);
+    return cells;
   }
 }
 
 /** The number behind a word of an enumeration; any other integer as it is. */
-function numberOf(op: keyof typeof ops, name: string, value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+function numberOf(op: keyof typeof ops, name: string, value: string): number {
   const { spell }: OpShape = ops[op];
   const number = (enumerations[spell[name] as EnumerationName] as Record<string, number> | undefined)?.[
     value
@@ -297,7 +326,8 @@ export function encode(plan: Plan): Uint8Array {
   const steps = new Uint8Array(rows.length * STEP);
   const halves = new Uint16Array(steps.buffer);
   const words = new Uint32Array(steps.buffer);
-  for (const [i, row] of rows.entries()) {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
     const args = e.arguments(row.op, row.args);
     const hints = e.hints(row.words);
     const byte = i * STEP;
@@ -314,7 +344,7 @@ export function encode(plan: Plan): Uint8Array {
     words[word + 5] = hints.first;
     halves[half + 12] = hints.count;
     halves[half + 13] = row.words.exit ?? 0;
-    words[word + 7] = e.ints(row.unless.map(errnoNumber));
+    words[word + 7] = row.unless.length > 0 ? e.ints(row.unless.map(errnoNumber)) : 0;
     halves[half + 16] = row.unless.length;
     words[word + 9] = e.textCell(row.line);
   }
