@@ -7,8 +7,9 @@ import { describe, expect, test } from 'vitest';
 import { aaConfine } from '../packages/aa-confine/src/index.ts';
 import { capsDrop } from '../packages/caps-drop/src/index.ts';
 import { cgLimit } from '../packages/cg-limit/src/index.ts';
-import { grammarOf } from '../packages/cli/src/common.ts';
+import { grammarOf, reads } from '../packages/cli/src/common.ts';
 import {
+  COMMAND,
   type Command,
   type Flag,
   type Grammar,
@@ -91,6 +92,22 @@ describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (na
       await expect(refused, act.name).rejects.toThrow(
         isOptional(act) && !act.operands ? `--${act.name}=./word0` : /is too much/,
       );
+    }
+  });
+
+  test('a flag that an act does not read is refused, and one for an act alone without it', async () => {
+    const refusal = /(goes with|says how a command is run)/;
+    for (const flag of tool.flags.filter((one) => !one.act)) {
+      const words =
+        flag.value === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'x'];
+      for (const act of acts.filter((one) => !reads(one, flag)))
+        await expect(call(...someValue(act), ...words), `${act.name} ${flag.name}`).rejects.toThrow(refusal);
+      for (const named of flag.acts ?? [])
+        expect([COMMAND, ...tool.flags.filter((one) => one.act).map((one) => one.name)], flag.name).toContain(
+          named,
+        );
+      if (!reads(undefined, flag))
+        await expect(call(...words, '--', 'true'), flag.name).rejects.toThrow(`--${flag.name} goes with`);
     }
   });
 

@@ -63,20 +63,20 @@ export const flags: readonly Flag[] = [
     value: 'NAME',
     help: 'load or render our default profile under this name',
     group: load,
-    applyOnly: true,
+    acts: ['load', 'replace', 'unload', 'render'],
   },
   {
     name: 'complain',
     help: 'load or render it so that it only logs what it would deny',
     group: load,
-    applyOnly: true,
+    acts: ['load', 'replace', 'render'],
   },
   {
     name: 'namespace',
     value: 'NS',
     help: 'load, unload and list in this policy namespace, made if it is missing',
     group: load,
-    applyOnly: true,
+    acts: ['load', 'replace', 'unload', 'list'],
   },
 
   {
@@ -92,5 +92,5 @@ export const flags: readonly Flag[] = [
     help: 'the profiles that are loaded, and how many processes are under each',
     group: ask,
   },
-  { name: 'json', alias: ['J'], help: 'as JSON', group: ask, applyOnly: true },
+  { name: 'json', alias: ['J'], help: 'as JSON', group: ask, acts: ['show', 'list'] },
 ];

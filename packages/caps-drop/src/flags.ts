@@ -129,15 +129,22 @@ export const flags: readonly Flag[] = [
     takesCommand: true,
     help: 'run the command, and say at the end which capabilities it was refused, in which calls, and what would allow them',
     group: ask,
+    applies: true,
   },
   {
     name: 'pid',
     value: 'TARGET',
     help: 'whose capabilities --has asks for; the caller itself by default',
     group: ask,
-    applyOnly: true,
+    acts: ['has', 'why'],
   },
-  { name: 'json', alias: ['J'], help: 'as JSON', group: ask, applyOnly: true },
+  {
+    name: 'json',
+    alias: ['J'],
+    help: 'as JSON',
+    group: ask,
+    acts: ['show', 'tree', 'decode', 'show-capability', 'files'],
+  },
 
   {
     name: 'files',

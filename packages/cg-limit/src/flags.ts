@@ -1,10 +1,17 @@
-import type { Flag } from '@ctr-tools/cli';
+import { COMMAND, type Flag, flag, UsageError } from '@ctr-tools/cli';
+import { parseId } from '@ctr-tools/oci';
+import { sortKeys } from './act/tree.ts';
 import { type Controller, OTHERS } from './controllers/controller.ts';
 import { controllers } from './controllers/index.ts';
-import { rlimitFlags } from './process.ts';
+import { processFlags } from './process.ts';
+import { timeLimitOf } from './time-limit.ts';
 import { setFlag } from './unified.ts';
 
-const own = "The command's own process (prlimit(1), nice(1), ionice(1), chrt(1))";
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
 const group = 'The group';
 const acts = 'Acts (TARGET is a PID, path, slice or container; several may follow)';
 
@@ -19,68 +26,99 @@ const limits: readonly Flag[] = byHeading.flatMap((heading) =>
     .flatMap((one) => one.flags.filter(({ group }) => group === heading)),
 );
 
-export const flags: readonly Flag[] = [
-  ...limits,
-  setFlag,
-  {
-    name: 'resources',
-    value: 'FILE',
-    group: OTHERS,
-    help: 'limits from an OCI resources document; - reads stdin',
-  },
-  ...Object.entries(rlimitFlags).map(
-    ([name, [, unit, help]]): Flag => ({
-      name,
-      value: unit === 'bytes' ? 'SIZE[:HARD]' : 'N[:HARD]',
-      group: own,
-      help,
-    }),
-  ),
-  {
-    name: 'ulimit',
-    value: 'NAME=SOFT[:HARD]',
-    many: true,
-    group: own,
-    help: 'any of these by its name, as docker run has it; unlimited for none',
-  },
-  { name: 'nice', value: 'N', group: own, help: 'share of the CPU against others, -20 (most) to 19' },
-  { name: 'scheduler', value: 'POLICY[:PRIORITY]', group: own, help: 'other, batch, idle, fifo:N, rr:N' },
-  { name: 'ionice', value: 'CLASS[:LEVEL]', group: own, help: 'I/O class: be:0 to be:7, idle, rt:N' },
-  {
-    name: 'cgroup',
+const limiting = [COMMAND, 'update', 'move'];
+
+const documentFlag = flag.text('resources', {
+  value: 'FILE',
+  group: OTHERS,
+  help: 'limits from an OCI resources document; - reads stdin',
+  acts: limiting,
+});
+
+const groupFlags = [
+  flag.text('cgroup', {
     value: 'PATH',
     group,
     help: 'name the group: /a/b from the root, a/b below the own group, slice:prefix:name for a scope of systemd, ::a.slice for a slice',
-  },
-  { name: 'join', group, help: 'enter a group that exists, and remove nothing', applyOnly: true },
-  { name: 'keep', group, help: 'leave the group behind, and nobody waiting for its end', applyOnly: true },
-  {
-    name: 'owner',
-    value: 'UID[:GID]',
+    acts: [COMMAND, 'move'],
+  }),
+  flag.yes('join', { group, help: 'enter a group that exists, and remove nothing', applyOnly: true }),
+  flag.yes('keep', {
     group,
-    help: 'give the group to somebody, who may then make groups in it and move own processes there; its limits stay ours',
+    help: 'leave the group behind, and nobody waiting for its end',
     applyOnly: true,
-  },
-  {
-    name: 'kill-left',
+    acts: [COMMAND, 'move'],
+  }),
+  flag.of(
+    'owner',
+    {
+      value: 'UID[:GID]',
+      group,
+      help: 'give the group to somebody, who may then make groups in it and move own processes there; its limits stay ours',
+      applyOnly: true,
+    },
+    (text, spelled): Owner => {
+      const [user, gid, more] = text.split(':');
+      const uid = parseId(user!, spelled);
+      const id = gid === undefined ? uid : parseId(gid, spelled);
+      if (uid === undefined || id === undefined || more !== undefined)
+        throw new UsageError(`${spelled} is "${text}"; it is UID or UID:GID in numbers`);
+      return { uid, gid: id };
+    },
+  ),
+  flag.yes('kill-left', {
     group,
     help: 'kill whatever is left in the group when the command has ended, what has gone into a session of its own too',
     applyOnly: true,
-  },
-  {
-    name: 'timeout',
-    value: 'TIME[:GRACE]',
-    group,
-    help: 'end all of it after this time, as 90s or 1h30m: with SIGTERM, and what is left after GRACE (10s) with SIGKILL; then the exit code is 124. Nothing outlives the command, as with --kill-left',
-    applyOnly: true,
-  },
-  {
-    name: 'manager',
+  }),
+  flag.of(
+    'timeout',
+    {
+      value: 'TIME[:GRACE]',
+      group,
+      help: 'end all of it after this time, as 90s or 1h30m: with SIGTERM, and what is left after GRACE (10s) with SIGKILL; then the exit code is 124. Nothing outlives the command, as with --kill-left',
+      applyOnly: true,
+    },
+    timeLimitOf,
+  ),
+  flag.word('manager', ['files', 'systemd'], {
     value: 'WHO',
     group,
     help: 'files or systemd make the group; systemd where it runs',
     applyOnly: true,
-  },
+  }),
+] as const;
+
+const besideShow = [
+  flag.yes('json', { group: acts, help: 'as JSON', acts: ['show', 'watch'] }),
+  flag.word('sort', sortKeys, {
+    value: 'KEY',
+    group: acts,
+    help: 'all groups in which something runs as a list, by memory, cpu, processes or name',
+    acts: ['show', 'watch'],
+  }),
+] as const;
+
+const fromInside = flag.yes('from-inside', {
+  group: acts,
+  help: 'let --update change a group that the caller is in, and so limit the caller too',
+  acts: ['update'],
+});
+
+const toParent = flag.yes('to-parent', {
+  group: acts,
+  help: 'with --remove: its processes go to the group above, instead of a refusal',
+  acts: ['remove'],
+});
+
+/** Whose values are options; those of limits are read by `resourcesOf` and `processOf`. */
+export const optionFlags = [documentFlag, ...groupFlags, ...besideShow, fromInside, toParent] as const;
+
+export const flags: readonly Flag[] = [
+  ...[...limits, setFlag].map((one): Flag => ({ ...one, acts: limiting })),
+  documentFlag,
+  ...processFlags,
+  ...groupFlags,
   {
     name: 'show',
     value: '[TARGET]',
@@ -98,14 +136,7 @@ export const flags: readonly Flag[] = [
     group: acts,
     help: 'the same, live: without TARGET all groups, sorted by a key (m, c, p, n); q quits. With --json a line each second',
   },
-  { name: 'json', group: acts, help: 'as JSON', applyOnly: true },
-  {
-    name: 'sort',
-    value: 'KEY',
-    group: acts,
-    help: 'all groups in which something runs as a list, by memory, cpu, processes or name',
-    applyOnly: true,
-  },
+  ...besideShow,
   {
     name: 'update',
     value: 'TARGET',
@@ -114,12 +145,7 @@ export const flags: readonly Flag[] = [
     group: acts,
     help: 'change the limits of what runs, all or none',
   },
-  {
-    name: 'from-inside',
-    group: acts,
-    help: 'let --update change a group that the caller is in, and so limit the caller too',
-    applyOnly: true,
-  },
+  fromInside,
   {
     name: 'move',
     value: 'PID',
@@ -153,10 +179,5 @@ export const flags: readonly Flag[] = [
     group: acts,
     help: 'remove its empty group and the groups below',
   },
-  {
-    name: 'to-parent',
-    group: acts,
-    help: 'with --remove: its processes go to the group above, instead of a refusal',
-    applyOnly: true,
-  },
+  toParent,
 ];

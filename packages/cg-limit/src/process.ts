@@ -1,5 +1,5 @@
 /** Limits of the command's own process, as prlimit(1), nice(1), ionice(1) and chrt(1) name them → `process` of a spec. */
-import { type Parsed, parseInteger, parseSize, UsageError } from '@ctr-tools/cli';
+import { flag, given, type Parsed, parseInteger, parseSize, UsageError } from '@ctr-tools/cli';
 import type { Integer, IOPriority, Rlimit, Scheduler } from '@ctr-tools/oci';
 import { parseUlimit } from '@ctr-tools/process';
 import { RLIM_INFINITY } from '@ctr-tools/sys/constants';
@@ -14,7 +14,7 @@ export interface ProcessPart {
 type Unit = 'bytes' | 'count';
 
 /** Flags by the names of prlimit(1), but for `--cpu`, which is one letter from `--cpus`, and `--nice`, which is nice(1)'s. */
-export const rlimitFlags: Readonly<Record<string, readonly [type: string, unit: Unit, what: string]>> = {
+const rlimits: Readonly<Record<string, readonly [type: string, unit: Unit, what: string]>> = {
   nofile: ['RLIMIT_NOFILE', 'count', 'most open files'],
   nproc: [
     'RLIMIT_NPROC',
@@ -36,6 +36,50 @@ export const rlimitFlags: Readonly<Record<string, readonly [type: string, unit: 
   rttime: ['RLIMIT_RTTIME', 'count', 'most microseconds of real time without a pause'],
 };
 
+const group = "The command's own process (prlimit(1), nice(1), ionice(1), chrt(1))";
+const own = { group, instead: 'prlimit --pid changes limits of a process that runs' };
+
+const limitFlags = Object.entries(rlimits).map(([name, [type, unit, help]]) =>
+  flag.of(
+    name,
+    { ...own, value: unit === 'bytes' ? 'SIZE[:HARD]' : 'N[:HARD]', help },
+    (text, spelled): Rlimit => ({ type, ...range(text, spelled, unit) }),
+  ),
+);
+
+const otherFlags = [
+  flag.list(
+    'ulimit',
+    {
+      ...own,
+      value: 'NAME=SOFT[:HARD]',
+      help: 'any of these by its name, as docker run has it; unlimited for none',
+    },
+    (text) => parseUlimit(text),
+  ),
+  flag.of(
+    'nice',
+    { ...own, value: 'N', help: 'share of the CPU against others, -20 (most) to 19' },
+    (text, spelled): number => {
+      if (!/^[+-]?\d+$/.test(text) || Number(text) < -20 || Number(text) > 19)
+        throw new UsageError(`${spelled} is "${text}"; it is a number from -20 (first) to 19 (last)`);
+      return Number(text);
+    },
+  ),
+  flag.text('scheduler', {
+    ...own,
+    value: 'POLICY[:PRIORITY]',
+    help: 'other, batch, idle, fifo:N, rr:N',
+  }),
+  flag.of(
+    'ionice',
+    { ...own, value: 'CLASS[:LEVEL]', help: 'I/O class: be:0 to be:7, idle, rt:N' },
+    (text): IOPriority => ioPriorityOf(text),
+  ),
+] as const;
+
+export const processFlags = [...limitFlags, ...otherFlags];
+
 const POLICIES = {
   other: 'SCHED_OTHER',
   batch: 'SCHED_BATCH',
@@ -47,41 +91,35 @@ const CLASSES = { rt: 'IOPRIO_CLASS_RT', be: 'IOPRIO_CLASS_BE', idle: 'IOPRIO_CL
 
 /** Throws `UsageError`. */
 export function processOf(parsed: Parsed): ProcessPart {
-  const one = (name: string): string | undefined => parsed.flags.get(name)?.[0];
-  const rlimits = [
-    ...(parsed.flags.get('ulimit') ?? []).map(parseUlimit),
-    ...Object.entries(rlimitFlags).flatMap(([flag, [type, unit]]) => {
-      const text = one(flag);
-      return text === undefined ? [] : [{ type, ...range(text, flag, unit) }];
-    }),
-  ];
+  const { ulimit, nice, scheduler: policy, ionice: ioPriority } = given(otherFlags, parsed);
+  const limits = given(limitFlags, parsed);
+  const rlimits = [...ulimit, ...limitFlags.flatMap(({ name }) => limits[name] ?? [])];
   const twice = rlimits.find(({ type }, i) => rlimits.findIndex((other) => other.type === type) !== i);
   if (twice) throw new UsageError(`${twice.type} is given twice`);
-  const scheduler = schedulerOf(one('scheduler'), one('nice'));
-  const io = one('ionice');
+  const scheduler = schedulerOf(policy, nice);
   return {
     ...(rlimits.length > 0 && { rlimits }),
     ...(scheduler && { scheduler }),
-    ...(io !== undefined && { ioPriority: ioPriorityOf(io) }),
+    ...(ioPriority && { ioPriority }),
   };
 }
 
-function range(text: string, flag: string, unit: Unit): { soft: Integer; hard: Integer } {
+function range(text: string, spelled: string, unit: Unit): { soft: Integer; hard: Integer } {
   const [soft, hard, more] = text.split(':');
   if (soft === '' || hard === '' || more !== undefined)
-    throw new UsageError(`--${flag} ${text}: give SOFT:HARD, or one value for both`);
+    throw new UsageError(`${spelled} ${text}: give SOFT:HARD, or one value for both`);
   const value = (word: string): Integer => {
     if (['unlimited', 'max', 'infinity', '-1'].includes(word)) return RLIM_INFINITY;
-    return integer(unit === 'bytes' ? parseSize(word, `--${flag}`) : parseInteger(word, `--${flag}`));
+    return integer(unit === 'bytes' ? parseSize(word, spelled) : parseInteger(word, spelled));
   };
   const both = { soft: value(soft!), hard: value(hard ?? soft!) };
   if (BigInt(both.soft) > BigInt(both.hard))
-    throw new UsageError(`--${flag} ${text}: the soft limit is above the hard one`);
+    throw new UsageError(`${spelled} ${text}: the soft limit is above the hard one`);
   return both;
 }
 
 /** `fifo:10`, `batch`; a nice value belongs to the policies that have one (sched(7)). */
-function schedulerOf(policy: string | undefined, nice: string | undefined): Scheduler | undefined {
+function schedulerOf(policy: string | undefined, nice: number | undefined): Scheduler | undefined {
   if (policy === undefined && nice === undefined) return undefined;
   const [name = 'other', priority, more] = (policy ?? 'other').split(':');
   if (!Object.hasOwn(POLICIES, name) || more !== undefined)
@@ -95,11 +133,9 @@ function schedulerOf(policy: string | undefined, nice: string | undefined): Sche
     );
   if (real && nice !== undefined)
     throw new UsageError(`--nice says nothing of ${name}, which is real-time (sched(7))`);
-  if (nice !== undefined && (!/^[+-]?\d+$/.test(nice) || Number(nice) < -20 || Number(nice) > 19))
-    throw new UsageError(`--nice is "${nice}"; it is a number from -20 (first) to 19 (last)`);
   return {
     policy: POLICIES[name as keyof typeof POLICIES],
-    ...(nice !== undefined && { nice: Number(nice) }),
+    ...(nice !== undefined && { nice }),
     ...(priority !== undefined && { priority: Number(parseInteger(priority, '--scheduler', 1n, 99n)) }),
   };
 }

@@ -5,6 +5,7 @@ import type { Current } from '../src/setting.ts';
 import { currentOf, settingsOf } from '../src/settings.ts';
 import { steps } from '../src/steps.ts';
 import { propertiesOf } from '../src/systemd/properties.ts';
+import { lineBack } from '../src/unified.ts';
 import { facts, lines, v1Abilities, v1Group, v2Abilities } from './fixtures.ts';
 
 const files = (resources: LinuxResources, abilities = v1Abilities, current: Current = {}): string[] =>
@@ -157,3 +158,13 @@ test('realtime: a period that gets shorter comes after the limit, else before it
   expect(files(realtime, v1Abilities, { running: true, rtPeriod: 5_000n })).toEqual(both);
   expect(files(realtime, v1Abilities, { running: true, rtPeriod: 500_000n })).toEqual(both.toReversed());
 });
+
+test.each([
+  ['io.weight', '8:0 200', 'default 100\n8:16 50', '8:0 default'],
+  ['io.weight', '8:16 200', 'default 100\n8:16 50', '8:16 50'],
+  ['io.weight', '200', 'default 100\n8:16 50', 'default 100'],
+  ['io.max', '8:0 rbps=1', '', '8:0 rbps=max wbps=max riops=max wiops=max'],
+  ['rdma.max', 'mlx hca_handle=1', '', 'mlx hca_handle=max hca_object=max'],
+  ['blkio.throttle.read_bps_device', '8:0 1', '', '8:0 0'],
+  ['memory.high', '5', 'max', undefined],
+])('what puts %s back after %s', (file, value, held, back) => expect(lineBack(file, value, held)).toBe(back));

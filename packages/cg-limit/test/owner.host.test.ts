@@ -61,7 +61,7 @@ test('what it cannot be is refused by name', (context) => {
     [['--owner', 'me'], '--owner is "me"'],
     [['--owner', '1:2:3'], '--owner is "1:2:3"'],
     [['--owner', '5', '--join', '--cgroup', '/x'], '--join makes none'],
-    [['--owner', '5', '--show'], '--owner is about a group for a command'],
+    [['--owner', '5', '--show'], '--owner says how a command is run'],
   ] as const) {
     const command = flags.some((flag) => flag === '--show') ? [] : ['--', 'true'];
     expect(runTool('cg-limit', [...flags, ...command])).toMatchObject({

@@ -99,5 +99,7 @@ test('a spec cannot hold it, and neither can a group that is not only the comman
     [['--timeout', '300000d'], 'a hundred years'],
   ] as const)
     expect(cg(...flags, '--', 'true').stderr).toContain(words);
-  expect(cg('--timeout', '1s', '--update', '1').stderr).toContain('--timeout is about a group for a command');
+  expect(cg('--timeout', '1s', '--update', '1').stderr).toContain(
+    '--timeout says how a command is run, and --update does not read it',
+  );
 });

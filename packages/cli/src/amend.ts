@@ -6,13 +6,11 @@ import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { err, out } from './output.ts';
 import { readStdin } from './stdin.ts';
-import type { Flag, Parsed, Tool } from './tool.ts';
+import type { Parsed, Tool } from './tool.ts';
 import { shellLine } from './words.ts';
 
-/** What a flag that a spec has no place for goes with: the acts that it stands beside, or a command. */
-function neededBy(tool: Tool, flag: Flag, parsed: Parsed, host: Host): string {
-  const acts = tool.flags.filter(({ act, group }) => act && group !== undefined && group === flag.group);
-  if (acts.length > 0) return `goes with ${acts.map(({ name }) => `--${name}`).join(', ')}`;
+/** What a flag that a spec has no place for goes with. */
+function neededBy(tool: Tool, parsed: Parsed, host: Host): string {
   // What it lacks beside a command too is said first: the line that is named here shall work.
   tool.options({ ...parsed, command: ['true'] }, host);
   return `has no place in a spec; it needs a command: ${shellLine([tool.name, ...host.argv])} -- ${tool.likely ?? 'COMMAND'}`;
@@ -21,7 +19,7 @@ function neededBy(tool: Tool, flag: Flag, parsed: Parsed, host: Host): string {
 export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
   for (const flag of tool.flags)
     if (flag.applyOnly && parsed.flags.has(flag.name))
-      throw new UsageError(`--${flag.name} ${neededBy(tool, flag, parsed, host)}`);
+      throw new UsageError(`--${flag.name} ${neededBy(tool, parsed, host)}`);
   if (host.tty[0])
     throw new UsageError(`no command, and stdin is a terminal and no spec; ${probablyMeant(tool, host)}`);
   // A variable is the default of what a spec can hold only.

@@ -1,4 +1,6 @@
 import type { Grammar } from './argv.ts';
+import { UsageError } from './errors.ts';
+import { COMMAND } from './flag.ts';
 import type { Host } from './host.ts';
 import type { Flag, Parsed, Tool } from './tool.ts';
 import { shellLine } from './words.ts';
@@ -45,6 +47,31 @@ export const actsOf = (tool: Tool, parsed: Parsed): Flag[] =>
   tool.flags.filter(
     (flag) => flag.act && parsed.flags.has(flag.name) && !flag.beside?.some((name) => parsed.flags.has(name)),
   );
+
+/** Whether an act reads a flag; without one, the command or the spec does. */
+export function reads(act: Flag | undefined, { acts = [COMMAND], name, beside }: Flag): boolean {
+  if (!act) return acts.includes(COMMAND);
+  return (
+    acts.includes(act.name) ||
+    (act.applies === true && acts.includes(COMMAND)) ||
+    beside?.includes(act.name) ||
+    name === act.name
+  );
+}
+
+/** Throws `UsageError` for a flag of the tool's that nothing reads on this line. */
+export function refuseUnread(tool: Pick<Tool, 'flags'>, parsed: Parsed, act: Flag | undefined): void {
+  const unread = tool.flags.find((flag) => parsed.flags.has(flag.name) && !reads(act, flag));
+  if (!unread) return;
+  const { name, acts = [COMMAND], instead } = unread;
+  const hint = instead === undefined ? '' : `; ${instead}`;
+  if (act && !acts.some((one) => one !== COMMAND))
+    throw new UsageError(
+      `--${name} says how a command is run, and --${act.name} does not read it: leave it out${hint}`,
+    );
+  const those = acts.map((one) => (one === COMMAND ? 'a command' : `--${one}`)).join(', ');
+  throw new UsageError(`--${name} goes with ${those}${act ? `; --${act.name} does not read it` : ''}${hint}`);
+}
 
 /** Whether this line does nothing but set something on the process and become a command. */
 export function isPlainApply(tool: Tool, parsed: Parsed): boolean {

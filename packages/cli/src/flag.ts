@@ -9,6 +9,9 @@ import { UsageError } from './errors.ts';
 import type { Flag, Parsed } from './tool.ts';
 import { parseInteger } from './units.ts';
 
+/** In `Flag.acts`: what is run, or the spec that is amended. */
+export const COMMAND = 'COMMAND';
+
 /** A flag with its value: `T`, made of the words that were given for it; without any, of undefined. */
 export interface Typed<N extends string = string, T = unknown> extends Flag {
   name: N;

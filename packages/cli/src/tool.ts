@@ -29,6 +29,15 @@ export interface Flag {
   act?: 'asks' | 'changes';
   /** Acts beside which this act only names whom they are about: then it is not one itself. */
   beside?: readonly string[];
+  /**
+   * What reads it: acts by their names, and COMMAND for a command or a spec; absent, that alone. Beside anything else it is
+   * refused, as it would be given for nothing.
+   */
+  acts?: readonly string[];
+  /** What can be done where it is refused. */
+  instead?: string;
+  /** An act that applies what a command would have applied. */
+  applies?: boolean;
   /** An act that only Node can carry out: it changes files, waits, or makes system calls of its own. */
   node?: boolean;
   /** How many operands an act takes; none if absent. `tool`: they are the tool's own, who minds them itself. */

@@ -3,7 +3,7 @@ import { needNode } from '@ctr-tools/host';
 import { explain } from '@ctr-tools/plan';
 import { isOptional, parseArgv, spellFlag, withDefaults } from './argv.ts';
 import { applyChain } from './chain.ts';
-import { actsOf, grammarOf, probablyMeant } from './common.ts';
+import { actsOf, grammarOf, probablyMeant, refuseUnread } from './common.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
@@ -44,6 +44,7 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
       );
     if (!tool.act) throw new Error(`${tool.name} has the act ${act.name} but does not carry it out`);
     checkOperands(act, parsed);
+    refuseUnread(tool, parsed, act);
     const full = withDefaults(parsed, tool.flags, host.env);
     const options = tool.options(full, host);
     if (act.act === 'asks' && parsed.flags.has('plan'))
@@ -51,6 +52,7 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
     if (act.node) needNode(`--${act.name}`);
     return tool.act(act.name, options, full, host);
   }
+  refuseUnread(tool, parsed, undefined);
   if (parsed.command) {
     if (parsed.command.length === 0)
       throw new UsageError(`no command after "--"; ${probablyMeant(tool, host, host.argv.slice(0, -1))}`);

@@ -1,5 +1,5 @@
 /** The command line: flags as nsenter(1) has them, then those of unshare(1), lsns(8) and our own. */
-import type { Flag } from '@ctr-tools/cli';
+import { COMMAND, type Flag } from '@ctr-tools/cli';
 
 const join = 'Join existing namespaces';
 const create = 'Create namespaces';
@@ -9,12 +9,16 @@ const stay = 'The parent';
 const keep = 'Keep';
 const show = 'Show';
 
+/** Letters of lsns(8) that are others here: --show reads them without a value. */
+export const lettersOfLsns = ['net', 'root', 'time', 'uts', 'pid'];
+
 const kind = (name: string, letter: string, what: string, ...also: string[]): Flag => ({
   name,
   alias: [letter, ...also],
   value: '[FILE]',
   help: `join the target's ${what} namespace, or the one that FILE holds open${name === 'net' ? ' (or a name of ip-netns(8))' : ''}`,
   group: join,
+  ...(lettersOfLsns.includes(name) && { acts: [COMMAND, 'show'] }),
 });
 
 export const flags: readonly Flag[] = [
@@ -24,6 +28,7 @@ export const flags: readonly Flag[] = [
     value: 'PID',
     help: 'the process to join: PID, PID:INODE (of its pidfd), a container ID of ours, docker:NAME, podman:NAME, or a directory of --pin',
     group: join,
+    acts: [COMMAND, 'show'],
   },
   {
     name: 'all',
@@ -199,6 +204,7 @@ export const flags: readonly Flag[] = [
     help: "change the root to DIR, or to the target's",
     group: command,
     applyOnly: true,
+    acts: [COMMAND, 'show'],
   },
   {
     name: 'wd',
@@ -300,13 +306,13 @@ export const flags: readonly Flag[] = [
     help: "list every namespace of the machine, or which are PID's own and which the host's (self: yours)",
     group: show,
   },
-  { name: 'json', alias: ['J'], help: 'as JSON', group: show, applyOnly: true },
+  { name: 'json', alias: ['J'], help: 'as JSON', group: show, acts: ['show'] },
   {
     name: 'tree',
     value: '[HOW]',
     help: 'as a tree by owner (default), parent or process',
     group: show,
-    applyOnly: true,
+    acts: ['show'],
   },
   {
     name: 'output',
@@ -314,34 +320,34 @@ export const flags: readonly Flag[] = [
     value: 'COLUMNS',
     help: 'these columns, or +COLUMNS beside the usual',
     group: show,
-    applyOnly: true,
+    acts: ['show'],
   },
-  { name: 'output-all', help: 'all columns', group: show, applyOnly: true },
-  { name: 'type', value: 'KIND,...', many: true, help: 'only these kinds', group: show, applyOnly: true },
+  { name: 'output-all', help: 'all columns', group: show, acts: ['show'] },
+  { name: 'type', value: 'KIND,...', many: true, help: 'only these kinds', group: show, acts: ['show'] },
   {
     name: 'filter',
     alias: ['Q'],
     value: 'EXPR',
     help: 'only lines of which this is true: \'USER != "root" and NPROCS > 1\' (scols-filter(5))',
     group: show,
-    applyOnly: true,
+    acts: ['show'],
   },
   {
     name: 'persistent',
     alias: ['P'],
     help: 'only namespaces without a process, held open by something else',
     group: show,
-    applyOnly: true,
+    acts: ['show'],
   },
   {
     name: 'list-columns',
     alias: ['H'],
     help: 'say which columns there are, and of what',
     group: show,
-    applyOnly: true,
+    acts: ['show'],
   },
-  { name: 'noheadings', help: 'no heading line', group: show, applyOnly: true },
-  { name: 'raw', help: 'one space between columns', group: show, applyOnly: true },
+  { name: 'noheadings', help: 'no heading line', group: show, acts: ['show'] },
+  { name: 'raw', help: 'one space between columns', group: show, acts: ['show'] },
 ];
 
 export const usage = [

@@ -1,6 +1,6 @@
 /** Values of the flags, parsed and checked for what does not go together. Nothing is read here. */
 
-import { type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import type { Host, Parsed } from '@ctr-tools/cli';
 import { resolve } from '@ctr-tools/host';
 import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
 import { isName, namedFile } from './names.ts';
@@ -107,18 +107,9 @@ export interface Options {
   netns?: string;
 }
 
-const showOnly = [
-  ...['json', 'tree', 'output', 'output-all', 'type', 'noheadings', 'raw'],
-  ...['filter', 'persistent', 'list-columns'],
-];
-
 export function parseOptions(parsed: Parsed, host: Host): Options {
   const given = new Given(parsed);
   const acting = given.has('show') || given.has('unpin');
-  if (!given.has('show')) {
-    const wrong = showOnly.find((name) => given.has(name));
-    if (wrong) throw new UsageError(`--${wrong} says how --show prints; give --show as well`);
-  }
   const join = kinds.flatMap((kind): JoinOption[] => {
     const value = given.one(optionOf(kind));
     if (value === undefined) return [];

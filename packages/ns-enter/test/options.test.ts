@@ -95,7 +95,6 @@ describe('creating', () => {
     ['--new net -t 42 --net', 'either joined or created'],
     ['--new net --wd=/a --wdns /b', 'give one'],
     ['--new net --share uts', 'beside a command'],
-    ['--new net --json', '--show'],
     ['--new uts --hostname aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', '65 bytes'],
   ])('%s is refused', (flags, words) => {
     expect(() => optionsOf(`${flags} -- sh`)).toThrow(words);

@@ -136,7 +136,7 @@ describe('--show', () => {
       expect.stringContaining('there is no column NPROC; there are NS,'),
     ]);
     expect(runTool('ns-enter', ['--filter', 'NS', '--new', 'uts', 'true']).stderr).toContain(
-      '--filter says how --show prints',
+      '--filter goes with --show',
     );
   });
 

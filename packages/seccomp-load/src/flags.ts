@@ -1,4 +1,4 @@
-import type { Flag } from '@ctr-tools/cli';
+import { COMMAND, type Flag } from '@ctr-tools/cli';
 
 const filter = 'Filter';
 const ask = 'Asking (nothing is loaded)';
@@ -12,6 +12,7 @@ export const flags: readonly Flag[] = [
     many: true,
     help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,@module',
     group: filter,
+    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'merge', 'why'],
   },
   { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
   {
@@ -35,6 +36,7 @@ export const flags: readonly Flag[] = [
     name: 'strict',
     help: 'what is warned of is an error: names that no kernel or no profile has',
     group: filter,
+    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why', 'notify'],
   },
   {
     name: 'raw',
@@ -45,6 +47,7 @@ export const flags: readonly Flag[] = [
     takesCommand: true,
     help: 'load a compiled filter; without a command, write the compiled PROFILE there',
     group: filter,
+    applies: true,
   },
 
   {
@@ -74,7 +77,7 @@ export const flags: readonly Flag[] = [
     help: 'the filters of a process (a PID, a container); beside --test, --explain, --dump, --diff or --raw they are what is asked',
     group: ask,
   },
-  { name: 'json', help: 'print JSON', group: ask },
+  { name: 'json', help: 'print JSON', group: ask, acts: ['test', 'explain', 'dump', 'diff', 'show'] },
 
   {
     name: 'learn',
@@ -90,6 +93,7 @@ export const flags: readonly Flag[] = [
     name: 'container',
     help: 'with --learn: and what runtimes (ctr-run, runc, crun) call before they run the program',
     group: watch,
+    acts: ['learn'],
   },
   {
     name: 'why',
@@ -115,6 +119,7 @@ export const flags: readonly Flag[] = [
     value: 'PATH',
     help: 'with --notify and no command: serve the listeners that runtimes send here',
     group: watch,
+    acts: ['notify', 'learn', 'why'],
   },
 
   {
@@ -122,17 +127,20 @@ export const flags: readonly Flag[] = [
     value: 'ABI',
     help: 'x86_64, x86, x32, aarch64, arm or riscv64: compile for it, or make the call from it',
     group: machine,
+    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
   },
   {
     name: 'caps',
     value: 'LIST|docker|none|TARGET',
     help: "the bounding set that a profile's conditions are asked about",
     group: machine,
+    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
   },
   {
     name: 'kernel',
     value: 'VERSION',
     help: "the kernel that a profile's conditions are asked about",
     group: machine,
+    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
   },
 ];

@@ -1,4 +1,4 @@
-import type { Flag } from '@ctr-tools/cli';
+import { COMMAND, type Flag } from '@ctr-tools/cli';
 import { driverNames } from './driver/index.ts';
 
 const root = 'The root';
@@ -21,13 +21,21 @@ export const flags: readonly Flag[] = [
     value: 'OS/ARCH[/VARIANT]',
     help: 'of which platform an image is mounted, or committed; of this machine by default',
     group: root,
+    acts: [COMMAND, 'commit', 'unpack'],
   },
-  { name: 'driver', value: 'NAME', help: `how layers are united: ${driverNames.join(', ')}`, group: root },
+  {
+    name: 'driver',
+    value: 'NAME',
+    help: `how layers are united: ${driverNames.join(', ')}`,
+    group: root,
+    acts: [COMMAND, 'unpack'],
+  },
   {
     name: 'pool',
     value: 'NAME',
     help: 'a thin pool for the driver devicemapper, which else makes one over files of the store',
     group: root,
+    acts: [COMMAND, 'unpack'],
   },
   {
     name: 'unmount',
@@ -51,15 +59,42 @@ export const flags: readonly Flag[] = [
     help: 'write the change: as a layer (OUT a file; .gz and .zst are compressed), or as a new image (OUT oci:DIR[:TAG])',
     group: roots,
   },
-  { name: 'squash', help: 'commit the whole tree as one layer', group: committed },
-  { name: 'author', value: 'TEXT', help: 'who made the image', group: committed },
-  { name: 'message', value: 'TEXT', help: "what the layer's entry in the history says", group: committed },
-  { name: 'entrypoint', value: 'WORD', many: true, help: 'a word of what is always run', group: committed },
-  { name: 'cmd', value: 'WORD', many: true, help: 'a word of what is run by default', group: committed },
-  { name: 'env', value: 'NAME=VALUE', many: true, help: 'set a variable', group: committed },
-  { name: 'label', value: 'NAME=VALUE', many: true, help: 'set a label', group: committed },
-  { name: 'workdir', value: 'DIR', help: 'the working directory', group: committed },
-  { name: 'user', value: 'USER[:GROUP]', help: 'who runs it', group: committed },
+  { name: 'squash', help: 'commit the whole tree as one layer', group: committed, acts: ['commit'] },
+  { name: 'author', value: 'TEXT', help: 'who made the image', group: committed, acts: ['commit'] },
+  {
+    name: 'message',
+    value: 'TEXT',
+    help: "what the layer's entry in the history says",
+    group: committed,
+    acts: ['commit'],
+  },
+  {
+    name: 'entrypoint',
+    value: 'WORD',
+    many: true,
+    help: 'a word of what is always run',
+    group: committed,
+    acts: ['commit'],
+  },
+  {
+    name: 'cmd',
+    value: 'WORD',
+    many: true,
+    help: 'a word of what is run by default',
+    group: committed,
+    acts: ['commit'],
+  },
+  {
+    name: 'env',
+    value: 'NAME=VALUE',
+    many: true,
+    help: 'set a variable',
+    group: committed,
+    acts: ['commit'],
+  },
+  { name: 'label', value: 'NAME=VALUE', many: true, help: 'set a label', group: committed, acts: ['commit'] },
+  { name: 'workdir', value: 'DIR', help: 'the working directory', group: committed, acts: ['commit'] },
+  { name: 'user', value: 'USER[:GROUP]', help: 'who runs it', group: committed, acts: ['commit'] },
   {
     name: 'show',
     value: 'TARGET',
@@ -105,5 +140,5 @@ export const flags: readonly Flag[] = [
     help: 'take an image out of a layout; --gc=oci:DIR removes its blobs',
     group: layouts,
   },
-  { name: 'json', help: 'acts answer as JSON', group: roots },
+  { name: 'json', help: 'acts answer as JSON', group: roots, acts: ['show', 'which', 'list', 'tags'] },
 ];

@@ -26,8 +26,6 @@ import { busyIn, refuseFromInside } from './within.ts';
 
 /** Carry out the act. */
 export async function act(name: string, given: Options, parsed: Parsed, host: Host): Promise<Outcome> {
-  if (name !== 'update' && name !== 'move' && Object.keys(given.resources).length > 0)
-    throw new UsageError(`--${name} changes no limits; --update does`);
   const texts = targetTexts(name, parsed);
   if (name === 'show') return show(texts, given, host);
   if (name === 'watch') {

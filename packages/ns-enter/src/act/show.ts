@@ -18,6 +18,7 @@ import {
   wantsColor,
 } from '@ctr-tools/cli';
 import { callerPid } from '@ctr-tools/sys/proc';
+import { lettersOfLsns } from '../flags.ts';
 import { fileOf, kindByName } from '../kinds.ts';
 import { typeOption } from '../options.ts';
 import { namespaceOf } from '../proc.ts';
@@ -45,7 +46,7 @@ interface Style {
 
 /**
  * Letters that mean something else to lsns(8), whose habits --show follows: -t is a kind there, -n no headings, -r
- * raw, -p a process (an operand here), -T a tree, -u nothing cut. What else says how a command is run is refused.
+ * raw, -p a process (an operand here), -T a tree, -u nothing cut. With a value they say how a command is run, and are refused.
  */
 function asLsns({ flags, operands }: Parsed): Parsed {
   const own = new Map(flags);
@@ -61,17 +62,11 @@ function asLsns({ flags, operands }: Parsed): Parsed {
     else if (name === 'time' && value === '') moved(name, 'tree', '');
     else if (name === 'uts' && value === '') moved(name, 'notruncate', '');
     else if (name === 'pid' && value === '') own.delete(name);
-    else if (!beside.has(name))
+    else if (lettersOfLsns.includes(name))
       throw new UsageError(`--${name} says how a command is run; --show only looks: leave it out`);
   }
   return { flags: own, operands, command: undefined };
 }
-
-/** What may stand beside --show. */
-const beside = new Set([
-  ...['show', 'json', 'tree', 'output', 'output-all', 'type', 'filter', 'persistent', 'list-columns'],
-  ...['noheadings', 'raw', 'plan', 'debug', 'help', 'version'],
-]);
 
 export function show(all: Parsed, host: Host): number {
   const parsed = asLsns(all);
