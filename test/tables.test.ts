@@ -11,6 +11,7 @@ import { grammarOf, reads } from '../packages/cli/src/common.ts';
 import {
   COMMAND,
   type Command,
+  completions,
   type Flag,
   type Grammar,
   isOptional,
@@ -109,6 +110,22 @@ describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (na
       if (!reads(undefined, flag))
         await expect(call(...words, '--', 'true'), flag.name).rejects.toThrow(`--${flag.name} goes with`);
     }
+  });
+
+  test('beside an act only the flags that it reads are completed', async () => {
+    const own = new Set(tool.flags.map((flag) => `--${flag.name}`));
+    for (const act of acts.filter((one) => !one.takesCommand)) {
+      const lines = await completions(
+        tool,
+        [...someValue(act), '--'],
+        hostOf(name, []),
+        async () => undefined,
+      );
+      const offered = lines.map(([word]) => word).filter((word) => own.has(word));
+      const read = tool.flags.filter((flag) => (flag !== act || flag.many) && reads(act, flag));
+      expect(offered, act.name).toEqual(read.map((flag) => `--${flag.name}`));
+    }
+    expect(own.size).toBeGreaterThan(0);
   });
 
   test('an empty word is refused', async () => {

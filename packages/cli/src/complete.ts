@@ -6,7 +6,7 @@
 import { namesIn, readText, statIfAny } from '@ctr-tools/host';
 import { SIGNALS } from '@ctr-tools/sys/constants';
 import { isOptional } from './argv.ts';
-import { allFlags } from './common.ts';
+import { allFlags, reads } from './common.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
 import { defaultStateRoot, STATE_ROOT } from './state-root.ts';
@@ -20,6 +20,8 @@ interface Grammar {
   command: 'first-operand' | 'after-dashes' | 'never';
   /** A tool's own words. */
   own?: Tool['suggest'];
+  /** Whether a flag says something beside an act; every flag does if absent. */
+  goesWith?(act: Flag, flag: Flag): boolean;
   /** How an operand may be called, by how many there are before it; undefined where the command begins. */
   operand(count: number, act: Flag | undefined): Suggested | undefined;
 }
@@ -68,6 +70,8 @@ const grammarOfTool = (tool: Tool, host: Host): Grammar => ({
   name: tool.name,
   flags: allFlags(tool),
   command: tool.command,
+  // The common ones go with all.
+  goesWith: (act, flag) => reads(act, flag) || !tool.flags.includes(flag),
   ...(tool.suggest && { own: (flag, h) => tool.suggest!(flag, h) }),
   operand: (_count, act) => {
     if (act)
@@ -175,7 +179,11 @@ async function linesOf(
     if (flag?.value === undefined) return [];
     return asLines(suggestedFor(grammar.name, flag, host, grammar.own), attached[3]!, attached[1]!);
   }
-  if (last.startsWith('-')) return flagLines(grammar.flags, read.given, last);
+  if (last.startsWith('-')) {
+    const { act } = read;
+    const flags = grammar.flags.filter((flag) => !act || (grammar.goesWith?.(act, flag) ?? true));
+    return flagLines(flags, read.given, last);
+  }
   const operand = grammar.operand(read.operands.length, read.act);
   return operand ? asLines(operand, last) : [[':command 0']];
 }
