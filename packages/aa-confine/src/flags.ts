@@ -1,37 +1,98 @@
-import type { Flag } from '@ctr-tools/cli';
+import { type Flag, flag, UsageError } from '@ctr-tools/cli';
+import { parseProfile } from './name.ts';
 
 const apparmor = 'AppArmor';
 const selinux = 'SELinux';
 const load = 'Loading profiles (root, and apparmor_parser of the package apparmor)';
 const ask = 'Asking';
 
+const orNone = (value: string): string | null => (value === 'none' ? null : value);
+
+/** user:role:type, and a level with its categories (selinux(8)); `none` takes one out of a spec. */
+function labelOf(label: string): string | null {
+  if (label !== 'none' && !/^[^:\s]+:[^:\s]+:[^:\s]+(?::\S+)?$/.test(label))
+    throw new UsageError(`"${label}" is no SELinux label; it has the form user:role:type:level`);
+  return orNone(label);
+}
+
+const labels = [
+  flag.of(
+    'profile',
+    {
+      alias: ['p'],
+      value: 'NAME',
+      help: 'the profile for the command: a name, default (our own), unconfined; none takes it out of a spec',
+      group: apparmor,
+    },
+    (name): string | null => (name === 'none' ? null : parseProfile(name)),
+  ),
+  flag.of(
+    'stack',
+    {
+      value: 'NAME',
+      help: 'put this profile on top of the one that we are under; both hold',
+      group: apparmor,
+      applyOnly: true,
+    },
+    (name): string => parseProfile(name),
+  ),
+  flag.of(
+    'selinux',
+    {
+      value: 'LABEL',
+      help: 'the label for the command: user:role:type:level; none takes it out of a spec',
+      group: selinux,
+    },
+    labelOf,
+  ),
+  flag.of(
+    'mount-label',
+    { value: 'LABEL', help: "the label of a container's mounts; only in a spec", group: selinux },
+    labelOf,
+  ),
+] as const;
+
+const besideLoad = [
+  flag.of(
+    'name',
+    {
+      value: 'NAME',
+      help: 'load or render our default profile under this name',
+      group: load,
+      acts: ['load', 'replace', 'unload', 'render'],
+    },
+    (name): string => parseProfile(name),
+  ),
+  flag.yes('complain', {
+    help: 'load or render it so that it only logs what it would deny',
+    group: load,
+    acts: ['load', 'replace', 'render'],
+  }),
+  flag.of(
+    'namespace',
+    {
+      value: 'NS',
+      help: 'load, unload and list in this policy namespace, made if it is missing',
+      group: load,
+      acts: ['load', 'replace', 'unload', 'list'],
+    },
+    (name, spelled): string => {
+      if (!/^[\w.-]+(?:\/\/[\w.-]+)*$/.test(name))
+        throw new UsageError(
+          `${spelled} ${name}: a name of letters, digits and _ . -, parts of it parted by //`,
+        );
+      return name;
+    },
+  ),
+] as const;
+
+const json = flag.yes('json', { alias: ['J'], help: 'as JSON', group: ask, acts: ['show', 'list'] });
+
+/** Whose values are options. */
+export const optionFlags = [...labels, ...besideLoad, json] as const;
+
 export const flags: readonly Flag[] = [
-  {
-    name: 'profile',
-    alias: ['p'],
-    value: 'NAME',
-    help: 'the profile for the command: a name, default (our own), unconfined; none takes it out of a spec',
-    group: apparmor,
-  },
-  {
-    name: 'stack',
-    value: 'NAME',
-    help: 'put this profile on top of the one that we are under; both hold',
-    group: apparmor,
-    applyOnly: true,
-  },
-  {
-    name: 'selinux',
-    value: 'LABEL',
-    help: 'the label for the command: user:role:type:level; none takes it out of a spec',
-    group: selinux,
-  },
-  {
-    name: 'mount-label',
-    value: 'LABEL',
-    help: "the label of a container's mounts; only in a spec",
-    group: selinux,
-  },
+  ...labels,
 
   {
     name: 'load',
@@ -58,26 +119,7 @@ export const flags: readonly Flag[] = [
     group: load,
   },
   { name: 'render', act: 'asks', help: 'print our default profile', group: load },
-  {
-    name: 'name',
-    value: 'NAME',
-    help: 'load or render our default profile under this name',
-    group: load,
-    acts: ['load', 'replace', 'unload', 'render'],
-  },
-  {
-    name: 'complain',
-    help: 'load or render it so that it only logs what it would deny',
-    group: load,
-    acts: ['load', 'replace', 'render'],
-  },
-  {
-    name: 'namespace',
-    value: 'NS',
-    help: 'load, unload and list in this policy namespace, made if it is missing',
-    group: load,
-    acts: ['load', 'replace', 'unload', 'list'],
-  },
+  ...besideLoad,
 
   {
     name: 'show',
@@ -92,5 +134,5 @@ export const flags: readonly Flag[] = [
     help: 'the profiles that are loaded, and how many processes are under each',
     group: ask,
   },
-  { name: 'json', alias: ['J'], help: 'as JSON', group: ask, acts: ['show', 'list'] },
+  json,
 ];

@@ -147,8 +147,6 @@ describe('options', () => {
     [{ profile: 'none' }, ['x'], 'takes it out of a spec'],
     [{ 'mount-label': 'a:b:c' }, ['x'], 'no place before a command'],
     [{ selinux: 'nonsense' }, undefined, 'user:role:type:level'],
-    [{ show: '', profile: 'a' }, undefined, '--show confines nothing'],
-    [{ profile: 'a', complain: '' }, undefined, '--complain goes with'],
     [{ list: '', namespace: '../x' }, undefined, '--namespace ../x'],
   ])('%j before %j', (flags, command, words) => {
     expect(() => options(flags, command)).toThrow(words);
