@@ -1,4 +1,4 @@
-import { type Flag, flag, UsageError } from '@ctr-tools/cli';
+import { flag, UsageError } from '@ctr-tools/cli';
 import { parseProfile } from './name.ts';
 
 const apparmor = 'AppArmor';
@@ -88,10 +88,7 @@ const besideLoad = [
 
 const json = flag.yes('json', { alias: ['J'], help: 'as JSON', group: ask, acts: ['show', 'list'] });
 
-/** Whose values are options. */
-export const optionFlags = [...labels, ...besideLoad, json] as const;
-
-export const flags: readonly Flag[] = [
+export const flags = [
   ...labels,
 
   {
@@ -135,4 +132,4 @@ export const flags: readonly Flag[] = [
     group: ask,
   },
   json,
-];
+] as const;

@@ -1,5 +1,5 @@
-import { given, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
-import { flags, optionFlags } from './flags.ts';
+import { actsOf, given, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
+import { flags } from './flags.ts';
 
 export interface ConfineOptions {
   /** A profile's name; null takes it out of the spec. */
@@ -18,12 +18,14 @@ export interface ConfineOptions {
 
 /** Parse the flags' values. Throws `UsageError`. */
 export function parseOptions(parsed: Parsed, _host: Host): ConfineOptions {
-  const values = given(optionFlags, parsed);
+  const values = given(flags, parsed);
   const { profile, stack, selinux, name, namespace, complain, json } = values;
   const mountLabel = values['mount-label'];
   const applies = parsed.command !== undefined;
-  const act = flags.some((one) => one.act && parsed.flags.has(one.name));
-  if (!act && [profile, stack, selinux, mountLabel].every((label) => label === undefined))
+  if (
+    actsOf({ flags }, parsed).length === 0 &&
+    [profile, stack, selinux, mountLabel].every((label) => label === undefined)
+  )
     throw new UsageError('no label was given; --profile default is our own profile, --selinux LABEL a label');
   if (profile !== undefined && stack !== undefined)
     throw new UsageError('--profile replaces the profile that we are under, --stack keeps it; give one');

@@ -1,4 +1,5 @@
-import type { Flag } from '@ctr-tools/cli';
+import { flag } from '@ctr-tools/cli';
+import { parseSecurebits } from './securebits.ts';
 
 const caps = 'Capabilities';
 const single = 'One set alone (LIST is exactly these; +CAP,-CAP changes it)';
@@ -7,82 +8,67 @@ const privileges = 'Privileges';
 const ask = 'Asking';
 const files = 'Capabilities of files';
 
-export const flags: readonly Flag[] = [
-  { name: 'all', help: 'drop every capability; --add gives some back', group: caps },
-  { name: 'only', value: 'LIST', many: true, help: 'keep only these', group: caps },
-  { name: 'docker', help: "keep only the fourteen that Docker's containers have", group: caps },
-  {
-    name: 'drop',
+export const flags = [
+  flag.yes('all', { help: 'drop every capability; --add gives some back', group: caps }),
+  flag.texts('only', { value: 'LIST', help: 'keep only these', group: caps }),
+  flag.yes('docker', { help: "keep only the fourteen that Docker's containers have", group: caps }),
+  flag.texts('drop', {
     value: 'LIST',
-    many: true,
     help: 'drop these; all is a word, and with --add leaves what is added',
     group: caps,
-  },
-  {
-    name: 'add',
+  }),
+  flag.texts('add', {
     value: 'LIST',
-    many: true,
     help: 'keep these whatever else is dropped; in a spec, add them',
     group: caps,
-  },
+  }),
 
-  { name: 'bounding', value: 'LIST', many: true, help: 'what any exec can still grant', group: single },
-  {
-    name: 'permitted',
+  flag.texts('bounding', { value: 'LIST', help: 'what any exec can still grant', group: single }),
+  flag.texts('permitted', { value: 'LIST', help: 'what the process can make effective', group: single }),
+  flag.texts('effective', { value: 'LIST', help: 'what the kernel looks at', group: single }),
+  flag.texts('inheritable', {
     value: 'LIST',
-    many: true,
-    help: 'what the process can make effective',
-    group: single,
-  },
-  { name: 'effective', value: 'LIST', many: true, help: 'what the kernel looks at', group: single },
-  {
-    name: 'inheritable',
-    value: 'LIST',
-    many: true,
     help: 'what programs with file capabilities may inherit',
     group: single,
-  },
-  {
-    name: 'ambient',
+  }),
+  flag.texts('ambient', {
     value: 'LIST',
-    many: true,
     help: 'what a program run by another user than root keeps',
     group: single,
-  },
+  }),
 
-  {
-    name: 'user',
+  flag.text('user', {
     alias: ['u'],
     value: 'USER[:GROUP]',
     help: 'become this user, by name or number; a name brings its group',
     group: who,
-  },
-  { name: 'group', alias: ['g'], value: 'GROUP', help: 'become this group', group: who },
-  {
-    name: 'groups',
+  }),
+  flag.text('group', { alias: ['g'], value: 'GROUP', help: 'become this group', group: who }),
+  flag.texts('groups', {
     alias: ['G'],
     value: 'LIST',
-    many: true,
     help: "supplementary groups: none, keep, init (the user's own), or a list",
     group: who,
-  },
+  }),
 
-  {
-    name: 'reset-env',
+  flag.yes('reset-env', {
     help: "only TERM, and HOME, SHELL, USER, LOGNAME and PATH as the user's line in passwd has them",
     group: who,
     applyOnly: true,
-  },
+  }),
 
-  { name: 'no-new-privs', help: 'no exec grants anything from here on', group: privileges },
-  { name: 'allow-new-privs', help: 'take no_new_privs out of a spec', group: privileges },
-  {
-    name: 'securebits',
-    value: 'LIST',
-    help: 'set exactly these: noroot, no_setuid_fixup, no_cap_ambient_raise, each with _locked, keep_caps_locked',
-    group: privileges,
-    applyOnly: true,
-  },
+  flag.yes('no-new-privs', { help: 'no exec grants anything from here on', group: privileges }),
+  flag.yes('allow-new-privs', { help: 'take no_new_privs out of a spec', group: privileges }),
+  flag.of(
+    'securebits',
+    {
+      value: 'LIST',
+      help: 'set exactly these: noroot, no_setuid_fixup, no_cap_ambient_raise, each with _locked, keep_caps_locked',
+      group: privileges,
+      applyOnly: true,
+    },
+    parseSecurebits,
+  ),
 
   {
     name: 'show',
@@ -131,20 +117,18 @@ export const flags: readonly Flag[] = [
     group: ask,
     applies: true,
   },
-  {
-    name: 'pid',
+  flag.text('pid', {
     value: 'TARGET',
     help: 'whose capabilities --has asks for; the caller itself by default',
     group: ask,
     acts: ['has', 'why'],
-  },
-  {
-    name: 'json',
+  }),
+  flag.yes('json', {
     alias: ['J'],
     help: 'as JSON',
     group: ask,
     acts: ['show', 'tree', 'decode', 'show-capability', 'files'],
-  },
+  }),
 
   {
     name: 'files',
@@ -172,4 +156,4 @@ export const flags: readonly Flag[] = [
     help: 'take all capabilities from these files',
     group: files,
   },
-];
+] as const;

@@ -1,10 +1,9 @@
-import type { Host, Parsed } from '@ctr-tools/cli';
-import { UsageError } from '@ctr-tools/cli';
+import { actsOf, given, type Host, type Parsed, UsageError } from '@ctr-tools/cli';
 import { dockerCapabilities } from '@ctr-tools/oci';
 import { fullMask, maskOf, parseCapabilities, parseChange, shortNames } from './capability-list.ts';
+import { flags } from './flags.ts';
 import { type IdentityOptions, parseIdentity } from './identity.ts';
 import { lastCapability, setNames } from './privileges.ts';
-import { parseSecurebits } from './securebits.ts';
 import { type CapabilityOptions, mentionsCapabilities } from './target.ts';
 
 export interface CapsOptions {
@@ -22,61 +21,48 @@ export interface CapsOptions {
 
 /** Parse the flags' values. Throws `UsageError`. */
 export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
-  const { flags } = parsed;
-  const values = (name: string): readonly string[] => flags.get(name) ?? [];
+  const values = given(flags, parsed);
+  const { all, only, docker, securebits } = values;
   const last = lastCapability();
-  const list = (name: string): bigint =>
-    values(name).reduce((mask, text) => mask | parseCapabilities(text, last), 0n);
 
-  const starts = ['all', 'only', 'docker'].filter((name) => flags.has(name));
+  const starts = [
+    ...(all ? (['all'] as const) : []),
+    ...(only.length > 0 ? (['only'] as const) : []),
+    ...(docker ? (['docker'] as const) : []),
+  ];
   if (starts.length > 1)
     throw new UsageError(`--${starts[0]} and --${starts[1]} both say what to begin with; give one`);
-  const only = flags.has('all')
-    ? 0n
-    : flags.has('only')
-      ? list('only')
-      : flags.has('docker')
-        ? maskOf(dockerCapabilities).mask
-        : undefined;
+  const kept = {
+    all: () => 0n,
+    only: () => only.reduce((mask, text) => mask | parseCapabilities(text, last), 0n),
+    docker: () => maskOf(dockerCapabilities).mask,
+  };
+  const start = starts[0] && kept[starts[0]]();
   const sets: CapabilityOptions['sets'] = {};
-  for (const name of setNames) if (flags.has(name)) sets[name] = parseChange(values(name), last);
+  for (const name of setNames) if (values[name].length > 0) sets[name] = parseChange(values[name], last);
   const capabilities: CapabilityOptions = {
-    ...general(only, namedIn(values('drop'), last), namedIn(values('add'), last), last),
+    ...general(start, namedIn(values.drop, last), namedIn(values.add, last), last),
     sets,
   };
-  if (capabilities.only !== only && flags.has('only'))
+  if (capabilities.only !== start && starts[0] === 'only')
     throw new UsageError('--only says what to keep, and all is to be dropped or added; leave one out');
-  if (flags.has('no-new-privs') && flags.has('allow-new-privs'))
+  if (values['no-new-privs'] && values['allow-new-privs'])
     throw new UsageError('--no-new-privs and --allow-new-privs exclude one another');
 
   const options: CapsOptions = {
     capabilities,
-    identity: parseIdentity(values('user')[0], values('group')[0], values('groups')),
-    ...(flags.has('no-new-privs') && { noNewPrivileges: true }),
-    ...(flags.has('allow-new-privs') && { noNewPrivileges: false }),
-    ...(flags.has('securebits') && { securebits: parseSecurebits(values('securebits')[0]!) }),
+    identity: parseIdentity(values.user, values.group, values.groups),
+    ...(values['no-new-privs'] && { noNewPrivileges: true }),
+    ...(values['allow-new-privs'] && { noNewPrivileges: false }),
+    ...(securebits !== undefined && { securebits }),
     applies: parsed.command !== undefined,
-    json: flags.has('json'),
-    ...(flags.has('reset-env') && { resetEnv: true }),
+    json: values.json,
+    ...(values['reset-env'] && { resetEnv: true }),
   };
-  const acts = [
-    'show',
-    'tree',
-    'files',
-    'set-file',
-    'clear-file',
-    'has',
-    'decode',
-    'show-capability',
-    'learn',
-  ].filter((name) => flags.has(name));
-  const asked = asksForSomething(options);
-  if (acts.length === 0 && !asked && !flags.has('why'))
+  if (actsOf({ flags }, parsed).length === 0 && !asksForSomething(options))
     throw new UsageError(
       'nothing to change was given; --all drops every capability, --no-new-privs forbids new ones',
     );
-  if (acts.length > 0 && asked)
-    throw new UsageError(`--${acts[0]} changes nothing; leave out what is to be changed`);
   return options;
 }
 

@@ -96,7 +96,6 @@ describe('options that do not go together', () => {
     [{ groups: 'init' }, 'add --user'],
     [{ securebits: 'keep_caps' }, 'cleared by every exec'],
     [{ securebits: 'norot' }, 'did you mean noroot?'],
-    [{ show: '', all: '' }, '--show changes nothing'],
   ])('%j', (flags, words) => {
     expect(() => options(flags)).toThrow(words);
   });

@@ -43,8 +43,8 @@ export function allFlags(tool: Pick<Tool, 'flags' | 'alone'>): Flag[] {
 export const grammarOf = (tool: Tool): Grammar => ({ flags: allFlags(tool), command: tool.command });
 
 /** The acts that were asked for. */
-export const actsOf = (tool: Tool, parsed: Parsed): Flag[] =>
-  tool.flags.filter(
+export const actsOf = ({ flags }: Pick<Tool, 'flags'>, parsed: Parsed): Flag[] =>
+  flags.filter(
     (flag) => flag.act && parsed.flags.has(flag.name) && !flag.beside?.some((name) => parsed.flags.has(name)),
   );
 

@@ -66,6 +66,10 @@ const list = <N extends string, A extends About & { value: string }, T>(
     (texts ?? []).map((given) => parse(given, `--${name}`)),
 });
 
+/** The texts of a flag that may be given more than once. */
+const texts = <N extends string, A extends About & { value: string }>(name: N, about: A) =>
+  list(name, about, (given): string => given);
+
 /** A whole number from `least` to `most`. */
 const count = <N extends string, A extends Omit<About, 'value'>>(
   name: N,
@@ -89,16 +93,20 @@ const word = <N extends string, const W extends readonly string[], A extends Abo
     return given;
   });
 
-export const flag = { of, text, yes, list, count, word };
+export const flag = { of, text, yes, list, texts, count, word };
+
+/** Those of a table that have a value of their own: what an act is given, it reads itself. */
+type Valued<F> = F extends Typed ? F : never;
 
 /** The values of flags by their names. */
-export type Values<F extends readonly Typed[]> = {
-  readonly [K in F[number] as K['name']]: ReturnType<K['read']>;
+export type Values<F extends readonly Flag[]> = {
+  readonly [K in Valued<F[number]> as K['name']]: ReturnType<K['read']>;
 };
 
 /** What was given for these flags. Throws `UsageError`. */
-export function given<const F extends readonly Typed[]>(flags: F, parsed: Parsed): Values<F> {
+export function given<const F extends readonly Flag[]>(flags: F, parsed: Parsed): Values<F> {
   const values: Record<string, unknown> = {};
-  for (const { name, read } of flags) values[name] = read(parsed.flags.get(name));
+  for (const flag of flags)
+    if ('read' in flag) values[flag.name] = (flag as Typed).read(parsed.flags.get(flag.name));
   return values as Values<F>;
 }

@@ -1,6 +1,7 @@
 export * from './alias.ts';
 export * from './argv.ts';
 export * from './chain.ts';
+export { actsOf } from './common.ts';
 export * from './complete.ts';
 export * from './errors.ts';
 export * from './flag.ts';

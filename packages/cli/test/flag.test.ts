@@ -10,13 +10,14 @@ const flags = [
     if (!text.includes(':')) throw new UsageError(`${spelled} is "${text}"; give A:B`);
     return text.split(':');
   }),
+  { name: 'show', act: 'asks', help: 'what an act is given, it reads itself' },
 ] as const;
 
 const of = (...argv: string[]) =>
   given(flags, parseArgv(argv, { flags, command: 'never', lastCounts: true }));
 
 test('values by their names, of the types that their flags say', () => {
-  const values = of('--nice=-5', '-n', 'web', '--keep', '--kind', 'b', '--pair=1:2', '--pair=3:4');
+  const values = of('--nice=-5', '-n', 'web', '--keep', '--kind', 'b', '--pair=1:2', '--pair=3:4', '--show');
   expect(values).toEqual({
     nice: -5,
     name: 'web',

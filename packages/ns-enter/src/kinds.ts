@@ -19,7 +19,7 @@ export const fileOf = (kind: Kind): NamespaceFile => namespaceFile[kind];
 export const flagOf = (kind: Kind): number => namespaceFlags[namespaceFile[kind]];
 
 /** The long flag of a kind without its dashes. */
-export const optionOf = (kind: Kind): string => (kind === 'network' ? 'net' : kind);
+export const optionOf = (kind: Kind): Exclude<Kind, 'network'> | 'net' => (kind === 'network' ? 'net' : kind);
 
 export const flagsOf = (of: readonly Kind[]): number => of.reduce((flags, kind) => flags + flagOf(kind), 0);
 
@@ -31,7 +31,7 @@ const names: ReadonlyMap<string, Kind> = new Map(
 export const kindByName = (name: string): Kind | undefined => names.get(name);
 
 /** `net,pid` and the like, from flags given once or more; each kind once, in `kinds` order. */
-export function parseKinds(flag: string, values: readonly string[]): Kind[] {
+export function parseKinds(spelled: string, values: readonly string[]): Kind[] {
   const found = new Set<Kind>();
   for (const word of values.flatMap((value) => value.split(','))) {
     if (word === 'all') {
@@ -41,7 +41,7 @@ export function parseKinds(flag: string, values: readonly string[]): Kind[] {
     const kind = kindByName(word);
     if (!kind)
       throw new UsageError(
-        `--${flag}: "${word}" is not a kind of namespace; there are mount, pid, net, ipc, uts, user, cgroup and time (and all)`,
+        `${spelled}: "${word}" is not a kind of namespace; there are mount, pid, net, ipc, uts, user, cgroup and time (and all)`,
       );
     found.add(kind);
   }

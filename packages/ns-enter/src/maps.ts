@@ -12,16 +12,16 @@ export function parseMapFile(text: string): IDMapping[] {
 }
 
 /** `INNER:OUTER:COUNT`, or the form that util-linux had before 2.39: `OUTER,INNER,COUNT`. */
-export function parseMapping(flag: string, value: string): IDMapping {
+export function parseMapping(spelled: string, value: string): IDMapping {
   const match = /^(\d+):(\d+):(\d+)$/.exec(value) ?? /^(\d+),(\d+),(\d+)$/.exec(value);
-  if (!match) throw new UsageError(`--${flag}: "${value}" is not INNER:OUTER:COUNT, auto, subids or all`);
+  if (!match) throw new UsageError(`${spelled}: "${value}" is not INNER:OUTER:COUNT, auto, subids or all`);
   const [first, second, size] = match.slice(1).map(Number) as [number, number, number];
   const map = value.includes(',')
     ? { containerID: second, hostID: first, size }
     : { containerID: first, hostID: second, size };
-  if (size === 0) throw new UsageError(`--${flag}: "${value}" maps no ID at all`);
+  if (size === 0) throw new UsageError(`${spelled}: "${value}" maps no ID at all`);
   if (!areIds(map.containerID, size) || !areIds(map.hostID, size))
-    throw new UsageError(`--${flag}: "${value}" goes beyond ${MAX_ID}, the highest ID there is`);
+    throw new UsageError(`${spelled}: "${value}" goes beyond ${MAX_ID}, the highest ID there is`);
   return map;
 }
 

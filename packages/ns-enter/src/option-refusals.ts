@@ -1,42 +1,47 @@
 /** What does not go together. */
 
 import { type Parsed, UsageError } from '@ctr-tools/cli';
+import type { Given } from './flags.ts';
 import { optionOf } from './kinds.ts';
-import type { Given } from './option-values.ts';
+import { has } from './option-combinations.ts';
 import type { Options } from './options.ts';
 
 /** What can be refused by the flags' presence alone. */
-export function refuse(
-  given: Given,
-  { target, join, create }: Pick<Options, 'target' | 'join' | 'create'>,
-): void {
-  if (!target) {
-    const bare = join.filter((j) => j.file === undefined).map((j) => j.kind);
-    if (bare.length > 0) {
-      const flags = bare.map((kind) => `--${optionOf(kind)}`).join(' ');
-      const example = optionOf(bare[0]!);
+export function refuse(given: Given, { join, create }: Pick<Options, 'join' | 'create'>): void {
+  for (const other of ['net', 'net-socket', 'root', 'mount'] as const)
+    if (given.netns !== undefined && has(given, other))
       throw new UsageError(
-        `${flags}: join whose? Add --target PID, or --${example}=FILE; to create new namespaces: --new ${bare.map(optionOf).join(',')}`,
+        `--netns and --${other} do not go together: it is --net=NAME with a /sys and an /etc for it`,
       );
-    }
-    for (const name of ['all', 'user-parent', 'net-socket', 'join-cgroup', 'follow-context', 'env'])
-      if (given.has(name)) throw new UsageError(`--${name} needs to know of which process: add --target PID`);
-    for (const name of ['setuid', 'setgid'])
-      if (given.one(name) === 'follow') throw new UsageError(`--${name} follow needs --target PID`);
-    if (given.one('wd') === '')
-      throw new UsageError('--wd without =DIR is the working directory of a --target, and there is none');
-  }
+  if (!given.target) refuseWithoutTarget(given, join);
   const both = create.filter((kind) => join.some((j) => j.kind === kind));
   if (both.length > 0)
     throw new UsageError(`${both.map(optionOf).join(', ')}: either joined or created, not both`);
-  if (given.has('wd') && given.has('wdns'))
+  if (has(given, 'wd') && has(given, 'wdns'))
     throw new UsageError('--wd and --wdns both say where to start; give one');
-  if (given.has('fork') && given.has('no-fork'))
+  if (has(given, 'fork') && has(given, 'no-fork'))
     throw new UsageError('--fork and --no-fork contradict one another');
-  if (given.has('env') && given.has('clear-env'))
+  if (has(given, 'env') && has(given, 'clear-env'))
     throw new UsageError('--env and --clear-env contradict one another');
-  if (given.has('net-socket') && join.some((j) => j.kind === 'network'))
+  if (has(given, 'net-socket') && join.some((j) => j.kind === 'network'))
     throw new UsageError('--net-socket and --net both name a network namespace; give one');
+}
+
+function refuseWithoutTarget(given: Given, join: Options['join']): void {
+  const bare = join.filter((j) => j.file === undefined).map((j) => j.kind);
+  if (bare.length > 0) {
+    const flags = bare.map((kind) => `--${optionOf(kind)}`).join(' ');
+    const example = optionOf(bare[0]!);
+    throw new UsageError(
+      `${flags}: join whose? Add --target PID, or --${example}=FILE; to create new namespaces: --new ${bare.map(optionOf).join(',')}`,
+    );
+  }
+  for (const name of ['all', 'user-parent', 'net-socket', 'join-cgroup', 'follow-context', 'env'] as const)
+    if (has(given, name)) throw new UsageError(`--${name} needs to know of which process: add --target PID`);
+  for (const name of ['setuid', 'setgid'] as const)
+    if (given[name] === 'follow') throw new UsageError(`--${name} follow needs --target PID`);
+  if (given.wd === '')
+    throw new UsageError('--wd without =DIR is the working directory of a --target, and there is none');
 }
 
 export function refuseCombinations(o: Options, parsed: Parsed): void {

@@ -1,33 +1,24 @@
 /** Values of the flags, parsed and checked for what does not go together. Nothing is read here. */
 
-import type { Host, Parsed } from '@ctr-tools/cli';
+import { given as givenFor, type Host, type Parsed } from '@ctr-tools/cli';
 import { resolve } from '@ctr-tools/host';
-import { type Kind, kinds, optionOf, parseKinds } from './kinds.ts';
-import { isName, namedFile } from './names.ts';
-import { refuse, refuseCombinations } from './option-refusals.ts';
+import { flags } from './flags.ts';
+import { type Kind, kinds } from './kinds.ts';
 import {
-  binfmtPoint,
+  binfmtOf,
   created,
   defined,
-  Given,
-  idOption,
-  mapOptions,
-  mountPoint,
-  nameOption,
-  netdevs,
-  netnsOption,
-  ownerOption,
+  joins,
+  mappedAs,
+  mapsOf,
+  openDescriptor,
   pinDirectory,
-  pinOptions,
-  rootOption,
-  seconds,
-  signalOption,
-  single,
-  statusFd,
-  sysctls,
+  pinsOf,
+  rootOf,
   TARGET,
-} from './option-values.ts';
-import { parseTarget, type TargetName } from './target.ts';
+} from './option-combinations.ts';
+import { refuse, refuseCombinations } from './option-refusals.ts';
+import type { TargetName } from './target.ts';
 
 /** A namespace that is to be joined: the target's, or the one that a file holds open. */
 export interface JoinOption {
@@ -108,61 +99,45 @@ export interface Options {
 }
 
 export function parseOptions(parsed: Parsed, host: Host): Options {
-  const given = new Given(parsed);
-  const acting = given.has('show') || given.has('unpin');
-  const join = kinds.flatMap((kind): JoinOption[] => {
-    const value = given.one(optionOf(kind));
-    if (value === undefined) return [];
-    if (value === '') return [{ kind }];
-    const named = kind === 'network' && isName(value);
-    return [{ kind, file: resolve(host.cwd, value), ...(named && { name: value }) }];
-  });
-  const netns = netnsOption(given);
-  if (netns !== undefined) join.push({ kind: 'network', file: namedFile(netns), name: netns });
-  const target = given.has('target') ? parseTarget(given.one('target')!) : undefined;
-  const joined = new Set(join.map((j) => j.kind));
-  const create = created(given, joined);
-  if (!acting) refuse(given, { join, create, ...(target && { target }) });
-  const root = rootOption(given, host, create);
-  const wd = given.one('wd');
-  const killChild = signalOption(given);
+  const given = givenFor(flags, parsed);
+  const { target, netns, wd, pin, setgroups, hostname, domainname, propagation } = given;
+  const acting = parsed.flags.has('show') || parsed.flags.has('unpin');
+  const join = joins(given, host);
+  const create = created(given, new Set(join.map((j) => j.kind)));
+  if (!acting) refuse(given, { join, create });
+  const shared = new Set(given.share.flat());
   const options: Options = {
     ...(target && { target }),
-    all: given.has('all'),
+    all: given.all,
     join,
     create,
-    share: parseKinds('share', given.many('share')),
-    userParent: given.has('user-parent'),
-    ...defined({ netSocket: given.number('net-socket', 0, 1_048_575) }),
-    joinCgroup: given.has('join-cgroup'),
-    followContext: given.has('follow-context'),
-    mapUsers: mapOptions(given, 'users'),
-    mapGroups: mapOptions(given, 'groups'),
-    ...defined({
-      mapUser: single(given, 'map-user'),
-      mapGroup: single(given, 'map-group'),
-      owner: ownerOption(given),
-    }),
-    ...defined({ setgroups: given.choice('setgroups', ['allow', 'deny']) }),
-    keepCaps: given.has('keep-caps'),
-    ...defined({ hostname: nameOption(given, 'hostname'), domainname: nameOption(given, 'domainname') }),
-    ...defined({ monotonic: seconds(given, 'monotonic'), boottime: seconds(given, 'boottime') }),
-    loopback: given.has('loopback'),
-    netdevs: netdevs(given),
-    sysctl: sysctls(given),
-    ...defined({ propagation: given.choice('propagation', ['private', 'slave', 'shared', 'unchanged']) }),
-    ...defined({ mountProc: mountPoint(given, 'mount-proc', '/proc') }),
-    ...defined({ mountBinfmt: binfmtPoint(given), loadInterp: given.one('load-interp') }),
-    ...defined({ root, wd: wd === '' ? TARGET : wd && resolve(host.cwd, wd), wdns: given.one('wdns') }),
-    env: given.has('env'),
-    clearEnv: given.has('clear-env'),
-    ...defined({ setuid: idOption(given, 'setuid'), setgid: idOption(given, 'setgid') }),
-    preserveCredentials: given.has('preserve-credentials'),
-    fork: given.has('fork') || given.has('forward-signals'),
-    noFork: given.has('no-fork'),
-    ...defined({ killChild, statusFd: statusFd(given, host) }),
-    ...defined({ pin: given.has('pin') ? pinDirectory(resolve(host.cwd, given.one('pin')!)) : undefined }),
-    pins: pinOptions(given, host),
+    share: kinds.filter((kind) => shared.has(kind)),
+    userParent: given['user-parent'],
+    ...defined({ netSocket: given['net-socket'] }),
+    joinCgroup: given['join-cgroup'],
+    followContext: given['follow-context'],
+    mapUsers: mapsOf(given, given['map-users']),
+    mapGroups: mapsOf(given, given['map-groups']),
+    ...defined({ mapUser: mappedAs(given, 'map-user'), mapGroup: mappedAs(given, 'map-group') }),
+    ...defined({ owner: given.owner, setgroups }),
+    keepCaps: given['keep-caps'],
+    ...defined({ hostname, domainname, monotonic: given.monotonic, boottime: given.boottime }),
+    loopback: given.loopback,
+    netdevs: given.netdev,
+    sysctl: Object.fromEntries(given.sysctl),
+    ...defined({ propagation, mountProc: given['mount-proc'] }),
+    ...defined({ mountBinfmt: binfmtOf(given), loadInterp: given['load-interp'] }),
+    ...defined({ root: rootOf(given, host, create) }),
+    ...defined({ wd: wd === '' ? TARGET : wd && resolve(host.cwd, wd), wdns: given.wdns }),
+    env: given.env,
+    clearEnv: given['clear-env'],
+    ...defined({ setuid: given.setuid, setgid: given.setgid }),
+    preserveCredentials: given['preserve-credentials'],
+    fork: given.fork || given['forward-signals'],
+    noFork: given['no-fork'],
+    ...defined({ killChild: given['kill-child'], statusFd: openDescriptor(given['status-fd'], host) }),
+    ...defined({ pin: pin === undefined ? undefined : pinDirectory(pin, host) }),
+    pins: pinsOf(given, host),
     ...defined({ netns }),
   };
   if (!acting) refuseCombinations(options, parsed);
@@ -171,7 +146,3 @@ export function parseOptions(parsed: Parsed, host: Host): Options {
 
 /** Whether a word names the target's own directory. */
 export const isTargets = (path: string): boolean => path === TARGET;
-
-/** `--type` of `--show`. */
-export const typeOption = (values: readonly string[]): ReadonlySet<Kind> | undefined =>
-  values.length === 0 ? undefined : new Set(parseKinds('type', values));

@@ -15,17 +15,17 @@ const map = (containerID: number, hostID: number, size: number) => ({ containerI
 
 describe('a mapping on the command line', () => {
   test('is INNER:OUTER:COUNT, or as util-linux had it before 2.39', () => {
-    expect(parseMapping('map-users', '0:100000:65536')).toEqual(map(0, 100_000, 65_536));
-    expect(parseMapping('map-users', '100000,0,65536')).toEqual(map(0, 100_000, 65_536));
+    expect(parseMapping('--map-users', '0:100000:65536')).toEqual(map(0, 100_000, 65_536));
+    expect(parseMapping('--map-users', '100000,0,65536')).toEqual(map(0, 100_000, 65_536));
   });
 
   test.each(['0:1', 'a:b:c', '0:1:2:3', '0:-1:2', ''])('%j is refused', (word) => {
-    expect(() => parseMapping('map-users', word)).toThrow('is not INNER:OUTER:COUNT');
+    expect(() => parseMapping('--map-users', word)).toThrow('is not INNER:OUTER:COUNT');
   });
 
   test('cannot be empty or go beyond the last ID', () => {
-    expect(() => parseMapping('map-users', '0:1:0')).toThrow('maps no ID at all');
-    expect(() => parseMapping('map-users', '0:4294967294:2')).toThrow('beyond 4294967294');
+    expect(() => parseMapping('--map-users', '0:1:0')).toThrow('maps no ID at all');
+    expect(() => parseMapping('--map-users', '0:4294967294:2')).toThrow('beyond 4294967294');
   });
 });
 

@@ -83,8 +83,8 @@ describe('creating', () => {
 
   test.each([
     ['--monotonic x', 'number of seconds'],
-    ['--setgroups maybe', 'one of allow, deny'],
-    ['--propagation up', 'one of private, slave, shared, unchanged'],
+    ['--setgroups maybe', 'it is allow or deny'],
+    ['--propagation up', 'it is private, slave, shared or unchanged'],
     ['--kill-child=NOPE', 'is not a signal'],
     ['--owner 5', 'UID:GID'],
     ['--netdev a/b', "cannot be an interface's name"],

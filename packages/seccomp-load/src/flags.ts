@@ -1,43 +1,50 @@
-import { COMMAND, type Flag } from '@ctr-tools/cli';
+import { COMMAND, flag, UsageError } from '@ctr-tools/cli';
+import { type AbiName, abiNamed, abis } from './abi.ts';
 
 const filter = 'Filter';
 const ask = 'Asking (nothing is loaded)';
 const watch = 'Watching a command';
 const machine = 'For another machine than this';
 
-export const flags: readonly Flag[] = [
-  {
-    name: 'deny',
+function abiOf(word: string, spelled: string): AbiName {
+  const abi = abiNamed(word);
+  if (!abi) throw new UsageError(`${spelled} ${word}: known are ${[...abis.keys()].join(', ')}`);
+  return abi;
+}
+
+function kernelOf(version: string, spelled: string): string {
+  if (!/^\d+\.\d+/.test(version))
+    throw new UsageError(`${spelled} ${version}: a version like 6.1 was expected`);
+  return version;
+}
+
+export const flags = [
+  flag.texts('deny', {
     value: 'CALLS',
-    many: true,
     help: 'refuse these calls besides (of PROFILE, or of everything): ptrace,@module',
     group: filter,
     acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'merge', 'why'],
-  },
-  { name: 'log', help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter },
-  {
-    name: 'spec-allow',
+  }),
+  flag.yes('log', { help: 'let the kernel log what is refused (SECCOMP_FILTER_FLAG_LOG)', group: filter }),
+  flag.yes('spec-allow', {
     help: 'leave speculative store bypass as it is (SECCOMP_FILTER_FLAG_SPEC_ALLOW)',
     group: filter,
-  },
-  {
-    name: 'listener',
+  }),
+  flag.text('listener', {
     value: 'SOCKET',
     help: "send the listener of the profile's SCMP_ACT_NOTIFY rules to this unix socket",
     group: filter,
-  },
-  {
-    name: 'listener-metadata',
+  }),
+  flag.text('listener-metadata', {
     value: 'TEXT',
     help: 'what the process behind the socket is told besides',
     group: filter,
-  },
-  {
-    name: 'strict',
+  }),
+  flag.yes('strict', {
     help: 'what is warned of is an error: names that no kernel or no profile has',
     group: filter,
     acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why', 'notify'],
-  },
+  }),
   {
     name: 'raw',
     value: 'FD|FILE',
@@ -69,15 +76,14 @@ export const flags: readonly Flag[] = [
     help: 'print one profile that permits what any of these permits',
     group: ask,
   },
-  {
-    name: 'show',
+  flag.text('show', {
     value: '[TARGET]',
     act: 'asks',
     beside: ['raw', 'test', 'explain', 'dump', 'diff'],
     help: 'the filters of a process (a PID, a container); beside --test, --explain, --dump, --diff or --raw they are what is asked',
     group: ask,
-  },
-  { name: 'json', help: 'print JSON', group: ask, acts: ['test', 'explain', 'dump', 'diff', 'show'] },
+  }),
+  flag.yes('json', { help: 'print JSON', group: ask, acts: ['test', 'explain', 'dump', 'diff', 'show'] }),
 
   {
     name: 'learn',
@@ -89,12 +95,11 @@ export const flags: readonly Flag[] = [
     help: 'run the command and write the smallest profile that it needs (- is stdout)',
     group: watch,
   },
-  {
-    name: 'container',
+  flag.yes('container', {
     help: 'with --learn: and what runtimes (ctr-run, runc, crun) call before they run the program',
     group: watch,
     acts: ['learn'],
-  },
+  }),
   {
     name: 'why',
     act: 'changes',
@@ -114,33 +119,37 @@ export const flags: readonly Flag[] = [
     help: 'run the command and log or answer its calls by a file of rules',
     group: watch,
   },
-  {
-    name: 'socket',
+  flag.text('socket', {
     value: 'PATH',
     help: 'with --notify and no command: serve the listeners that runtimes send here',
     group: watch,
     acts: ['notify', 'learn', 'why'],
-  },
+  }),
 
-  {
-    name: 'arch',
-    value: 'ABI',
-    help: 'x86_64, x86, x32, aarch64, arm or riscv64: compile for it, or make the call from it',
-    group: machine,
-    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
-  },
-  {
-    name: 'caps',
+  flag.of(
+    'arch',
+    {
+      value: 'ABI',
+      help: 'x86_64, x86, x32, aarch64, arm or riscv64: compile for it, or make the call from it',
+      group: machine,
+      acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
+    },
+    abiOf,
+  ),
+  flag.text('caps', {
     value: 'LIST|docker|none|TARGET',
     help: "the bounding set that a profile's conditions are asked about",
     group: machine,
     acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
-  },
-  {
-    name: 'kernel',
-    value: 'VERSION',
-    help: "the kernel that a profile's conditions are asked about",
-    group: machine,
-    acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
-  },
-];
+  }),
+  flag.of(
+    'kernel',
+    {
+      value: 'VERSION',
+      help: "the kernel that a profile's conditions are asked about",
+      group: machine,
+      acts: [COMMAND, 'raw', 'test', 'explain', 'dump', 'diff', 'why'],
+    },
+    kernelOf,
+  ),
+] as const;

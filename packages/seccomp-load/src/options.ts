@@ -1,9 +1,18 @@
-import { type Host, isEngineTarget, type Parsed, processTarget, UsageError } from '@ctr-tools/cli';
+import {
+  actsOf,
+  given,
+  type Host,
+  isEngineTarget,
+  type Parsed,
+  processTarget,
+  UsageError,
+} from '@ctr-tools/cli';
 import { dockerCapabilities } from '@ctr-tools/oci';
 import { capabilitiesOf, capabilityName, capabilityNumber } from '@ctr-tools/sys/constants';
 import { readStatus } from '@ctr-tools/sys/proc';
-import { type AbiName, abiNamed, abis } from './abi.ts';
+import type { AbiName } from './abi.ts';
 import { parseCalls } from './deny.ts';
+import { flags } from './flags.ts';
 import { everything, type Source, sourceOf } from './source.ts';
 
 export interface SeccompOptions {
@@ -25,47 +34,37 @@ export interface SeccompOptions {
 }
 
 /** Parse flags and operands. Throws `UsageError`. */
-export function parseOptions({ flags, operands, command }: Parsed, host: Host): SeccompOptions {
-  const one = (name: string): string | undefined => flags.get(name)?.[0];
-  const acting = ['raw', 'test', 'explain', 'dump', 'diff', 'merge', 'show', 'learn', 'notify', 'why'].find(
-    (name) => flags.has(name),
-  );
-  const deny = parseCalls(flags.get('deny') ?? []);
-  if (deny.length > 0 && ['show', 'learn', 'notify'].some((name) => flags.has(name)))
-    throw new UsageError('--deny takes calls from a profile; --show, --learn and --notify have none');
+export function parseOptions(parsed: Parsed, host: Host): SeccompOptions {
+  const { operands, command } = parsed;
+  const values = given(flags, parsed);
+  const { listener, arch, kernel } = values;
+  const metadata = values['listener-metadata'];
+  const acting = actsOf({ flags }, parsed)[0]?.name;
+  const deny = parseCalls(values.deny);
   const named = deny.length > 0 && operands.length === 0;
   if (operands.length === 0 && !acting && !named)
     throw new UsageError('no profile is named; "default" is a good one, a file has a slash or ends in .json');
   if (operands.length > 1 && !command && !acting)
     throw new UsageError(`a spec holds one profile, not ${operands.length}; several filters need a command`);
-  if (flags.has('socket') && acting !== 'notify' && acting !== 'learn' && acting !== 'why')
-    throw new UsageError('--socket goes with --notify');
-  if (flags.has('container') && acting !== 'learn') throw new UsageError('--container goes with --learn');
-  const listenerPath = one('listener');
-  const listenerMetadata = one('listener-metadata');
-  if (listenerMetadata !== undefined && listenerPath === undefined)
+  if (metadata !== undefined && listener === undefined)
     throw new UsageError('--listener-metadata goes with --listener');
-  const abi = abiOption(one('arch'));
-  const caps = capsOption(one('caps'), host);
-  const kernel = one('kernel');
-  if (kernel !== undefined && !/^\d+\.\d+/.test(kernel))
-    throw new UsageError(`--kernel ${kernel}: a version like 6.1 was expected`);
+  const caps = capsOption(values.caps, host);
   return {
     profiles: [
-      ...shown(one('show'), acting, command !== undefined, host),
+      ...shown(values.show, acting, command !== undefined, host),
       ...operands.map((word) => deniable(sourceOf(word), deny)),
       ...(named ? [everything] : []),
     ],
     flags: [
-      ...(flags.has('log') ? (['SECCOMP_FILTER_FLAG_LOG'] as const) : []),
-      ...(flags.has('spec-allow') ? (['SECCOMP_FILTER_FLAG_SPEC_ALLOW'] as const) : []),
+      ...(values.log ? (['SECCOMP_FILTER_FLAG_LOG'] as const) : []),
+      ...(values['spec-allow'] ? (['SECCOMP_FILTER_FLAG_SPEC_ALLOW'] as const) : []),
     ],
-    ...(listenerPath !== undefined && { listenerPath }),
-    ...(listenerMetadata !== undefined && { listenerMetadata }),
+    ...(listener !== undefined && { listenerPath: listener }),
+    ...(metadata !== undefined && { listenerMetadata: metadata }),
     deny,
-    strict: flags.has('strict'),
-    json: flags.has('json'),
-    ...(abi && { abi }),
+    strict: values.strict,
+    json: values.json,
+    ...(arch && { abi: arch }),
     ...(caps && { caps }),
     ...(kernel !== undefined && { kernel }),
     applies: command !== undefined,
@@ -81,13 +80,6 @@ function shown(word: string | undefined, acting: string | undefined, applies: bo
   if (word === undefined || acting === 'show') return [];
   if (applies) throw new UsageError('--show=PID beside --raw writes what a process has; it takes no command');
   return [{ pid: processTarget(word, host, '--show') }];
-}
-
-function abiOption(word: string | undefined): AbiName | undefined {
-  if (word === undefined) return undefined;
-  const abi = abiNamed(word);
-  if (!abi) throw new UsageError(`--arch ${word}: known are ${[...abis.keys()].join(', ')}`);
-  return abi;
 }
 
 /** `docker`, `none`, a PID, or a list: the bounding set that is asked about. */

@@ -145,7 +145,6 @@ describe('options', () => {
     [['default'], { caps: ['cap_foo'] }, /no capability cap_foo/],
     [['default'], { kernel: ['new'] }, /a version like 6\.1/],
     [['default'], { 'listener-metadata': ['x'] }, /goes with --listener/],
-    [['default'], { socket: ['x'] }, /--socket goes with --notify/],
   ])('%j %j', (operands, flags, message) => expect(() => options(operands, flags)).toThrow(message));
   test('a file has a slash or ends in .json', () => {
     expect(options(['./default', 'a.json', '-', 'none'], {}, ['x']).profiles).toEqual([

@@ -1,42 +1,64 @@
-import { COMMAND, type Flag } from '@ctr-tools/cli';
+import { COMMAND, flag, UsageError } from '@ctr-tools/cli';
 import { driverNames } from './driver/index.ts';
+import { platformOf } from './platform.ts';
 
 const root = 'The root';
 const roots = 'Roots that are mounted (acts)';
 const committed = 'What --commit says of an image';
 const layouts = 'Images (acts)';
 
-export const flags: readonly Flag[] = [
-  { name: 'temp', help: 'throw changes away', group: root },
-  { name: 'read-only', help: 'allow no changes', group: root },
-  {
-    name: 'upper',
+/** It stays a text: the record of a root keeps it. */
+function platformText(text: string): string {
+  platformOf(text);
+  return text;
+}
+
+function poolOf(name: string, spelled: string): string {
+  if (!/^[\w.+-]+$/.test(name) || name === 'loop')
+    throw new UsageError(`${spelled} is "${name}"; it is the name of a device in /dev/mapper`);
+  return name;
+}
+
+function assignmentOf(text: string, spelled: string): string {
+  if (!/^[^=]+=/.test(text)) throw new UsageError(`${spelled} is "${text}"; it is NAME=VALUE`);
+  return text;
+}
+
+export const flags = [
+  flag.yes('temp', { help: 'throw changes away', group: root }),
+  flag.yes('read-only', { help: 'allow no changes', group: root }),
+  flag.text('upper', {
     value: 'DIR',
     help: 'keep changes in this directory, and go on with what is kept there',
     group: root,
-  },
-  { name: 'target', value: 'DIR', help: 'mount here instead of in the store', group: root },
-  {
-    name: 'platform',
-    value: 'OS/ARCH[/VARIANT]',
-    help: 'of which platform an image is mounted, or committed; of this machine by default',
-    group: root,
-    acts: [COMMAND, 'commit', 'unpack'],
-  },
-  {
-    name: 'driver',
+  }),
+  flag.text('target', { value: 'DIR', help: 'mount here instead of in the store', group: root }),
+  flag.of(
+    'platform',
+    {
+      value: 'OS/ARCH[/VARIANT]',
+      help: 'of which platform an image is mounted, or committed; of this machine by default',
+      group: root,
+      acts: [COMMAND, 'commit', 'unpack'],
+    },
+    platformText,
+  ),
+  flag.text('driver', {
     value: 'NAME',
     help: `how layers are united: ${driverNames.join(', ')}`,
     group: root,
     acts: [COMMAND, 'unpack'],
-  },
-  {
-    name: 'pool',
-    value: 'NAME',
-    help: 'a thin pool for the driver devicemapper, which else makes one over files of the store',
-    group: root,
-    acts: [COMMAND, 'unpack'],
-  },
+  }),
+  flag.of(
+    'pool',
+    {
+      value: 'NAME',
+      help: 'a thin pool for the driver devicemapper, which else makes one over files of the store',
+      group: root,
+      acts: [COMMAND, 'unpack'],
+    },
+    poolOf,
+  ),
   {
     name: 'unmount',
     value: 'TARGET',
@@ -59,42 +81,38 @@ export const flags: readonly Flag[] = [
     help: 'write the change: as a layer (OUT a file; .gz and .zst are compressed), or as a new image (OUT oci:DIR[:TAG])',
     group: roots,
   },
-  { name: 'squash', help: 'commit the whole tree as one layer', group: committed, acts: ['commit'] },
-  { name: 'author', value: 'TEXT', help: 'who made the image', group: committed, acts: ['commit'] },
-  {
-    name: 'message',
+  flag.yes('squash', { help: 'commit the whole tree as one layer', group: committed, acts: ['commit'] }),
+  flag.text('author', { value: 'TEXT', help: 'who made the image', group: committed, acts: ['commit'] }),
+  flag.text('message', {
     value: 'TEXT',
     help: "what the layer's entry in the history says",
     group: committed,
     acts: ['commit'],
-  },
-  {
-    name: 'entrypoint',
+  }),
+  flag.texts('entrypoint', {
     value: 'WORD',
-    many: true,
     help: 'a word of what is always run',
     group: committed,
     acts: ['commit'],
-  },
-  {
-    name: 'cmd',
+  }),
+  flag.texts('cmd', {
     value: 'WORD',
-    many: true,
     help: 'a word of what is run by default',
     group: committed,
     acts: ['commit'],
-  },
-  {
-    name: 'env',
-    value: 'NAME=VALUE',
-    many: true,
-    help: 'set a variable',
-    group: committed,
-    acts: ['commit'],
-  },
-  { name: 'label', value: 'NAME=VALUE', many: true, help: 'set a label', group: committed, acts: ['commit'] },
-  { name: 'workdir', value: 'DIR', help: 'the working directory', group: committed, acts: ['commit'] },
-  { name: 'user', value: 'USER[:GROUP]', help: 'who runs it', group: committed, acts: ['commit'] },
+  }),
+  flag.list(
+    'env',
+    { value: 'NAME=VALUE', help: 'set a variable', group: committed, acts: ['commit'] },
+    assignmentOf,
+  ),
+  flag.list(
+    'label',
+    { value: 'NAME=VALUE', help: 'set a label', group: committed, acts: ['commit'] },
+    assignmentOf,
+  ),
+  flag.text('workdir', { value: 'DIR', help: 'the working directory', group: committed, acts: ['commit'] }),
+  flag.text('user', { value: 'USER[:GROUP]', help: 'who runs it', group: committed, acts: ['commit'] }),
   {
     name: 'show',
     value: 'TARGET',
@@ -140,5 +158,5 @@ export const flags: readonly Flag[] = [
     help: 'take an image out of a layout; --gc=oci:DIR removes its blobs',
     group: layouts,
   },
-  { name: 'json', help: 'acts answer as JSON', group: roots, acts: ['show', 'which', 'list', 'tags'] },
-];
+  flag.yes('json', { help: 'acts answer as JSON', group: roots, acts: ['show', 'which', 'list', 'tags'] }),
+] as const;

@@ -1,5 +1,7 @@
-import { type Parsed, UsageError } from '@ctr-tools/cli';
-import { type Platform, parsePlatform } from '@ctr-tools/oci/image';
+import { given, type Parsed, UsageError, type Values } from '@ctr-tools/cli';
+import { flags } from './flags.ts';
+
+type Given = Values<typeof flags>;
 
 /** What is said of an image in its configuration (image-spec config.md). */
 export interface ConfigChange {
@@ -15,32 +17,24 @@ export interface ConfigChange {
   user?: string;
 }
 
-/** `OS/ARCH[/VARIANT]`, or an architecture alone. Throws a `UsageError`. */
-export function platformOf(text: string): Platform {
-  const platform = parsePlatform(text);
-  if (!platform) throw new UsageError(`--platform is "${text}"; it is OS/ARCH[/VARIANT]: linux/arm64`);
-  return platform;
-}
-
-/** Throws a `UsageError` for flags of a commit to an image beside anything else. */
-function configChange(parsed: Parsed): ConfigChange {
-  const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
-  const found = Object.fromEntries(
-    [
-      ...(['author', 'message', 'workdir', 'user'] as const).map((name) => [name, one(name)]),
-      ...(['entrypoint', 'cmd', 'env'] as const).map((name) => [name, parsed.flags.get(name)]),
-      ['labels', parsed.flags.get('label')],
-    ].filter(([, value]) => value !== undefined),
-  ) as ConfigChange;
-  const [given] = Object.keys(found);
-  const isImage = parsed.flags.has('commit') && parsed.operands[0]?.startsWith('oci:');
-  if (given !== undefined && !isImage)
-    throw new UsageError(`--${given === 'labels' ? 'label' : given} is for --commit TARGET oci:DIR[:TAG]`);
-  for (const name of ['env', 'labels'] as const)
-    for (const text of found[name] ?? [])
-      if (!/^[^=]+=/.test(text))
-        throw new UsageError(`--${name === 'labels' ? 'label' : name} is "${text}"; it is NAME=VALUE`);
-  return found;
+/** Throws a `UsageError` for flags of a commit to an image beside another. */
+function configChange(given: Given, { flags: named, operands }: Parsed): ConfigChange {
+  const { author, message, workdir, user, entrypoint, cmd, env, label } = given;
+  const flag = (['author', 'message', 'workdir', 'user', 'entrypoint', 'cmd', 'env', 'label'] as const).find(
+    (name) => named.has(name),
+  );
+  if (flag !== undefined && !operands[0]?.startsWith('oci:'))
+    throw new UsageError(`--${flag} is for --commit TARGET oci:DIR[:TAG]`);
+  return {
+    ...(author !== undefined && { author }),
+    ...(message !== undefined && { message }),
+    ...(workdir !== undefined && { workdir }),
+    ...(user !== undefined && { user }),
+    ...(entrypoint.length > 0 && { entrypoint }),
+    ...(cmd.length > 0 && { cmd }),
+    ...(env.length > 0 && { env }),
+    ...(label.length > 0 && { labels: label }),
+  };
 }
 
 /** What a command line asks of ufs-mount. */
@@ -66,25 +60,15 @@ export interface UfsOptions {
 
 /** Understand the flags. Throws `UsageError` for what does not go together. */
 export function ufsOptions(parsed: Parsed): UfsOptions {
-  const one = (name: string): string | undefined => parsed.flags.get(name)?.at(-1);
-  const upper = one('upper');
-  const target = one('target');
-  const driver = one('driver');
-  const pool = one('pool');
-  const platform = one('platform');
-  if (platform !== undefined) platformOf(platform);
-  if (parsed.flags.has('squash') && !parsed.flags.has('commit'))
-    throw new UsageError('--squash is for --commit');
-  const temp = parsed.flags.has('temp');
-  const readOnly = parsed.flags.has('read-only');
+  const values = given(flags, parsed);
+  const { upper, target, driver, pool, platform, temp, squash, json } = values;
+  const readOnly = values['read-only'];
   if (temp && upper !== undefined)
     throw new UsageError('--temp throws changes away, --upper keeps them; give one');
   if (readOnly && (temp || upper !== undefined))
     throw new UsageError('--read-only allows no changes; leave out --temp and --upper');
   if (pool !== undefined && driver !== 'devicemapper')
     throw new UsageError('--pool is for --driver devicemapper');
-  if (pool !== undefined && (!/^[\w.+-]+$/.test(pool) || pool === 'loop'))
-    throw new UsageError(`--pool is "${pool}"; it is the name of a device in /dev/mapper`);
   if (target !== undefined && parsed.command)
     throw new UsageError('--target is where a root is mounted to stay; a command has its root to itself');
   return {
@@ -96,9 +80,9 @@ export function ufsOptions(parsed: Parsed): UfsOptions {
     ...(driver !== undefined && { driver }),
     ...(pool !== undefined && { pool }),
     ...(platform !== undefined && { platform }),
-    change: configChange(parsed),
-    squash: parsed.flags.has('squash'),
-    json: parsed.flags.has('json'),
+    change: configChange(values, parsed),
+    squash,
+    json,
     command: parsed.command !== undefined,
   };
 }

@@ -27,7 +27,7 @@ import {
 } from '@ctr-tools/oci/image';
 import { Verifier } from '@ctr-tools/oci/verifier';
 import type { CommitQuestion } from './answer.ts';
-import { platformOf } from './options.ts';
+import { platformOf } from './platform.ts';
 import { readPlace } from './source/blobs.ts';
 import { compressionByMagic, compressionByName } from './source/compression.ts';
 import { type LayerArchive, readSource } from './source/index.ts';

@@ -6,6 +6,7 @@ import {
   engineContainer,
   err,
   Failure,
+  given as givenFor,
   type Host,
   out,
   type Parsed,
@@ -18,9 +19,8 @@ import {
   wantsColor,
 } from '@ctr-tools/cli';
 import { callerPid } from '@ctr-tools/sys/proc';
-import { lettersOfLsns } from '../flags.ts';
+import { flags, lettersOfLsns } from '../flags.ts';
 import { fileOf, kindByName } from '../kinds.ts';
-import { typeOption } from '../options.ts';
 import { namespaceOf } from '../proc.ts';
 import { parseTarget } from '../target.ts';
 import { collect, files, type Machine, type Namespace, processInfo } from './collect.ts';
@@ -70,25 +70,20 @@ function asLsns({ flags, operands }: Parsed): Parsed {
 
 export function show(all: Parsed, host: Host): number {
   const parsed = asLsns(all);
-  const given = (name: string): string | undefined => parsed.flags.get(name)?.[0];
-  const style = {
-    host,
-    json: given('json') !== undefined,
-    raw: given('raw') !== undefined,
-    bare: given('noheadings') !== undefined,
-    whole: given('notruncate') !== undefined,
-  };
-  if (given('list-columns') !== undefined) return listColumns(style);
-  const filter = filterOf(given('filter'), given('persistent') !== undefined);
-  const words = [given('show') || undefined, ...parsed.operands].filter((word) => word !== undefined);
+  const { json: asJson, raw, noheadings: bare, tree: how, type, output, ...given } = givenFor(flags, parsed);
+  const style = { host, json: asJson, raw, bare, whole: parsed.flags.has('notruncate') };
+  if (given['list-columns']) return listColumns(style);
+  const filter = filterOf(given.filter, given.persistent);
+  const words = [parsed.flags.get('show')?.[0] || undefined, ...parsed.operands].filter(
+    (word) => word !== undefined,
+  );
   if (words.length > 1) throw new UsageError(`--show takes one process; here are ${words.join(' and ')}`);
-  const types = typeOption(parsed.flags.get('type') ?? []);
-  const wanted = types && new Set([...types].map(fileOf));
+  const wanted = type.length === 0 ? undefined : new Set(type.flat().map(fileOf));
   const machine = collect();
   const [word] = words;
   const one = word === undefined ? undefined : namespaceNamed(machine, word);
   if (one) {
-    showInside(machine, one.type, one.ns, style, filter, given('output'));
+    showInside(machine, one.type, one.ns, style, filter, output);
     return 0;
   }
   if (word !== undefined) {
@@ -99,11 +94,11 @@ export function show(all: Parsed, host: Host): number {
   const namespaces = [...machine.namespaces.values()]
     .filter((namespace) => (!wanted || wanted.has(namespace.type)) && filter(rowOf(namespace)))
     .sort((a, b) => a.ns - b.ns);
-  const chosen = chooseColumns(given('output'), given('output-all') !== undefined);
-  const tree = treeKind(given('tree'));
+  const chosen = chooseColumns(output, given['output-all']);
+  const tree = treeKind(how);
   if (tree) showTree(namespaces, tree, chosen, style);
   else if (style.json)
-    json({ namespaces: namespaces.map((n) => record(rowOf(n), chosen, given('output') === undefined)) });
+    json({ namespaces: namespaces.map((n) => record(rowOf(n), chosen, output === undefined)) });
   else
     print(
       chosen,
