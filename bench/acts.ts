@@ -11,7 +11,7 @@ import { setTimeout } from 'node:timers/promises';
 import { aaConfine } from '../packages/aa-confine/src/index.ts';
 import { capsDrop } from '../packages/caps-drop/src/index.ts';
 import { cgLimit } from '../packages/cg-limit/src/index.ts';
-import type { Tool } from '../packages/cli/src/index.ts';
+import { flagsOf, type Tool } from '../packages/cli/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
@@ -110,11 +110,13 @@ try {
   root = run('ufs-mount', `${at}/archive.tar`);
   const known = lines(asked.pid!, root);
   const missing = tools
-    .flatMap(({ name, flags }) => flags.flatMap((flag) => (flag.act ? [`${name} --${flag.name}`] : [])))
+    .flatMap((tool) =>
+      flagsOf(tool).flatMap((flag) => (flag.act ? [`${tool.meta.name} --${flag.name}`] : [])),
+    )
     .filter((act) => !Object.hasOwn(known, act));
   if (missing.length > 0) throw new Error(`no line here for ${missing.join(', ')}`);
   const all = [
-    ...tools.flatMap(({ name }) => [
+    ...tools.flatMap(({ meta: { name } }) => [
       { name: `${name} --help`, argv: [`${bin}/${name}`, '--help'] },
       { name: `${name} --complete`, argv: [`${bin}/${name}`, '--complete', '--', '--'] },
     ]),

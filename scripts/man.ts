@@ -45,7 +45,7 @@ export async function writeManuals(root: string, version: string): Promise<void>
     const module = (await import(join(source, exports['.']))) as Record<string, Command>;
     const command = module[exportName(tool)];
     if (!command) throw new Error(`packages/${tool} exports no ${exportName(tool)}`);
-    const described = 'run' in command ? await command.describe?.() : command;
+    const described = 'dispatch' in command ? await command.describe?.() : command;
     if (!described) continue;
     const page = join(dir, `${tool}.1`);
     writeFileSync(`${page}.${process.pid}`, renderMan(described, version, on));

@@ -49,6 +49,17 @@ export const engineSystem: Plugin = {
     })),
 };
 
+/** citty's parser is Node's `parseArgs`. Its definitions alone are used here, and our own splitting of a line. */
+const cittyDefinitions: Plugin = {
+  name: 'citty-definitions',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:util$/ }, ({ importer }) =>
+      importer.includes('/node_modules/citty/') ? { path: 'no-parser', namespace: 'citty' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'citty' }, () => ({ contents: 'export const parseArgs = undefined;' }));
+  },
+};
+
 /** `evaluated` are modules that the planner imports dynamically: in the engine's image they lie evaluated too. */
 const forEngine = (version: string, evaluated: readonly string[]): BuildOptions => ({
   ...common(version),
@@ -97,11 +108,14 @@ const foreignGlobals = (text: string): string[] => [
  * of Node's that it uses.
  */
 export async function bundleForEngine(version: string): Promise<EngineBundle> {
-  const whole = await build({ ...forEngine(version, []), plugins: [engineSystem] });
+  const whole = await build({ ...forEngine(version, []), plugins: [engineSystem, cittyDefinitions] });
   const dynamic = [...new Set(dynamicImports(whole.metafile!))];
   const left = new Set(dynamic.filter((path) => needsNode(whole.metafile!, path)));
   const kept = dynamic.filter((path) => !left.has(path));
-  const rest = await build({ ...forEngine(version, kept), plugins: [engineSystem, leaveOut(left)] });
+  const rest = await build({
+    ...forEngine(version, kept),
+    plugins: [engineSystem, cittyDefinitions, leaveOut(left)],
+  });
   for (const [path, { imports }] of Object.entries(rest.metafile!.inputs)) {
     const foreign = imports.find((one) => one.path.startsWith('node:'));
     if (foreign) throw new Error(`${path} imports ${foreign.path}, which the planner's engine has not`);

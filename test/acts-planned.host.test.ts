@@ -3,6 +3,7 @@
  * nothing. Each act that changes something has a case here; the same line without `--plan` is the control,
  * which shows that the test would see the change. An act without a case fails the test.
  */
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest';
@@ -11,6 +12,7 @@ import { capsDrop } from '../packages/caps-drop/src/index.ts';
 import { cgLimit } from '../packages/cg-limit/src/index.ts';
 import { hierarchiesOf } from '../packages/cg-limit/src/layout.ts';
 import type { Tool } from '../packages/cli/src/index.ts';
+import { flagsOf } from '../packages/cli/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
@@ -254,8 +256,10 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
   },
 };
 
-const changing = tools.flatMap(({ name, flags }) =>
-  flags.filter(({ act }) => act === 'changes').map((flag) => [name, flag.name] as const),
+const changing = tools.flatMap(({ meta: { name }, args }) =>
+  flagsOf({ args })
+    .filter(({ act }) => act === 'changes')
+    .map((flag) => [name, flag.name] as const),
 );
 
 test('every act that changes something has its case here', () => {
@@ -282,10 +286,12 @@ describe('an act that changes something', () => {
   });
 });
 
-const asking = tools.flatMap(({ name, flags }) =>
-  flags
+const asking = tools.flatMap(({ meta: { name }, args }) =>
+  flagsOf({ args })
     .filter(({ act }) => act === 'asks')
-    .map((flag) => [name, flag.name, flag.value !== undefined && !flag.value.startsWith('[')] as const),
+    .map(
+      (flag) => [name, flag.name, flag.valueHint !== undefined && !flag.valueHint.startsWith('[')] as const,
+    ),
 );
 
 test('an act that asks says that it changes nothing', () => {

@@ -43,7 +43,7 @@ export async function planOf(tool: string, argv: readonly string[], env = toolEn
   const command = (await siblings(tool)) as Command;
   const isProgram = (one: Command): one is Program => 'run' in one;
   const outcome = isProgram(command)
-    ? await command.run(host, siblings)
+    ? await command.dispatch(host, siblings)
     : await runTool(command as Tool, host, siblings);
   if (typeof outcome === 'number' || !('steps' in outcome))
     throw new Error(`${tool} ${argv.join(' ')} is not a plan by itself`);

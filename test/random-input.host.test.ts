@@ -2,9 +2,11 @@
  * Whatever somebody writes, the tools answer it or say in a line what is wrong: no crash, no stack trace, no "bug in
  * ctr-tools", no hang. The built tools are asked as a user who may do nothing, and where they have it, what they would do (--plan).
  */
+
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { flagsOf, type Tool } from '../packages/cli/src/index.ts';
 import { toolNames } from '../packages/cli/src/tool-names.ts';
 import { makeBundle } from '../packages/ctr-run/test/bundles.ts';
 import { siblings } from '../packages/planner/src/tools.ts';
@@ -180,8 +182,8 @@ test('image manifests, configurations and references', limits, (context) => {
 
 describe('command lines', () => {
   test.for(toolNames.filter((name) => name !== 'ctr-run'))('%s', limits, async (name) => {
-    const tool = (await siblings(name)) as { flags?: readonly { name: string }[] };
-    const flags = (tool.flags ?? []).map((flag) => `--${flag.name}`);
+    const tool = (await siblings(name)) as Tool;
+    const flags = flagsOf(tool).map((flag) => `--${flag.name}`);
     expect(flags.length).toBeGreaterThan(3);
     const word = fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom(...flags) },

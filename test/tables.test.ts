@@ -13,6 +13,7 @@ import {
   type Command,
   completions,
   type Flag,
+  flagsOf,
   type Grammar,
   isOptional,
   parseArgv,
@@ -22,7 +23,7 @@ import {
 } from '../packages/cli/src/index.ts';
 import { toolNames as names } from '../packages/cli/src/tool-names.ts';
 import { hostOf } from '../packages/cli/test/fixtures.ts';
-import { topFlags } from '../packages/ctr-run/src/describe.ts';
+import { topFlags } from '../packages/ctr-run/src/globals.ts';
 import { ctrRun } from '../packages/ctr-run/src/index.ts';
 import { subcommands } from '../packages/ctr-run/src/subcommands.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
@@ -32,16 +33,18 @@ import { ufsMount } from '../packages/ufs-mount/src/index.ts';
 const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine] as unknown as Tool[];
 
 test('these are all the tools that there are', () => {
-  expect([...tools, ctrRun as Command].map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  expect([...tools, ctrRun as Command].map(({ meta }) => meta.name).toSorted()).toEqual(names.toSorted());
 });
 
 const lines: readonly (readonly [string, Grammar])[] = [
-  ...tools.map((tool) => [tool.name, grammarOf(tool)] as const),
+  ...tools.map((tool) => [tool.meta.name, grammarOf(tool)] as const),
   ['ctr-run', { flags: topFlags, command: 'first-operand' }],
-  ...subcommands.map(({ name, flags, command }) => [`ctr-run ${name}`, { flags, command }] as const),
+  ...subcommands.map(
+    ({ meta, args, command }) => [`ctr-run ${meta.name}`, { flags: flagsOf({ args }), command }] as const,
+  ),
 ];
 
-const takesValue = (flag: Flag): boolean => flag.value !== undefined;
+const takesValue = (flag: Flag): boolean => flag.valueHint !== undefined;
 
 describe.each(lines.filter(([, { flags }]) => flags.some(takesValue)))('%s', (_name, grammar) => {
   // docker-run(1): an empty entry point is none.
@@ -64,10 +67,10 @@ describe.each(lines.filter(([, { flags }]) => flags.some(takesValue)))('%s', (_n
 
 /** A value that parses, for acts that need one. */
 const someValue = (flag: Flag): string[] =>
-  flag.value === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'default'];
+  flag.valueHint === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'default'];
 
-describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (name, tool) => {
-  const acts = tool.flags.filter(
+describe.each(tools.map((tool) => [tool.meta.name, tool] as const))('acts of %s', (name, tool) => {
+  const acts = flagsOf(tool).filter(
     // Else the word begins the command.
     (flag) => flag.act !== undefined && !(flag.takesCommand && tool.command === 'first-operand'),
   );
@@ -98,22 +101,28 @@ describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (na
 
   test('a flag that an act does not read is refused, and one for an act alone without it', async () => {
     const refusal = /(goes with|says how a command is run)/;
-    for (const flag of tool.flags.filter((one) => !one.act)) {
+    for (const flag of flagsOf(tool).filter((one) => !one.act)) {
       const words =
-        flag.value === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'x'];
+        flag.valueHint === undefined || isOptional(flag) ? [`--${flag.name}`] : [`--${flag.name}`, 'x'];
       for (const act of acts.filter((one) => !reads(one, flag)))
         await expect(call(...someValue(act), ...words), `${act.name} ${flag.name}`).rejects.toThrow(refusal);
       for (const named of flag.acts ?? [])
-        expect([COMMAND, ...tool.flags.filter((one) => one.act).map((one) => one.name)], flag.name).toContain(
-          named,
-        );
+        expect(
+          [
+            COMMAND,
+            ...flagsOf(tool)
+              .filter((one) => one.act)
+              .map((one) => one.name),
+          ],
+          flag.name,
+        ).toContain(named);
       if (!reads(undefined, flag))
         await expect(call(...words, '--', 'true'), flag.name).rejects.toThrow(`--${flag.name} goes with`);
     }
   });
 
   test('beside an act only the flags that it reads are completed', async () => {
-    const own = new Set(tool.flags.map((flag) => `--${flag.name}`));
+    const own = new Set(flagsOf(tool).map((flag) => `--${flag.name}`));
     for (const act of acts.filter((one) => !one.takesCommand)) {
       const lines = await completions(
         tool,
@@ -122,7 +131,7 @@ describe.each(tools.map((tool) => [tool.name, tool] as const))('acts of %s', (na
         async () => undefined,
       );
       const offered = lines.map(([word]) => word).filter((word) => own.has(word));
-      const read = tool.flags.filter((flag) => (flag !== act || flag.many) && reads(act, flag));
+      const read = flagsOf(tool).filter((flag) => (flag !== act || flag.many) && reads(act, flag));
       expect(offered, act.name).toEqual(read.map((flag) => `--${flag.name}`));
     }
     expect(own.size).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyChain, type Host, parseArgv, type Tool } from '../../packages/cli/src/index.ts';
+import { applyChain, flagsOf, type Host, parseArgv, type Tool } from '../../packages/cli/src/index.ts';
 import { nsEnter } from '../../packages/ns-enter/src/index.ts';
 import { encode } from '../../packages/plan/src/index.ts';
 import { type Contender, measure } from '../measure.ts';
@@ -40,7 +40,7 @@ async function storedPlan(at: string, name: string, argv: readonly string[]): Pr
     launcher: join(bin, 'ns-enter'),
     cwd: process.cwd(),
   };
-  const parsed = parseArgv(argv, nsEnter);
+  const parsed = parseArgv(argv, { flags: flagsOf(nsEnter), command: nsEnter.command });
   const path = join(at, `${name}.plan`);
   writeFileSync(path, encode(await applyChain(nsEnter as Tool, parsed, host, async () => undefined)));
   return path;

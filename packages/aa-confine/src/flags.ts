@@ -20,8 +20,9 @@ const labels = [
     'profile',
     {
       alias: ['p'],
-      value: 'NAME',
-      help: 'the profile for the command: a name, default (our own), unconfined; none takes it out of a spec',
+      valueHint: 'NAME',
+      description:
+        'the profile for the command: a name, default (our own), unconfined; none takes it out of a spec',
       group: apparmor,
     },
     (name): string | null => (name === 'none' ? null : parseProfile(name)),
@@ -29,8 +30,8 @@ const labels = [
   flag.of(
     'stack',
     {
-      value: 'NAME',
-      help: 'put this profile on top of the one that we are under; both hold',
+      valueHint: 'NAME',
+      description: 'put this profile on top of the one that we are under; both hold',
       group: apparmor,
       applyOnly: true,
     },
@@ -39,15 +40,15 @@ const labels = [
   flag.of(
     'selinux',
     {
-      value: 'LABEL',
-      help: 'the label for the command: user:role:type:level; none takes it out of a spec',
+      valueHint: 'LABEL',
+      description: 'the label for the command: user:role:type:level; none takes it out of a spec',
       group: selinux,
     },
     labelOf,
   ),
   flag.of(
     'mount-label',
-    { value: 'LABEL', help: "the label of a container's mounts; only in a spec", group: selinux },
+    { valueHint: 'LABEL', description: "the label of a container's mounts; only in a spec", group: selinux },
     labelOf,
   ),
 ] as const;
@@ -56,23 +57,23 @@ const besideLoad = [
   flag.of(
     'name',
     {
-      value: 'NAME',
-      help: 'load or render our default profile under this name',
+      valueHint: 'NAME',
+      description: 'load or render our default profile under this name',
       group: load,
       acts: ['load', 'replace', 'unload', 'render'],
     },
     (name): string => parseProfile(name),
   ),
   flag.yes('complain', {
-    help: 'load or render it so that it only logs what it would deny',
+    description: 'load or render it so that it only logs what it would deny',
     group: load,
     acts: ['load', 'replace', 'render'],
   }),
   flag.of(
     'namespace',
     {
-      value: 'NS',
-      help: 'load, unload and list in this policy namespace, made if it is missing',
+      valueHint: 'NS',
+      description: 'load, unload and list in this policy namespace, made if it is missing',
       group: load,
       acts: ['load', 'replace', 'unload', 'list'],
     },
@@ -86,49 +87,49 @@ const besideLoad = [
   ),
 ] as const;
 
-const json = flag.yes('json', { alias: ['J'], help: 'as JSON', group: ask, acts: ['show', 'list'] });
+const json = flag.yes('json', { alias: ['J'], description: 'as JSON', group: ask, acts: ['show', 'list'] });
 
 export const flags = [
   ...labels,
 
   {
     name: 'load',
-    value: '[FILE]',
+    valueHint: '[FILE]',
     act: 'changes',
     node: true,
-    help: 'load our default profile, or those of a file',
+    description: 'load our default profile, or those of a file',
     group: load,
   },
   {
     name: 'replace',
-    value: '[FILE]',
+    valueHint: '[FILE]',
     act: 'changes',
     node: true,
-    help: 'the same, over profiles of these names that are loaded',
+    description: 'the same, over profiles of these names that are loaded',
     group: load,
   },
   {
     name: 'unload',
-    value: '[NAME]',
+    valueHint: '[NAME]',
     act: 'changes',
     node: true,
-    help: 'take our default profile, or another, out of the kernel',
+    description: 'take our default profile, or another, out of the kernel',
     group: load,
   },
-  { name: 'render', act: 'asks', help: 'print our default profile', group: load },
+  { name: 'render', act: 'asks', description: 'print our default profile', group: load },
   ...besideLoad,
 
   {
     name: 'show',
-    value: '[TARGET]',
+    valueHint: '[TARGET]',
     act: 'asks',
-    help: 'the labels of a process: a PID, a container',
+    description: 'the labels of a process: a PID, a container',
     group: ask,
   },
   {
     name: 'list',
     act: 'asks',
-    help: 'the profiles that are loaded, and how many processes are under each',
+    description: 'the profiles that are loaded, and how many processes are under each',
     group: ask,
   },
   json,

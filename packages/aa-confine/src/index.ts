@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import { readText } from '@ctr-tools/host';
 import { amendConfine } from './amend.ts';
 import { flags } from './flags.ts';
@@ -22,15 +22,14 @@ function loadedProfiles(): string[] {
 }
 
 /** Labels of security modules: AppArmor profiles, SELinux labels. */
-export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
-  name: 'aa-confine',
-  summary: 'run a command under an AppArmor profile or an SELinux label',
+export const aaConfine = defineTool<ConfineOptions, ConfineFacts>({
+  meta: { name: 'aa-confine', description: 'run a command under an AppArmor profile or an SELinux label' },
   usage: [
     '--profile NAME|default [--] COMMAND [ARG...]',
     '--profile NAME|default < config.json > config.json',
     '--load[=FILE] | --unload[=NAME] | --list | --show[=PID]',
   ],
-  flags,
+  args: argsOf(flags),
   command: 'first-operand',
   notes: [
     'The label holds from the exec of the command on, and for all that it starts. A profile has to be loaded before; --profile default is the one that --load loads, ctr-default.',
@@ -59,4 +58,4 @@ export const aaConfine: Tool<ConfineOptions, ConfineFacts> = {
     const { acts } = await import('./act/index.ts');
     return acts[name]!(parsed.flags.get(name)?.[0] ?? '', options, host);
   },
-};
+});

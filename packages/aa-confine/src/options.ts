@@ -23,7 +23,7 @@ export function parseOptions(parsed: Parsed, _host: Host): ConfineOptions {
   const mountLabel = values['mount-label'];
   const applies = parsed.command !== undefined;
   if (
-    actsOf({ flags }, parsed).length === 0 &&
+    actsOf(flags, parsed).length === 0 &&
     [profile, stack, selinux, mountLabel].every((label) => label === undefined)
   )
     throw new UsageError('no label was given; --profile default is our own profile, --selinux LABEL a label');

@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import { capabilityNames } from '@ctr-tools/sys/constants';
 import { aliases } from './aliases.ts';
 import { amendCaps } from './amend.ts';
@@ -19,9 +19,11 @@ const lists = new Set([
 ]);
 
 /** Capabilities, user and groups, no_new_privs. */
-export const capsDrop: Tool<CapsOptions, CapsFacts> = {
-  name: 'caps-drop',
-  summary: 'run a command with fewer privileges: capabilities, user, no_new_privs',
+export const capsDrop = defineTool<CapsOptions, CapsFacts>({
+  meta: {
+    name: 'caps-drop',
+    description: 'run a command with fewer privileges: capabilities, user, no_new_privs',
+  },
   usage: [
     '[FLAGS] [--] COMMAND [ARG...]',
     '[FLAGS] < config.json > config.json',
@@ -29,7 +31,7 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     '--files DIR | --set-file LIST FILE... | --clear-file FILE...',
     '[FLAGS] --why -- COMMAND [ARG...]',
   ],
-  flags,
+  args: argsOf(flags),
   aliases,
   command: 'first-operand',
   notes: [
@@ -64,4 +66,4 @@ export const capsDrop: Tool<CapsOptions, CapsFacts> = {
     const { acts } = await import('./act/index.ts');
     return acts[name]!(parsed.flags.get(name)?.[0] ?? '', options, parsed, host);
   },
-};
+});

@@ -59,7 +59,7 @@ export function parseOptions(parsed: Parsed, _host: Host): CapsOptions {
     json: values.json,
     ...(values['reset-env'] && { resetEnv: true }),
   };
-  if (actsOf({ flags }, parsed).length === 0 && !asksForSomething(options))
+  if (actsOf(flags, parsed).length === 0 && !asksForSomething(options))
     throw new UsageError(
       'nothing to change was given; --all drops every capability, --no-new-privs forbids new ones',
     );

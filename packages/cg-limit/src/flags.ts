@@ -29,32 +29,34 @@ const limits: readonly Flag[] = byHeading.flatMap((heading) =>
 const limiting = [COMMAND, 'update', 'move'];
 
 const documentFlag = flag.text('resources', {
-  value: 'FILE',
+  valueHint: 'FILE',
   group: OTHERS,
-  help: 'limits from an OCI resources document; - reads stdin',
+  description: 'limits from an OCI resources document; - reads stdin',
   acts: limiting,
 });
 
 const groupFlags = [
   flag.text('cgroup', {
-    value: 'PATH',
+    valueHint: 'PATH',
     group,
-    help: 'name the group: /a/b from the root, a/b below the own group, slice:prefix:name for a scope of systemd, ::a.slice for a slice',
+    description:
+      'name the group: /a/b from the root, a/b below the own group, slice:prefix:name for a scope of systemd, ::a.slice for a slice',
     acts: [COMMAND, 'move'],
   }),
-  flag.yes('join', { group, help: 'enter a group that exists, and remove nothing', applyOnly: true }),
+  flag.yes('join', { group, description: 'enter a group that exists, and remove nothing', applyOnly: true }),
   flag.yes('keep', {
     group,
-    help: 'leave the group behind, and nobody waiting for its end',
+    description: 'leave the group behind, and nobody waiting for its end',
     applyOnly: true,
     acts: [COMMAND, 'move'],
   }),
   flag.of(
     'owner',
     {
-      value: 'UID[:GID]',
+      valueHint: 'UID[:GID]',
       group,
-      help: 'give the group to somebody, who may then make groups in it and move own processes there; its limits stay ours',
+      description:
+        'give the group to somebody, who may then make groups in it and move own processes there; its limits stay ours',
       applyOnly: true,
     },
     (text, spelled): Owner => {
@@ -68,46 +70,48 @@ const groupFlags = [
   ),
   flag.yes('kill-left', {
     group,
-    help: 'kill whatever is left in the group when the command has ended, what has gone into a session of its own too',
+    description:
+      'kill whatever is left in the group when the command has ended, what has gone into a session of its own too',
     applyOnly: true,
   }),
   flag.of(
     'timeout',
     {
-      value: 'TIME[:GRACE]',
+      valueHint: 'TIME[:GRACE]',
       group,
-      help: 'end all of it after this time, as 90s or 1h30m: with SIGTERM, and what is left after GRACE (10s) with SIGKILL; then the exit code is 124. Nothing outlives the command, as with --kill-left',
+      description:
+        'end all of it after this time, as 90s or 1h30m: with SIGTERM, and what is left after GRACE (10s) with SIGKILL; then the exit code is 124. Nothing outlives the command, as with --kill-left',
       applyOnly: true,
     },
     timeLimitOf,
   ),
   flag.word('manager', ['files', 'systemd'], {
-    value: 'WHO',
+    valueHint: 'WHO',
     group,
-    help: 'files or systemd make the group; systemd where it runs',
+    description: 'files or systemd make the group; systemd where it runs',
     applyOnly: true,
   }),
 ] as const;
 
 const besideShow = [
-  flag.yes('json', { group: acts, help: 'as JSON', acts: ['show', 'watch'] }),
+  flag.yes('json', { group: acts, description: 'as JSON', acts: ['show', 'watch'] }),
   flag.word('sort', sortKeys, {
-    value: 'KEY',
+    valueHint: 'KEY',
     group: acts,
-    help: 'all groups in which something runs as a list, by memory, cpu, processes or name',
+    description: 'all groups in which something runs as a list, by memory, cpu, processes or name',
     acts: ['show', 'watch'],
   }),
 ] as const;
 
 const fromInside = flag.yes('from-inside', {
   group: acts,
-  help: 'let --update change a group that the caller is in, and so limit the caller too',
+  description: 'let --update change a group that the caller is in, and so limit the caller too',
   acts: ['update'],
 });
 
 const toParent = flag.yes('to-parent', {
   group: acts,
-  help: 'with --remove: its processes go to the group above, instead of a refusal',
+  description: 'with --remove: its processes go to the group above, instead of a refusal',
   acts: ['remove'],
 });
 
@@ -121,63 +125,72 @@ export const flags: readonly Flag[] = [
   ...groupFlags,
   {
     name: 'show',
-    value: '[TARGET]',
+    valueHint: '[TARGET]',
     act: 'asks',
     operands: 'tool',
     group: acts,
-    help: 'limits beside use, peak, pressure and counts; without TARGET the tree of all groups',
+    description: 'limits beside use, peak, pressure and counts; without TARGET the tree of all groups',
   },
   {
     name: 'watch',
-    value: '[TARGET]',
+    valueHint: '[TARGET]',
     act: 'asks',
     operands: 'tool',
     node: true,
     group: acts,
-    help: 'the same, live: without TARGET all groups, sorted by a key (m, c, p, n); q quits. With --json a line each second',
+    description:
+      'the same, live: without TARGET all groups, sorted by a key (m, c, p, n); q quits. With --json a line each second',
   },
   ...besideShow,
   {
     name: 'update',
-    value: 'TARGET',
+    valueHint: 'TARGET',
     act: 'changes',
     operands: 'tool',
     group: acts,
-    help: 'change the limits of what runs, all or none',
+    description: 'change the limits of what runs, all or none',
   },
   fromInside,
   {
     name: 'move',
-    value: 'PID',
+    valueHint: 'PID',
     act: 'changes',
     operands: 'tool',
     group: acts,
-    help: 'put a process that runs, and its children from then on, under limits of its own; back at its end or Ctrl-C. With --keep nobody waits',
+    description:
+      'put a process that runs, and its children from then on, under limits of its own; back at its end or Ctrl-C. With --keep nobody waits',
   },
   {
     name: 'freeze',
-    value: 'TARGET',
+    valueHint: 'TARGET',
     act: 'changes',
     operands: 'tool',
     group: acts,
-    help: 'stop all of its processes',
+    description: 'stop all of its processes',
   },
-  { name: 'thaw', value: 'TARGET', act: 'changes', operands: 'tool', group: acts, help: 'let them go on' },
+  {
+    name: 'thaw',
+    valueHint: 'TARGET',
+    act: 'changes',
+    operands: 'tool',
+    group: acts,
+    description: 'let them go on',
+  },
   {
     name: 'kill',
-    value: 'TARGET',
+    valueHint: 'TARGET',
     act: 'changes',
     operands: 'tool',
     group: acts,
-    help: 'kill all of its processes and those in the groups below',
+    description: 'kill all of its processes and those in the groups below',
   },
   {
     name: 'remove',
-    value: 'TARGET',
+    valueHint: 'TARGET',
     act: 'changes',
     operands: 'tool',
     group: acts,
-    help: 'remove its empty group and the groups below',
+    description: 'remove its empty group and the groups below',
   },
   toParent,
 ];

@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import { anyDoes } from '@ctr-tools/plan';
 import { amend } from './amend.ts';
 import type { Facts } from './facts.ts';
@@ -12,15 +12,17 @@ export { cgroupRecord } from './groups.ts';
 export { enter } from './steps.ts';
 export type { Facts, Options };
 
-export const cgLimit: Tool<Options, Facts> = {
-  name: 'cg-limit',
-  summary: 'run a command in a control group with limits, or show and change the limits of what runs',
+export const cgLimit = defineTool<Options, Facts>({
+  meta: {
+    name: 'cg-limit',
+    description: 'run a command in a control group with limits, or show and change the limits of what runs',
+  },
   usage: [
     '[LIMITS] [--] COMMAND [ARG...]',
     '[LIMITS] < config.json > config.json',
     '--show[=TARGET] | --update TARGET... LIMITS | --kill TARGET...',
   ],
-  flags,
+  args: argsOf(flags),
   command: 'first-operand',
   notes: [
     'A TARGET is a PID ($! of a launcher stands for its command), the path of a group, a slice, or a container: its ID, docker:NAME or podman:NAME.',
@@ -53,4 +55,4 @@ export const cgLimit: Tool<Options, Facts> = {
     const { act } = await import('./act/index.ts');
     return act(name, given, parsed, host);
   },
-};
+});

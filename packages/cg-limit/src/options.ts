@@ -51,7 +51,7 @@ export function options(parsed: Parsed, host: Host): Options {
       `--${timeLimit ? 'timeout' : 'kill-left'} ends what is in the group of a command, and --${join ? 'join' : 'keep'} leaves that alone`,
     );
   if (owner && join) throw new UsageError('--owner gives away a group that is made, and --join makes none');
-  if (actsOf({ flags }, parsed).length === 0 && parsed.operands.length > 0)
+  if (actsOf(flags, parsed).length === 0 && parsed.operands.length > 0)
     throw new UsageError(`"${parsed.operands[0]}" stands where nothing is expected`);
   return {
     resources,

@@ -39,10 +39,10 @@ const rlimits: Readonly<Record<string, readonly [type: string, unit: Unit, what:
 const group = "The command's own process (prlimit(1), nice(1), ionice(1), chrt(1))";
 const own = { group, instead: 'prlimit --pid changes limits of a process that runs' };
 
-const limitFlags = Object.entries(rlimits).map(([name, [type, unit, help]]) =>
+const limitFlags = Object.entries(rlimits).map(([name, [type, unit, description]]) =>
   flag.of(
     name,
-    { ...own, value: unit === 'bytes' ? 'SIZE[:HARD]' : 'N[:HARD]', help },
+    { ...own, valueHint: unit === 'bytes' ? 'SIZE[:HARD]' : 'N[:HARD]', description },
     (text, spelled): Rlimit => ({ type, ...range(text, spelled, unit) }),
   ),
 );
@@ -52,14 +52,14 @@ const otherFlags = [
     'ulimit',
     {
       ...own,
-      value: 'NAME=SOFT[:HARD]',
-      help: 'any of these by its name, as docker run has it; unlimited for none',
+      valueHint: 'NAME=SOFT[:HARD]',
+      description: 'any of these by its name, as docker run has it; unlimited for none',
     },
     (text) => parseUlimit(text),
   ),
   flag.of(
     'nice',
-    { ...own, value: 'N', help: 'share of the CPU against others, -20 (most) to 19' },
+    { ...own, valueHint: 'N', description: 'share of the CPU against others, -20 (most) to 19' },
     (text, spelled): number => {
       if (!/^[+-]?\d+$/.test(text) || Number(text) < -20 || Number(text) > 19)
         throw new UsageError(`${spelled} is "${text}"; it is a number from -20 (first) to 19 (last)`);
@@ -68,12 +68,12 @@ const otherFlags = [
   ),
   flag.text('scheduler', {
     ...own,
-    value: 'POLICY[:PRIORITY]',
-    help: 'other, batch, idle, fifo:N, rr:N',
+    valueHint: 'POLICY[:PRIORITY]',
+    description: 'other, batch, idle, fifo:N, rr:N',
   }),
   flag.of(
     'ionice',
-    { ...own, value: 'CLASS[:LEVEL]', help: 'I/O class: be:0 to be:7, idle, rt:N' },
+    { ...own, valueHint: 'CLASS[:LEVEL]', description: 'I/O class: be:0 to be:7, idle, rt:N' },
     (text): IOPriority => ioPriorityOf(text),
   ),
 ] as const;

@@ -14,9 +14,9 @@ const sized = (file: string, value: string): string =>
 export const setFlag = flag.list(
   'set',
   {
-    value: 'FILE=VALUE',
+    valueHint: 'FILE=VALUE',
     group: OTHERS,
-    help: 'write any file of the group: memory.high=1G',
+    description: 'write any file of the group: memory.high=1G',
   },
   (text, spelled): readonly [file: string, value: string] => {
     const [, file, value] = /^([a-z_]+\.[\w.]+)=([\s\S]+)$/.exec(text) ?? [];

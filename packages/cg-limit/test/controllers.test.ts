@@ -2,8 +2,10 @@
  * What holds for every flag of every controller, by its declaration alone: it parses, sets something, is shown, is a
  * property of systemd's or says why not, and is completed. A controller that is new is in here by itself.
  */
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { flagsOf } from '@ctr-tools/cli';
 import { describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
 import { grammarOf } from '../../cli/src/common.ts';
@@ -43,7 +45,7 @@ const every = controllers.flatMap(({ names, flags }) => flags.map((flag) => [nam
 test('flags stand at one controller each, under the name that they have in the help', () => {
   const names = every.map(([, { name }]) => name);
   expect(new Set(names).size).toBe(names.length);
-  expect(cgLimit.flags.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+  expect(flagsOf(cgLimit).map(({ name }) => name)).toEqual(expect.arrayContaining(names));
 });
 
 describe.each(every.map(([name, flag]) => [name, flag.name, flag] as const))(
@@ -63,7 +65,7 @@ describe.each(every.map(([name, flag]) => [name, flag.name, flag] as const))(
       const settings = () => settingsOf(resources, abilities[version]);
       if (told === undefined) {
         expect(settings).toThrow(/cgroup v[12]|controller/);
-        expect(flag.help).toContain(`(v${3 - version})`);
+        expect(flag.description).toContain(`(v${3 - version})`);
         return;
       }
       if (typeof told !== 'string') {
@@ -98,7 +100,7 @@ describe.each(every.map(([name, flag]) => [name, flag.name, flag] as const))(
     test('it is completed', async () => {
       const tool = cgLimit as unknown as Tool;
       const lines = await completions(tool, [`--${flag.name}`], host, async () => undefined);
-      expect(lines).toContainEqual([`--${flag.name}`, flag.help]);
+      expect(lines).toContainEqual([`--${flag.name}`, flag.description]);
     });
   },
 );

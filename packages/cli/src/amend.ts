@@ -2,6 +2,7 @@
 import { readSpec, serializeJson } from '@ctr-tools/oci';
 import { withDefaults } from './argv.ts';
 import { probablyMeant } from './common.ts';
+import { flagsOf } from './define.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { err, out } from './output.ts';
@@ -13,11 +14,11 @@ import { shellLine } from './words.ts';
 function neededBy(tool: Tool, parsed: Parsed, host: Host): string {
   // What it lacks beside a command too is said first: the line that is named here shall work.
   tool.options({ ...parsed, command: ['true'] }, host);
-  return `has no place in a spec; it needs a command: ${shellLine([tool.name, ...host.argv])} -- ${tool.likely ?? 'COMMAND'}`;
+  return `has no place in a spec; it needs a command: ${shellLine([tool.meta.name, ...host.argv])} -- ${tool.likely ?? 'COMMAND'}`;
 }
 
 export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
-  for (const flag of tool.flags)
+  for (const flag of flagsOf(tool))
     if (flag.applyOnly && parsed.flags.has(flag.name))
       throw new UsageError(`--${flag.name} ${neededBy(tool, parsed, host)}`);
   if (host.tty[0])
@@ -25,7 +26,7 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
   // A variable is the default of what a spec can hold only.
   const full = withDefaults(
     parsed,
-    tool.flags.filter((flag) => !flag.applyOnly),
+    flagsOf(tool).filter((flag) => !flag.applyOnly),
     host.env,
   );
   const options = tool.options(full, host);
@@ -35,7 +36,8 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): number {
       `no command, and stdin is ${input ? 'empty' : 'closed'}; ${probablyMeant(tool, host)}`,
     );
   const { value: spec, warnings } = readSpec(input, 'stdin', 'draft');
-  for (const { path, message, told } of warnings) if (told) err(`${tool.name}: stdin: ${path}: ${message}\n`);
+  for (const { path, message, told } of warnings)
+    if (told) err(`${tool.meta.name}: stdin: ${path}: ${message}\n`);
   out(serializeJson(tool.amend(spec, options, tool.gather(options, spec, host)), 2));
   return 0;
 }

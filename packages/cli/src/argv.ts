@@ -34,12 +34,15 @@ function namesOf(flags: readonly Flag[]): Names {
   return { long, short };
 }
 
-export const isOptional = (flag: Flag): boolean => flag.value !== undefined && /^\[.*\]$/.test(flag.value);
+export const isOptional = (flag: Flag): boolean =>
+  flag.valueHint !== undefined && /^\[.*\]$/.test(flag.valueHint);
 
 /** `--memory SIZE`, as the help spells it. */
 export function spellFlag(flag: Flag): string {
-  if (flag.value === undefined) return `--${flag.name}`;
-  return isOptional(flag) ? `--${flag.name}[=${flag.value.slice(1, -1)}]` : `--${flag.name} ${flag.value}`;
+  if (flag.valueHint === undefined) return `--${flag.name}`;
+  return isOptional(flag)
+    ? `--${flag.name}[=${flag.valueHint.slice(1, -1)}]`
+    : `--${flag.name} ${flag.valueHint}`;
 }
 
 const longName = (word: string): string => word.slice(2).split('=', 1)[0]!;
@@ -81,15 +84,17 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
   /** A value that was given as a word, attached or not. */
   const given = (flag: Flag, value: string, spelled: string): string => {
     if (value === '' && !flag.empty)
-      throw new UsageError(`${spelled} has an empty value; it needs ${flag.value!.replace(/^\[|\]$/g, '')}`);
+      throw new UsageError(
+        `${spelled} has an empty value; it needs ${flag.valueHint!.replace(/^\[|\]$/g, '')}`,
+      );
     return value;
   };
 
   const following = (flag: Flag, spelled: string): string => {
     const value = argv[++i];
-    if (value === undefined) throw new UsageError(`${spelled} needs a value: ${spelled} ${flag.value}`);
+    if (value === undefined) throw new UsageError(`${spelled} needs a value: ${spelled} ${flag.valueHint}`);
     if (value === '--')
-      throw new UsageError(`${spelled} needs a value before "--": ${spelled} ${flag.value}`);
+      throw new UsageError(`${spelled} needs a value before "--": ${spelled} ${flag.valueHint}`);
     return given(flag, value, spelled);
   };
 
@@ -99,7 +104,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
     const flag = names.long.get(name);
     const spelled = `--${name}`;
     if (!flag) throw new UsageError(unknownLong(word, argv.slice(i + 1), names));
-    if (flag.value === undefined) {
+    if (flag.valueHint === undefined) {
       if (equals >= 0) throw new UsageError(`${spelled} takes no value, but "${word}" gives it one`);
       give(flag, '', spelled);
     } else if (equals >= 0) {
@@ -120,7 +125,7 @@ export function parseArgv(argv: readonly string[], grammar: Grammar): Parsed {
         throw new UsageError(`unknown flag ${spelled}${inside}${long}`);
       }
       const rest = word.slice(at + 1);
-      if (flag.value === undefined) {
+      if (flag.valueHint === undefined) {
         if (rest.startsWith('='))
           throw new UsageError(`${spelled} takes no value, but "${word}" gives it one`);
         give(flag, '', spelled);

@@ -28,6 +28,7 @@ import { callerPid, readStatus } from '@ctr-tools/sys/proc';
 import { ALIAS_FAILED } from './alias.ts';
 import { parseArgv, withDefaults } from './argv.ts';
 import { grammarOf, isPlainApply } from './common.ts';
+import { flagsOf } from './define.ts';
 import { isFailure } from './errors.ts';
 import { type Host, withOwn } from './host.ts';
 import type { Command, Parsed, Siblings, Tool } from './tool.ts';
@@ -71,7 +72,7 @@ export async function applyChain(
   }
   const name =
     host.alias === undefined
-      ? { tool: tool.name, exit: TOOL_FAILED }
+      ? { tool: tool.meta.name, exit: TOOL_FAILED }
       : { tool: host.alias, exit: ALIAS_FAILED };
   return compile(links, { ...manner, ...name, ...(debug && { debug }) });
 }
@@ -85,7 +86,7 @@ function linkSteps(tool: Tool, parsed: Parsed, host: Host): AnyStep[] {
     const steps = tool.steps(spec, facts);
     return withParent(steps, tool.stays?.(spec, facts) ?? false);
   } catch (error) {
-    if (error instanceof Error && !('tool' in error)) Object.assign(error, { tool: tool.name });
+    if (error instanceof Error && !('tool' in error)) Object.assign(error, { tool: tool.meta.name });
     throw error;
   }
 }
@@ -158,7 +159,7 @@ function lastSteps(
   siblings: Siblings,
 ): AnyStep[] {
   if (!sibling) return [closeStep(host, steps), execStep(command, command[0]!)];
-  const file = besideLauncher(sibling.name, host);
+  const file = besideLauncher(sibling.meta.name, host);
   if (!host.installed && seesHost(steps)) return [closeStep(host, steps), execStep(command, file)];
   // Its file is not to be found there, and a file of that name may be anybody's.
   const copy = slot('own.copy');
@@ -210,10 +211,10 @@ async function siblingOf(word: string, host: Host, siblings: Siblings): Promise<
  * says so itself.
  */
 function nextLink(command: Command, argv: readonly string[], view: Host | undefined): Link | undefined {
-  if (!view || 'run' in command) return undefined;
+  if (!view || 'dispatch' in command) return undefined;
   const earlier = view.earlier ?? [];
   if (command.decidesAfter && !command.decidesAfter(earlier)) return undefined;
-  const own: Host = withOwn(view, { tool: command.name, argv });
+  const own: Host = withOwn(view, { tool: command.meta.name, argv });
   const parsed = plainApply(command, argv, own);
   if (!parsed) return undefined;
   if (seesLess(view) && (command.looksAround?.(parsed) ?? true)) return undefined;
@@ -226,7 +227,7 @@ function nextLink(command: Command, argv: readonly string[], view: Host | undefi
 function plainApply(tool: Tool, argv: readonly string[], host: Host): Parsed | undefined {
   try {
     const parsed = parseArgv(argv, grammarOf(tool));
-    return isPlainApply(tool, parsed) ? withDefaults(parsed, tool.flags, host.env) : undefined;
+    return isPlainApply(tool, parsed) ? withDefaults(parsed, flagsOf(tool), host.env) : undefined;
   } catch (error) {
     if (isFailure(error)) return undefined;
     throw error;

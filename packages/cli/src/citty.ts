@@ -9,26 +9,20 @@
  */
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
-import { type ArgDef, type CommandDef, defineCommand } from 'citty';
-import { isOptional } from './argv.ts';
+import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { allFlags } from './common.ts';
-import type { Described, Flag } from './tool.ts';
-
-function argOf(flag: Flag): ArgDef {
-  const common = { description: flag.help, alias: [...(flag.alias ?? [])] };
-  if (flag.value === undefined) return { ...common, type: 'boolean' };
-  return { ...common, type: 'string', valueHint: isOptional(flag) ? flag.value.slice(1, -1) : flag.value };
-}
+import { argsOf } from './define.ts';
+import type { Described } from './tool.ts';
 
 /**
  * The command. `launcher` is the tool's file or its name in PATH; the tool's own name if left
  * out. Running it waits for the tool, with this process's own terminal, and leaves its exit
  * code in `process.exitCode` (128+N if a signal ended it).
  */
-export function cittyCommand(tool: Described, launcher: string = tool.name): CommandDef {
+export function cittyCommand(tool: Described, launcher: string = tool.meta.name): CommandDef {
   return defineCommand({
-    meta: { name: tool.name, description: tool.summary },
-    args: Object.fromEntries(allFlags(tool).map((flag) => [flag.name, argOf(flag)])),
+    meta: tool.meta,
+    args: argsOf(allFlags(tool)) as ArgsDef,
     run({ rawArgs }) {
       const { status, signal, error } = spawnSync(launcher, rawArgs, { stdio: 'inherit' });
       if (error) throw error;

@@ -1,4 +1,5 @@
 import type { Grammar } from './argv.ts';
+import { flagsOf } from './define.ts';
 import { UsageError } from './errors.ts';
 import { COMMAND } from './flag.ts';
 import type { Host } from './host.ts';
@@ -9,28 +10,28 @@ const about = 'About this program';
 
 /** The flags that every tool has. */
 const commonFlags: readonly Flag[] = [
-  { name: 'help', alias: ['h'], help: 'show this help', group: about },
-  { name: 'version', alias: ['V'], help: 'show the version', group: about },
+  { name: 'help', alias: ['h'], description: 'show this help', group: about },
+  { name: 'version', alias: ['V'], description: 'show the version', group: about },
   {
     name: 'plan',
-    help: 'print what would be done, one kernel operation a line, and do nothing',
+    description: 'print what would be done, one kernel operation a line, and do nothing',
     group: about,
   },
-  { name: 'debug', help: 'when something fails, show the plan with a mark at the step', group: about },
+  { name: 'debug', description: 'when something fails, show the plan with a mark at the step', group: about },
 ];
 
 const amendFlag: Flag = {
   name: 'amend',
-  help: 'read a spec on stdin and write it amended on stdout',
+  description: 'read a spec on stdin and write it amended on stdout',
   group: about,
 };
 
 /** All flags of a tool: its own, then the common ones. A letter that the tool uses itself stays the tool's. */
-export function allFlags(tool: Pick<Tool, 'flags' | 'alone'>): Flag[] {
-  const taken = new Set(tool.flags.flatMap((flag) => [flag.name, ...(flag.alias ?? [])]));
+export function allFlags(tool: Pick<Tool, 'args' | 'alone'>): Flag[] {
+  const taken = new Set(flagsOf(tool).flatMap((flag) => [flag.name, ...(flag.alias ?? [])]));
   const common = tool.alone ? [amendFlag, ...commonFlags] : commonFlags;
   return [
-    ...tool.flags,
+    ...flagsOf(tool),
     ...common
       .filter((flag) => !taken.has(flag.name))
       .map((flag) => ({
@@ -43,7 +44,7 @@ export function allFlags(tool: Pick<Tool, 'flags' | 'alone'>): Flag[] {
 export const grammarOf = (tool: Tool): Grammar => ({ flags: allFlags(tool), command: tool.command });
 
 /** The acts that were asked for. */
-export const actsOf = ({ flags }: Pick<Tool, 'flags'>, parsed: Parsed): Flag[] =>
+export const actsOf = (flags: readonly Flag[], parsed: Parsed): Flag[] =>
   flags.filter(
     (flag) => flag.act && parsed.flags.has(flag.name) && !flag.beside?.some((name) => parsed.flags.has(name)),
   );
@@ -60,8 +61,8 @@ export function reads(act: Flag | undefined, { acts = [COMMAND], name, beside }:
 }
 
 /** Throws `UsageError` for a flag of the tool's that nothing reads on this line. */
-export function refuseUnread(tool: Pick<Tool, 'flags'>, parsed: Parsed, act: Flag | undefined): void {
-  const unread = tool.flags.find((flag) => parsed.flags.has(flag.name) && !reads(act, flag));
+export function refuseUnread(flags: readonly Flag[], parsed: Parsed, act: Flag | undefined): void {
+  const unread = flags.find((flag) => parsed.flags.has(flag.name) && !reads(act, flag));
   if (!unread) return;
   const { name, acts = [COMMAND], instead } = unread;
   const hint = instead === undefined ? '' : `; ${instead}`;
@@ -77,14 +78,14 @@ export function refuseUnread(tool: Pick<Tool, 'flags'>, parsed: Parsed, act: Fla
 export function isPlainApply(tool: Tool, parsed: Parsed): boolean {
   if (parsed.command === undefined || parsed.command.length === 0) return false;
   if (['help', 'version', 'plan', 'amend'].some((name) => parsed.flags.has(name))) return false;
-  return actsOf(tool, parsed).length === 0;
+  return actsOf(flagsOf(tool), parsed).length === 0;
 }
 
 /** The line that somebody without a command probably meant. */
 export function probablyMeant(tool: Tool, host: Host, argv: readonly string[] = host.argv): string {
   const amend = tool.alone && !argv.includes('--amend') ? ['--amend'] : [];
   const plain = argv.filter((word) => word !== '--amend');
-  const run = `${shellLine([tool.name, ...plain])} -- ${tool.likely ?? 'COMMAND'}`;
-  const pipe = shellLine([tool.name, ...amend, ...argv]);
+  const run = `${shellLine([tool.meta.name, ...plain])} -- ${tool.likely ?? 'COMMAND'}`;
+  const pipe = shellLine([tool.meta.name, ...amend, ...argv]);
   return `to run a command: ${run}; to amend a spec: ctr-run spec - | ${pipe}`;
 }

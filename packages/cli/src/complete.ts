@@ -7,6 +7,7 @@ import { namesIn, readText, statIfAny } from '@ctr-tools/host';
 import { SIGNALS } from '@ctr-tools/sys/constants';
 import { isOptional } from './argv.ts';
 import { allFlags, reads } from './common.ts';
+import { flagsOf } from './define.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
 import { defaultStateRoot, STATE_ROOT } from './state-root.ts';
@@ -45,12 +46,12 @@ export async function completions(
   host: Host,
   siblings: Siblings,
 ): Promise<Line[]> {
-  if (!('run' in command)) return linesOf(grammarOfTool(command, host), words, host, siblings);
+  if (!('dispatch' in command)) return linesOf(grammarOfTool(command, host), words, host, siblings);
   const described = await command.describe?.();
   if (!described) return [];
   const top: Grammar = {
-    name: command.name,
-    flags: described.flags,
+    name: command.meta.name,
+    flags: flagsOf(described),
     command: 'never',
     operand: () => ({ words: (described.commands ?? []).map(([name]) => name) }),
   };
@@ -62,20 +63,22 @@ export async function completions(
       help ?? described.commands?.find(([name]) => name === word)?.[1] ?? '',
     ]);
   }
-  const page = described.pages?.find(({ name }) => name.endsWith(` ${words[at]}`));
+  const page = described.pages?.find(({ meta }) => meta.name.endsWith(` ${words[at]}`));
   return page ? linesOf(grammarOfPage(page, host), words.slice(at + 1), host, siblings) : [];
 }
 
 const grammarOfTool = (tool: Tool, host: Host): Grammar => ({
-  name: tool.name,
+  name: tool.meta.name,
   flags: allFlags(tool),
   command: tool.command,
   // The common ones go with all.
-  goesWith: (act, flag) => reads(act, flag) || !tool.flags.includes(flag),
+  goesWith: (act, flag) => reads(act, flag) || !flagsOf(tool).includes(flag),
   ...(tool.suggest && { own: (flag, h) => tool.suggest!(flag, h) }),
   operand: (_count, act) => {
     if (act)
-      return act.operands === undefined ? { words: [] } : suggestedFor(tool.name, act, host, tool.suggest);
+      return act.operands === undefined
+        ? { words: [] }
+        : suggestedFor(tool.meta.name, act, host, tool.suggest);
     if (tool.command === 'first-operand') return undefined;
     return tool.suggest?.(undefined, host) ?? { shell: 'files' };
   },
@@ -84,15 +87,15 @@ const grammarOfTool = (tool: Tool, host: Host): Grammar => ({
 /** A subcommand of ctr-run's: where its usage names a container, its first operand is one. */
 function grammarOfPage(page: Described & { command?: Grammar['command'] }, host: Host): Grammar {
   const takesId = page.usage.some((line) => /(^|[^-\w])ID\b|CONTAINER/.test(line));
-  const runs = page.command === 'first-operand' && !/ (exec|ps)$/.test(page.name);
+  const runs = page.command === 'first-operand' && !/ (exec|ps)$/.test(page.meta.name);
   return {
-    name: page.name,
-    flags: page.flags,
+    name: page.meta.name,
+    flags: flagsOf(page),
     command: runs ? 'first-operand' : 'never',
     operand: (count) => {
       if (count === 0 && takesId) return { words: containers(host) };
-      if (/ kill$/.test(page.name)) return { words: Object.keys(SIGNALS) };
-      return / exec$/.test(page.name) ? undefined : { words: [] };
+      if (/ kill$/.test(page.meta.name)) return { words: Object.keys(SIGNALS) };
+      return / exec$/.test(page.meta.name) ? undefined : { words: [] };
     },
   };
 }
@@ -140,12 +143,12 @@ function readWords({ flags, command, operand }: Grammar, words: readonly string[
     } else if (word.startsWith('--')) {
       const flag = named(word.slice(2).split('=')[0]!);
       give(flag);
-      if (flag?.value !== undefined && !isOptional(flag) && !word.includes('=')) read.pending = flag;
+      if (flag?.valueHint !== undefined && !isOptional(flag) && !word.includes('=')) read.pending = flag;
     } else if (word.startsWith('-') && word !== '-') {
       for (let at = 1; at < word.length; at++) {
         const flag = named(word[at]!);
         give(flag);
-        if (flag?.value === undefined) continue;
+        if (flag?.valueHint === undefined) continue;
         if (!isOptional(flag) && at === word.length - 1) read.pending = flag;
         if (!isOptional(flag) || /^[=/.]/.test(word.slice(at + 1))) break;
       }
@@ -176,7 +179,7 @@ async function linesOf(
     const flag = grammar.flags.find(
       ({ name, alias }) => name === attached[2] || alias?.includes(attached[2]!),
     );
-    if (flag?.value === undefined) return [];
+    if (flag?.valueHint === undefined) return [];
     return asLines(suggestedFor(grammar.name, flag, host, grammar.own), attached[3]!, attached[1]!);
   }
   if (last.startsWith('-')) {
@@ -192,8 +195,8 @@ const flagLines = (flags: readonly Flag[], given: ReadonlySet<string>, last: str
   flags
     .filter(({ name, many }) => many || !given.has(name))
     .flatMap((flag): Line[] => {
-      const long: Line = [`--${flag.name}`, flag.help];
-      return isOptional(flag) && last.length > 2 ? [long, [`--${flag.name}=`, flag.help]] : [long];
+      const long: Line = [`--${flag.name}`, flag.description];
+      return isOptional(flag) && last.length > 2 ? [long, [`--${flag.name}=`, flag.description]] : [long];
     })
     .filter(([word]) => word.startsWith(last));
 
@@ -212,7 +215,7 @@ function asLines({ words = [], list, shell }: Suggested, typed: string, before =
 function suggestedFor(tool: string, flag: Flag, host: Host, own?: Tool['suggest']): Suggested {
   const said = own?.(flag.name, host);
   if (said) return said;
-  const value = (flag.value ?? '').replace(/^\[|\]$/g, '');
+  const value = (flag.valueHint ?? '').replace(/^\[|\]$/g, '');
   switch (value) {
     case 'DIR':
     case 'ROOT':

@@ -2,7 +2,7 @@
  * Flags that know what their value is: one declaration gives the parser's table, the help, the completions and
  * the typed value.
  *
- *     const flags = [flag.count('nice', { help: 'share of the CPU', least: -20n, most: 19n })] as const;
+ *     const flags = [flag.count('nice', { description: 'share of the CPU', least: -20n, most: 19n })] as const;
  *     given(flags, parsed).nice; // number | undefined
  */
 import { UsageError } from './errors.ts';
@@ -20,7 +20,7 @@ export interface Typed<N extends string = string, T = unknown> extends Flag {
 }
 
 /** What is said of a flag beside its name and its kind; a table may say more of each. */
-type About = Omit<Flag, 'name' | 'many'>;
+type About = Omit<Flag, 'name' | 'many' | 'type'>;
 
 /** `flag` is how errors name it: `--memory`. */
 type Parse<T> = (text: string, flag: string) => T;
@@ -31,56 +31,61 @@ const last = <T>(name: string, parse: Parse<T>) => ({
     texts === undefined ? undefined : parse(texts.at(-1)!, `--${name}`),
 });
 
-/** A value of any kind; `about.value` is what the help calls it. */
-const of = <N extends string, A extends About & { value: string }, T>(
+/** A value of any kind; `about.valueHint` is what the help calls it. */
+const of = <N extends string, A extends About & { valueHint: string }, T>(
   name: N,
   about: A,
   parse: Parse<T>,
 ) => ({
   ...about,
   name,
+  type: 'string' as const,
   ...last(name, parse),
 });
 
 /** A text as it was given. */
-const text = <N extends string, A extends About & { value: string }>(name: N, about: A) =>
+const text = <N extends string, A extends About & { valueHint: string }>(name: N, about: A) =>
   of(name, about, (given): string => given);
 
 /** Whether it was given; it has no value. */
-const yes = <N extends string, A extends Omit<About, 'value'>>(name: N, about: A) => ({
+const yes = <N extends string, A extends Omit<About, 'valueHint'>>(name: N, about: A) => ({
   ...about,
   name,
+  type: 'boolean' as const,
   read: (texts: readonly string[] | undefined): boolean => texts !== undefined,
 });
 
 /** A flag that may be given more than once: the values in their order, `[]` for none. */
-const list = <N extends string, A extends About & { value: string }, T>(
+const list = <N extends string, A extends About & { valueHint: string }, T>(
   name: N,
   about: A,
   parse: Parse<T>,
 ) => ({
   ...about,
   name,
+  type: 'string' as const,
   many: true as const,
   read: (texts: readonly string[] | undefined): T[] =>
     (texts ?? []).map((given) => parse(given, `--${name}`)),
 });
 
 /** The texts of a flag that may be given more than once. */
-const texts = <N extends string, A extends About & { value: string }>(name: N, about: A) =>
+const texts = <N extends string, A extends About & { valueHint: string }>(name: N, about: A) =>
   list(name, about, (given): string => given);
 
 /** A whole number from `least` to `most`. */
-const count = <N extends string, A extends Omit<About, 'value'>>(
+const count = <N extends string, A extends Omit<About, 'valueHint'>>(
   name: N,
   least: bigint,
   most: bigint,
   about: A,
 ) =>
-  of(name, { ...about, value: 'N' }, (given, spelled) => Number(parseInteger(given, spelled, least, most)));
+  of(name, { ...about, valueHint: 'N' }, (given, spelled) =>
+    Number(parseInteger(given, spelled, least, most)),
+  );
 
 /** One of these words. */
-const word = <N extends string, const W extends readonly string[], A extends About & { value: string }>(
+const word = <N extends string, const W extends readonly string[], A extends About & { valueHint: string }>(
   name: N,
   words: W,
   about: A,

@@ -1,6 +1,7 @@
 /** The text of --help, made from the same tables as the parser. */
 import { isOptional } from './argv.ts';
 import { allFlags } from './common.ts';
+import { flagsOf } from './define.ts';
 import { paint, type Style } from './style.ts';
 import type { Described, Flag } from './tool.ts';
 
@@ -27,20 +28,24 @@ export function flagHead(flag: Flag): string {
   const short = (flag.alias ?? []).filter((name) => name.length === 1).map((name) => `-${name}`);
   const long = `--${flag.name}`;
   const value =
-    flag.value === undefined ? '' : isOptional(flag) ? `[=${flag.value.slice(1, -1)}]` : ` ${flag.value}`;
+    flag.valueHint === undefined
+      ? ''
+      : isOptional(flag)
+        ? `[=${flag.valueHint.slice(1, -1)}]`
+        : ` ${flag.valueHint}`;
   return short.length ? `${short.join(', ')}, ${long}${value}` : `    ${long}${value}`;
 }
 
 /** What stands behind a flag: its help, its variable, whether it may come again. */
 export function flagHelp(flag: Flag): string {
   const extra = [flag.env && `default: $${flag.env}`, flag.many && 'may be repeated'].filter(Boolean);
-  return extra.length ? `${flag.help} (${extra.join('; ')})` : flag.help;
+  return extra.length ? `${flag.description} (${extra.join('; ')})` : flag.description;
 }
 
 /** Flags by their heading, in the order in which headings first appear. Acts without one come under theirs. */
 export function grouped(tool: Described): Map<string, Flag[]> {
   const groups = new Map<string, Flag[]>();
-  for (const flag of tool.ownFlagsOnly ? tool.flags : allFlags(tool)) {
+  for (const flag of tool.ownFlagsOnly ? flagsOf(tool) : allFlags(tool)) {
     const name = flag.group ?? (flag.act ? 'Acts, one a call' : 'Flags');
     const group = groups.get(name);
     if (group) group.push(flag);
@@ -74,10 +79,10 @@ export function renderHelp(tool: Described, paper: Paper): string {
   const width = Math.max(40, Math.min(paper.terminal ? paper.columns : 80, 100));
   const style = paint(paper.color);
   const parts = [
-    `${style.bold(tool.name)}: ${tool.summary}\n`,
+    `${style.bold(tool.meta.name)}: ${tool.meta.description}\n`,
     section(
       'Usage',
-      tool.usage.flatMap((line) => usageLines(tool.name, line, width)),
+      tool.usage.flatMap((line) => usageLines(tool.meta.name, line, width)),
       style,
     ),
   ];
@@ -99,7 +104,7 @@ export function renderHelp(tool: Described, paper: Paper): string {
       style,
     ),
   );
-  const manual = `Manual page: ${tool.name.split(' ')[0]}(1), in share/man beside the directory of the program.`;
+  const manual = `Manual page: ${tool.meta.name.split(' ')[0]}(1), in share/man beside the directory of the program.`;
   parts.push(`${wrap(manual, width).join('\n')}\n`);
   return parts.join('\n');
 }

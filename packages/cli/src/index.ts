@@ -3,6 +3,7 @@ export * from './argv.ts';
 export * from './chain.ts';
 export { actsOf } from './common.ts';
 export * from './complete.ts';
+export * from './define.ts';
 export * from './errors.ts';
 export * from './flag.ts';
 export * from './graph.ts';

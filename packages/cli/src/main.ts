@@ -21,7 +21,7 @@ export async function runCommand(command: Command, host: Host, siblings: Sibling
 }
 
 async function outcomeOf(command: Command, host: Host, siblings: Siblings): Promise<Outcome> {
-  if ('run' in command) return command.run(host, siblings);
+  if ('dispatch' in command) return command.dispatch(host, siblings);
   // A program reads its own line, and does not pay for how tools read theirs.
   const { runTool } = await import('./verbs.ts');
   return runTool(command, host, siblings);
@@ -55,7 +55,7 @@ async function needNodeForAnswers(plan: Plan, siblings: Siblings): Promise<void>
 
 async function toolOf(topic: string, siblings: Siblings): Promise<Tool | undefined> {
   const tool = await siblings(topic.slice(0, topic.indexOf('/')));
-  return tool && 'run' in tool ? undefined : tool;
+  return tool && 'dispatch' in tool ? undefined : tool;
 }
 
 /** A step's question goes to the tool that its topic begins with. */

@@ -1,5 +1,6 @@
 /** Manual pages (man(7) macros, which groff and mandoc both read) from the same tables as the help. */
 import { isOptional } from './argv.ts';
+import { flagsOf } from './define.ts';
 import { exitCodes, flagHelp, grouped } from './help.ts';
 import type { Described, Flag } from './tool.ts';
 
@@ -24,9 +25,9 @@ function flagTerm(flag: Flag): string {
   return names
     .map((name) => {
       const dashed = bold(name.length === 1 ? `-${name}` : `--${name}`);
-      if (flag.value === undefined) return dashed;
-      if (isOptional(flag)) return `${dashed}[=${italic(flag.value.slice(1, -1))}]`;
-      return `${dashed} ${italic(flag.value)}`;
+      if (flag.valueHint === undefined) return dashed;
+      if (isOptional(flag)) return `${dashed}[=${italic(flag.valueHint.slice(1, -1))}]`;
+      return `${dashed} ${italic(flag.valueHint)}`;
     })
     .join(', ');
 }
@@ -34,11 +35,11 @@ function flagTerm(flag: Flag): string {
 /** The page of section 1. `date` as YYYY-MM-DD. */
 export function renderMan(tool: Described, version: string, date: string): string {
   const lines = [
-    `.TH ${tool.name.toUpperCase()} 1 ${date} "ctr-tools ${version}" "User Commands"`,
+    `.TH ${tool.meta.name.toUpperCase()} 1 ${date} "ctr-tools ${version}" "User Commands"`,
     '.SH NAME',
-    `${roff(tool.name)} \\- ${roff(tool.summary)}`,
+    `${roff(tool.meta.name)} \\- ${roff(tool.meta.description)}`,
     '.SH SYNOPSIS',
-    ...tool.usage.flatMap((usage, i) => [...(i ? ['.br'] : []), `${bold(tool.name)} ${roff(usage)}`]),
+    ...tool.usage.flatMap((usage, i) => [...(i ? ['.br'] : []), `${bold(tool.meta.name)} ${roff(usage)}`]),
     '.SH OPTIONS',
   ];
   for (const [name, flags] of grouped(tool)) {
@@ -52,24 +53,24 @@ export function renderMan(tool: Described, version: string, date: string): strin
   lines.push(...tool.examples.flatMap(exampleLines));
   if (tool.notes?.length) lines.push('.SH NOTES');
   for (const note of tool.notes ?? []) lines.push('.PP', roff(note));
-  const variables = tool.flags.filter((flag) => flag.env !== undefined);
+  const variables = flagsOf(tool).filter((flag) => flag.env !== undefined);
   if (variables.length) lines.push('.SH ENVIRONMENT');
   for (const flag of variables) lines.push('.TP', bold(flag.env!), `Default of ${bold(`--${flag.name}`)}.`);
   lines.push('.SH EXIT STATUS');
   for (const [code, what] of tool.exits ?? exitCodes) lines.push('.TP', bold(code), roff(what));
   const also =
-    tool.name === 'ctr-run' ? `${bold('ns-enter')}(1), ${bold('cg-limit')}(1)` : `${bold('ctr-run')}(1)`;
+    tool.meta.name === 'ctr-run' ? `${bold('ns-enter')}(1), ${bold('cg-limit')}(1)` : `${bold('ctr-run')}(1)`;
   lines.push('.SH SEE ALSO', `${also}, the OCI runtime specification`, '');
   return lines.join('\n');
 }
 
 /** A command of a program: how it is called, its flags, and what else there is to say of it. */
-function commandLines({ name, summary, usage, flags, notes, examples }: Described): string[] {
+function commandLines({ meta: { name, description }, args, usage, notes, examples }: Described): string[] {
   return [
     `.SS ${roff(name)}`,
-    `${roff(summary)}.`,
+    `${roff(description)}.`,
     ...usage.flatMap((line) => ['.PP', `${bold(name)} ${roff(line)}`]),
-    ...flags.flatMap((flag) => ['.TP', flagTerm(flag), roff(flagHelp(flag))]),
+    ...flagsOf({ args }).flatMap((flag) => ['.TP', flagTerm(flag), roff(flagHelp(flag))]),
     ...(notes ?? []).flatMap((note) => ['.PP', roff(note)]),
     ...examples.flatMap((example) => ['.PP', ...exampleLines(example)]),
   ];

@@ -1,23 +1,29 @@
 import type { Spec } from '@ctr-tools/oci';
 import type { AnyStep, Plan } from '@ctr-tools/plan';
+import type { CommandDef, StringArgDef } from 'citty';
 import type { Alias } from './alias.ts';
 import type { Host } from './host.ts';
 
-/** One flag of a command, once: parser, help and man page are made from it. */
-export interface Flag {
+/**
+ * One flag of a command, once: parser, help, completion and man page are made from it. It is citty's definition of an
+ * argument (`ArgDef`) and what that lacks.
+ */
+export interface Flag extends Pick<StringArgDef, 'description' | 'valueHint'> {
   /** The long name without dashes: `memory`. */
   name: string;
+  /** `string` for one with a value; `argsOf` says it where the table does not. */
+  type?: 'boolean' | 'string';
+  /** One line, no full stop. */
+  description: string;
   /** Other names: one letter is a short flag (`m`), more is a long alias. */
   alias?: readonly string[];
   /**
    * What the value is called in the help (`SIZE`); no value if absent. A value in square
    * brackets (`[FILE]`) is optional and can only be attached with `=`.
    */
-  value?: string;
+  valueHint?: string;
   /** May be given more than once; else a second one is an error. */
   many?: boolean;
-  /** One line, no full stop. */
-  help: string;
   /** Heading in the help under which it stands. */
   group?: string;
   /** The variable that is its default (`CTR_CGROUP`). */
@@ -60,6 +66,17 @@ export interface Parsed {
   command: readonly string[] | undefined;
 }
 
+/** A flag in the definition of a command: what citty says of one that takes a value, or takes none. */
+export type Arg = Flag & { type: 'boolean' | 'string'; alias?: string[] };
+
+/** What citty's definitions of commands are made of (`CommandDef`). */
+export interface Definition {
+  /** `description` is one line for the list of tools and the head of the help. */
+  meta: { name: string; description: string };
+  /** By their names, in the order of the help. */
+  args: Readonly<Record<string, Arg>>;
+}
+
 /**
  * A tool: the same three verbs everywhere. `O` is its options once parsed; `F` the facts
  * that its decisions need.
@@ -67,13 +84,9 @@ export interface Parsed {
  * Data flows one way: argv → `options` → `amend` (a spec) → `steps` → plan. Applying is
  * amending an empty spec and carrying out its steps; so each option is understood once.
  */
-export interface Tool<O = unknown, F = unknown> {
-  name: string;
-  /** One line for the list of tools and the head of the help. */
-  summary: string;
+export interface Tool<O = unknown, F = unknown> extends Definition {
   /** Usage lines without the name: `[FLAGS] [--] COMMAND [ARG...]`. */
   usage: readonly string[];
-  flags: readonly Flag[];
   /** Where the command begins: at the first operand, or only after `--`. */
   command: 'first-operand' | 'after-dashes';
   /** What a line without a command was probably meant to run, where peers start a shell: `$SHELL`. `COMMAND` if absent. */
@@ -152,17 +165,16 @@ export interface Conversation {
 }
 
 /** A command that reads its own command line (`ctr-run` with its subcommands). */
-export interface Program {
-  name: string;
-  summary: string;
-  run(host: Host, siblings: Siblings): Outcome | Promise<Outcome>;
+export interface Program extends Definition {
+  /** By their names, once they are asked for. */
+  subCommands(): Promise<Record<string, CommandDef>>;
+  dispatch(host: Host, siblings: Siblings): Outcome | Promise<Outcome>;
   /** What its manual page is made from. */
   describe?(): Described | Promise<Described>;
 }
 
 /** What help and manual are made from: a tool, or one command of a program. */
-export interface Described
-  extends Pick<Tool, 'name' | 'summary' | 'usage' | 'flags' | 'notes' | 'examples' | 'alone'> {
+export interface Described extends Pick<Tool, 'meta' | 'args' | 'usage' | 'notes' | 'examples' | 'alone'> {
   /** A program that has no flags but its own: the common ones (`--plan` …) are left out. */
   ownFlagsOnly?: boolean;
   /** Commands of the program: a heading, then each with its line. */

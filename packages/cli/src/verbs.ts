@@ -4,6 +4,7 @@ import { explain } from '@ctr-tools/plan';
 import { isOptional, parseArgv, spellFlag, withDefaults } from './argv.ts';
 import { applyChain } from './chain.ts';
 import { actsOf, grammarOf, probablyMeant, refuseUnread } from './common.ts';
+import { flagsOf } from './define.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { out } from './output.ts';
@@ -20,7 +21,7 @@ export async function runTool(tool: Tool, host: Host, siblings: Siblings): Promi
   }
   if (parsed.flags.has('version')) {
     const { version } = await import('./version.ts');
-    out(`${tool.name} (ctr-tools) ${version}\n`);
+    out(`${tool.meta.name} (ctr-tools) ${version}\n`);
     return 0;
   }
   const outcome = await verb(tool, parsed, host, siblings);
@@ -31,7 +32,8 @@ export async function runTool(tool: Tool, host: Host, siblings: Siblings): Promi
 }
 
 async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings): Promise<Outcome> {
-  const acts = actsOf(tool, parsed);
+  const flags = flagsOf(tool);
+  const acts = actsOf(flags, parsed);
   const [act, second] = acts;
   const amending = parsed.flags.has('amend');
   if (act && second)
@@ -42,27 +44,27 @@ async function verb(tool: Tool, parsed: Parsed, host: Host, siblings: Siblings):
       throw new UsageError(
         `--${act.name} takes no command; leave out ${shellLine(['--', ...parsed.command])}`,
       );
-    if (!tool.act) throw new Error(`${tool.name} has the act ${act.name} but does not carry it out`);
+    if (!tool.act) throw new Error(`${tool.meta.name} has the act ${act.name} but does not carry it out`);
     checkOperands(act, parsed);
-    refuseUnread(tool, parsed, act);
-    const full = withDefaults(parsed, tool.flags, host.env);
+    refuseUnread(flags, parsed, act);
+    const full = withDefaults(parsed, flags, host.env);
     const options = tool.options(full, host);
     if (act.act === 'asks' && parsed.flags.has('plan'))
-      return wouldDo(`${tool.name} --${act.name} only asks; it would change nothing`);
+      return wouldDo(`${tool.meta.name} --${act.name} only asks; it would change nothing`);
     if (act.node) needNode(`--${act.name}`);
     return tool.act(act.name, options, full, host);
   }
-  refuseUnread(tool, parsed, undefined);
+  refuseUnread(flags, parsed, undefined);
   if (parsed.command) {
     if (parsed.command.length === 0)
       throw new UsageError(`no command after "--"; ${probablyMeant(tool, host, host.argv.slice(0, -1))}`);
     if (amending)
       throw new UsageError('--amend reads a spec on stdin and takes no command; give one of the two');
-    const full = withDefaults(parsed, tool.flags, host.env);
+    const full = withDefaults(parsed, flags, host.env);
     return applyChain(tool, full, host, siblings, { debug: parsed.flags.has('debug') });
   }
   if (tool.alone && !amending) {
-    const full = withDefaults(parsed, tool.flags, host.env);
+    const full = withDefaults(parsed, flags, host.env);
     return tool.alone(tool.options(full, host), full, host);
   }
   if (parsed.flags.has('plan')) throw new UsageError(`--plan needs a command; ${probablyMeant(tool, host)}`);

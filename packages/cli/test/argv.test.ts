@@ -5,16 +5,16 @@ import { UsageError } from '../src/errors.ts';
 import type { Flag } from '../src/tool.ts';
 
 const flags: Flag[] = [
-  { name: 'target', alias: ['t'], value: 'PID', help: '' },
-  { name: 'mount', alias: ['m'], value: '[FILE]', help: '' },
-  { name: 'net', alias: ['n', 'network'], value: '[FILE]', help: '' },
-  { name: 'fork', alias: ['f'], help: '' },
-  { name: 'no-new-privs', help: '' },
-  { name: 'env', alias: ['e'], value: 'NAME=VALUE', many: true, help: '' },
-  { name: 'label', value: 'TEXT', empty: true, help: '', env: 'CTR_LABEL' },
-  { name: 'show', value: '[PID]', act: 'asks', help: '' },
-  { name: 'json', help: '' },
-  { name: 'group', value: '[CONTROLLER:]PATH', help: '' },
+  { name: 'target', alias: ['t'], valueHint: 'PID', description: '' },
+  { name: 'mount', alias: ['m'], valueHint: '[FILE]', description: '' },
+  { name: 'net', alias: ['n', 'network'], valueHint: '[FILE]', description: '' },
+  { name: 'fork', alias: ['f'], description: '' },
+  { name: 'no-new-privs', description: '' },
+  { name: 'env', alias: ['e'], valueHint: 'NAME=VALUE', many: true, description: '' },
+  { name: 'label', valueHint: 'TEXT', empty: true, description: '', env: 'CTR_LABEL' },
+  { name: 'show', valueHint: '[PID]', act: 'asks', description: '' },
+  { name: 'json', description: '' },
+  { name: 'group', valueHint: '[CONTROLLER:]PATH', description: '' },
 ];
 const first: Grammar = { flags, command: 'first-operand' };
 const dashes: Grammar = { flags, command: 'after-dashes' };
@@ -115,7 +115,7 @@ describe('mistakes', () => {
   });
 
   test('a table with two flags of one name is a mistake of ours', () => {
-    const twice = [...flags, { name: 'other', alias: ['t'], help: '' }];
+    const twice = [...flags, { name: 'other', alias: ['t'], description: '' }];
     expect(() => parseArgv([], { flags: twice, command: 'never' })).toThrow('two flags are named t');
   });
 });

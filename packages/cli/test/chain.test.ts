@@ -17,7 +17,7 @@ const launcher = join(dir, 'ns-enter');
 const siblings = siblingsOf(nameTool as Tool, dirTool as Tool, pidTool as Tool);
 
 async function plan(tool: unknown, ...argv: string[]): Promise<Plan> {
-  const { name } = tool as Tool;
+  const { name } = (tool as Tool).meta;
   const outcome = await runTool(tool as Tool, hostOf(name, argv, { launcher }), siblings);
   if (typeof outcome === 'number' || 'plan' in outcome) throw new Error('no plan');
   encode(outcome);

@@ -1,4 +1,5 @@
 import { optionalSlot, slot, step, undo } from '@ctr-tools/plan';
+import { argsOf, defineTool } from '../src/define.ts';
 import type { Host } from '../src/host.ts';
 import type { Command, Siblings, Tool } from '../src/tool.ts';
 
@@ -30,18 +31,17 @@ interface NameOptions {
 }
 
 /** A tool that sets a host name: the smallest that has all three verbs. */
-export const nameTool: Tool<NameOptions, undefined> = {
-  name: 'ns-enter',
-  summary: 'set the host name',
+export const nameTool = defineTool<NameOptions, undefined>({
+  meta: { name: 'ns-enter', description: 'set the host name' },
   usage: ['[FLAGS] [--] COMMAND [ARG...]'],
   command: 'first-operand',
-  flags: [
-    { name: 'hostname', alias: ['n'], value: 'NAME', help: 'the name', env: 'CTR_NAME' },
-    { name: 'keep', help: 'leave it', applyOnly: true },
-    { name: 'show', value: '[WHAT]', act: 'asks', operands: 3, help: 'show the name' },
-    { name: 'drop', act: 'asks', help: 'drop the name' },
-    { name: 'learn', act: 'asks', takesCommand: true, help: 'watch a command' },
-  ],
+  args: argsOf([
+    { name: 'hostname', alias: ['n'], valueHint: 'NAME', description: 'the name', env: 'CTR_NAME' },
+    { name: 'keep', description: 'leave it', applyOnly: true },
+    { name: 'show', valueHint: '[WHAT]', act: 'asks', operands: 3, description: 'show the name' },
+    { name: 'drop', act: 'asks', description: 'drop the name' },
+    { name: 'learn', act: 'asks', takesCommand: true, description: 'watch a command' },
+  ]),
   examples: [['ns-enter --hostname box -- sh', 'a shell on a host named box']],
   options: (parsed) => ({ hostname: parsed.flags.get('hostname')?.[0] ?? '' }),
   gather: () => undefined,
@@ -54,19 +54,18 @@ export const nameTool: Tool<NameOptions, undefined> = {
           step('environment', 'setenv', { name: 'CTR_NAME', value: hostname }, 'set CTR_NAME'),
         ],
   act: (name, _options, parsed) => (name === 'show' ? parsed.operands.length : 7),
-};
+});
 
 interface DirOptions {
   dir: string;
 }
 
 /** A tool that makes a directory and must stay to remove it. */
-export const dirTool: Tool<DirOptions, undefined> = {
-  name: 'cg-limit',
-  summary: 'make a directory for the command',
+export const dirTool = defineTool<DirOptions, undefined>({
+  meta: { name: 'cg-limit', description: 'make a directory for the command' },
   usage: ['--dir DIR [--] COMMAND'],
   command: 'first-operand',
-  flags: [{ name: 'dir', value: 'DIR', help: 'the directory' }],
+  args: argsOf([{ name: 'dir', valueHint: 'DIR', description: 'the directory' }]),
   examples: [],
   options: (parsed) => ({ dir: parsed.flags.get('dir')?.[0] ?? '/tmp/x' }),
   gather: () => undefined,
@@ -81,13 +80,13 @@ export const dirTool: Tool<DirOptions, undefined> = {
     ];
   },
   stays: () => true,
-};
+});
 
 /** A tool that makes a new PID namespace, as a clone of its own. */
-export const pidTool: Tool<undefined, undefined> = {
+export const pidTool = defineTool<undefined, undefined>({
   ...(nameTool as unknown as Tool<undefined, undefined>),
-  name: 'caps-drop',
-  flags: [],
+  meta: { name: 'caps-drop', description: 'make a PID namespace' },
+  args: {},
   options: () => undefined,
   amend: (spec) => spec,
   steps: () => [
@@ -105,9 +104,9 @@ export const pidTool: Tool<undefined, undefined> = {
       { side: 'host' },
     ),
   ],
-};
+});
 
 export const siblingsOf =
   (...commands: Command[]): Siblings =>
   async (name) =>
-    commands.find((command) => command.name === name);
+    commands.find((command) => command.meta.name === name);

@@ -2,15 +2,15 @@ import { expect, expectTypeOf, test } from 'vitest';
 import { flag, given, parseArgv, UsageError } from '../src/index.ts';
 
 const flags = [
-  flag.count('nice', -20n, 19n, { help: 'share of the CPU' }),
-  flag.text('name', { value: 'NAME', alias: ['n'], help: 'how it is called' }),
-  flag.yes('keep', { help: 'leave it' }),
-  flag.word('kind', ['a', 'b', 'c'], { value: 'KIND', help: 'which' }),
-  flag.list('pair', { value: 'A:B', help: 'two words' }, (text, spelled) => {
+  flag.count('nice', -20n, 19n, { description: 'share of the CPU' }),
+  flag.text('name', { valueHint: 'NAME', alias: ['n'], description: 'how it is called' }),
+  flag.yes('keep', { description: 'leave it' }),
+  flag.word('kind', ['a', 'b', 'c'], { valueHint: 'KIND', description: 'which' }),
+  flag.list('pair', { valueHint: 'A:B', description: 'two words' }, (text, spelled) => {
     if (!text.includes(':')) throw new UsageError(`${spelled} is "${text}"; give A:B`);
     return text.split(':');
   }),
-  { name: 'show', act: 'asks', help: 'what an act is given, it reads itself' },
+  { name: 'show', act: 'asks', description: 'what an act is given, it reads itself' },
 ] as const;
 
 const of = (...argv: string[]) =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { argsOf } from '../src/define.ts';
 import { renderHelp, wrap } from '../src/help.ts';
 import { renderMan, roff } from '../src/man.ts';
 import { nameTool } from './fixtures.ts';
@@ -66,17 +67,22 @@ describe('manual pages', () => {
     expect(roff(".so /etc/passwd\n'x\\n-a")).toBe("\\&.so /etc/passwd\n\\&'x\\en\\-a");
   });
   test('hold the commands of a program in full, and exit codes of its own', () => {
-    const flag = { name: 'keep', help: 'leave it' };
+    const flag = { name: 'keep', description: 'leave it' };
     const go = {
-      name: 'box go',
-      summary: 'let it go',
+      meta: { name: 'box go', description: 'let it go' },
       usage: ['ID'],
-      flags: [flag],
+      args: argsOf([flag]),
       examples: [],
       notes: ['Soon.'],
     };
     const exits = [['1', 'it failed']] as const;
-    const program = { ...go, name: 'box', commands: [['go', 'let it go']] as const, pages: [go], exits };
+    const program = {
+      ...go,
+      meta: { name: 'box', description: 'a box' },
+      commands: [['go', 'let it go']] as const,
+      pages: [go],
+      exits,
+    };
     const page = renderMan(program, '1.2.3', '2026-01-01');
     expect(page).toContain(
       '.SH COMMANDS\n.SS box go\nlet it go.\n.PP\n\\fBbox go\\fR ID\n.TP\n\\fB\\-\\-keep\\fR\nleave it\n.PP\nSoon.\n',

@@ -1,14 +1,7 @@
-import type { Described, Flag } from '@ctr-tools/cli';
-import { globalFlags } from './globals.ts';
+import { argsOf, type Described } from '@ctr-tools/cli';
+import { ctrRunMeta, topFlags } from './globals.ts';
 import type { Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
-
-/** Flags of ctr-run as a whole: before the subcommand. */
-export const topFlags: readonly Flag[] = [
-  ...globalFlags,
-  { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
-  { name: 'version', alias: ['v'], help: 'show the versions', group: 'About this program' },
-];
 
 const failed = ['1', 'it failed, as with runc'] as const;
 const typed = ['125', 'ctr-run itself failed'] as const;
@@ -59,20 +52,19 @@ export function exitsOf(subcommand?: string): NonNullable<Described['exits']> {
 export const pageOf = (subcommand: Subcommand): Described => ({
   examples: [],
   ...subcommand,
-  name: `ctr-run ${subcommand.name}`,
+  meta: { ...subcommand.meta, name: `ctr-run ${subcommand.meta.name}` },
   ownFlagsOnly: true,
-  exits: exitsOf(subcommand.name),
+  exits: exitsOf(subcommand.meta.name),
 });
 
 /** ctr-run as a whole, for its help and its manual page. */
 export const described: Described = {
-  name: 'ctr-run',
-  summary: 'an OCI runtime made of small tools',
+  meta: ctrRunMeta,
   usage: ['[GLOBAL FLAGS] SUBCOMMAND [FLAGS] ...', 'SUBCOMMAND --help'],
-  flags: topFlags,
+  args: argsOf(topFlags),
   ownFlagsOnly: true,
   exits: exitsOf(),
-  commands: subcommands.map(({ name, summary }) => [name, summary] as const),
+  commands: subcommands.map(({ meta }) => [meta.name, meta.description] as const),
   pages: subcommands.map(pageOf),
   examples: [
     [

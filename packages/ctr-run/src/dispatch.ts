@@ -1,6 +1,7 @@
 import {
   Failure,
   type Flag,
+  flagsOf,
   type Host,
   isFailure,
   type Outcome,
@@ -11,19 +12,19 @@ import {
 } from '@ctr-tools/cli';
 import { needNode } from '@ctr-tools/host';
 import { explain } from '@ctr-tools/plan';
-import { topFlags } from './describe.ts';
-import { globalsOf } from './globals.ts';
+import { globalsOf, topFlags } from './globals.ts';
 import { checkLog, failurePlan, withWarnings } from './log.ts';
 import { isPeoples } from './people-flags.ts';
 import type { Call, Subcommand } from './subcommand.ts';
 import { subcommands } from './subcommands.ts';
 
 const commonFlags = [
-  { name: 'help', alias: ['h'], help: 'show this help', group: 'About this program' },
+  { name: 'help', alias: ['h'], description: 'show this help', group: 'About this program' },
 ] as const;
 
 /** All that the line may have. A letter that the subcommand uses itself stays its own. */
-function flagsOf({ flags, refused = [] }: Subcommand): Flag[] {
+function lineFlags({ args, refused = [] }: Subcommand): Flag[] {
+  const flags = flagsOf({ args });
   const taken = new Set(flags.flatMap((flag) => flag.alias ?? []));
   return [
     ...flags,
@@ -66,11 +67,11 @@ export async function dispatch(host: Host): Promise<Outcome> {
   if (top.flags.has('version')) return version();
   if (name === undefined || name === 'help' || name === 'h' || top.flags.has('help'))
     return help(name === 'help' || name === 'h' ? words[0] : name, host);
-  const subcommand = subcommands.find((s) => s.name === name);
+  const subcommand = subcommands.find((s) => s.meta.name === name);
   if (!subcommand) throw unknown(name);
   // go-runc's Restore writes this one with a single dash, which Go's flags take.
   const argv = name === 'restore' ? words.map((w) => (w === '-no-subreaper' ? `-${w}` : w)) : words;
-  const flags = flagsOf(subcommand);
+  const flags = lineFlags(subcommand);
   // -h NAME is the host name of a container, as docker has it; alone it asks for help.
   if (argv.length === 1 && argv[0] === '-h') return help(name, host);
   const parsed = reading(host, () =>
@@ -110,17 +111,20 @@ function fails(error: unknown, subcommand: Subcommand, call: Call): unknown {
   if (!isFailure(error) || error.exit !== undefined) return error;
   const { flags, command } = call.parsed;
   const forPeople =
-    subcommand.name === 'spec'
+    subcommand.meta.name === 'spec'
       ? isPeoples(call.parsed)
-      : ['plan', 'inspect', 'top', 'tour'].includes(subcommand.name) ||
+      : ['plan', 'inspect', 'top', 'tour'].includes(subcommand.meta.name) ||
         flags.has('rootfs') ||
         flags.has('image') ||
         command?.[0] === '-';
   if (forPeople) return new Failure(error.message, 125);
-  return new Failure(error.message, subcommand.name === 'exec' ? 255 : 1);
+  return new Failure(error.message, subcommand.meta.name === 'exec' ? 255 : 1);
 }
 
-function checkOperands({ name, usage, operands: [least, most] }: Subcommand, given: readonly string[]): void {
+function checkOperands(
+  { meta: { name }, usage, operands: [least, most] }: Subcommand,
+  given: readonly string[],
+): void {
   const line = `ctr-run ${name} ${usage[0]}`;
   if (given.length < least)
     throw new UsageError(
@@ -131,9 +135,9 @@ function checkOperands({ name, usage, operands: [least, most] }: Subcommand, giv
 }
 
 function unknown(name: string): UsageError {
-  const near = subcommands.find((s) => s.name.startsWith(name.slice(0, 3)));
+  const near = subcommands.find((s) => s.meta.name.startsWith(name.slice(0, 3)));
   return new UsageError(
-    `unknown subcommand "${name}"${near ? `; did you mean ${near.name}?` : ''} (ctr-run --help lists them)`,
+    `unknown subcommand "${name}"${near ? `; did you mean ${near.meta.name}?` : ''} (ctr-run --help lists them)`,
     1,
   );
 }

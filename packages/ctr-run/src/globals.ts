@@ -4,17 +4,42 @@ import { stateRoot } from './state/root.ts';
 
 /** Flags before the subcommand, as runc has them (runc(8)). */
 export const globalFlags: readonly Flag[] = [
-  { name: 'root', value: 'DIR', help: 'directory for the state of containers', env: 'CTR_STATE_ROOT' },
-  { name: 'log', value: 'FILE', help: 'write errors to this file as well' },
-  { name: 'log-format', value: 'FORMAT', help: 'text (default) or json, for --log' },
+  {
+    name: 'root',
+    valueHint: 'DIR',
+    description: 'directory for the state of containers',
+    env: 'CTR_STATE_ROOT',
+  },
+  { name: 'log', valueHint: 'FILE', description: 'write errors to this file as well' },
+  { name: 'log-format', valueHint: 'FORMAT', description: 'text (default) or json, for --log' },
   {
     name: 'debug',
-    help: 'on a failure, show the plan with a mark at the step; with --log, write each step there',
+    description: 'on a failure, show the plan with a mark at the step; with --log, write each step there',
   },
-  { name: 'systemd-cgroup', help: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name' },
-  { name: 'rootless', value: 'BOOL', help: 'accepted for runc; whether root is there is found out' },
-  { name: 'criu', value: 'PATH', help: 'the program criu (default: as PATH has it)' },
-  { name: 'fault', value: 'N[:die]', help: 'fail (or die) at step N of the plan, to test the clean-up' },
+  {
+    name: 'systemd-cgroup',
+    description: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name',
+  },
+  {
+    name: 'rootless',
+    valueHint: 'BOOL',
+    description: 'accepted for runc; whether root is there is found out',
+  },
+  { name: 'criu', valueHint: 'PATH', description: 'the program criu (default: as PATH has it)' },
+  {
+    name: 'fault',
+    valueHint: 'N[:die]',
+    description: 'fail (or die) at step N of the plan, to test the clean-up',
+  },
+];
+
+export const ctrRunMeta = { name: 'ctr-run', description: 'an OCI runtime made of small tools' };
+
+/** Flags of ctr-run as a whole: before the subcommand. */
+export const topFlags: readonly Flag[] = [
+  ...globalFlags,
+  { name: 'help', alias: ['h'], description: 'show this help', group: 'About this program' },
+  { name: 'version', alias: ['v'], description: 'show the versions', group: 'About this program' },
 ];
 
 export interface Globals {

@@ -1,4 +1,4 @@
-import type { Flag, Host, Outcome, Parsed } from '@ctr-tools/cli';
+import type { Definition, Flag, Host, Outcome, Parsed } from '@ctr-tools/cli';
 import type { Globals } from './globals.ts';
 
 /** What a subcommand is given. */
@@ -9,11 +9,8 @@ export interface Call {
 }
 
 /** One subcommand's face: parser and help are made from it. Its code is loaded only when it is called. */
-export interface Subcommand {
-  name: string;
-  summary: string;
+export interface Subcommand extends Definition {
   usage: readonly string[];
-  flags: readonly Flag[];
   /** Flags that the line may have so that it is refused in words; they are in no help. */
   refused?: readonly Flag[];
   command: 'first-operand' | 'after-dashes' | 'never';

@@ -66,8 +66,8 @@ afterAll(() => {
 });
 
 test('each that takes --plan has a case here, but restore, which needs criu', () => {
-  const named = subcommands.filter(({ flags }) => flags.some(({ name }) => name === 'plan'));
-  expect(named.map(({ name }) => name).filter((name) => name !== 'restore')).toEqual(Object.keys(cases));
+  const named = subcommands.filter(({ args }) => 'plan' in args);
+  expect(named.map(({ meta }) => meta.name).filter((name) => name !== 'restore')).toEqual(Object.keys(cases));
 });
 
 test.for(Object.keys(cases))('%s', (name, context) => {

@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import { namespacesOf } from '@ctr-tools/plan';
 import { columns } from './act/columns.ts';
 import { aliases } from './aliases.ts';
@@ -12,11 +12,13 @@ import { type Options, parseOptions } from './options.ts';
 import { steps } from './steps/index.ts';
 
 /** Namespaces, joined, created, kept and listed. */
-export const nsEnter: Tool<Options, Facts> = {
-  name: 'ns-enter',
-  summary: 'run a command in other namespaces, joined or new; list namespaces',
+export const nsEnter = defineTool<Options, Facts>({
+  meta: {
+    name: 'ns-enter',
+    description: 'run a command in other namespaces, joined or new; list namespaces',
+  },
   usage,
-  flags,
+  args: argsOf(flags),
   command: 'first-operand',
   // nsenter(1) and unshare(1) run it by themselves.
   likely: '$SHELL',
@@ -40,6 +42,6 @@ export const nsEnter: Tool<Options, Facts> = {
     if (name === 'unpin') return (await import('./act/unpin.ts')).unpin(parsed, host);
     return (await import('./act/show.ts')).show(parsed, host);
   },
-};
+});
 
 export type { Facts, Options };

@@ -1,6 +1,6 @@
 /** A host and facts as a test wants them, and a plan's text from a command line. */
 import type { Host } from '@ctr-tools/cli';
-import { parseArgv } from '@ctr-tools/cli';
+import { flagsOf, parseArgv } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { type AnyStep, compile, explain } from '@ctr-tools/plan';
 import type { CallerFacts, Facts, TargetFacts } from '../src/facts.ts';
@@ -76,7 +76,7 @@ export const target: TargetFacts = {
 
 export function optionsOf(line: string, host: Host = hostOf()): Options {
   const words = line.split(' ').filter(Boolean);
-  return nsEnter.options(parseArgv(words, { flags: nsEnter.flags, command: nsEnter.command }), host);
+  return nsEnter.options(parseArgv(words, { flags: flagsOf(nsEnter), command: nsEnter.command }), host);
 }
 
 /** Facts as `gather` would find them for these options, without looking at any machine. */

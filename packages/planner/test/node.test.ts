@@ -1,10 +1,12 @@
 /** What stays on Node: nothing that plans, and what docs/architecture.md says. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
 import type { Tool } from '@ctr-tools/cli';
+import { flagsOf } from '@ctr-tools/cli';
 import { nsEnter } from '@ctr-tools/ns-enter';
 import { seccompLoad } from '@ctr-tools/seccomp-load';
 import { ufsMount } from '@ctr-tools/ufs-mount';
@@ -32,21 +34,24 @@ test('planning code imports no module of Node and uses none of its globals', asy
 
 test('each act that needs Node, and no other, is in the table', () => {
   for (const tool of tools)
-    for (const { name, node = false } of tool.flags.filter(({ act }) => act)) {
+    for (const { name, node = false } of flagsOf(tool).filter(({ act }) => act)) {
       const named = rows.some(
-        (row) => row.includes(`\`${tool.name} `) && new RegExp(`\`.*--${name}\\b`).test(row),
+        (row) => row.includes(`\`${tool.meta.name} `) && new RegExp(`\`.*--${name}\\b`).test(row),
       );
       const partly = ['caps-drop --show', 'seccomp-load --show', 'ufs-mount --gc', 'ufs-mount --commit'];
-      expect([tool.name, name, named], 'in docs/architecture.md').toEqual([
-        tool.name,
+      expect([tool.meta.name, name, named], 'in docs/architecture.md').toEqual([
+        tool.meta.name,
         name,
-        node || partly.includes(`${tool.name} --${name}`),
+        node || partly.includes(`${tool.meta.name} --${name}`),
       ]);
     }
 });
 
 test('each command of ctr-run that may need Node, and no other, is in the table', () => {
-  for (const { name, node } of subcommands)
+  for (const {
+    meta: { name },
+    node,
+  } of subcommands)
     expect([name, rows.some((row) => new RegExp(`\`ctr-run ${name}[ \`]`).test(row))]).toEqual([
       name,
       node !== undefined,

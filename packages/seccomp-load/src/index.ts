@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import { abis, nativeAbi, table } from './abi.ts';
 import { amendSeccomp } from './amend.ts';
 import { flags } from './flags.ts';
@@ -15,9 +15,11 @@ export type { SeccompOptions } from './options.ts';
 const callNames = (): string[] => [...table(nativeAbi() ?? 'x86_64').numbers.keys()].toSorted();
 
 /** System call filters. */
-export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
-  name: 'seccomp-load',
-  summary: 'run a command under system call filters; compile, simulate, compare and learn them',
+export const seccompLoad = defineTool<SeccompOptions, SeccompFacts>({
+  meta: {
+    name: 'seccomp-load',
+    description: 'run a command under system call filters; compile, simulate, compare and learn them',
+  },
   usage: [
     '[FLAGS] PROFILE... -- COMMAND [ARG...]',
     '[FLAGS] PROFILE < config.json > config.json',
@@ -28,7 +30,7 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
     '--show[=PID] [--test CALL | --explain | --dump | --raw FD|FILE | --diff PROFILE]',
     '--deny CALLS [PROFILE] -- COMMAND [ARG...]',
   ],
-  flags,
+  args: argsOf(flags),
   command: 'after-dashes',
   notes: [
     'A PROFILE is default, unconfined (or none), or a file: its name has a slash or ends in .json, - is stdin. A file holds an OCI linux.seccomp, a Docker or podman profile, or a whole config.json. Several are loaded one after the other; the strictest answer counts.',
@@ -74,4 +76,4 @@ export const seccompLoad: Tool<SeccompOptions, SeccompFacts> = {
     const { acts } = await import('./act/index.ts');
     return acts[name]!(parsed.flags.get(name) ?? [], options, parsed, host);
   },
-};
+});

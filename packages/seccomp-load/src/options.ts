@@ -39,7 +39,7 @@ export function parseOptions(parsed: Parsed, host: Host): SeccompOptions {
   const values = given(flags, parsed);
   const { listener, arch, kernel } = values;
   const metadata = values['listener-metadata'];
-  const acting = actsOf({ flags }, parsed)[0]?.name;
+  const acting = actsOf(flags, parsed)[0]?.name;
   const deny = parseCalls(values.deny);
   const named = deny.length > 0 && operands.length === 0;
   if (operands.length === 0 && !acting && !named)

@@ -1,4 +1,4 @@
-import type { Tool } from '@ctr-tools/cli';
+import { argsOf, defineTool } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { commandSteps } from './command-steps.ts';
 import { containerSteps } from './container-steps.ts';
@@ -9,9 +9,8 @@ import { withImageConfig } from './image-config.ts';
 import { type UfsOptions, ufsOptions } from './options.ts';
 import { withRootRequest } from './root-annotation.ts';
 
-export const ufsMount: Tool<UfsOptions, UfsFacts> = {
-  name: 'ufs-mount',
-  summary: 'mount a root file system made of layers',
+export const ufsMount = defineTool<UfsOptions, UfsFacts>({
+  meta: { name: 'ufs-mount', description: 'mount a root file system made of layers' },
   usage: [
     'SOURCE... [FLAGS]',
     'SOURCE... [FLAGS] -- COMMAND [ARG...]',
@@ -26,7 +25,7 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
   ],
   command: 'after-dashes',
   likely: '$SHELL',
-  flags,
+  args: argsOf(flags),
   examples: [
     ['ufs-mount host --temp -- sh', "a shell over this machine's own files, whose changes are thrown away"],
     [
@@ -72,4 +71,4 @@ export const ufsMount: Tool<UfsOptions, UfsFacts> = {
     const { answer } = await import('./answer.ts');
     return answer(topic, payload);
   },
-};
+});

@@ -24,9 +24,9 @@ const flags = [
   flag.of(
     'cpuset-cpus',
     {
-      value: 'LIST',
+      valueHint: 'LIST',
       group,
-      help: 'the CPUs it may run on: 0-2,5',
+      description: 'the CPUs it may run on: 0-2,5',
       example: ['--cpuset-cpus=0'],
       shown: both('cpus'),
       property: both('AllowedCPUs'),
@@ -36,9 +36,9 @@ const flags = [
   flag.of(
     'cpuset-mems',
     {
-      value: 'LIST',
+      valueHint: 'LIST',
       group,
-      help: 'the memory nodes it may use',
+      description: 'the memory nodes it may use',
       example: ['--cpuset-mems=0'],
       shown: both('mems'),
       property: both('AllowedMemoryNodes'),
@@ -46,9 +46,9 @@ const flags = [
     listOf,
   ),
   flag.word('cpuset-partition', ['member', 'root', 'isolated'], {
-    value: 'KIND',
+    valueHint: 'KIND',
     group,
-    help: 'member, root or isolated (v2)',
+    description: 'member, root or isolated (v2)',
     example: ['--cpuset-partition=root'],
     shown: { 2: 'cpus partition' },
     property: { 2: { not: 'systemd has AllowedCPUs alone, which is no partition' } },

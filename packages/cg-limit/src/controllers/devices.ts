@@ -18,9 +18,10 @@ const flags = [
   flag.list(
     'device',
     {
-      value: 'DEVICE[:rwm]',
+      valueHint: 'DEVICE[:rwm]',
       group,
-      help: 'allow this device, and no others but the usual ones; all for every one. With --update, too, it is the whole list',
+      description:
+        'allow this device, and no others but the usual ones; all for every one. With --update, too, it is the whole list',
       example: ['--device=/dev/null:rw'],
       shown,
       property,
@@ -30,9 +31,9 @@ const flags = [
   flag.list(
     'device-cgroup-rule',
     {
-      value: 'RULE',
+      valueHint: 'RULE',
       group,
-      help: 'allow by numbers: "c 10:200 rwm", "b *:* m"',
+      description: 'allow by numbers: "c 10:200 rwm", "b *:* m"',
       example: ['--device-cgroup-rule=c 1:3 rwm'],
       shown,
       property,
@@ -42,9 +43,10 @@ const flags = [
   flag.list(
     'device-deny',
     {
-      value: 'DEVICE[:rwm]',
+      valueHint: 'DEVICE[:rwm]',
       group,
-      help: 'deny this device, or a rule; the others stay as they are. Beside --device it is :rw if no access is given, and making nodes stays allowed',
+      description:
+        'deny this device, or a rule; the others stay as they are. Beside --device it is :rw if no access is given, and making nodes stays allowed',
       example: ['--device=/dev/null:rw', '--device-deny=/dev/zero'],
       shown,
       property,

@@ -17,9 +17,9 @@ const flags = [
   flag.list(
     'hugetlb',
     {
-      value: 'PAGESIZE:SIZE',
+      valueHint: 'PAGESIZE:SIZE',
       group: OTHERS,
-      help: 'most memory in huge pages of a size: 2MB:64M',
+      description: 'most memory in huge pages of a size: 2MB:64M',
       example: ['--hugetlb=2MB:64M'],
       shown: both('hugetlb 2MB'),
       property: both({ not: 'systemd does not know the controller' }),

@@ -25,13 +25,13 @@ const bytesOf = (text: string, spelled: string, bytes: bigint): Integer => {
 export const size = <N extends string, A extends About>(name: N, about: A) =>
   flag.of(
     name,
-    { ...about, value: 'SIZE' },
+    { ...about, valueHint: 'SIZE' },
     (text, spelled): Integer => (unlimited.has(text) ? -1 : bytesOf(text, spelled, parseSize(text, spelled))),
   );
 
 /** The same of memory, `50%` of the machine's too, and of its swap. */
 export const memorySize = <N extends string, A extends About>(name: N, about: A, withSwap = false) =>
-  flag.of(name, { ...about, value: 'SIZE' }, (text, spelled): Integer => {
+  flag.of(name, { ...about, valueHint: 'SIZE' }, (text, spelled): Integer => {
     if (unlimited.has(text)) return -1;
     const share = shareOf(text, name);
     return bytesOf(
@@ -45,7 +45,7 @@ export const memorySize = <N extends string, A extends About>(name: N, about: A,
 export const time = <N extends string, A extends About>(name: N, about: A) =>
   flag.of(
     name,
-    { ...about, value: 'TIME' },
+    { ...about, valueHint: 'TIME' },
     (text, spelled): Integer =>
       unlimited.has(text) ? -1 : integer(parseDuration(text, 'us', spelled) / 1000n),
   );

@@ -7,9 +7,9 @@ const flags = [
   flag.list(
     'misc',
     {
-      value: 'NAME:N',
+      valueHint: 'NAME:N',
       group: OTHERS,
-      help: 'most of a scarce thing of the host, as sev or sgx_epc (v2)',
+      description: 'most of a scarce thing of the host, as sev or sgx_epc (v2)',
       example: ['--misc=sev:3'],
       shown: { 2: 'misc sev' },
       property: { 2: { not: 'systemd does not know the controller' } },

@@ -12,7 +12,7 @@ const unknown = { 1: { not: 'systemd does not know the controller' } };
 const flags = [
   flag.count('net-cls', 1n, U32, {
     group,
-    help: 'class of its network packets, as 0x100001 (v1)',
+    description: 'class of its network packets, as 0x100001 (v1)',
     example: ['--net-cls=0x10'],
     shown: { 1: 'net class' },
     property: unknown,
@@ -20,9 +20,9 @@ const flags = [
   flag.list(
     'net-prio',
     {
-      value: 'INTERFACE:N',
+      valueHint: 'INTERFACE:N',
       group,
-      help: 'priority of its packets on an interface of the initial network namespace (v1)',
+      description: 'priority of its packets on an interface of the initial network namespace (v1)',
       example: ['--net-prio=lo:5'],
       shown: { 1: 'net priority lo' },
       property: unknown,

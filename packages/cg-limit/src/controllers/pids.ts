@@ -11,9 +11,9 @@ const flags = [
   flag.of(
     'pids-limit',
     {
-      value: 'N',
+      valueHint: 'N',
       group: 'Processes',
-      help: 'most processes and threads, or 10% of what there can be; max for no limit',
+      description: 'most processes and threads, or 10% of what there can be; max for no limit',
       example: ['--pids-limit=20'],
       shown: both('pids'),
       property: both('TasksMax'),

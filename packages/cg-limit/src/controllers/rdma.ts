@@ -11,9 +11,9 @@ const flags = [
   flag.list(
     'rdma',
     {
-      value: 'DEVICE:KEY=N,...',
+      valueHint: 'DEVICE:KEY=N,...',
       group: OTHERS,
-      help: 'hca_handle and hca_object of an RDMA device',
+      description: 'hca_handle and hca_object of an RDMA device',
       example: ['--rdma=mlx5_0:hca_handle=2'],
       shown: both('rdma mlx5_0'),
       property: both({ not: 'systemd does not know the controller' }),

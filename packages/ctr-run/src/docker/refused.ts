@@ -67,7 +67,13 @@ const table: readonly Refused[] = [
 /** For the parser, which has to know whether a value follows; none of them is in the help. */
 export const refusedFlags: readonly Flag[] = table.map(([words, value]) => {
   const [name, ...alias] = words.split(' ');
-  return { name: name!, alias, help: '', many: true, ...(value && { value: 'VALUE', empty: true }) };
+  return {
+    name: name!,
+    alias,
+    description: '',
+    many: true,
+    ...(value && { valueHint: 'VALUE', empty: true }),
+  };
 });
 
 /** Says of all of them at once, a line each, what to write instead. Throws a `UsageError` with the last. */

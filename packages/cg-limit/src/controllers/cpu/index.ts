@@ -27,9 +27,9 @@ const noRealtime = { not: 'systemd knows no realtime of groups' };
 
 const flags = [
   flag.text('cpus', {
-    value: 'N',
+    valueHint: 'N',
     group,
-    help: 'most CPU time: 1.5 for one and a half CPUs, 50% for half of one; max for no limit',
+    description: 'most CPU time: 1.5 for one and a half CPUs, 50% for half of one; max for no limit',
     example: ['--cpus=1.5'],
     shown: both('cpu'),
     property: both('CPUQuotaPerSecUSec'),
@@ -37,35 +37,35 @@ const flags = [
   flag.count('cpu-shares', 2n, 262_144n, {
     alias: ['c'],
     group,
-    help: 'weight against others, 2 to 262144, usually 1024',
+    description: 'weight against others, 2 to 262144, usually 1024',
     example: ['--cpu-shares=512'],
     shown: { 1: 'cpu shares', 2: 'cpu weight' },
     property: { 1: 'CPUShares', 2: 'CPUWeight' },
   }),
   flag.count('cpu-weight', 1n, 10_000n, {
     group,
-    help: 'weight against others, 1 to 10000, usually 100 (v2)',
+    description: 'weight against others, 1 to 10000, usually 100 (v2)',
     example: ['--cpu-weight=50'],
     shown: { 2: 'cpu weight' },
     property: { 2: 'CPUWeight' },
   }),
   time('cpu-quota', {
     group,
-    help: 'CPU time in each period, in microseconds or as 50ms',
+    description: 'CPU time in each period, in microseconds or as 50ms',
     example: ['--cpu-quota=50ms'],
     shown: both('cpu'),
     property: both('CPUQuotaPerSecUSec'),
   }),
   time('cpu-period', {
     group,
-    help: 'length of the period, in microseconds or as 100ms',
+    description: 'length of the period, in microseconds or as 100ms',
     example: ['--cpu-quota=10ms', '--cpu-period=50ms'],
     shown: both('cpu'),
     property: both('CPUQuotaPeriodUSec'),
   }),
   time('cpu-burst', {
     group,
-    help: 'unused time that may be spent later, in microseconds or as 20ms',
+    description: 'unused time that may be spent later, in microseconds or as 20ms',
     example: ['--cpu-burst=20ms'],
     shown: both('cpu burst'),
     property: both(noBurst),
@@ -73,9 +73,9 @@ const flags = [
   flag.of(
     'cpu-idle',
     {
-      value: '[0|1]',
+      valueHint: '[0|1]',
       group,
-      help: 'only time that nobody else wants; =0 ends that',
+      description: 'only time that nobody else wants; =0 ends that',
       example: ['--cpu-idle'],
       shown: both('cpu idle'),
       property: both('CPUWeight'),
@@ -88,14 +88,14 @@ const flags = [
   ),
   time('cpu-rt-runtime', {
     group,
-    help: 'realtime in each realtime period (v1)',
+    description: 'realtime in each realtime period (v1)',
     example: ['--cpu-rt-runtime=5ms'],
     shown: { 1: 'cpu realtime' },
     property: { 1: noRealtime },
   }),
   time('cpu-rt-period', {
     group,
-    help: 'length of the realtime period (v1)',
+    description: 'length of the realtime period (v1)',
     example: ['--cpu-rt-runtime=5ms', '--cpu-rt-period=1s'],
     shown: { 1: 'cpu realtime' },
     property: { 1: noRealtime },

@@ -22,7 +22,7 @@ function rateOf(text: string, key: string, spelled: string): Integer {
 /** One of the four limits on one device. */
 const throttle = <const N extends (typeof throttles)[number]['flag']>(
   name: N,
-  help: string,
+  description: string,
   shown: string,
 ) => {
   const { key, property } = throttles.find((one) => one.flag === name)!;
@@ -31,9 +31,9 @@ const throttle = <const N extends (typeof throttles)[number]['flag']>(
   return flag.list(
     name,
     {
-      value: `DEVICE:${value}`,
+      valueHint: `DEVICE:${value}`,
       group,
-      help,
+      description,
       example: [`--${name}=8:0:${amount}`],
       shown: both(shown),
       property: both<string>(property),
@@ -62,7 +62,7 @@ function parseKeys(text: string, whole: string): Map<string, string> {
 export const flags = [
   flag.count('blkio-weight', 10n, 1000n, {
     group,
-    help: 'weight against others, 10 to 1000',
+    description: 'weight against others, 10 to 1000',
     example: ['--blkio-weight=300'],
     shown: both('io weight'),
     property: { 1: noWeight, 2: 'IOWeight' },
@@ -70,9 +70,9 @@ export const flags = [
   flag.list(
     'blkio-weight-device',
     {
-      value: 'DEVICE:N',
+      valueHint: 'DEVICE:N',
       group,
-      help: 'the same on one device',
+      description: 'the same on one device',
       example: ['--blkio-weight-device=8:0:300'],
       shown: both('io weight 8:0'),
       property: { 1: noWeight, 2: 'IODeviceWeight' },
@@ -92,9 +92,9 @@ export const flags = [
   flag.list(
     'io-max',
     {
-      value: 'DEVICE:KEY=N,...',
+      valueHint: 'DEVICE:KEY=N,...',
       group,
-      help: 'the four together: /dev/vda:rbps=10M,wiops=100',
+      description: 'the four together: /dev/vda:rbps=10M,wiops=100',
       example: ['--io-max=8:0:rbps=1M'],
       shown: both('io 8:0 read'),
       property: both('IOReadBandwidthMax'),
