@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { tempDir } from '../../../test/support.ts';
-import { type Case, corpus } from './corpus.ts';
+import type { Case } from './case.ts';
+import { corpus } from './corpus.ts';
 import { goldenPlans } from './golden.ts';
 import { type Answered, ask, makeSides, runner, type Side } from './sides.ts';
 
