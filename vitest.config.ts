@@ -30,7 +30,7 @@ export const vm = {
     ...['debug-log', 'exit-codes', 'from-docker', 'lenient', 'newlines', 'planned', 'spec', 'tour'].map(
       (name) => `packages/ctr-run/test/${name}.host.test.ts`,
     ),
-    ...['apply', 'compression', 'hostile', 'odd', 'sources'].map(
+    ...['apply', 'compression', 'hostile', 'layout-together', 'odd', 'sources'].map(
       (name) => `packages/ufs-mount/test/${name}.host.test.ts`,
     ),
     'native/test/engine_image.host.test.ts',

@@ -18,6 +18,7 @@ export interface Guard {
 const nativeTest = (name: string): string => `native/test/${name}.host.test.ts`;
 const ctrRun = (name: string): string => `packages/ctr-run/test/${name}.host.test.ts`;
 const leaks = [ctrRun('leaks'), nativeTest('command')];
+const layoutTogether = 'packages/ufs-mount/test/layout-together.host.test.ts';
 const killing = [nativeTest('op_cgroup'), ctrRun('killing')];
 
 const launcher: Guard[] = [
@@ -1119,6 +1120,38 @@ const planning: Guard[] = [
     tests: ['packages/ufs-mount/test/acts.host.test.ts'],
   },
   {
+    name: 'the index of an image layout is changed by one at a time',
+    file: 'packages/oci/src/image/layout-writer.ts',
+    text: "    flock(fd, 'exclusive');\n",
+    instead: '',
+    out: 'images are lost',
+    tests: [layoutTogether],
+  },
+  {
+    name: '--untag reads the index once nobody else changes it',
+    file: 'packages/ufs-mount/src/act/layout.ts',
+    text: "step('state', 'lock', { fd }, `lock",
+    instead: "step('state', 'lock', { fd, sharing: 'shared' }, `lock",
+    out: 'images are lost',
+    tests: [layoutTogether],
+  },
+  {
+    name: 'blobs of an image that is being made are held, as umoci holds its own',
+    file: 'packages/oci/src/image/layout-writer.ts',
+    text: "if (tryFlock(fd, 'exclusive') && existsSync(at)) return { at, fd };",
+    instead: 'return { at, fd };',
+    out: 'who cleans up removes them',
+    tests: [layoutTogether],
+  },
+  {
+    name: '--gc=oci:DIR leaves a layout alone while umoci writes',
+    file: 'packages/oci/src/image/layout-writer.ts',
+    text: '&& !name.startsWith(ours))',
+    instead: "&& name === '')",
+    out: 'blobs that umoci has just written go',
+    tests: [layoutTogether],
+  },
+  {
     name: 'a profile says what happens to all other calls',
     file: 'packages/seccomp-load/src/profile/schema.ts',
     text: "  ['defaultAction'],\n",
@@ -1135,7 +1168,7 @@ const layers: Guard[] = [
     text: '  return strcmp(found, digest->wanted) == 0;',
     instead: '  return strlen(found) == strlen(digest->wanted);',
     out: 'any is',
-    tests: ['packages/ufs-mount/test/apply.host.test.ts', 'packages/ufs-mount/test/hostile.host.test.ts'],
+    tests: ['native/layers/test/layer_test.c', 'packages/ufs-mount/test/sources.host.test.ts'],
   },
   {
     name: 'no name of an archive leads out of the root',

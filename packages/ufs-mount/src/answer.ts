@@ -24,6 +24,14 @@ export async function answer(topic: string, payload: string): Promise<string> {
       const { collectGarbage } = await import('./garbage.ts');
       return collectGarbage(payload);
     }
+    case 'ufs-mount/gc-layout': {
+      const { collectLayoutBlobs } = await import('./write-image.ts');
+      return collectLayoutBlobs(payload);
+    }
+    case 'ufs-mount/untag': {
+      const { answerUntag } = await import('./act/layout.ts');
+      return answerUntag(payload);
+    }
     case 'ufs-mount/commit': {
       const question = JSON.parse(payload) as CommitQuestion;
       const { writeArchive, writeImage } = await import('./write-image.ts');

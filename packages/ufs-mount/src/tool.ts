@@ -35,7 +35,7 @@ export const ufsMount = defineTool<UfsOptions, UfsFacts>({
     ['root=$(ufs-mount oci:./alpine:3)', 'mount an image; its layers are unpacked into the store once'],
   ],
   notes: [
-    '--cmd and --entrypoint take a word each time: --cmd nginx --cmd -g. An image that is committed has no time in it, so that the same change gives the same digest. --gc=oci:DIR is for a layout into which nobody else writes meanwhile.',
+    '--cmd and --entrypoint take a word each time: --cmd nginx --cmd -g. An image that is committed has no time in it, so that the same change gives the same digest. --gc=oci:DIR waits for other ufs-mount and refuses where umoci writes; other programs do not say that they write into a layout.',
     'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], an archive of a layer or of an image, a directory, or host; the lowest first. data:DIR before them has contents of files that a layer only describes (overlayfs.rst, "Data-only lower layers").',
     'With a command the changes go when it ends, unless --upper keeps them.',
     'Variables: CTR_STORE is where layers and roots are kept (/var/lib/ctr-tools; without root $XDG_DATA_HOME/ctr-tools).',
@@ -66,7 +66,7 @@ export const ufsMount = defineTool<UfsOptions, UfsFacts>({
     const { act } = await import('./act/index.ts');
     return act(name, options, parsed, host);
   },
-  nodeTopics: ['ufs-mount/gc', 'ufs-mount/commit'],
+  nodeTopics: ['ufs-mount/gc', 'ufs-mount/gc-layout', 'ufs-mount/commit'],
   async answer(topic, payload) {
     const { answer } = await import('./answer.ts');
     return answer(topic, payload);

@@ -1,30 +1,13 @@
 /** A new image: the layers it was made of, and one more (image-spec). */
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { createReadStream, createWriteStream, renameSync, rmSync } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import { Failure } from '@ctr-tools/cli';
 import { makeDirectories } from '@ctr-tools/cli/node';
-import {
-  blobPath,
-  type Descriptor,
-  digestOf,
-  hostPlatform,
-  type ImageConfig,
-  parseDigest,
-  readIndex,
-} from '@ctr-tools/oci/image';
+import { type Descriptor, hostPlatform, type ImageConfig } from '@ctr-tools/oci/image';
+import { addImage, collectBlobs, LayoutInUse, type NewBlobs } from '@ctr-tools/oci/layout';
 import { Verifier } from '@ctr-tools/oci/verifier';
 import type { CommitQuestion } from './answer.ts';
 import { platformOf } from './platform.ts';
@@ -32,7 +15,6 @@ import { readPlace } from './source/blobs.ts';
 import { compressionByMagic, compressionByName } from './source/compression.ts';
 import { type LayerArchive, readSource } from './source/index.ts';
 
-const refName = 'org.opencontainers.image.ref.name';
 const types = {
   layer: 'application/vnd.oci.image.layer.v1.tar',
   config: 'application/vnd.oci.image.config.v1+json',
@@ -62,34 +44,49 @@ export async function writeImage({
   const archives = read.flatMap((source) =>
     source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [],
   );
-  const below: { descriptor: Descriptor; diffId: string }[] = [];
-  for (const archive of squash ? [] : archives) below.push(await oldLayer(directory, archive));
-  const top = await newLayer(directory, plain);
   const base: ImageConfig = images.at(-1)?.config ?? {
     ...hostPlatform(),
     rootfs: { type: 'layers', diff_ids: [] },
   };
-  const config: ImageConfig = {
-    ...changed(base, change),
-    rootfs: { type: 'layers', diff_ids: [...below.map((one) => one.diffId), top.diffId] },
-    history: [
-      ...(squash ? [] : (base.history ?? [])),
-      {
-        created_by: `ufs-mount --commit${squash ? ' --squash' : ''}`,
-        ...(change.author !== undefined && { author: change.author }),
-        ...(change.message !== undefined && { comment: change.message }),
-      },
-    ],
-  };
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: types.manifest,
-    config: await json(directory, types.config, config),
-    layers: [...below.map((one) => one.descriptor), top.descriptor],
-  };
-  const descriptor = await json(directory, types.manifest, manifest);
-  addToIndex(directory, { ...descriptor, annotations: { [refName]: tag } }, tag);
-  return descriptor.digest;
+  const { digest } = await addImage(directory, tag, async (blobs) => {
+    const below: NewLayer[] = [];
+    for (const archive of squash ? [] : archives) below.push(await oldLayer(blobs, archive));
+    const top = await newLayer(blobs, plain);
+    const config: ImageConfig = {
+      ...changed(base, change),
+      rootfs: { type: 'layers', diff_ids: [...below.map((one) => one.diffId), top.diffId] },
+      history: [
+        ...(squash ? [] : (base.history ?? [])),
+        {
+          created_by: `ufs-mount --commit${squash ? ' --squash' : ''}`,
+          ...(change.author !== undefined && { author: change.author }),
+          ...(change.message !== undefined && { comment: change.message }),
+        },
+      ],
+    };
+    return blobs.json(types.manifest, {
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config: await blobs.json(types.config, config),
+      layers: [...below.map((one) => one.descriptor), top.descriptor],
+    });
+  });
+  return digest;
+}
+
+interface NewLayer {
+  descriptor: Descriptor;
+  diffId: string;
+}
+
+/** Blobs that no image leads to go; how many, in words. */
+export function collectLayoutBlobs(directory: string): string {
+  try {
+    const removed = collectBlobs(directory);
+    return `${removed} ${removed === 1 ? 'blob' : 'blobs'} removed`;
+  } catch (error) {
+    throw error instanceof LayoutInUse ? new Failure(error.message) : error;
+  }
 }
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0]!;
@@ -131,42 +128,11 @@ export async function writeArchive({ plain, out }: CommitQuestion): Promise<stri
   }
 }
 
-const blobAt = (directory: string, digest: string): string => `${directory}/${blobPath(parseDigest(digest))}`;
-
-/** Something for the layout, made beside its place: a blob is there whole or not there. */
-async function adopt(
-  directory: string,
-  make: (path: string) => Promise<string> | string,
-): Promise<{ digest: string; size: number }> {
-  const made = `${directory}/blobs/.new-${process.pid}`;
-  try {
-    const digest = await make(made);
-    const { size } = statSync(made);
-    makeDirectories(dirname(blobAt(directory, digest)));
-    renameSync(made, blobAt(directory, digest));
-    return { digest, size };
-  } finally {
-    rmSync(made, { force: true });
-  }
-}
-
-const json = async (directory: string, mediaType: string, value: unknown): Promise<Descriptor> => {
-  const data = Buffer.from(JSON.stringify(value));
-  const blob = await adopt(directory, (path) => {
-    writeFileSync(path, data);
-    return digestOf(data);
-  });
-  return { mediaType, ...blob };
-};
-
 /** The new layer, compressed by gzip without a name or a time: the same layer gives the same blob. */
-async function newLayer(
-  directory: string,
-  plain: string,
-): Promise<{ descriptor: Descriptor; diffId: string }> {
+async function newLayer(blobs: NewBlobs, plain: string): Promise<NewLayer> {
   const before = createHash('sha256');
   const after = createHash('sha256');
-  const blob = await adopt(directory, async (path) => {
+  const blob = await blobs.add(async (path) => {
     await pipeline(
       createReadStream(plain),
       observed((chunk) => before.update(chunk)),
@@ -196,18 +162,14 @@ const observed = (look: (chunk: Buffer) => void): Transform =>
   });
 
 /** A layer of the image below, copied as it is and verified on the way. */
-async function oldLayer(
-  directory: string,
-  archive: LayerArchive,
-): Promise<{ descriptor: Descriptor; diffId: string }> {
+async function oldLayer(blobs: NewBlobs, archive: LayerArchive): Promise<NewLayer> {
   const { path, offset, size, digest, diffId } = archive;
   if (!diffId) throw new Failure(`${path} is a layer by itself; commit to a file, as a layer`);
   const mediaType = suffixed(compressionOf(archive));
-  if (digest && existsSync(blobAt(directory, digest)))
-    return { descriptor: { mediaType, digest, size }, diffId };
+  if (digest && blobs.keep(digest)) return { descriptor: { mediaType, digest, size }, diffId };
   const verifier = digest ? new Verifier({ digest, size }) : undefined;
   const hash = createHash('sha256');
-  const blob = await adopt(directory, async (to) => {
+  const blob = await blobs.add(async (to) => {
     await pipeline(
       createReadStream(path, { start: offset, end: offset + size - 1 }),
       observed((chunk) => (verifier ? verifier.update(chunk) : hash.update(chunk))),
@@ -227,16 +189,3 @@ function compressionOf({ path, offset, size, compression }: LayerArchive): strin
 
 const suffixed = (compression: string): string =>
   compression === 'none' ? types.layer : `${types.layer}+${compression}`;
-
-/** The image's entry in index.json, in place of one with the same tag. */
-function addToIndex(directory: string, descriptor: Descriptor, tag: string): void {
-  const path = `${directory}/index.json`;
-  if (!existsSync(`${directory}/oci-layout`))
-    writeFileSync(`${directory}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
-  const index = existsSync(path)
-    ? readIndex(readFileSync(path), path)
-    : { schemaVersion: 2 as const, manifests: [] };
-  const others = index.manifests.filter((one) => one.annotations?.[refName] !== tag);
-  writeFileSync(`${path}.${process.pid}`, JSON.stringify({ ...index, manifests: [...others, descriptor] }));
-  renameSync(`${path}.${process.pid}`, path);
-}

@@ -1,16 +1,9 @@
 /** `--tags`, `--untag` and `--gc` of an image layout (image-spec image-layout.md). */
 import { Failure, type Host, out } from '@ctr-tools/cli';
-import { exists, lstat, namesIn, readFile, resolve } from '@ctr-tools/host';
+import { exists, readFile, resolve } from '@ctr-tools/host';
 import { parseJson } from '@ctr-tools/oci';
-import {
-  blobPath,
-  type ImageIndex,
-  parseDigest,
-  platformText,
-  readIndex,
-  readLayout,
-} from '@ctr-tools/oci/image';
-import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
+import { type ImageIndex, platformText, readIndex, readLayout } from '@ctr-tools/oci/image';
+import { type AnyStep, compile, type Plan, slot, step } from '@ctr-tools/plan';
 import { splitReference } from '../source/index.ts';
 
 const side = 'host';
@@ -27,11 +20,11 @@ interface Layout {
 }
 
 /** The layout that `oci:DIR[:TAG]` names. Throws a `Failure`. */
-function layoutOf(flag: string, text: string, host: Host): Layout {
-  const reference = splitReference(text, (path) => exists(resolve(host.cwd, path)));
+function layoutOf(flag: string, text: string, cwd: string): Layout {
+  const reference = splitReference(text, (path) => exists(resolve(cwd, path)));
   if (reference?.scheme !== 'oci')
     throw new Failure(`--${flag} is "${text}"; an image layout is named oci:DIR`);
-  const directory = resolve(host.cwd, reference.path);
+  const directory = resolve(cwd, reference.path);
   if (!exists(`${directory}/oci-layout`)) throw new Failure(`${text}: ${directory} is not an image layout`);
   readLayout(readFile(`${directory}/oci-layout`), `${directory}/oci-layout`);
   const path = `${directory}/index.json`;
@@ -46,7 +39,7 @@ function layoutOf(flag: string, text: string, host: Host): Layout {
 
 /** A line for each image: its tag, or the digest of one that has none. */
 export function tags(text: string, json: boolean, host: Host): number {
-  const { manifests } = layoutOf('tags', text, host).index;
+  const { manifests } = layoutOf('tags', text, host.cwd).index;
   if (json) {
     const rows = manifests.map(({ digest, size, mediaType, platform, annotations }) => ({
       ...(annotations?.[refName] !== undefined && { tag: annotations[refName] }),
@@ -60,77 +53,61 @@ export function tags(text: string, json: boolean, host: Host): number {
   return 0;
 }
 
-/** The images of a tag, or the one of a digest, are taken out of the index. */
-export function untag(text: string, host: Host): Plan {
-  const { directory, tag, document } = layoutOf('untag', text, host);
-  if (tag === undefined) throw new Failure(`--untag is "${text}"; which image? oci:DIR:TAG`);
+/** An index without the images of a tag, or the one of a digest. */
+function without({ document }: Layout, tag: string, text: string): ImageIndex {
   const kept = document.manifests.filter((one) => one.annotations?.[refName] !== tag && one.digest !== tag);
   if (kept.length === document.manifests.length) throw new Failure(`${text}: there is no image ${tag}`);
-  const data = JSON.stringify({ ...document, manifests: kept });
+  return { ...document, manifests: kept };
+}
+
+/** They are taken out of index.json, which is read once the layout is locked (layout-writer.ts of packages/oci). */
+export function untag(text: string, host: Host): Plan {
+  const found = layoutOf('untag', text, host.cwd);
+  const { directory, tag } = found;
+  if (tag === undefined) throw new Failure(`--untag is "${text}"; which image? oci:DIR:TAG`);
+  without(found, tag, text);
   const path = `${directory}/index.json`;
+  const fd = slot('layout.lock');
+  const reply = slot('untag.index');
+  const payload = JSON.stringify([text, host.cwd]);
   return compile(
-    [[step('state', 'write_file', { path, data, mode: 0o644 }, `write ${path}`, { side }), end]],
+    [
+      [
+        step('state', 'open', { path: directory, flags: 0o2000000, fd }, `open ${directory}`, { side }),
+        step('state', 'lock', { fd }, `lock ${directory}`, { side }),
+        step('state', 'ask', { topic: 'ufs-mount/untag', payload, reply, socket: '' }, `read ${path}`, {
+          side,
+        }),
+        step('state', 'write_file', { path, data: reply, mode: 0o644 }, `write ${path}`, { side }),
+        end,
+      ],
+    ],
     manner,
   );
 }
 
-/** The largest document that is looked into; what is larger is a layer. */
-const LARGEST = 4 << 20;
-
-/** Every `digest` in a document, however deep: also in kinds of manifests that are not known here. */
-function digestsIn(value: unknown, found: Set<string>): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === 'digest' && typeof inner === 'string') found.add(inner);
-    else digestsIn(inner, found);
-  }
-}
-
-/** The files of all blobs that an index leads to. */
-function reached(directory: string, document: unknown): Set<string> {
-  const pending = new Set<string>();
-  digestsIn(document, pending);
-  const files = new Set<string>();
-  // A set that grows while it is gone through.
-  for (const digest of pending) {
-    let path: string;
-    try {
-      path = `${directory}/${blobPath(parseDigest(digest))}`;
-    } catch {
-      continue;
-    }
-    files.add(path);
-    if (!exists(path) || lstat(path).size > LARGEST) continue;
-    try {
-      digestsIn(parseJson(readFile(path), path), pending);
-    } catch {
-      // It is not a document.
-    }
-  }
-  return files;
+/** What index.json is to be. */
+export function answerUntag(payload: string): string {
+  const [text, cwd] = JSON.parse(payload) as [string, string];
+  const found = layoutOf('untag', text, cwd);
+  return JSON.stringify(without(found, found.tag!, text));
 }
 
 /** Blobs that no image of the layout leads to go. */
 export function collectLayout(text: string, host: Host): Plan {
-  const { directory, document } = layoutOf('gc', text, host);
-  const used = reached(directory, document);
-  const blobs = exists(`${directory}/blobs`) ? namesIn(`${directory}/blobs`) : [];
-  const unused = blobs
-    // What somebody is writing has a name with a dot in front.
-    .filter((name) => !name.startsWith('.') && lstat(`${directory}/blobs/${name}`).isDirectory())
-    .flatMap((algorithm) =>
-      namesIn(`${directory}/blobs/${algorithm}`)
-        .filter((name) => /^[0-9a-f]+$/.test(name))
-        .map((name) => `${directory}/blobs/${algorithm}/${name}`),
-    )
-    .filter((path) => !used.has(path))
-    .toSorted();
-  const told = `${unused.length} ${unused.length === 1 ? 'blob' : 'blobs'} removed`;
+  const { directory } = layoutOf('gc', text, host.cwd);
+  const reply = slot('gc.reply');
   return compile(
     [
       [
-        ...unused.map((path) => step('state', 'remove', { path }, `remove ${path}`, { side })),
-        step('state', 'print', { fd: 1, text: told }, 'say what was removed', { side }),
+        step(
+          'state',
+          'ask',
+          { topic: 'ufs-mount/gc-layout', payload: directory, reply, socket: '' },
+          `remove what no image of ${directory} leads to`,
+          { side },
+        ),
+        step('state', 'print', { fd: 1, text: reply }, 'say what was removed', { side }),
         end,
       ],
     ],
