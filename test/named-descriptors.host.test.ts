@@ -1,9 +1,9 @@
 /** Files that a line names by a descriptor of the caller's: bash's <(...), /dev/fd/N, /proc/self/fd/N, /dev/stdin. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { busybox, ctrLeaving, makeBundle, testId } from '../packages/ctr-run/test/bundles.ts';
 import type { Process, Spec } from '../packages/oci/src/index.ts';
-import { bin, hasCommand, isRoot, needs, run, tempDir, toolEnv, toolPath } from './support.ts';
+import { bin, hasCommand, isRoot, needs, run, start, tempDir, toolEnv, toolPath, until } from './support.ts';
 
 const bash = (line: string, ...words: string[]) =>
   run('bash', ['-c', `set -o pipefail; ${line}`, 'bash', ...words], {
@@ -98,6 +98,27 @@ test('the descriptor itself stays the command’s', (context) => {
   const profile = fileOf({ defaultAction: 'SCMP_ACT_ALLOW' });
   const ended = bash('seccomp-load /dev/fd/3 -- cat /dev/fd/3 3<"$1"', profile);
   expect(ended.stdout).toBe(readFileSync(profile, 'utf8'));
+});
+
+test('what the caller can write to the planner can only read', async (context) => {
+  needs(context, 'command:bash');
+  const fifo = `${tempDir('named')}/fifo`;
+  expect(run('mkfifo', [fifo]).status).toBe(0);
+  // It can be read from the first, and never ends.
+  const line = `exec ${toolPath('seccomp-load')} /dev/fd/4 -- true 4<>${fifo}`;
+  const pid = start('bash', ['-c', line]).child.pid!;
+  const planners = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  await until('it waits for the profile, under its filter', () =>
+    planners().some((planner) => /^Seccomp:\t2$/m.test(readFileSync(`/proc/${planner}/status`, 'utf8'))),
+  );
+  // O_ACCMODE of its flags, which are octal (proc_pid_fdinfo(5)).
+  const modes = (of: string | number) =>
+    readdirSync(`/proc/${of}/fd`)
+      .filter((fd) => readlinkSync(`/proc/${of}/fd/${fd}`) === fifo)
+      .map((fd) => /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${of}/fdinfo/${fd}`, 'utf8')))
+      .map((flags) => Number.parseInt(flags![1]!, 8) & 3);
+  expect(modes(pid)).toEqual([2]);
+  expect([...new Set(modes(planners()[0]!))]).toEqual([0]);
 });
 
 test('one that is not open is no file, and the planner’s own are none', (context) => {

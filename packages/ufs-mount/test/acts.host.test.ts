@@ -195,7 +195,10 @@ test('--gc spares a layer that was made upon another, as long as a command has i
   expect(gc()).toMatchObject({ stdout: '2 layers removed\n', stderr: '' });
 });
 
-test("a container's root goes with it, and with --gc where its state is gone", (context) => {
+/** What is mounted in any namespace. */
+const anyMounts = (): string => runShell('cat /proc/[0-9]*/mountinfo 2>/dev/null').stdout;
+
+test("a container's root goes with it, and with --gc where its state is gone", async (context) => {
   needs(context, 'root');
   const own = { ...env, CTR_STORE: tempDir('store'), CTR_STATE_ROOT: tempDir('state') };
   const roots = () => readdirSync(`${own.CTR_STORE}/roots`);
@@ -214,6 +217,15 @@ test("a container's root goes with it, and with --gc where its state is gone", (
   expect(runTool('ufs-mount', ['--remove', roots()[0]!], { env: own }).stderr).toContain(
     `is the root of the container ${name}; ctr-run delete ${name} removes both`,
   );
+  expect(runTool('ufs-mount', ['--gc'], { env: own }).stdout).toBe('0 layers removed\n');
+  expect(roots()).toHaveLength(1);
+  // Nor where it has stopped, and its mounts are gone with it: what it wrote is looked at, or started again, until then.
+  expect(runTool('ctr-run', ['kill', name, 'KILL'], { env: own }).status).toBe(0);
+  await until('it has stopped', () =>
+    runTool('ctr-run', ['state', name], { env: own }).stdout.includes('"stopped"'),
+  );
+  const mounted = `${own.CTR_STORE}/roots/${roots()[0]}`;
+  await until('its mounts are gone', () => !anyMounts().includes(mounted));
   expect(runTool('ufs-mount', ['--gc'], { env: own }).stdout).toBe('0 layers removed\n');
   expect(roots()).toHaveLength(1);
   expect(runTool('ctr-run', ['delete', '--force', name], { env: own })).toMatchObject({
