@@ -27,9 +27,17 @@ export const vm = {
       (name) => `test/${name}.host.test.ts`,
     ),
     ...['readme', 'targets', 'tour', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
-    ...['debug-log', 'exit-codes', 'from-docker', 'lenient', 'newlines', 'planned', 'spec', 'tour'].map(
-      (name) => `packages/ctr-run/test/${name}.host.test.ts`,
-    ),
+    ...[
+      'debug-log',
+      'errors',
+      'exit-codes',
+      'from-docker',
+      'lenient',
+      'newlines',
+      'planned',
+      'spec',
+      'tour',
+    ].map((name) => `packages/ctr-run/test/${name}.host.test.ts`),
     ...['apply', 'compression', 'hostile', 'layout-together', 'odd', 'sources'].map(
       (name) => `packages/ufs-mount/test/${name}.host.test.ts`,
     ),

@@ -24,11 +24,11 @@ export const withoutUnified = [
   'sh',
 ];
 
-/** The words that call it, from which its own follow. */
-export const callOf = (name: PeerName): string[] => {
-  if (name === 'ctr-run') return [toolPath('ctr-run')];
+/** The words that call it, from which its own follow; `through` those of a program that becomes it. */
+export const callOf = (name: PeerName, through: readonly string[] = []): string[] => {
+  if (name === 'ctr-run') return [...through, toolPath('ctr-run')];
   const path = findCommand(name) ?? name;
-  return name === 'crun' ? [...withoutUnified, path] : [path];
+  return name === 'crun' ? [...withoutUnified, ...through, path] : [...through, path];
 };
 
 const atLeast = (have: readonly number[], least: readonly number[]): boolean => {
@@ -63,7 +63,7 @@ export function call(
   const { through = [], ...rest } = options;
   const out = tempDir('out');
   const line = 'out=$1; shift; exec "$@" >"$out/1" 2>"$out/2"';
-  const ended = run('/bin/sh', ['-c', line, 'sh', out, ...through, ...callOf(name), ...argv], rest);
+  const ended = run('/bin/sh', ['-c', line, 'sh', out, ...callOf(name, through), ...argv], rest);
   return { ...ended, stdout: readFileSync(`${out}/1`, 'utf8'), stderr: readFileSync(`${out}/2`, 'utf8') };
 }
 

@@ -74,16 +74,33 @@ const hints = {
 };
 
 /**
+ * What is peculiar to a type. A procfs or sysfs of a user namespace may show no more than those that its mount namespace
+ * has already (fs/namespace.c, mount_too_revealing); an overlay is no upper layer of another (overlayfs.rst, "Upper and
+ * Lower").
+ */
+const revealing =
+  'where a container in a container has a user namespace, the outer one may mask nothing of it: run that one with --security-opt systempaths=unconfined (Docker) or unmask=ALL (podman), or bind its own';
+const hintsOfTypes: Record<string, Record<string, string>> = {
+  proc: { EPERM: revealing },
+  sysfs: { EPERM: revealing },
+  overlay: {
+    EINVAL:
+      'upperdir and workdir lie on one file system, which can be written and is not an overlay itself: take a volume or a tmpfs',
+  },
+};
+
+/**
  * What the maps of a user namespace make fail. The kernel makes no file for an ID that the file system's namespace has
  * not (fs/namei.c, may_create: EOVERFLOW), and takes none in an option (fs/devpts, `gid=`: EINVAL).
  */
-function hintsOf({ spec, options }: MountContext): Record<string, string> {
+function hintsOf({ mount, spec, options }: MountContext): Record<string, string> {
   const { uidMappings, gidMappings } = spec.linux ?? {};
   const lacks = (maps: IDMapping[] | undefined, id: number): boolean =>
     !!maps?.length && !maps.some((map) => id >= map.containerID && id < map.containerID + map.size);
   const group = /(?:^|,)gid=(\d+)(?:,|$)/.exec(options.data)?.[1];
   return {
     ...hints,
+    ...hintsOfTypes[mount.type ?? ''],
     ...((lacks(uidMappings, 0) || lacks(gidMappings, 0)) && {
       EOVERFLOW:
         'the maps of the user namespace have no ID 0, as which the container is set up: add a mapping with containerID 0 to uidMappings and gidMappings',

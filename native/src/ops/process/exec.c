@@ -52,7 +52,7 @@ static void interpreter(const char *path, char *name, size_t room) {
   if (n > 2 && head[0] == '#' && head[1] == '!') {
     head[n] = 0;
     char *from = head + 2 + strspn(head + 2, " \t");
-    snprintf(name, room, "%.*s", (int)strcspn(from, " \t\r\n"), from);
+    snprintf(name, room, "%.*s", (int)strcspn(from, " \t\n"), from);
   } else if (n > SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
     elf_interpreter(fd, name, room);
   }
@@ -67,7 +67,11 @@ static void explain(struct run *run, const char *path, int error) {
   bool exists = stat(path, &st) == 0;
   if (error == ENOENT && exists) {
     interpreter(path, name, sizeof name);
-    if (*name) detail(run, "%s exists, but its interpreter %s does not", path, name);
+    size_t length = strlen(name);
+    if (length > 0 && name[length - 1] == '\r')
+      detail(run, "%s exists, but its lines end as on Windows, so its interpreter would be %.*s\\r (sed -i 's/\\r$//' mends it)",
+             path, (int)length - 1, name);
+    else if (length > 0) detail(run, "%s exists, but its interpreter %s does not", path, name);
     else detail(run, "%s exists, but its interpreter does not", path);
   } else if (error == ENOENT) {
     detail(run, "%s", path);
