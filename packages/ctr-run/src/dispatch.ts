@@ -75,7 +75,7 @@ export async function dispatch(host: Host): Promise<Outcome> {
   // -h NAME is the host name of a container, as docker has it; alone it asks for help.
   if (argv.length === 1 && argv[0] === '-h') return help(name, host);
   const parsed = reading(host, () =>
-    withDefaults(parseArgv(argv, { flags, command: subcommand.command }), flags, host.env),
+    withDefaults(parseArgv(argv, { flags, command: subcommand.command, lastCounts: true }), flags, host.env),
   );
   if (parsed.flags.has('help')) return help(name, host);
   checkOperands(subcommand, parsed.operands);

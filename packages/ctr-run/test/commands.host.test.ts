@@ -155,6 +155,38 @@ describe.each(runtimes)('%s', (runtime) => {
     run(file, ['delete', '--force', id]);
   });
 
+  test('of a subcommand’s flag that is given twice the last one counts', (context) => {
+    needsRuntime(context, runtime);
+    const [id, bundle, pid] = [testId(), makeBundle(['/bin/sleep', '1000']), `${tempDir('pid')}/pid`];
+    const twice = [
+      '--pid-file',
+      '/no/such/pid',
+      '--pid-file',
+      pid,
+      '--bundle',
+      '/no/such',
+      '--bundle',
+      bundle,
+    ];
+    expect(leaving(file, 'run', '-d', ...twice, id).status).toBe(0);
+    expect(readFileSync(pid, 'utf8')).toBe(String(stateIn(file, id).pid));
+    expect(run(file, ['exec', '--cwd', '/tmp', '--cwd', '/home', id, '/bin/pwd']).stdout).toBe('/home\n');
+    run(file, ['delete', '--force', id]);
+  });
+
+  test('what stands beside exec --process is passed over', (context) => {
+    needsRuntime(context, runtime);
+    const [id, bundle, process] = [testId(), makeBundle(['/bin/sleep', '1000']), `${tempDir('p')}/p.json`];
+    const described = { args: ['/bin/echo', 'described'], cwd: '/', user: { uid: 0, gid: 0 } };
+    writeFileSync(process, JSON.stringify(described));
+    expect(leaving(file, 'run', '-d', '--bundle', bundle, id).status).toBe(0);
+    expect(run(file, ['exec', '--process', process, id, '/bin/false'])).toMatchObject({
+      status: 0,
+      stdout: 'described\n',
+    });
+    run(file, ['delete', '--force', id]);
+  });
+
   test('what comes after the ID of exec is the command’s, its flags too', (context) => {
     needsRuntime(context, runtime);
     const [id, bundle] = [testId(), makeBundle(['/bin/sleep', '1000'])];

@@ -100,6 +100,28 @@ test('exec has the memory policy of the container', async (context) => {
   expect(ended.stdout).toContain('bind:0');
 });
 
+// crun makes a user of what --user says alone.
+describe.each(beside({ runc: '1.1' }))('exec --user of %s', (runtime) => {
+  test.for<[string[], string]>([
+    [['--user', '7'], '7\n5\n5 8 9\n'],
+    [['--user', '7:6'], '7\n6\n6 8 9\n'],
+    [['--user', '7', '--additional-gids', '4'], '7\n5\n4 5 8 9\n'],
+  ])('leaves what is not said the container’s: %j', async ([flags, ids], context) => {
+    needs(context, 'root');
+    const bundle = commonBundle(['/bin/sleep', '1000'], (spec) => {
+      spec.process!.user = { uid: 1, gid: 5, additionalGids: [8, 9], umask: 0o27 };
+    });
+    await whileThere(runtime, ['run', '--detach', '--bundle', bundle], (id) => {
+      const line = 'id -u; id -g; id -G | tr " " "\\n" | sort -n | tr "\\n" " "; echo; umask';
+      const { stdout } = call(runtime, ['exec', ...flags, id, '/bin/sh', '-c', line]);
+      const [uid, gid, groups, umask] = stdout.split('\n');
+      expect(`${uid}\n${gid}\n${groups!.trim()}\n`).toBe(ids);
+      // runc gives no exec the container's umask before 1.2.
+      if (runtime === 'ctr-run') expect(umask).toBe('0027');
+    });
+  });
+});
+
 // runc refuses the whole exec before 1.2.
 describe.each(beside({ runc: '1.2' }))('exec --process of %s', (runtime) => {
   test('leaves an oomScoreAdj that it may not lower', async (context) => {

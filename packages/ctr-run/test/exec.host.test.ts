@@ -67,7 +67,7 @@ describe('a process that is run in a container', () => {
   test.each([
     [['--user', '1000:1001'], 'id -u; id -g', '1000\n1001\n'],
     [['-u', '1000'], 'id -u; id -g', '1000\n0\n'],
-    [['--user', '5:6', '--additional-gids', '7', '-g', '8'], 'id -G', '6 7 8\n'],
+    [['--user', '5:6', '--additional-gids', '7', '-g', '8'], 'id -G', '6 7 8 9\n'],
     [['--additional-gids', '7'], 'id -G', '0 7 9\n'],
     [['--cwd', '/tmp'], 'pwd', '/tmp\n'],
     [['-e', 'A=1', '--env', 'OWN=2 3'], 'echo $A $OWN', '1 2 3\n'],
@@ -115,7 +115,11 @@ describe('a process that is run in a container', () => {
     const ended = ctr('exec', '--process', file, id);
     expect(ended.stdout).toBe('/tmp\n12\n13\ny\nCapBnd:\t0000000000000000\n');
     expect(ctr('exec', '--process', file, id, '')).toMatchObject({ status: 0, stdout: ended.stdout });
-    expect(ctr('exec', '--process', file, id, 'true').stderr).toContain('"true" would be lost');
+    expect(ctr('exec', '--process', file, id, '/bin/id', '-g')).toMatchObject({
+      status: 0,
+      stdout: ended.stdout,
+      stderr: 'ctr-run: --process has the command; "/bin/id -g" is ignored\n',
+    });
     writeFileSync(file, '{"cwd": "relative", "args": ["x"]}');
     expect(ctr('exec', '--process', file, id)).toMatchObject({ status: 255 });
     expect(ctr('exec', '--process', '/no/such', id).stderr).toMatch(/\/no\/such/);

@@ -7,7 +7,7 @@ import { execPlan } from '../container/join.ts';
 import { type Found, readOwnFile, theRecord } from '../state/record.ts';
 import { statusOf } from '../state/status.ts';
 import { type Call, has, many, one } from '../subcommand.ts';
-import { tellWarnings } from '../warnings.ts';
+import { tell, tellWarnings } from '../warnings.ts';
 
 /**
  * `ctr-run exec ID COMMAND …`: a further process in a container: its namespaces, its
@@ -33,9 +33,9 @@ export function run(call: Call): Promise<Outcome> {
 function processOf(call: Call, record: Found, config: Spec, args: readonly string[]): Process {
   const file = one(call, 'process');
   if (file !== undefined) {
-    // An empty word is what a script's empty variable leaves; runc takes it.
+    // runc and crun pass over a command beside it. An empty word is what a script's empty variable leaves.
     if (args.some((word) => word !== ''))
-      throw new UsageError(`--process has the command; "${args[0]}" would be lost`, 255);
+      tell(`--process has the command; "${args.join(' ')}" is ignored`, call.globals);
     const path = fromCaller(call.host, file);
     const { value, warnings } = readProcess(read(path), path);
     tellWarnings(path, warnings, call.globals);
@@ -62,13 +62,14 @@ function withUser(process: Process, call: Call): Process {
   const text = one(call, 'user');
   const extra = many(call, 'additional-gids').map(groupId);
   if (text === undefined && extra.length === 0) return process;
-  if (text === undefined) {
-    const additionalGids = [...(process.user?.additionalGids ?? []), ...extra];
-    return { ...process, user: { ...process.user!, additionalGids } };
-  }
+  const additionalGids = [...(process.user?.additionalGids ?? []), ...extra];
+  const user = { ...process.user!, additionalGids };
+  if (text === undefined) return { ...process, user };
   const ids = parseUser(text, '--user');
   if (!ids) throw new Failure(`--user is "${text}"; give numbers, UID or UID:GID`);
-  return { ...process, user: { ...ids, additionalGids: extra } };
+  // What is not said stays the container's, as with runc: the group, further groups, the umask.
+  const gid = text.includes(':') ? ids.gid : (user.gid ?? 0);
+  return { ...process, user: { ...user, uid: ids.uid, gid } };
 }
 
 function groupId(text: string): number {
