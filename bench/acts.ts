@@ -12,6 +12,7 @@ import { aaConfine } from '../packages/aa-confine/src/index.ts';
 import { capsDrop } from '../packages/caps-drop/src/index.ts';
 import { cgLimit } from '../packages/cg-limit/src/index.ts';
 import { flagsOf, type Tool } from '../packages/cli/src/index.ts';
+import { netJoin } from '../packages/net-join/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
@@ -21,7 +22,7 @@ import { report } from './results.ts';
 const MOST = 100;
 const bin = join(import.meta.dirname, '../dist/bin');
 const rounds = Number(process.argv[2] ?? 10);
-const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine] as unknown as Tool[];
+const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine, netJoin] as unknown as Tool[];
 const at = mkdtempSync(join(tmpdir(), 'ctr-bench-'));
 
 /** Somebody to ask about, in namespaces of its own and with a filter. */
@@ -81,6 +82,11 @@ function lines(pid: number, root: string): Record<string, string | undefined> {
     'aa-confine --render': '--render',
     'aa-confine --show': `--show=${pid}`,
     'aa-confine --list': '--list',
+    'net-join --show': '--show',
+    'net-join --gc': '--gc --plan',
+    'net-join --target': undefined, // the plugins' time
+    'net-join --leave': undefined,
+    'net-join --hook': undefined,
   };
 }
 

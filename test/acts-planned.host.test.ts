@@ -4,7 +4,15 @@
  * which shows that the test would see the change. An act without a case fails the test.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { aaConfine } from '../packages/aa-confine/src/index.ts';
@@ -13,12 +21,13 @@ import { cgLimit } from '../packages/cg-limit/src/index.ts';
 import { hierarchiesOf } from '../packages/cg-limit/src/layout.ts';
 import type { Tool } from '../packages/cli/src/index.ts';
 import { flagsOf } from '../packages/cli/src/index.ts';
+import { netJoin } from '../packages/net-join/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
 import { type Ended, needs, run, runTool, start, tempDir, toolEnv, toolPath, until } from './support.ts';
 
-const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine] as unknown as Tool[];
+const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine, netJoin] as unknown as Tool[];
 
 interface Case {
   argv: readonly string[];
@@ -27,6 +36,8 @@ interface Case {
   /** Take down what the set-up made, after the act was carried out. */
   end?(): void | Promise<void>;
   env?: Record<string, string>;
+  /** What it reads on stdin. */
+  input?: string;
 }
 
 let work: string;
@@ -254,7 +265,55 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
     expect(runTool('aa-confine', ['--load', '--name', name]).status).toBe(0);
     return { argv: [`--unload=${name}`], looks: profiles };
   },
+  'net-join --target': (context) => joining(context, ({ pid, list }) => ['--target', pid, '--network', list]),
+  'net-join --hook': (context) =>
+    joining(
+      context,
+      ({ list }) => ['--hook', 'add', '--network', list],
+      ({ pid }) => `{"id":"x${pid}","pid":${pid}}`,
+    ),
+  'net-join --leave': (context) => joining(context, ({ pid }) => ['--leave', pid], undefined, true),
+  'net-join --gc': (context) => joining(context, () => ['--gc'], undefined, true, true),
 };
+
+/** Somebody with a network namespace, who can join, has joined, or is gone, a network of nothing but lo. */
+async function joining(
+  context: TestContext,
+  argv: (of: { pid: string; list: string }) => string[],
+  input?: (of: { pid: string }) => string,
+  joined = false,
+  gone = false,
+): Promise<Case> {
+  needs(context, 'root', 'file:/usr/lib/cni/loopback');
+  const state = '/run/ctr-tools/net';
+  const there = existsSync(state);
+  const name = `ctr-test-${process.pid}`;
+  const list = join(work, 'lo.conflist');
+  writeFileSync(list, JSON.stringify({ cniVersion: '1.0.0', name, plugins: [{ type: 'loopback' }] }));
+  const held = start('unshare', ['--net', 'sleep', '600']);
+  const pid = String(held.child.pid);
+  await until(
+    'it has its namespace',
+    () => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'),
+  );
+  if (joined) expect(runTool('net-join', ['--target', pid, '--network', list])).toMatchObject({ status: 0 });
+  if (gone) {
+    held.child.kill('SIGKILL');
+    await held.ended;
+  }
+  const records = () => (existsSync(`${state}/records`) ? readdirSync(`${state}/records`) : []);
+  return {
+    argv: argv({ pid, list }),
+    ...(input && { input: input({ pid }) }),
+    looks: () => records().filter((id) => id.endsWith(pid)),
+    end: () => {
+      for (const id of [pid, `x${pid}`]) runTool('net-join', ['--leave', id]);
+      for (const file of readdirSync(`${state}/files`))
+        if (file.includes(name)) rmSync(`${state}/files/${file}`);
+      if (!there) rmSync(state, { recursive: true });
+    },
+  };
+}
 
 const changing = tools.flatMap(({ meta: { name }, args }) =>
   flagsOf({ args })
@@ -268,9 +327,13 @@ test('every act that changes something has its case here', () => {
 
 describe('an act that changes something', () => {
   test.for(changing)('%s --%s', async ([tool, act], context) => {
-    const { argv, looks, end, env } = await cases[`${tool} --${act}`]!(context);
+    const { argv, looks, end, env, input } = await cases[`${tool} --${act}`]!(context);
     const call = (...more: string[]): Ended =>
-      runTool(tool, [...more, ...argv], { ...(env && { env }), timeout: 60_000 });
+      runTool(tool, [...more, ...argv], {
+        ...(env && { env }),
+        ...(input !== undefined && { input }),
+        timeout: 60_000,
+      });
     try {
       const before = looks();
       const planned = call('--plan');

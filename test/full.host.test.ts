@@ -30,6 +30,8 @@ const printing = [
   'ctr-run list --format json',
   'ctr-run spec -',
   'ctr-run features',
+  'net-join --help',
+  'net-join --show --json',
   'ns-enter --help',
   'ns-enter --show',
   'ns-enter --show --json',

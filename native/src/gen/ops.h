@@ -167,6 +167,8 @@ enum effect {
   X(COPY_ATTR, copy_attr, 181, "tt", 0) \
   X(REPORT_TO, report_to, 190, "i", 0) \
   X(AWAIT_READER, await_reader, 191, "it", 0) \
-  X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit", 0)
+  X(NETDEV_TAKE_BACK, netdev_take_back, 209, "iit", 0) \
+  X(CNI, cni, 250, "tlllitt", 0) \
+  X(HOSTS_ENTRY, hosts_entry, 251, "tttt", 0)
 
 #endif

@@ -62,6 +62,8 @@ export interface ContainerContext {
   noPivot: boolean;
   /** `--no-new-keyring` */
   noNewKeyring: boolean;
+  /** Files that are made before its mounts are. */
+  makes?: readonly string[];
   /** How many descriptors from 3 on the command inherits. */
   preserveFds: number;
   /** The OCI state as JSON with the PID still to be filled in, of a container in this status. */

@@ -6,6 +6,7 @@ const names = [
   'caps-drop',
   'seccomp-load',
   'aa-confine',
+  'net-join',
   'ctr-run',
 ] as const;
 
@@ -34,4 +35,5 @@ export const becomesCommand: readonly ToolName[] = [
   'caps-drop',
   'seccomp-load',
   'aa-confine',
+  'net-join',
 ];

@@ -101,6 +101,8 @@ export interface Tool<O = unknown, F = unknown> extends Definition {
   gather(options: O | undefined, spec: Spec, host: Host): F;
   /** Pure. The spec with this tool's section changed; never changes its argument. */
   amend(spec: Spec, options: O, facts: F): Spec;
+  /** Pure. What has to be there for the amended spec to be run, and is made before it is printed; mostly absent. */
+  amending?(spec: Spec, facts: F): AnyStep[];
   /** Pure. The kernel operations for this tool's section of the spec. */
   steps(spec: Spec, facts: F): AnyStep[];
   /**

@@ -599,6 +599,27 @@ export const ops = {
   // 180, 183 to 187 and 200 to 207 were operations on layers that ctr-layers now does.
   /** Move the interface `index` of the namespace `netns` into this process's own, under the name `as`. One that is gone is not a failure. */
   netdev_take_back: op(209, { netns: 'int', index: 'int', as: 'text' }),
+  // --- networks of CNI -----------------------------------------------------------------------
+  /**
+   * Run plugins of CNI: `files` in order (DEL: backwards, each although another failed), each with its text of `configs` on
+   * stdin, into which goes what the one before printed, and `env` beside CNI_COMMAND. After ADD and before DEL the file `result` has what the
+   * last one printed; where ADD fails, DEL is run for those that ran. `timeout` in milliseconds for each.
+   * Of several ADDs one runs after the other, by a lock on the file `turn`.
+   */
+  cni: op(250, {
+    command: 'text',
+    files: 'list',
+    configs: 'list',
+    env: 'list',
+    timeout: 'int',
+    result: 'text',
+    turn: ['text', ''],
+  }),
+  /**
+   * In a hosts(5) file that others read meanwhile, under its lock: strike the lines marked `mark`; where there are `names`, add one for each
+   * address in the CNI result that the file `result` has. Without a mark: make the file, if it is not there.
+   */
+  hosts_entry: op(251, { path: 'text', mark: ['text', ''], names: ['text', ''], result: ['text', ''] }),
 } satisfies Record<string, OpShape>;
 
 export type Ops = typeof ops;

@@ -8,6 +8,7 @@ const tools: Record<ToolName, () => Promise<Command>> = {
   'caps-drop': async () => (await import('@ctr-tools/caps-drop')).capsDrop as Command,
   'seccomp-load': async () => (await import('@ctr-tools/seccomp-load')).seccompLoad as Command,
   'aa-confine': async () => (await import('@ctr-tools/aa-confine')).aaConfine as Command,
+  'net-join': async () => (await import('@ctr-tools/net-join')).netJoin as Command,
   'ctr-run': async () => (await import('@ctr-tools/ctr-run')).ctrRun as Command,
 };
 

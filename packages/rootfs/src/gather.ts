@@ -75,7 +75,7 @@ export function gatherRootfs(spec: Spec, host: Host, situation: RootfsSituation 
     userNamespace: newUserNamespace || inUserNamespace(),
     openTrees: newUserNamespace && host.euid === 0,
     parentMount: rootPath === '' ? '/' : (mountOf(rootPath, mounts)?.mountPoint ?? '/'),
-    ...gatherBinds(spec, bundle, rootPath, host.container?.directory),
+    ...gatherBinds(spec, bundle, rootPath, host.container),
     kcore: exists('/proc/kcore'),
     cgroups,
     cgroupDirectories: groupDirectories(cgroups, situation),
@@ -144,7 +144,7 @@ function gatherBinds(
   spec: Spec,
   bundle: string,
   rootPath: string,
-  own: string | undefined,
+  container: Host['container'],
 ): Pick<RootfsFacts, 'procBinds' | 'lateBinds'> {
   const procBinds: string[] = [];
   const lateBinds: number[] = [];
@@ -152,7 +152,8 @@ function gatherBinds(
     if (!isBind(mount) || !mount.source) continue;
     const source = resolve(bundle, mount.source);
     // What lies in the container's own directory is made with it.
-    if (own !== undefined && source.startsWith(`${own}/`)) continue;
+    if (container && (source.startsWith(`${container.directory}/`) || container.makes?.includes(source)))
+      continue;
     if (index > 0 && rootPath !== '' && liesBelow(source, rootPath)) lateBinds.push(index);
     try {
       if (statFs(source).type === MAGIC.PROC) procBinds.push(mount.destination);

@@ -1,6 +1,6 @@
 import { fromCaller, type Outcome, out } from '@ctr-tools/cli';
 import { compile, encode, explain } from '@ctr-tools/plan';
-import { containerPlan, making } from '../container/make.ts';
+import { containerPlan, making, withBefore } from '../container/make.ts';
 import { sourceOf } from '../container/source.ts';
 import { mannerOf } from '../globals.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -15,7 +15,7 @@ export async function run(call: Call): Promise<Outcome> {
   const course = has(call, 'detach') ? 'detach' : 'foreground';
   const made = making(call, source.spec, source.bundle, source.id, course);
   const plan = await containerPlan(
-    { ...made, specOnStdin: source.onStdin },
+    withBefore({ ...made, specOnStdin: source.onStdin }, source.steps),
     call.host,
     call.globals,
     source.forPeople ? 125 : 1,

@@ -1,6 +1,6 @@
 import { UsageError } from '@ctr-tools/cli';
 import type { Plan } from '@ctr-tools/plan';
-import { containerPlan, making } from '../container/make.ts';
+import { containerPlan, making, withBefore } from '../container/make.ts';
 import type { Making } from '../container/making.ts';
 import { sourceOf } from '../container/source.ts';
 import { type Call, has } from '../subcommand.ts';
@@ -10,7 +10,7 @@ export async function run(call: Call): Promise<Plan> {
   const source = await sourceOf(call);
   const course = has(call, 'detach') ? 'detach' : 'foreground';
   const made = making(call, source.spec, source.bundle, source.id, course);
-  const whole = { ...made, specOnStdin: source.onStdin };
+  const whole = withBefore({ ...made, specOnStdin: source.onStdin }, source.steps);
   return containerPlan(
     has(call, 'why') ? await explained(whole, call) : whole,
     call.host,

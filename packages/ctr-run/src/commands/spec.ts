@@ -1,9 +1,9 @@
 import { Failure, fromCaller, type Outcome, out, UsageError } from '@ctr-tools/cli';
 import { exists } from '@ctr-tools/host';
 import { defaultSpec, rootlessSpec, type Spec, serializeJson } from '@ctr-tools/oci';
-import { type AnyStep, compile, step, undo } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Manner, step, undo } from '@ctr-tools/plan';
 import { madeUpId } from '../container/make.ts';
-import { peoplesSpec, unpacked } from '../container/people.ts';
+import { type Peoples, peoplesSpec, unpacked } from '../container/people.ts';
 import { idAnnotation } from '../container/source.ts';
 import { mannerOf } from '../globals.ts';
 import { isPeoples } from '../people-flags.ts';
@@ -25,21 +25,23 @@ export function run(call: Call): Outcome {
   if (dash && bundle !== undefined)
     throw new UsageError('"-" prints a spec and --bundle writes one into a bundle; give one of them');
   const peoples = isPeoples(parsed);
-  const spec = peoples ? namedSpec(withoutDash(call)) : bareSpec(call);
+  const { spec, steps } = peoples ? namedSpec(withoutDash(call)) : { spec: bareSpec(call), steps: [] };
   if (dash || (peoples && bundle === undefined)) {
+    if (steps.length > 0) return printed(steps, spec, mannerOf(globals, 125));
     out(serializeJson(spec, 2));
     return 0;
   }
   const directory = fromCaller(host, bundle ?? '.');
   const path = `${directory}/config.json`;
   const manner = mannerOf(globals, peoples ? 125 : 1);
-  if (!has(call, 'image')) return compile([writeSteps(path, serializeJson(spec, 2), 'new')], manner);
+  if (!has(call, 'image'))
+    return compile([[...steps, ...writeSteps(path, serializeJson(spec, 2), 'new')]], manner);
   // Before layers are unpacked for nothing; writing refuses it too.
   if (exists(path)) throw new Failure(`${path} is there already, and is not overwritten; move it away`);
   const whole = unpacked(spec, call, `${directory}/rootfs`);
   const made = exists(directory) ? [] : [bundleStep(directory)];
   const written = writeSteps(path, serializeJson(whole.spec, 2), 'new', { phase: 'supervise' });
-  return compile([[...made, ...whole.steps, ...written]], manner);
+  return compile([[...steps, ...made, ...whole.steps, ...written]], manner);
 }
 
 const bundleStep = (path: string): AnyStep =>
@@ -48,11 +50,27 @@ const bundleStep = (path: string): AnyStep =>
     undo: undo('failure', 'remove', { path, what: 'tree' }, 'remove the bundle'),
   });
 
+/** Printed once what it names is there. */
+const printed = (steps: readonly AnyStep[], spec: Spec, manner: Manner): Outcome =>
+  compile(
+    [
+      [
+        ...steps,
+        step('supervise', 'print', { fd: 1, text: serializeJson(spec, 2).trimEnd() }, 'print the spec', {
+          side: 'host',
+        }),
+        step('supervise', 'exit', { code: 0 }, 'end', { side: 'host' }),
+      ],
+    ],
+    manner,
+  );
+
 /** A name that is given goes along, for the `run -` at the end of the pipe. */
-function namedSpec(call: Call): Spec {
+function namedSpec(call: Call): Peoples {
   const id = one(call, 'id');
-  const spec = peoplesSpec(call, id ?? madeUpId());
-  return id === undefined ? spec : { ...spec, annotations: { ...spec.annotations, [idAnnotation]: id } };
+  const { spec, steps } = peoplesSpec(call, id ?? madeUpId());
+  if (id === undefined) return { spec, steps };
+  return { spec: { ...spec, annotations: { ...spec.annotations, [idAnnotation]: id } }, steps };
 }
 
 const withoutDash = (call: Call): Call =>

@@ -193,6 +193,7 @@ export function containerSteps(making: Making, facts: ContainerFacts): AnyStep[]
     ...(making.watch ?? []),
     ...poststopCarriers(spec, context, lifetime(making)),
     ...takeName(recorded, serializeJson(making.written ?? spec)),
+    ...(making.before ?? []),
     ...stdinSteps(making),
     ...cgLimit.steps(spec, facts.cgroup),
     ...(facts.delegation?.steps(spec) ?? []),

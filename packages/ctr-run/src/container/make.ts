@@ -3,7 +3,7 @@ import * as cgLimit from '@ctr-tools/cg-limit/container';
 import { type ContainerContext, err, Failure, fromCaller, type Host } from '@ctr-tools/cli';
 import { hex, randomBytes, resolve } from '@ctr-tools/host';
 import { invalidId, type Spec } from '@ctr-tools/oci';
-import { compile, type Plan } from '@ctr-tools/plan';
+import { type AnyStep, compile, type Plan } from '@ctr-tools/plan';
 import { rootAnnotation } from '@ctr-tools/ufs-mount/annotation';
 import type { Globals } from '../globals.ts';
 import { mannerOf } from '../globals.ts';
@@ -70,6 +70,12 @@ export function making(call: Call, spec: Spec, bundle: string, id: string, cours
     time: has(call, 'time'),
     specOnStdin: false,
   };
+}
+
+/** With what has to be there before its mounts are made. */
+export function withBefore(made: Making, before: readonly AnyStep[] = []): Making {
+  const makes = before.flatMap(({ args }) => (typeof args.path === 'string' ? [args.path] : []));
+  return { ...made, before, context: { ...made.context, makes } };
 }
 
 /** Engines are told where the root is (runc-state(8)); one made of layers is nowhere on the host. */

@@ -39,6 +39,8 @@ export interface Making {
   time: boolean;
   /** The spec as it is kept for `exec`, where the container's own is watched (`--why`). */
   written?: Spec;
+  /** What has to be there before its mounts are made. */
+  before?: readonly AnyStep[];
   /** Steps of who watches it. */
   watch?: readonly AnyStep[];
   /** The spec came on stdin, so the container's own stdin is something else. */

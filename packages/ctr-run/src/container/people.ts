@@ -2,6 +2,7 @@ import { aaConfine } from '@ctr-tools/aa-confine';
 import { capsDrop } from '@ctr-tools/caps-drop';
 import { cgLimit } from '@ctr-tools/cg-limit';
 import { fromCaller, type Host, type Parsed, parseSize, type Tool, UsageError } from '@ctr-tools/cli';
+import { amendSteps, netJoin } from '@ctr-tools/net-join';
 import { nsEnter } from '@ctr-tools/ns-enter';
 import { defaultSpec, rootlessSpec, type Spec } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
@@ -14,6 +15,7 @@ import { annotation, linesOf, variable } from '../docker/files.ts';
 import { cgroupFlagNames } from '../docker/flags.ts';
 import { withInit } from '../docker/init.ts';
 import { type Modes, modesOf } from '../docker/mode.ts';
+import { type NetworkFlags, networkFlags } from '../docker/network.ts';
 import { refuseDockers } from '../docker/refused.ts';
 import { securityOf } from '../docker/security.ts';
 import { filesBelow, type User, userOf } from '../docker/user.ts';
@@ -40,13 +42,20 @@ function through<O, F>(
 
 const on = ['']; // how a flag without a value stands in `Parsed`
 
+export interface Peoples {
+  spec: Spec;
+  /** What has to be there before it is run. */
+  steps: readonly AnyStep[];
+}
+
 /** The spec for a command line of a person's: the default one, amended by everybody. */
-export function peoplesSpec(call: Call, id: string): Spec {
+export function peoplesSpec(call: Call, id: string): Peoples {
   refuseDockers(call.parsed);
   const { host } = call;
   // What is wrong with the words is said before what the machine cannot do.
   const devices = many(call, 'device').map(parseDevice);
   const modes = modesOf(call);
+  const network = networkFlags(call, modes);
   const security = securityOf(call);
   const rooted = withRoot(withProcess(baseSpec(call, id), call), call);
   const user = userOf(one(call, 'user'), many(call, 'group-add'), rooted.files, rooted.spec);
@@ -57,7 +66,16 @@ export function peoplesSpec(call: Call, id: string): Spec {
   spec = withLimits(withDevices(spec, devices), call, id, devices);
   spec = withCapabilities(spec, call, user);
   spec = through(seccompLoad, spec, {}, [security.seccomp ?? 'default'], host);
-  return through(aaConfine, spec, { profile: security.apparmor }, [], host);
+  spec = through(aaConfine, spec, { profile: security.apparmor }, [], host);
+  return network ? joined(spec, network(spec), host) : { spec, steps: [] };
+}
+
+/** In a network, by hooks that run net-join; and the files that it mounts. */
+function joined(spec: Spec, given: NetworkFlags, host: Host): Peoples {
+  const flags = new Map(Object.entries(given).filter(([, values]) => values.length > 0));
+  const options = netJoin.options({ flags, operands: [], command: undefined }, host);
+  const facts = netJoin.gather(options, spec, host);
+  return { spec: netJoin.amend(spec, options, facts), steps: amendSteps(facts) };
 }
 
 function baseSpec(call: Call, id: string): Spec {

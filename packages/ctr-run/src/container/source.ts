@@ -1,5 +1,7 @@
 import { Failure, fromCaller, readStdin, UsageError } from '@ctr-tools/cli';
 import { parseJson, type Spec } from '@ctr-tools/oci';
+import type { AnyStep } from '@ctr-tools/plan';
+import { publishes } from '../docker/network.ts';
 import { refuseDockers } from '../docker/refused.ts';
 import { peopleFlags } from '../people-flags.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -13,6 +15,8 @@ export const idAnnotation = 'org.ctr-tools.id';
 /** Where a container's spec came from, and what that says of the rest. */
 export interface Source {
   spec: Spec;
+  /** What has to be there before it is run. */
+  steps?: readonly AnyStep[];
   bundle: string;
   id: string;
   /** The spec was read from stdin. */
@@ -41,18 +45,20 @@ async function fromPerson(call: Call): Promise<Source> {
   const id = one(call, 'id') ?? madeUpId();
   const bundle = call.host.cwd;
   const { peoplesSpec } = await import('./people.ts');
-  const spec = checkSpec(peoplesSpec(call, id), 'the command line', bundle, call.globals);
+  const made = peoplesSpec(call, id);
+  const spec = checkSpec(made.spec, 'the command line', bundle, call.globals);
   tellPorts(spec, call);
-  return { spec, bundle, id, onStdin: false, forPeople: true };
+  return { spec, steps: made.steps, bundle, id, onStdin: false, forPeople: true };
 }
 
 /** A service that nothing reaches looks like one that does not work. */
-function tellPorts({ annotations, linux }: Spec, { globals }: Call): void {
+function tellPorts(spec: Spec, { globals }: Call): void {
+  const { annotations, linux } = spec;
   const ports = annotations?.['org.opencontainers.image.exposedPorts'];
   const network = linux?.namespaces?.find(({ type }) => type === 'network');
-  if (ports && network && network.path === undefined)
+  if (ports && network && network.path === undefined && !publishes(spec))
     tell(
-      `the image exposes ${ports}, which nothing outside reaches; --network host would share this machine's network`,
+      `the image exposes ${ports}, which nothing outside reaches; -p HOST:PORT publishes one, --network host shares this machine's network`,
       globals,
     );
 }

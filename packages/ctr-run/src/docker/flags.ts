@@ -1,12 +1,18 @@
 import type { Flag } from '@ctr-tools/cli';
 
 const inside = 'Inside';
+const network = 'Network';
 const shared = 'Namespaces';
 const limits = 'Limits';
 const security = 'Security';
 
 const modes: readonly (readonly [name: string, alias: readonly string[], value: string, what: string])[] = [
-  ['network', ['net'], 'host|none|container:ID', 'the network'],
+  [
+    'network',
+    ['net'],
+    'NAME|FILE|host|none|container:ID',
+    'a network: default is made up, others are lists of CNI (net-join)',
+  ],
   ['pid', [], 'host|container:ID', 'processes'],
   ['ipc', [], 'host|private|container:ID', 'System V IPC and message queues'],
   ['uts', [], 'host|private', 'host name'],
@@ -148,13 +154,44 @@ export const dockerFlags: readonly Flag[] = [
     description: 'accepted for docker; a container goes when it ends (see --keep)',
     group: inside,
   },
+  {
+    name: 'publish',
+    alias: ['p'],
+    valueHint: 'HOST:PORT',
+    many: true,
+    description:
+      'a port of this machine that leads to one inside: [ADDRESS:][HOST:]PORT[/udp], ranges, 0 for a free one',
+    group: network,
+  },
+  {
+    name: 'publish-all',
+    alias: ['P'],
+    description: 'publish each port that the image exposes, as one that is free',
+    group: network,
+  },
+  {
+    name: 'network-alias',
+    alias: ['net-alias'],
+    valueHint: 'NAME',
+    many: true,
+    description: 'another name by which others on the network find it',
+    group: network,
+  },
+  { name: 'dns', valueHint: 'ADDRESS', many: true, description: 'ask this server for names', group: network },
+  {
+    name: 'dns-search',
+    valueHint: 'DOMAIN',
+    many: true,
+    description: 'look names up in this domain',
+    group: network,
+  },
   ...modes.map(
     ([name, alias, valueHint, what]): Flag => ({
       name,
       alias,
       valueHint,
-      description: `share ${what}`,
-      group: shared,
+      description: name === 'network' ? what : `share ${what}`,
+      group: name === 'network' ? network : shared,
     }),
   ),
   ...cgroup,

@@ -30,19 +30,20 @@ export function modesOf(call: Call): Modes {
     if (id !== undefined && ['network', 'pid', 'ipc'].includes(flag)) {
       modes.join.set(id, [...(modes.join.get(id) ?? []), kind]);
     } else if (word === 'host') modes.share.push(kind);
-    else if (!isOwn(flag, word)) throw unknown(flag, word);
+    else if (!isOwn(flag, word))
+      throw new UsageError(`--${flag} ${word}: it is host${flag === 'userns' ? '' : ' or private'} here`);
   }
   return modes;
 }
 
-/** A word for what a container has anyway: namespaces of its own, a network with nothing but loopback. */
+/** A word for what a container has anyway, namespaces of its own; and any network that it joins. */
 const isOwn = (flag: ModeFlag, word: string): boolean =>
-  flag === 'network' ? word === 'none' : word === 'private' && flag !== 'userns';
+  flag === 'network' ? !word.startsWith('container:') : word === 'private' && flag !== 'userns';
 
-function unknown(flag: ModeFlag, word: string): UsageError {
-  if (flag === 'network')
-    return new UsageError(
-      `--network ${word}: ctr-run makes no networks; host is this machine's, none is loopback alone, container:ID is that of another container`,
-    );
-  return new UsageError(`--${flag} ${word}: it is host${flag === 'userns' ? '' : ' or private'} here`);
+/** The network that `--network` names; docker's word for its own bridge is ours for the one that is made up. */
+export function givenNetwork(call: Call): string | undefined {
+  const word = one(call, 'network');
+  if (word === undefined || word === 'host' || word === 'none' || word.startsWith('container:'))
+    return undefined;
+  return word === 'bridge' ? 'default' : word;
 }

@@ -4,7 +4,7 @@ import { err, type Flag, type Parsed, UsageError } from '@ctr-tools/cli';
 /** Its name and letters, whether a value follows, and a line of help. */
 type Refused = readonly [names: string, value: boolean, instead: string];
 
-const network = 'ctr-run makes no networks: --network host shares this machine’s, and an engine makes others';
+const network = 'a list of CNI says it: --network FILE (see net-join)';
 const health = 'an engine looks after health; from a shell: ctr-run exec ID COMMAND';
 const windows = 'it is for Windows';
 const logs = 'output goes where that of ctr-run goes: redirect it, or pipe it to logger(1)';
@@ -13,14 +13,10 @@ const resolver = 'bind a file of your own: -v ./resolv.conf:/etc/resolv.conf:ro'
 const stored = 'a root is not stored between runs; -v SRC:DST keeps a directory';
 
 const table: readonly Refused[] = [
-  ['publish p', true, network],
-  ['publish-all P', false, network],
-  ['expose', true, 'it only describes; with --network host every port that the command opens is there'],
-  ...['ip', 'ip6', 'link', 'link-local-ip', 'mac-address', 'network-alias', 'net-alias'].map(
-    (name): Refused => [name, true, network],
-  ),
+  ['expose', true, 'it only describes; -p HOST:PORT publishes a port'],
+  ...['ip', 'ip6', 'link', 'link-local-ip', 'mac-address'].map((name): Refused => [name, true, network]),
   ['add-host', true, names],
-  ...['dns', 'dns-option', 'dns-opt', 'dns-search'].map((name): Refused => [name, true, resolver]),
+  ...['dns-option', 'dns-opt'].map((name): Refused => [name, true, resolver]),
   ['restart', true, 'a supervisor restarts: a systemd unit with Restart=, whose ExecStart= is this line'],
   ...[
     'health-cmd',
