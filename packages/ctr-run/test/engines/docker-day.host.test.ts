@@ -3,21 +3,10 @@
  * says and how it ends is the same. docker.host.test.ts leads one container's life; here is what the daemon does
  * around it: live-restore, a remapped user namespace, restarts, health checks, logs, a hundred containers at once.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lacking, skip } from '../../../../test/support.ts';
-import { groupsBelow, imageArchive, imageName, tooSlow } from './engine.ts';
-import {
-  answersOf,
-  type Call,
-  type House,
-  newer,
-  openHouse,
-  own,
-  type Peer,
-  peers,
-  startInside,
-  through,
-} from './house.ts';
+import { describe, expect, test } from 'vitest';
+import { becomes, commonOptions, inHouse, places } from './day.ts';
+import { groupsBelow, imageArchive, imageName } from './engine.ts';
+import { answersOf, type Call, type House, newer, type Peer, peers, startInside, through } from './house.ts';
 
 const needed = ['root', 'command:dockerd', 'command:docker', 'command:containerd', 'command:runc'] as const;
 
@@ -40,24 +29,17 @@ const begin = (house: House, peer: Peer): string => `
   d() { docker --host unix://$home/d.sock "$@"; }
   make="--runtime ${peer === 'ctr' ? 'ctr' : 'runc'} --network none"
   image=${imageName}
-  becomes() { n=0; while s=$(d inspect --format "$3" "$1"); [ "$s" != "$2" ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.3; done; echo "$s"; }
+  ${becomes('d', 100, 0.3)}
   pid() { d inspect --format '{{.State.Pid}}' "$1"; }
   restart() { rm -f $home/d.pid; setsid ${daemon(house)} >>$home/d.log 2>&1 </dev/null &
     n=0; until d version >/dev/null 2>&1 || [ $n -gt 300 ]; do n=$((n+1)); sleep 0.2; done; }`;
 
 const options: readonly Call[] = [
+  ...commonOptions('d'),
   ['d run --rm --init $make $image sh -c "cat /proc/1/comm; exit 3"', '3: docker-init'],
-  ['d run --rm $make --hostname h1 --pids-limit 50 --cpus 0.5 $image hostname', '0: h1'],
-  ['d run --rm $make --shm-size 1m $image stat -f -c %b /dev/shm', '0: 256'],
   ['d run --rm $make --sysctl net.ipv4.ip_forward=1 $image sysctl -n net.ipv4.ip_forward', '0: 1'],
   [
     'd run --rm $make --user 1000:1000 --group-add 5 --security-opt no-new-privileges $image sh -c "id; grep NoNew /proc/self/status"',
-  ],
-  [
-    'd run --rm $make --device /dev/fuse --cap-drop all --cap-add chown $image sh -c "stat -c %t:%T /dev/fuse; grep Cap /proc/self/status"',
-  ],
-  [
-    'mkdir -p $home/v && echo in >$home/v/f; d run --rm $make -v $home/v:/v:ro $image sh -c "cat /v/f; touch /v/g"',
   ],
   [
     'd run --rm $make --pid host --ipc host --uts host $image readlink /proc/self/ns/pid | cut -c 1-4',
@@ -66,7 +48,6 @@ const options: readonly Call[] = [
   [
     'd run --rm $make --tmpfs /t:size=1m,noexec --ulimit nofile=77 $image sh -c "ulimit -n; grep -c /t /proc/mounts"',
   ],
-  ['echo typed | d run --rm --interactive $make $image cat', '0: typed'],
   [
     'd run --rm $make --memory 16m --memory-swap 16m $image dd if=/dev/zero of=/dev/null bs=100M count=1',
     '137:',
@@ -164,26 +145,13 @@ const atOnce: readonly Call[] = [
   ['d ps --all --quiet', '0:'],
 ];
 
-describe.for([
-  ['of Debian 12', () => own],
-  ['of a newer Debian', newer],
-] as const)('Docker %s', ([, where]) => {
-  let house: House | undefined;
-  let missing = tooSlow ?? lacking('asked', ...needed);
-  const load = (): void => {
-    const loaded = house!.sh(`${begin(house!, 'runc')}\nd load --quiet --input ${imageArchive()}`);
+describe.for(places)('Docker %s', ([, where]) => {
+  const load = (house: House): void => {
+    const loaded = house.sh(`${begin(house, 'runc')}\nd load --quiet --input ${imageArchive()}`);
     if (loaded.status !== 0) throw new Error(loaded.stderr);
   };
   const answers = `docker --host unix://$HOME/d.sock version`;
-
-  beforeAll(async () => {
-    if (missing !== undefined) return;
-    const found = where();
-    if ('lacks' in found) {
-      missing = found.lacks;
-      return;
-    }
-    house = await openHouse(`docker-${found.root === '' ? 'own' : 'newer'}`, found.root);
+  const open = (house: House): void => {
     const places = `--root ${house.home}/c-root --state ${house.home}/c-state --address ${house.home}/c.sock`;
     startInside(
       house,
@@ -192,45 +160,33 @@ describe.for([
       `ctr --address ${house.home}/c.sock version`,
     );
     startInside(house, 'd', daemon(house), answers);
-    load();
-  }, 600_000);
-
-  afterAll(async () => house?.end());
-
-  const both = (calls: readonly Call[]): void => {
-    const [theirs, ours] = (['runc', 'ctr'] as const).map((peer) =>
-      through(house!, begin(house!, peer), calls),
-    );
-    expect(ours).toEqual(theirs);
-    expect(ours).toEqual(expect.arrayContaining(answersOf(calls)));
+    load(house);
   };
+  const { enter, both } = inHouse({ name: 'docker', needed, where, begin, open });
 
-  test.for(days)('%s', { timeout: 600_000 }, ([, calls], context) => {
-    if (missing !== undefined) skip(context, missing);
-    both(calls);
-  });
+  test.for(days)('%s', { timeout: 600_000 }, ([, calls], context) => both(context, calls));
 
   // Once: what it asks is of the runtime alone.
   const newest = where === newer ? test : undefined;
   newest?.(
     'a hundred containers at once, and nothing is left of them',
     (context) => {
-      if (missing !== undefined) skip(context, missing);
-      expect(through(house!, begin(house!, 'ctr'), atOnce)).toEqual(answersOf(atOnce));
-      expect(house!.processes().filter((line) => /shim|sleep/.test(line))).toEqual([]);
-      expect(groupsBelow(house!.parent)).toEqual([]);
+      const house = enter(context);
+      expect(through(house, begin(house, 'ctr'), atOnce)).toEqual(answersOf(atOnce));
+      expect(house.processes().filter((line) => /shim|sleep/.test(line))).toEqual([]);
+      expect(groupsBelow(house.parent)).toEqual([]);
     },
     900_000,
   );
 
   test('userns-remap', { timeout: 600_000 }, (context) => {
-    if (missing !== undefined) skip(context, missing);
+    const house = enter(context);
     // The house's own /etc: dockerd looks the user's ranges up there (subuid(5)).
-    house!.sh(`kill $(cat ${house!.home}/d.pid); while [ -e ${house!.home}/d.pid ]; do sleep 0.1; done
+    house.sh(`kill $(cat ${house.home}/d.pid); while [ -e ${house.home}/d.pid ]; do sleep 0.1; done
       echo 'ctrmap:x:9999:9999::/:/bin/false' >>/etc/passwd; echo 'ctrmap:x:9999:' >>/etc/group
       echo ctrmap:200000:65536 >/etc/subuid; echo ctrmap:200000:65536 >/etc/subgid`);
-    startInside(house!, 'd', daemon(house!, '--userns-remap ctrmap'), answers);
-    load();
-    both(remapped);
+    startInside(house, 'd', daemon(house, '--userns-remap ctrmap'), answers);
+    load(house);
+    both(context, remapped);
   });
 });

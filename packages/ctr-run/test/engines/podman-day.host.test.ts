@@ -3,20 +3,10 @@
  * says and how it ends is the same. podman.host.test.ts leads one container's life; here is what is built on that.
  */
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lacking, skip } from '../../../../test/support.ts';
-import { imageArchive, imageName, removeParentIfEmpty, tooSlow } from './engine.ts';
-import {
-  answersOf,
-  type Call,
-  type House,
-  newer,
-  openHouse,
-  own,
-  type Peer,
-  peers,
-  through,
-} from './house.ts';
+import { afterAll, describe, test } from 'vitest';
+import { becomes, commonOptions, inHouse, places } from './day.ts';
+import { imageArchive, imageName, removeParentIfEmpty } from './engine.ts';
+import { type Call, type House, type Peer, peers } from './house.ts';
 
 const needed = ['root', 'command:podman', 'command:runc', 'command:conmon'] as const;
 const limits = '--ulimit nofile=1024:1024 --ulimit nproc=4096:4096';
@@ -34,17 +24,16 @@ const begin = (house: House, peer: Peer): string => `
   limits="${limits}"
   make="--network none --cgroup-parent $parent $limits"
   image=${imageName}
-  becomes() { n=0; while s=$(p inspect --format "$3" "$1"); [ "$s" != "$2" ] && [ $n -lt 40 ]; do n=$((n+1)); sleep 0.5; done; echo "$s"; }
+  ${becomes('p', 40, 0.5)}
   outside() { kill -9 "$(p inspect --format '{{.State.'"$2"'}}' "$1")"; }`;
 
 const options: readonly Call[] = [
+  ...commonOptions('p'),
   ['p run --rm --init $make $image sh -c "cat /proc/1/comm; exit 3"'],
-  ['p run --rm $make --hostname h1 --pids-limit 50 --cpus 0.5 $image hostname', '0: h1'],
   [
     'p run --rm $make --uidmap 0:100000:70000 --gidmap 0:100000:70000 $image cat /proc/self/uid_map',
     '0: 0     100000      70000',
   ],
-  ['p run --rm $make --shm-size 1m $image stat -f -c %b /dev/shm', '0: 256'],
   [
     'p run --rm $make --sysctl net.ipv4.ip_forward=1 --umask 077 $image sh -c "umask; sysctl -n net.ipv4.ip_forward"',
     '0: 0077\n1',
@@ -54,12 +43,6 @@ const options: readonly Call[] = [
   ],
   ['p run --rm $make --privileged $image sh -c "grep CapEff /proc/self/status; ls /dev | wc -l"'],
   [
-    'p run --rm $make --device /dev/fuse --cap-drop all --cap-add chown $image sh -c "stat -c %t:%T /dev/fuse; grep Cap /proc/self/status"',
-  ],
-  [
-    'mkdir -p $home/v && echo in >$home/v/f; p run --rm $make -v $home/v:/v:ro $image sh -c "cat /v/f; touch /v/g"',
-  ],
-  [
     'p run --rm $make --pid host --ipc host --uts host $image sh -c "readlink /proc/self/ns/pid" | cut -c 1-4',
     '0: pid:',
   ],
@@ -67,7 +50,6 @@ const options: readonly Call[] = [
     'p run --rm $make --read-only --tmpfs /t:size=1m,noexec $image sh -c "touch /x; touch /t/x && echo ok; grep -c /t /proc/mounts"',
   ],
   ['p run --rm $make --cgroupns private $image sh -c "grep -c $parent /proc/self/cgroup"'],
-  ['echo typed | p run --rm --interactive $make $image cat', '0: typed'],
 ];
 
 const logs: readonly Call[] = ['k8s-file', 'json-file', 'none', 'passthrough'].flatMap((driver): Call[] => [
@@ -180,43 +162,20 @@ const days: [string, readonly Call[]][] = [
   ['play kube', kube],
 ];
 
-describe.for([
-  ['of Debian 12', () => own],
-  ['of a newer Debian', newer],
-] as const)('podman %s', ([, where]) => {
-  let house: House | undefined;
-  let missing = tooSlow ?? lacking('asked', ...needed);
-
-  beforeAll(async () => {
-    if (missing !== undefined) return;
-    const found = where();
-    if ('lacks' in found) {
-      missing = found.lacks;
-      return;
-    }
-    house = await openHouse(`podman-${found.root === '' ? 'own' : 'newer'}`, found.root);
+describe.for(places)('podman %s', ([, where]) => {
+  const open = (house: House): void => {
     writeFileSync(`${house.home}/pod.yaml`, pod);
     writeFileSync(`${house.home}/containers.conf`, `[engine]\ninfra_image = "${imageName}"\n`);
     const loaded = house.sh(
       `${begin(house, 'runc')}\np load --quiet --input ${imageArchive(['/bin/sleep', '100000'])}`,
     );
     if (loaded.status !== 0) throw new Error(loaded.stderr);
-  }, 600_000);
-
-  afterAll(async () => {
-    if (!house) return;
+  };
+  // The parent that podman takes for what `play kube` makes; others' pods keep it.
+  afterAll(() => removeParentIfEmpty('/libpod_parent'));
+  const end = (house: House): unknown =>
     house.sh(`${begin(house, 'runc')}\np pod rm --all --force --time 0; p rm --all --force --time 0`);
-    await house.end();
-    // The parent that podman takes for what `play kube` makes; others' pods keep it.
-    removeParentIfEmpty('/libpod_parent');
-  });
+  const { both } = inHouse({ name: 'podman', needed, where, begin, open, end });
 
-  test.for(days)('%s', { timeout: 600_000 }, ([, calls], context) => {
-    if (missing !== undefined) skip(context, missing);
-    const [theirs, ours] = (['runc', 'ctr'] as const).map((peer) =>
-      through(house!, begin(house!, peer), calls),
-    );
-    expect(ours).toEqual(theirs);
-    expect(ours).toEqual(expect.arrayContaining(answersOf(calls)));
-  });
+  test.for(days)('%s', { timeout: 600_000 }, ([, calls], context) => both(context, calls));
 });
