@@ -145,7 +145,6 @@ enum effect {
   X(CGROUP_SIGNAL, cgroup_signal, 193, "lii", 0) \
   X(CGROUP_REMOVE, cgroup_remove, 141, "ti", 0) \
   X(DEVICE_FILTER, device_filter, 216, "tbi", 0) \
-  X(CGROUP_PRUNE, cgroup_prune, 144, "t", 0) \
   X(CGROUP_VACATE, cgroup_vacate, 145, "tt", DOES_ALONE) \
   X(LIMIT_REPORT, limit_report, 146, "tttttllittt", 0) \
   X(CGROUP_END, cgroup_end, 147, "titt", 0) \

@@ -19,27 +19,6 @@ void leave(int code) {
   __builtin_trap();
 }
 
-#define ERRNOS(X) \
-  X(EPERM) X(ENOENT) X(ESRCH) X(EINTR) X(EIO) X(ENXIO) X(E2BIG) X(ENOEXEC) X(EBADF) X(ECHILD) \
-  X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(ENOTBLK) X(EBUSY) X(EEXIST) X(EXDEV) X(ENODEV) \
-  X(ENOTDIR) X(EISDIR) X(EINVAL) X(ENFILE) X(EMFILE) X(ENOTTY) X(ETXTBSY) X(EFBIG) X(ENOSPC) \
-  X(ESPIPE) X(EROFS) X(EMLINK) X(EPIPE) X(EDOM) X(ERANGE) X(EDEADLK) X(ENAMETOOLONG) X(ENOLCK) \
-  X(ENOSYS) X(ENOTEMPTY) X(ELOOP) X(ENODATA) X(EOVERFLOW) X(EUSERS) X(ENOTSOCK) X(EMSGSIZE) \
-  X(EPROTONOSUPPORT) X(EOPNOTSUPP) X(EAFNOSUPPORT) X(EADDRINUSE) X(ECONNRESET) X(ENOTCONN) \
-  X(ETIMEDOUT) X(ECONNREFUSED) X(EALREADY) X(ESTALE) X(EUCLEAN) X(EDQUOT) X(ENOKEY) \
-  X(EKEYREVOKED) X(EPROTO)
-
-const char *errno_name(int error) {
-  switch (error) {
-#define X(name) \
-  case name: \
-    return #name;
-    ERRNOS(X)
-#undef X
-  }
-  return "errno";
-}
-
 ssize_t read_beginning(const char *path, char *bytes, size_t room) {
   int fd;
   do fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

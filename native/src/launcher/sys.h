@@ -5,6 +5,4 @@
 /* exit_group(2); where a filter does not allow that, by a fault that no filter sees. */
 _Noreturn void leave(int code);
 
-const char *errno_name(int error); /* "ENOENT" */
-
 #endif

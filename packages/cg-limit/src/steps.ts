@@ -205,7 +205,7 @@ function makeSteps(
         hints: makeHints,
         undo: leaf
           ? removal(group, index === count - 1, facts)
-          : undo('end', 'cgroup_prune', { path: directory }, `remove the cgroup ${directory}`),
+          : undo('end', 'remove', { path: directory, what: 'vacant' }, `remove the cgroup ${directory}`),
         // Two starts may make the same group above theirs at once.
         ...(!leaf && { unless: ['EEXIST'] }),
       }),

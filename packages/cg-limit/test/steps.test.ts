@@ -76,7 +76,7 @@ describe('a container on v2', () => {
   test('groups made on the way go again if nobody else is in them', () => {
     const group = v2Group({ directory: '/cg/a/b/web', missing: ['/cg/a/b', '/cg/a/b/web'] });
     const plan = compile([steps(limits, facts([group], v2Abilities))], { tool: 'x', exit: 1 });
-    expect(explain(plan)).toContain('[undo at end: cgroup_prune path=/cg/a/b]');
+    expect(explain(plan)).toContain('[undo at end: remove path=/cg/a/b what=vacant]');
   });
 });
 

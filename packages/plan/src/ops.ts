@@ -40,7 +40,7 @@ export const enumerations = {
    */
   leaving: { pivot: 0, move: 1, chroot: 2 },
   /** What is removed. */
-  removal: { file: 0, directory: 1, tree: 2, record: 3, empty: 4 },
+  removal: { file: 0, directory: 1, tree: 2, record: 3, empty: 4, vacant: 5 },
   /** Whether others may have the lock at the same time. */
   sharing: { exclusive: 0, shared: 1 },
 } as const;
@@ -214,7 +214,8 @@ export const ops = {
    * Remove a file; a directory, again for up to a second while it says EBUSY; or a tree (rm -r by descriptors, which follows
    * no link and crosses no mount). A directory or tree that is not there is not a failure. A record is a tree that says
    * what there is to undo: it stays where an undoing before this one failed. Of `empty` a regular file without content goes,
-   * and anything else stays, which is not a failure.
+   * of `vacant` a directory without entries, or a group without processes and groups; anything else stays, which is not a
+   * failure.
    */
   remove: op(215, { path: 'text', what: ['removal', 'file'] }),
   /** Write a whole file beside itself and rename it into place. */
@@ -492,8 +493,7 @@ export const ops = {
    * before; with `beside` 1 beside that: both must allow, and one that is attached already is not attached twice.
    */
   device_filter: op(216, { path: 'text', program: 'blob', beside: ['int', 0] }),
-  /** Remove one group if it is empty: processes or groups in it (EBUSY), or nothing there, are not a failure. */
-  cgroup_prune: op(144, { path: 'text' }),
+  // 144 was cgroup_prune.
   /** Make the group `leaf`, if it is not there, and move every process of `path` itself into it, until none is left. */
   cgroup_vacate: op(145, { path: 'text', leaf: 'text' }, 'alone'),
   /**

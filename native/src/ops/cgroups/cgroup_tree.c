@@ -1,4 +1,4 @@
-/* cgroup_prune, cgroup_vacate: the tree of groups around the one that is made. */
+/* cgroup_vacate: the tree of groups around the one that is made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,11 +10,6 @@
 #include "ops.h"
 #include "plan.h"
 #include "run.h"
-
-int op_cgroup_prune(struct run *run, const struct step *step) {
-  long rc = AGAIN(rmdir(arg_text(run, step, 0)));
-  return rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOENT ? 0 : (int)rc;
-}
 
 /* Move each process that `procs` lists by writing its PID to `into`; how many, or -errno. */
 static int move_all(int procs, int into) {

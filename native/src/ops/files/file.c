@@ -126,6 +126,12 @@ static int remove_empty(const char *path) {
   return S_ISREG(st.st_mode) && st.st_size == 0 ? (int)AGAIN(unlink(path)) : 0;
 }
 
+/* A group says EBUSY while something is in it (cgroups(7)). */
+static int remove_vacant(const char *path) {
+  long rc = AGAIN(rmdir(path));
+  return rc == -EBUSY || rc == -ENOTEMPTY || rc == -ENOENT ? 0 : (int)rc;
+}
+
 int op_remove(struct run *run, const struct step *step) {
   const char *path = arg_text(run, step, 0);
   switch ((enum removal)arg_int(run, step, 1)) {
@@ -133,6 +139,7 @@ int op_remove(struct run *run, const struct step *step) {
     case REMOVAL_DIRECTORY: return remove_directory(path);
     case REMOVAL_TREE: return remove_tree(run->detail, path);
     case REMOVAL_EMPTY: return remove_empty(path);
+    case REMOVAL_VACANT: return remove_vacant(path);
     case REMOVAL_RECORD:
       if (!run->undoing_failed) return remove_tree(run->detail, path);
       detail(run, "it stays, for it says what else is still to be removed");
