@@ -124,6 +124,7 @@ static void log_line(struct run *run, const char *level, const char *sentence) {
 
 struct step_done {
   int64_t ended;    /* seconds since the epoch */
+  uint64_t began_ns; /* since the launcher began */
   uint64_t took_ns;
   uint32_t at;
   int32_t passed;   /* the errno that was passed over, or 0 */
@@ -133,16 +134,17 @@ static void log_step(struct run *run, const struct step_done *done) {
   char sentence[MAX_SENTENCE];
   const struct step *step = &run->plan->steps[done->at];
   const char *line = step->line ? cell_text(run, step->line) : op_shape(step->op)->name;
-  snprintf(sentence, sizeof sentence, "step %u of process %u took %llu.%03llu ms: %s%s%s", done->at,
-           step->process,
-           (unsigned long long)(done->took_ns / 1000000), (unsigned long long)(done->took_ns / 1000 % 1000), line,
+  snprintf(sentence, sizeof sentence, "step %u of process %u at %llu.%03llu ms took %llu.%03llu ms: %s%s%s", done->at,
+           step->process, (unsigned long long)(done->began_ns / 1000000),
+           (unsigned long long)(done->began_ns / 1000 % 1000), (unsigned long long)(done->took_ns / 1000000), (unsigned long long)(done->took_ns / 1000 % 1000), line,
            done->passed ? "; passed over: " : "", done->passed ? strerror(done->passed) : "");
   log_line_of(run, "debug", sentence, (time_t)done->ended);
 }
 
-void report_step(struct run *run, uint32_t at, uint64_t took_ns, int passed) {
+void report_step(struct run *run, uint32_t at, uint64_t began, uint64_t took_ns, int passed) {
   struct channel *up = run->parent >= 0 ? run->to[run->parent] : NULL;
-  struct step_done done = {.ended = wall_clock(), .took_ns = took_ns, .at = at, .passed = passed};
+  struct step_done done = {.ended = wall_clock(), .began_ns = began - run->started_ns, .took_ns = took_ns,
+                           .at = at, .passed = passed};
   if (run->filtered) return; /* a filter may refuse what telling takes */
   if (run->process == 0) log_step(run, &done);
   else if (up && !up->ended) channel_send(up, MSG_STEP, 0, &done, sizeof done, -1);

@@ -26,10 +26,11 @@ void report_also_to(int fd);
 /* Something that went wrong while taking down; nobody's exit code changes. */
 void report_warning(struct run *run, const char *sentence);
 /*
- * That step `at` was carried out, for a log with --debug: what it was, how long it took, and the failure that was
- * passed over, if any. Process 0 writes it, with the time at which it ended; the others send it there.
+ * That step `at` was carried out, for a log with --debug: what it was, when it began (now_ns()), how long it took,
+ * and the failure that was passed over, if any. Process 0 writes it, with the time at which it ended; the others send it
+ * there.
  */
-void report_step(struct run *run, uint32_t at, uint64_t took_ns, int passed);
+void report_step(struct run *run, uint32_t at, uint64_t began, uint64_t took_ns, int passed);
 /* What another process said so. */
 void report_step_of(struct run *run, const struct message *message);
 /* To the log alone, if there is one. */

@@ -54,7 +54,7 @@ int run_step(struct run *run, uint32_t at) {
   bool told = plan->flags & PLAN_DEBUG && plan->log_format != LOG_NONE;
   uint64_t began = told ? now_ns() : 0;
   /* What does not come back is told before it goes. */
-  if (told && op_does(step->op, DOES_ENDS | DOES_STAYS)) report_step(run, at, 0, 0);
+  if (told && op_does(step->op, DOES_ENDS | DOES_STAYS)) report_step(run, at, began, 0, 0);
   int result = op_shape(step->op)->fn(run, step);
   bool passed_over = false;
   for (uint32_t i = 0; result < 0 && i < step->nunless && !passed_over; i++) {
@@ -63,7 +63,7 @@ int run_step(struct run *run, uint32_t at) {
   }
   /* A clone comes back twice, and is told by who made it. */
   if (told && step->process == run->process && (result >= 0 || passed_over))
-    report_step(run, at, now_ns() - began, passed_over ? -result : 0);
+    report_step(run, at, began, now_ns() - began, passed_over ? -result : 0);
   return passed_over ? 1 : result;
 }
 

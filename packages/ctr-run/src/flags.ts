@@ -49,6 +49,32 @@ export const whyFlag: Flag = {
     'say at the end which system calls and which capabilities were refused, and what would allow them',
 };
 
+/** What `plan` has beside those of `run`. */
+export const planFlags: readonly Flag[] = [
+  {
+    name: 'output',
+    alias: ['o'],
+    valueHint: 'FILE',
+    description: 'write it encoded, for ctr-launcher --plan FILE',
+  },
+  {
+    name: 'why',
+    valueHint: 'STEP',
+    description: 'which line of config.json is behind this step, and which clause of the specification',
+  },
+  {
+    name: 'diff',
+    valueHint: 'A',
+    description: 'compare two specs, config.json or bundle, by what the kernel would be asked to do',
+  },
+  {
+    name: 'timings',
+    valueHint: 'LOG',
+    description: 'how long each step of a run took, from a log that --debug --log wrote',
+  },
+  { name: 'svg', valueHint: 'FILE', description: 'draw the timings (-: to stdout)' },
+];
+
 /** `exec`, as runc has it (runc-exec(8)). */
 export const execFlags: readonly Flag[] = [
   {

@@ -7,6 +7,7 @@ import {
   inspectFlags,
   makeFlags,
   planFlag,
+  planFlags,
   restoreFlags,
   runFlags,
   topFlags,
@@ -216,20 +217,27 @@ export const subcommands: readonly Subcommand[] = defineAll<Subcommand>([
   },
   {
     meta: { name: 'plan', description: 'print what run would do, one kernel operation a line' },
-    usage: ['[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]', '[FLAGS] [--bundle DIR] ID'],
-    args: argsOf([
-      ...peopleFlags,
-      ...makeFlags,
-      ...runFlags,
-      {
-        name: 'output',
-        alias: ['o'],
-        valueHint: 'FILE',
-        description: 'write it encoded, for ctr-launcher --plan FILE',
-      },
-    ]),
+    usage: [
+      '[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]',
+      '[FLAGS] [--why STEP] [--bundle DIR] ID',
+      '--diff A B',
+      '--timings LOG [--svg FILE]',
+    ],
+    args: argsOf([...peopleFlags, ...makeFlags, ...runFlags, ...planFlags]),
     command: 'first-operand',
     operands: [0, 0],
+    examples: [
+      ['ctr-run plan --why 54 --bundle ./web c1', 'the line of config.json behind a step, and its clause'],
+      ['ctr-run plan --diff ./old ./new', 'what the kernel would be asked for one and not for the other'],
+      [
+        'ctr-run --debug --log run.log run --bundle ./web c1; ctr-run plan --timings run.log',
+        'how long each step took',
+      ],
+    ],
+    notes: [
+      '--why plans the spec again without each of its members, and with other values: what changes the step is behind it.',
+      '--diff ends with 1 where the plans differ. Steps that write the record of the container, which has a copy of the spec, count as the same.',
+    ],
     load: () => import('./commands/plan.ts'),
   },
   {

@@ -56,7 +56,9 @@ describe.for(['text', 'json'] as const)('as %s', (format) => {
     const bundle = makeBundle(['/bin/true']);
     const { ended, lines } = logged('ctr-run', format, 'run', '--bundle', bundle, testId());
     expect(ended).toEqual({ status: 0, signal: null, stdout: '', stderr: '' });
-    const steps = lines.map(({ msg }) => /^step \d+ of process (\d) took \d+\.\d{3} ms: (\w+)/.exec(msg)!);
+    const steps = lines.map(
+      ({ msg }) => /^step \d+ of process (\d) at \d+\.\d{3} ms took \d+\.\d{3} ms: (\w+)/.exec(msg)!,
+    );
     const names = (process: string) => steps.filter(([, of]) => of === process).map(([, , op]) => op);
     const plan = run(toolPath('ctr-run'), ['plan', '--bundle', bundle, testId()]).stdout;
     const planned = (side: string) =>

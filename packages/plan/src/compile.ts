@@ -1,7 +1,7 @@
 import { does } from './effects.ts';
 import type { OpName } from './ops.ts';
 import { ops } from './ops.ts';
-import { inOrder } from './phases.ts';
+import { inOrder, type Phase } from './phases.ts';
 import type { AnyArgs, AnyStep, AnyUndo, Int, Slot, Words } from './step.ts';
 import { isSlot } from './step.ts';
 
@@ -11,6 +11,7 @@ export interface PlannedStep {
   args: AnyArgs;
   /** Which process of the plan carries it out; 0 is the launcher itself. */
   process: number;
+  phase: Phase;
   words: Words;
   undo?: AnyUndo;
   unless?: readonly string[];
@@ -75,11 +76,12 @@ export function compile(links: readonly (readonly AnyStep[])[], manner: Manner):
 }
 
 function planned(step: AnyStep, process: number, resolved: Record<string, number>): PlannedStep {
-  const { op, args, words, undo, unless } = step;
+  const { op, args, phase, words, undo, unless } = step;
   return {
     op,
     args: { ...args, ...resolved },
     process,
+    phase,
     words,
     ...(undo && { undo }),
     ...(unless && { unless }),

@@ -119,7 +119,7 @@ export function explain(plan: Plan): string {
     .join('');
 }
 
-function processName(process: number, processes: number): string {
+export function processName(process: number, processes: number): string {
   if (processes === 1) return 'self     ';
   return process === 0 ? 'host     ' : processes === 2 ? 'container' : `child ${process}  `;
 }
