@@ -1,4 +1,4 @@
-import { COMMAND, flag, UsageError } from '@ctr-tools/cli';
+import { COMMAND, flag, parseShare, UsageError } from '@ctr-tools/cli';
 import { driverNames } from './driver/index.ts';
 import { platformOf } from './platform.ts';
 
@@ -39,7 +39,7 @@ export const flags = [
       valueHint: 'OS/ARCH[/VARIANT]',
       description: 'of which platform an image is mounted, or committed; of this machine by default',
       group: root,
-      acts: [COMMAND, 'commit', 'unpack'],
+      acts: [COMMAND, 'commit', 'unpack', 'explore'],
     },
     platformText,
   ),
@@ -178,6 +178,24 @@ export const flags = [
     group: layouts,
   },
   {
+    name: 'explore',
+    valueHint: 'SOURCE',
+    act: 'asks',
+    node: true,
+    description: 'walk through the layers of an image: what each added, changed and hid, and what made it',
+    group: layouts,
+  },
+  flag.of(
+    'waste-at-most',
+    {
+      valueHint: 'SHARE',
+      description: 'exit 1 where later layers hide more of an image than this (5%)',
+      group: layouts,
+      acts: ['explore'],
+    },
+    (text) => parseShare(text, '--waste-at-most'),
+  ),
+  {
     name: 'untag',
     valueHint: 'oci:DIR:TAG',
     act: 'changes',
@@ -187,6 +205,6 @@ export const flags = [
   flag.yes('json', {
     description: 'acts answer as JSON',
     group: roots,
-    acts: ['show', 'which', 'list', 'tags'],
+    acts: ['show', 'which', 'list', 'tags', 'explore'],
   }),
 ] as const;

@@ -53,6 +53,8 @@ export interface UfsOptions {
   change?: ConfigChange;
   /** `--commit` writes the whole tree as one layer. */
   squash?: boolean;
+  /** The share of an image that may be hidden by its own layers. */
+  wasteAtMost?: number;
   json: boolean;
   /** A command follows. */
   command: boolean;
@@ -82,6 +84,7 @@ export function ufsOptions(parsed: Parsed): UfsOptions {
     ...(platform !== undefined && { platform }),
     change: configChange(values, parsed),
     squash,
+    ...(values['waste-at-most'] !== undefined && { wasteAtMost: values['waste-at-most'] }),
     json,
     command: parsed.command !== undefined,
   };

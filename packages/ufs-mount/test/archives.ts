@@ -81,13 +81,22 @@ export interface LayoutOptions {
   /** The blob of a layer, where it is not what `compression` makes of it. */
   compressed?: (layer: Buffer) => Buffer;
   config?: object;
+  /** What the image says of how its layers were made. */
+  history?: readonly object[];
   /** What the index says beside; `undefined` for a plain one. */
   directory?: string;
 }
 
 /** An OCI image layout of these layers (archives, bottom first). Its directory. */
 export function layout(layers: readonly Buffer[], options: LayoutOptions = {}): string {
-  const { tag = '3', compression = 'gzip', config = {}, compressed, directory = tempDir('layout') } = options;
+  const {
+    tag = '3',
+    compression = 'gzip',
+    config = {},
+    history,
+    compressed,
+    directory = tempDir('layout'),
+  } = options;
   mkdirSync(`${directory}/blobs/sha256`, { recursive: true });
   const put = (mediaType: string, data: Buffer) => {
     const digest = digestOf(data);
@@ -110,6 +119,7 @@ export function layout(layers: readonly Buffer[], options: LayoutOptions = {}): 
     os: 'linux',
     config,
     rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
+    ...(history && { history }),
   });
   const manifest = json('application/vnd.oci.image.manifest.v1+json', {
     schemaVersion: 2,

@@ -10,7 +10,7 @@ import { unpack } from './unpack.ts';
 import { which } from './which.ts';
 
 /** Carry out the act `name`, whose value stands in the flags. */
-export function act(name: string, options: UfsOptions, parsed: Parsed, host: Host): Outcome {
+export async function act(name: string, options: UfsOptions, parsed: Parsed, host: Host): Promise<Outcome> {
   const value = parsed.flags.get(name)?.at(-1) ?? '';
   const [operand, surplus] = parsed.operands;
   if (name === 'commit') {
@@ -29,6 +29,10 @@ export function act(name: string, options: UfsOptions, parsed: Parsed, host: Hos
       return show(value, options.json, host);
     case 'which':
       return which(value, options.json, host);
+    case 'explore': {
+      const { explore } = await import('./explore.ts');
+      return explore(value, options, host);
+    }
     case 'list':
       return list(options.json, host);
     case 'tags':
