@@ -75,6 +75,27 @@ export const planFlags: readonly Flag[] = [
   { name: 'svg', valueHint: 'FILE', description: 'draw the timings (-: to stdout)' },
 ];
 
+/** What `harden` has beside flags of people. */
+export const hardenFlags: readonly Flag[] = [
+  {
+    name: 'output',
+    alias: ['o'],
+    valueHint: 'FILE',
+    description: 'write the config.json here instead of to stdout',
+  },
+  {
+    name: 'merge',
+    valueHint: 'FILE',
+    many: true,
+    description: 'keep open what this earlier result has open too: another input, another command',
+  },
+  {
+    name: 'for',
+    valueHint: 'RUNTIME',
+    description: 'runc or crun: with the system calls that these make under the filter, and proved by them',
+  },
+];
+
 /** `exec`, as runc has it (runc-exec(8)). */
 export const execFlags: readonly Flag[] = [
   {

@@ -4,6 +4,7 @@ import {
   bundleFlag,
   checkpointFlags,
   execFlags,
+  hardenFlags,
   inspectFlags,
   makeFlags,
   planFlag,
@@ -239,6 +240,33 @@ export const subcommands: readonly Subcommand[] = defineAll<Subcommand>([
       '--diff ends with 1 where the plans differ. Steps that write the record of the container, which has a copy of the spec, count as the same.',
     ],
     load: () => import('./commands/plan.ts'),
+  },
+  {
+    meta: {
+      name: 'harden',
+      description: 'find the tightest config.json under which a command still works',
+    },
+    usage: ['[FLAGS] --rootfs DIR|host [--] COMMAND [ARG...]', '[FLAGS] --image REF [--] COMMAND [ARG...]'],
+    args: argsOf([...peopleFlags, ...hardenFlags]),
+    refused: refusedFlags,
+    command: 'first-operand',
+    operands: [0, 0],
+    examples: [
+      [
+        'ctr-run harden --rootfs ./web --output web.json -- ./test-all',
+        'watch a command that ends, such as tests',
+      ],
+      [
+        'ctr-run harden --rootfs ./web --merge web.json --output web.json -- ./test-more',
+        'and what another needs',
+      ],
+    ],
+    notes: [
+      'The command is run a few dozen times, with nothing on its stdin: as it is, with its system calls noted, and then without one thing after the other: capabilities, writing to the root, mounts, shared namespaces. What it ends otherwise without is left open; the reason stands in an annotation and on stderr. The last run is under the result.',
+      'It works if it ends with the same code, and writes the same where two runs wrote the same. A root that is given by --rootfs DIR is written by each run, unless --temp throws that away.',
+    ],
+    node: () => true,
+    load: () => import('./commands/harden.ts'),
   },
   {
     meta: {
