@@ -51,8 +51,6 @@ export const vm = {
     'test/fused.host.test.ts',
     'test/random-input.host.test.ts',
     'test/scarce.host.test.ts',
-    'packages/ctr-run/test/attacks-paths.host.test.ts',
-    'packages/ctr-run/test/attacks-proc.host.test.ts',
     'packages/ctr-run/test/filter-calls.host.test.ts',
     'packages/ctr-run/test/systemd-storm.host.test.ts',
     'packages/planner/test/differential.host.test.ts',

@@ -3,7 +3,6 @@
  * process is killed. It says `ready` once it has begun. What it exchanges are names in a directory that a
  * container shares with others, while the container is made.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,17 +1,26 @@
 /** Somebody who exchanges two names while a container is made of what they lead to. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { killOne, start, tempDir, until } from '../../../test/support.ts';
+import { killOne, slower, start, top, until } from '../../../test/support.ts';
 
-let program: string | undefined;
+/** How often a race is tried: a start takes seconds under emulation. */
+export const tries = slower > 1 ? 8 : 40;
+
+let isMade = false;
+
+/** Build that program. A machine of the tests' own has no compiler and gets the built file. */
+export function makeExchange(): void {
+  const words = ['-s', '-C', join(top, 'native'), 'build/exchange'];
+  const { status, stderr } = spawnSync('make', words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`make ${words.slice(1).join(' ')}: ${stderr}`);
+}
 
 /** Exchange the two until the test's work is done, which may take any number of tries. */
 export async function exchanging<T>(one: string, other: string, work: () => T): Promise<T> {
-  if (!program) {
-    program = join(tempDir('exchange'), 'exchange');
-    execFileSync('cc', ['-O1', '-o', program, join(import.meta.dirname, 'exchange.c')]);
-  }
-  const running = start(program, [one, other]);
+  if (!isMade && existsSync(join(top, '.cache/planner.js'))) makeExchange();
+  isMade = true;
+  const running = start(join(top, 'native/build/exchange'), [one, other]);
   await until('the two are exchanged', () => running.output().stdout.includes('ready'));
   try {
     return work();
