@@ -1,99 +1,96 @@
-/** Images that attack their runtime, run by podman; each also where the runtime lacks the guard, and there it succeeds. */
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+/** Images that lead commands, directories and hooks to what the runtime's caller has open, run by podman; each also where the runtime lacks the guard. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  type Ended,
-  needs,
-  run,
-  skip,
-  tempDir,
-  toolPath,
-  untilNobodyNames,
-} from '../../../../test/support.ts';
+import { tempDir, toolPath } from '../../../../test/support.ts';
 import { unguarded } from '../../../../test/unguarded.ts';
-import { busyboxRoot } from '../bundles.ts';
 import { escaped, hostile, numbers } from '../hostile.ts';
-import { removeParent, tooSlow } from './engine.ts';
+import { needsPodman, podmanFor, runtimeThrough } from './podman-root.ts';
 
-const parent = `/ctr-test-podman-leaks-${process.pid}`;
-let store = '';
+const podman = podmanFor('leaks');
+afterAll(() => podman.end());
 
 /** podman closes what it has open before it calls a runtime: this one is called with a directory of the host as 5. */
-function leaky(runtime: string, host: string): string {
-  const path = `${tempDir('runtime')}/ctr-run`;
-  writeFileSync(path, `#!/bin/sh\nexec 5<${host}/leaked\nexec ${runtime} "$@"\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
-
-function podman(
-  runtime: string,
-  path: string,
-  command: readonly string[],
-  flags: readonly string[] = [],
-): Ended {
-  store ||= tempDir('podman');
-  const own = ['--root', `${store}/root`, '--runroot', `${store}/run`, '--tmpdir', `${store}/tmp`];
-  const manner = ['--cgroup-manager', 'cgroupfs', '--storage-driver', 'vfs', '--events-backend', 'file'];
-  const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
-  const words = ['run', '--rm', '--network', 'none', '--cgroup-parent', parent, ...limits, ...flags];
-  const argv = [...own, ...manner, '--runtime', runtime, ...words, '--rootfs', path, ...command];
-  return run('podman', argv, { timeout: 60_000 });
-}
-
-afterAll(async () => {
-  if (store === '') return;
-  await untilNobodyNames(store);
-  removeParent(parent);
-});
+const leaky = (runtime: string, host: string): string =>
+  runtimeThrough(`exec 5<${host}/leaked\nexec ${runtime} "$@"`);
 
 describe('CVE-2024-21626: a command leads through a descriptor', () => {
   test('no descriptor leads the command out', (context) => {
-    if (tooSlow !== undefined) skip(context, tooSlow);
-    needs(context, 'root', 'command:podman');
+    needsPodman(context);
     const { host, path } = hostile();
     for (const n of numbers) {
-      const ended = podman(leaky(toolPath('ctr-run'), host), path, [`/bin/by-${n}`]);
+      const ended = podman.first(leaky(toolPath('ctr-run'), host), path, [`/bin/by-${n}`]);
       expect(ended.stdout).not.toContain(escaped);
       expect(ended.stderr).toContain(`exec: "/bin/by-${n}"`);
     }
   });
 
   test('control: with nothing closed it leads out', (context) => {
-    if (tooSlow !== undefined) skip(context, tooSlow);
-    needs(context, 'root', 'command:podman');
+    needsPodman(context);
     const { host, path } = hostile();
-    const ended = podman(leaky(unguarded('descriptors').tool('ctr-run'), host), path, ['/bin/by-5']);
+    const ended = podman.first(leaky(unguarded('descriptors').tool('ctr-run'), host), path, ['/bin/by-5']);
     expect(ended.stdout).toContain(escaped);
   });
 });
 
-/*
- * Where else an image's links could lead a mount, podman resolves them and makes what is missing before a runtime hears
- * of it (attacks-paths.host.test.ts and attacks-proc.host.test.ts have these).
- */
-describe('CVE-2019-19921, CVE-2023-27561, CVE-2023-28642: /proc of the image is a link', () => {
-  function linked(runtime: string): Ended {
-    const root = tempDir('root');
-    busyboxRoot(root);
-    rmSync(`${root}/proc`, { recursive: true });
-    mkdirSync(`${root}/evil`);
-    symlinkSync('evil', `${root}/proc`);
-    return podman(runtime, root, ['echo', 'it runs'], ['--security-opt', 'unmask=ALL']);
-  }
+describe('CVE-2024-21626: the working directory of an exec leads through a descriptor', () => {
+  const through = '/proc/self/fd/5/..';
+  const read = (runtime: string, host: string, path: string) =>
+    podman.among(leaky(runtime, host), path, ['sleep', '1000'], (container) =>
+      podman.call(leaky(runtime, host), ['exec', '--workdir', through, container, 'cat', 'secret']),
+    );
 
-  test('the mount is seen to lie elsewhere', (context) => {
-    if (tooSlow !== undefined) skip(context, tooSlow);
-    needs(context, 'root', 'command:podman');
-    expect(linked(toolPath('ctr-run'))).toMatchObject({
-      stdout: '',
-      stderr: expect.stringContaining('a link led the mount of /proc elsewhere'),
-    });
+  test('it is closed, and had it not been, the directory is seen to lie outside', async (context) => {
+    needsPodman(context);
+    const { host, path } = hostile();
+    const ended = await read(toolPath('ctr-run'), host, path);
+    expect(ended.stdout).toBe('');
+    expect(ended.stderr).toContain(`enter the working directory ${through}: No such file or directory`);
+    const open = await read(unguarded('descriptors').tool('ctr-run'), host, path);
+    expect(open.stdout).toBe('');
+    expect(open.stderr).toContain(`${through} lies outside of the container's root`);
   });
 
-  test('control: the container runs where nobody looks', (context) => {
-    if (tooSlow !== undefined) skip(context, tooSlow);
-    needs(context, 'root', 'command:podman');
-    expect(linked(unguarded('mounts').tool('ctr-run')).stdout).toBe('it runs\n');
+  test('control: without either guard a file of the host is read', async (context) => {
+    needsPodman(context);
+    const { host, path } = hostile();
+    const runtime = unguarded('descriptors', 'directory').tool('ctr-run');
+    expect((await read(runtime, host, path)).stdout).toBe('of the host\n');
+  });
+});
+
+describe('descriptors of the caller in hooks', () => {
+  const stages = ['createRuntime', 'createContainer', 'poststart'];
+
+  /** What a hook of podman's (oci-hooks(5)) has as 5. Those of poststop podman calls itself. */
+  function open(runtime: string): { host: string; seen: string[] } {
+    const { host, path } = hostile();
+    const directory = tempDir('hooks');
+    const lines = `readlink /proc/self/fd/5 >>${directory}/seen; echo "$1" >>${directory}/seen`;
+    writeFileSync(`${directory}/hook`, `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+    for (const stage of stages)
+      writeFileSync(
+        `${directory}/${stage}.json`,
+        JSON.stringify({
+          version: '1.0.0',
+          hook: { path: `${directory}/hook`, args: ['hook', stage], env: ['PATH=/usr/bin:/bin'] },
+          when: { always: true },
+          stages: [stage],
+        }),
+      );
+    const ended = podman.first(leaky(runtime, host), path, ['true'], ['--hooks-dir', directory]);
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    return { host, seen: readFileSync(`${directory}/seen`, 'utf8').trimEnd().split('\n') };
+  }
+
+  test('there is none', (context) => {
+    needsPodman(context);
+    const { seen } = open(toolPath('ctr-run'));
+    expect(seen).toEqual(stages);
+  });
+
+  test('control: with nothing closed each has the directory', (context) => {
+    needsPodman(context);
+    const { host, seen } = open(unguarded('descriptors').tool('ctr-run'));
+    expect(seen).toEqual(stages.flatMap((stage) => [`${host}/leaked`, stage]));
   });
 });
