@@ -3,6 +3,7 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -176,25 +177,35 @@ test('where mknod is not allowed the node of the host is bound', () => {
   expect(stdout).toMatch(/^character special file:1:5\n.*\\0 {2}\\0 {2}\\0/);
 });
 
-test('a node never replaces another file in silence', () => {
+test('a node lies over another file, which stays, and never takes the place of a link or a directory', () => {
   const path = rootfs();
-  mkdirSync(join(path, 'dev'));
-  writeFileSync(join(path, 'dev/odd'), '');
-  const device = (dev: number) =>
-    inside([
-      openRoot(path),
-      op('device', { root, path: '/dev/odd', mode: 0o20666, dev, uid: 0, gid: 0, bind: 0 }),
-    ]);
-  expect(device(0x103)).toMatchObject({
-    status: 125,
-    stderr: expect.stringContaining('something else is there'),
-  });
-  rmSync(join(path, 'dev/odd'));
-  expect(device(0x105)).toMatchObject({ status: 0, stderr: '' });
-  expect(device(0x103)).toMatchObject({
-    status: 125,
-    stderr: expect.stringContaining('something else is there'),
-  });
+  mkdirSync(join(path, 'dev/directory'), { recursive: true });
+  symlinkSync('text', join(path, 'dev/link'));
+  const text = join(path, 'dev/text');
+  writeFileSync(text, 'text');
+  const device = (name: string, dev: number) =>
+    inside(
+      [
+        openRoot(path),
+        op('device', { root, path: `/dev/${name}`, mode: 0o20640, dev, uid: 1, gid: 2, bind: 1 }),
+        sh(`stat -c %a:%t:%T:%u:%g ${path}/dev/${name}; ls -A ${path}/dev`),
+      ],
+      '--mount',
+    );
+  const names = readdirSync(join(path, 'dev'));
+  const there = `${names.join('\n')}\n`;
+  expect(device('text', 0x103)).toMatchObject({ status: 0, stderr: '', stdout: `640:1:3:1:2\n${there}` });
+  expect(readFileSync(text, 'utf8')).toBe('text');
+  rmSync(text);
+  expect(device('text', 0x105)).toMatchObject({ status: 0, stdout: `640:1:5:1:2\n${there}` });
+  expect(device('text', 0x103)).toMatchObject({ status: 0, stdout: `640:1:3:1:2\n${there}` });
+  expect(lstatSync(text).rdev).toBe(0x105);
+  for (const name of ['link', 'directory'])
+    expect(device(name, 0x103)).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('something else is there'),
+    });
+  expect(readdirSync(join(path, 'dev'))).toEqual(names);
 });
 
 test('links and directories are made inside the root, whatever links lie in the way', () => {

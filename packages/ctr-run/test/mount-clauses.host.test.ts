@@ -281,19 +281,6 @@ test.for([
   if (propagation.startsWith('r')) expect(propagationOf(below)).toMatch(fields);
 });
 
-test('a file that is not the device asked for is an error', (context) => {
-  needs(context, 'root');
-  const bundle = makeBundle(['/bin/true'], (spec) => {
-    spec.root!.readonly = false;
-    spec.linux!.devices = [{ type: 'c', path: '/here', major: 1, minor: 3, fileMode: 0o666 }];
-  });
-  writeFileSync(`${bundle}/rootfs/here`, 'text');
-  const ended = runBundle('ctr-run', bundle);
-  expect(ended.stderr).toMatch(/\/here/);
-  expect(ended.status).toBe(1);
-  expect(readFileSync(`${bundle}/rootfs/here`, 'utf8')).toBe('text');
-});
-
 test('a relative destination is read from the root', (context) => {
   needs(context, 'root');
   const ended = inContainer('ctr-run', 'stat -f -c %T /deep/mnt', withMounts(tmpfs('deep/mnt', [])));

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/sysmacros.h>
 
 /* Owner, then mode: chown(2) takes the set-user-ID bits off. */
@@ -42,6 +43,46 @@ static int bind_host_node(struct run *run, int root, const char *path, mode_t mo
   return (int)rc;
 }
 
+struct node {
+  mode_t mode;
+  dev_t dev;
+  uid_t uid;
+  gid_t gid;
+};
+
+/*
+ * The node over another file that an image has there, which stays as it is below. A link or a directory is an error:
+ * what it leads to or has in it is somebody's. The node lies beside the file until it is mounted, for a mount that lies
+ * nowhere can be cloned since Linux 6.15 alone (open_tree(2)).
+ */
+static int node_over(int parent, int target, const struct stat *there, const struct node *node) {
+  unsigned long long number;
+  char name[40];
+  int rc = -EEXIST;
+  if (!S_ISDIR(there->st_mode) && !S_ISLNK(there->st_mode) &&
+      AGAIN(getrandom(&number, sizeof number, 0)) == (long)sizeof number) {
+    snprintf(name, sizeof name, ".ctr-device-%016llx", number);
+    mode_t old = umask(0);
+    rc = (int)AGAIN(mknodat(parent, name, node->mode, node->dev));
+    umask(old);
+    if (rc == 0) {
+      long fd = AGAIN(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      struct stat st;
+      rc = (int)(fd < 0 ? fd : AGAIN(fstat((int)fd, &st)));
+      /* Somebody else may write to that directory. */
+      if (rc == 0 && ((st.st_mode & S_IFMT) != (node->mode & S_IFMT) || st.st_rdev != node->dev)) rc = -EEXIST;
+      if (rc == 0) rc = own((int)fd, node->uid, node->gid, node->mode);
+      long tree = rc < 0 ? -1 : sys_open_tree((int)fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+      if (tree >= 0) rc = mount_attach((int)tree, target);
+      else if (rc == 0) rc = (int)tree;
+      unlinkat(parent, name, 0);
+      close_fd((int)tree);
+      close_fd((int)fd);
+    }
+  }
+  return rc;
+}
+
 int op_device(struct run *run, const struct step *step) {
   int root = arg_fd(run, step, 0);
   const char *path = arg_text(run, step, 1), *name;
@@ -57,23 +98,25 @@ int op_device(struct run *run, const struct step *step) {
   long rc = AGAIN(mknodat(parent, name, mode, dev));
   umask(old);
   long fd = rc == 0 || rc == -EEXIST ? AGAIN(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) : -1;
+  struct stat st = {0};
   if (fd >= 0) {
-    /* What is there already must be what is wanted; a file that an image put there gets the node over it. */
-    struct stat st;
+    /* What is there already must be what is wanted. */
     rc = AGAIN(fstat((int)fd, &st));
     if (rc == 0 && ((st.st_mode & S_IFMT) != (mode & S_IFMT) ||
                     ((S_ISCHR(mode) || S_ISBLK(mode)) && st.st_rdev != dev)))
       rc = -EEXIST;
     if (rc == 0) rc = own((int)fd, uid, gid, mode);
-    close_fd((int)fd);
   }
+  bool taken = rc == -EEXIST;
+  if (taken && fd >= 0) rc = node_over(parent, (int)fd, &st, &(struct node){mode, dev, uid, gid});
+  if ((S_ISCHR(mode) || S_ISBLK(mode)) && may_bind && (rc == -EPERM || rc == -EEXIST))
+    rc = bind_host_node(run, root, path, mode, dev);
+  if (rc < 0 && taken) {
+    detail(run, "something else is there");
+    rc = -EEXIST;
+  }
+  close_fd((int)fd);
   close_fd(parent);
-  bool node = S_ISCHR(mode) || S_ISBLK(mode);
-  if (node && ((rc == -EPERM && may_bind) || rc == -EEXIST)) {
-    int bound = bind_host_node(run, root, path, mode, dev);
-    if (bound < 0 && rc == -EEXIST && !run->detail[0]) detail(run, "something else is there");
-    return rc == -EEXIST && bound < 0 ? -EEXIST : bound;
-  }
   return (int)rc;
 }
 
