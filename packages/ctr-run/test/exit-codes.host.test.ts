@@ -35,6 +35,18 @@ describe.for(runtimes)('%s', (runtime) => {
     }
   });
 
+  test('a file of no format that the kernel knows is not taken for a script: 1 of run', (context) => {
+    needsRuntime(context, runtime);
+    const bundle = makeBundle(['/bin/odd']);
+    writeFileSync(`${bundle}/rootfs/bin/odd`, 'echo a shell has run\n');
+    chmodSync(`${bundle}/rootfs/bin/odd`, 0o755);
+    const ended = run(program(runtime), ['run', '--bundle', bundle, testId()]);
+    expect(ended).toMatchObject({ status: 1, stdout: '' });
+    expect(ended.stderr).toContain('exec format error');
+    // The path is said once.
+    if (runtime === 'ctr-run') expect(ended.stderr.match(/bin\/odd/g)).toHaveLength(1);
+  });
+
   test('255 of exec, with --detach too', (context) => {
     needsRuntime(context, runtime);
     const id = testId();

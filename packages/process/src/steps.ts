@@ -87,7 +87,7 @@ function commandHints(file: string): Record<string, string> {
   return {
     ENOENT: file.includes('/') ? '=no such file or directory' : '=executable file not found in $PATH',
     EACCES: '=permission denied: it is not executable for this user, or lies on a noexec mount',
-    ENOEXEC: 'it is made for another machine, or empty, or a script without #!',
+    ENOEXEC: '=exec format error: it is made for another machine, or empty, or a script without #!',
     E2BIG: 'arguments and environment together are too long',
   };
 }

@@ -219,6 +219,7 @@ int op_exec_path(struct run *run, const struct step *step) {
   exec_prepare(run, step);
   execve(command, words, environ);
   int error = errno;
-  if (!filter_refuses(run, error)) explain(run, command, error);
+  /* Of a format that the kernel does not know, the answer says all. */
+  if (!filter_refuses(run, error) && error != ENOEXEC) explain(run, command, error);
   return refused(run, -error);
 }
