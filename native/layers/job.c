@@ -211,11 +211,11 @@ void job_do(const struct job *job, struct job_state *state) {
   snprintf(w.place, sizeof w.place, "%s", place_of(job));
   lock(&w, w.place);
   if (is_made(&w)) end(&w, JOB_DONE, "");
-  int archive = (int)AGAIN(open(job->archive, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  int archive = job->piped ? job->fd : (int)AGAIN(open(job->archive, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (archive < 0) failed(&w, "open", job->archive, archive);
   struct stat st;
   if (fstat(archive, &st) != 0) failed(&w, "look at", job->archive, -errno);
-  if (!S_ISREG(st.st_mode)) end(&w, JOB_FAILED, "%s is not a regular file", job->archive);
+  if (!job->piped && !S_ISREG(st.st_mode)) end(&w, JOB_FAILED, "%s is not a regular file", job->archive);
   make(&w);
   struct layer layer = {.mode = marked && !job->upon_lower ? LAYER_MARKED : LAYER_PLAIN,
                         .user_marks = job->kind == LAYERS_OVERLAY_USER,
@@ -224,6 +224,7 @@ void job_do(const struct job *job, struct job_state *state) {
   layer.root = job->upon_lower ? mount_upon(&w) : (int)AGAIN(open(w.tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (layer.root < 0) failed(&w, "open", w.tree, layer.root);
   struct stream_source source = {.fd = archive,
+                                 .piped = job->piped,
                                  .offset = job->offset,
                                  .size = job->size == UINT64_MAX ? (uint64_t)st.st_size : job->size,
                                  .digest = job->digest,

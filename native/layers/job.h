@@ -15,6 +15,8 @@ struct job {
   const char *target; /* where the layer goes: DIRECTORY/tree, with DIRECTORY/info */
   const char *chain;  /* overlay: the layer as it is upon those below it; a link to `target` mostly */
   const char *archive;
+  bool piped; /* `archive` is a name alone, and its bytes come from the pipe `fd` */
+  int fd;
   uint64_t offset, size; /* in the archive; UINT64_MAX: all of it */
   const char *digest, *diff;
   char **lower; /* overlay: the layers below, topmost first; others: the one below */

@@ -245,3 +245,37 @@ int request_apply(struct request *r) {
   snprintf(r->text, sizeof r->text, "%s", root_of(&l));
   return 0;
 }
+
+int request_receive(struct request *r) {
+  int kind = kind_of(r->args[RECEIVE_KIND].text);
+  if (kind < 0 || kind >= LAYERS_COPY || r->args[RECEIVE_SIZE].number < 0) return -EINVAL;
+  struct job job = {.kind = (enum layers_kind)kind,
+                    .squash = r->args[RECEIVE_SQUASH].number != 0,
+                    .bottom = r->args[RECEIVE_BOTTOM].number != 0,
+                    .target = r->args[RECEIVE_TARGET].text,
+                    .chain = r->args[RECEIVE_CHAIN].text,
+                    .archive = r->args[RECEIVE_NAME].text,
+                    .piped = true,
+                    .fd = LAYERS_GIVEN,
+                    .size = (uint64_t)r->args[RECEIVE_SIZE].number,
+                    .digest = r->args[RECEIVE_DIGEST].text,
+                    .diff = r->args[RECEIVE_DIFF].text};
+  struct layers l = {.words = r->words, .n = 1, .jobs = &job};
+  pid_t pid = 0;
+  l.pids = &pid;
+  l.states = mmap(NULL, sizeof *l.states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (l.states == MAP_FAILED) return -ENOMEM;
+  int rc = begin(&l, 0);
+  /* Its writer is to hear of the reader's end at once. */
+  close(LAYERS_GIVEN);
+  if (rc == 0) rc = reap(&l);
+  kill_all(&l);
+  if (rc < 0) return rc;
+  if (l.states->result == JOB_FAILED) {
+    words_say(r->words, "%s", l.states->error[0] ? l.states->error : "a layer could not be applied");
+    return -E_DETAIL;
+  }
+  tell_left_out(&l);
+  snprintf(r->text, sizeof r->text, "%s", l.states->result == JOB_NEEDS_LOWER ? "lower" : "done");
+  return 0;
+}

@@ -40,7 +40,9 @@ static long read_more(void *data, const unsigned char **from) {
   struct stream *s = data;
   uint64_t left = s->source.size - s->read;
   if (left == 0) return 0;
-  long n = AGAIN(pread(s->source.fd, s->input, left < INPUT ? left : INPUT, (off_t)(s->source.offset + s->read)));
+  size_t most = left < INPUT ? left : INPUT;
+  long n = s->source.piped ? AGAIN(read(s->source.fd, s->input, most))
+                           : AGAIN(pread(s->source.fd, s->input, most, (off_t)(s->source.offset + s->read)));
   if (n < 0) {
     char words[128];
     snprintf(words, sizeof words, "the archive cannot be read: %s", strerror((int)-n));
@@ -187,7 +189,7 @@ struct stream *stream_open(const struct stream_source *source) {
   for (unsigned i = 0; i < BLOCKS; i++) memory = (s->memory[i] = malloc(INFLATE_WINDOW + BLOCK + INFLATE_SLACK)) && memory;
   pthread_mutex_init(&s->mutex, NULL);
   pthread_cond_init(&s->changed, NULL);
-  posix_fadvise(source->fd, (off_t)source->offset, (off_t)source->size, POSIX_FADV_SEQUENTIAL);
+  if (!source->piped) posix_fadvise(source->fd, (off_t)source->offset, (off_t)source->size, POSIX_FADV_SEQUENTIAL);
   if (!memory) return NULL;
   if (unknown) {
     s->over = s->joined = true;

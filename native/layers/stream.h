@@ -9,6 +9,7 @@
 
 struct stream_source {
   int fd;
+  bool piped; /* it cannot be read twice, nor from an offset */
   uint64_t offset, size;
   const char *digest;          /* of the blob, `sha256:…` or `sha512:…`, or empty */
   const char *diff;            /* of the archive in it, or empty */

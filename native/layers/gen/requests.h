@@ -4,6 +4,7 @@
 
 #define REQUESTS(X) \
   X(apply, "tkind isquash icolumns ltargets lchains larchives noffsets nsizes ldigests ldiffs") \
+  X(receive, "tkind isquash ibottom ttarget tchain tname isize tdigest tdiff") \
   X(copy, "tfrom tto") \
   X(branch, "tfrom tto") \
   X(subvolume, "tpath tof") \
@@ -19,6 +20,7 @@
   X(map_owners, "tuids tgids")
 
 enum { APPLY_KIND, APPLY_SQUASH, APPLY_COLUMNS, APPLY_TARGETS, APPLY_CHAINS, APPLY_ARCHIVES, APPLY_OFFSETS, APPLY_SIZES, APPLY_DIGESTS, APPLY_DIFFS };
+enum { RECEIVE_KIND, RECEIVE_SQUASH, RECEIVE_BOTTOM, RECEIVE_TARGET, RECEIVE_CHAIN, RECEIVE_NAME, RECEIVE_SIZE, RECEIVE_DIGEST, RECEIVE_DIFF };
 enum { COPY_FROM, COPY_TO };
 enum { BRANCH_FROM, BRANCH_TO };
 enum { SUBVOLUME_PATH, SUBVOLUME_OF };

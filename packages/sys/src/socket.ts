@@ -186,3 +186,31 @@ function rightsOf(control: Buffer): number[] {
   }
   return fds;
 }
+
+const socketpair = native<(domain: number, type: number, protocol: number, pair: Uint8Array) => number>(
+  'int socketpair(int domain, int type, int protocol, _Out_ uint8_t *pair)',
+);
+const SOCK_SEQPACKET = 5;
+const MSG_DONTWAIT = 0x40;
+
+/** Two ends of a socket of whole messages (unix(7), SOCK_SEQPACKET), close-on-exec. */
+export function messagePair(): [number, number] {
+  const pair = new Uint8Array(8);
+  checked('socketpair', ['AF_UNIX', 'SOCK_SEQPACKET'], () =>
+    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
+  );
+  const view = new DataView(pair.buffer);
+  return [view.getInt32(0, true), view.getInt32(4, true)];
+}
+
+/** A message that has come already; nothing where none has. */
+export function messageNow(fd: number, most: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(most);
+  try {
+    const n = checked('recv', [fd], () => recv(fd, bytes, most, MSG_DONTWAIT));
+    return n > 0 ? bytes.subarray(0, n) : undefined;
+  } catch (error) {
+    if (error instanceof SysError && error.code === 'EAGAIN') return undefined;
+    throw error;
+  }
+}

@@ -56,6 +56,23 @@ export const requests = {
     digests: 'list',
     diffs: 'list',
   },
+  /**
+   * Have one layer in the store out of the descriptor given, a pipe: `size` bytes of its archive, verified and applied as
+   * they arrive, into `target` by itself with overlay's marks (`kind` overlay or overlay-user); `bottom` 1: the lowest
+   * of its image, which may go to `chain`. Answers `done`; or `lower` where it can only be applied upon those below it,
+   * which `apply` does.
+   */
+  receive: {
+    kind: 'text',
+    squash: 'int',
+    bottom: 'int',
+    target: 'text',
+    chain: 'text',
+    name: 'text',
+    size: 'int',
+    digest: 'text',
+    diff: 'text',
+  },
   /** Copy everything in a directory into another, with reflinks where the file system has them. */
   copy: { from: 'text', to: 'text' },
   /** The same for a layer with overlay's marks, which become those of aufs; it is on the disk when this is answered. */
