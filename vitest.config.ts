@@ -41,6 +41,8 @@ export const vm = {
     ...['apply', 'compression', 'hostile', 'layout-together', 'odd', 'sources'].map(
       (name) => `packages/ufs-mount/test/${name}.host.test.ts`,
     ),
+    // A registry, and what speaks HTTP with it: nothing of that is the kernel's.
+    'packages/img-pull/test/*.host.test.ts',
     'native/test/engine_image.host.test.ts',
     'native/test/engine_limits.host.test.ts',
     'packages/ns-enter/test/engines.host.test.ts',

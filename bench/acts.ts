@@ -12,6 +12,7 @@ import { aaConfine } from '../packages/aa-confine/src/index.ts';
 import { capsDrop } from '../packages/caps-drop/src/index.ts';
 import { cgLimit } from '../packages/cg-limit/src/index.ts';
 import { flagsOf, type Tool } from '../packages/cli/src/index.ts';
+import { imgPull } from '../packages/img-pull/src/index.ts';
 import { netJoin } from '../packages/net-join/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
@@ -22,7 +23,16 @@ import { report } from './results.ts';
 const MOST = 100;
 const bin = join(import.meta.dirname, '../dist/bin');
 const rounds = Number(process.argv[2] ?? 10);
-const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine, netJoin] as unknown as Tool[];
+const tools = [
+  nsEnter,
+  cgLimit,
+  ufsMount,
+  capsDrop,
+  seccompLoad,
+  aaConfine,
+  netJoin,
+  imgPull,
+] as unknown as Tool[];
 const at = mkdtempSync(join(tmpdir(), 'ctr-bench-'));
 
 /** Somebody to ask about, in namespaces of its own and with a filter. */
@@ -87,6 +97,11 @@ function lines(pid: number, root: string): Record<string, string | undefined> {
     'net-join --target': undefined, // the plugins' time
     'net-join --leave': undefined,
     'net-join --hook': undefined,
+    'img-pull --list': '--list',
+    'img-pull --tree': '--tree',
+    'img-pull --remove': undefined, // an image to be pulled first: bench/pull.ts
+    'img-pull --push': undefined,
+    'img-pull --referrers': undefined, // a registry's time
   };
 }
 

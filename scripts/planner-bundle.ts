@@ -3,6 +3,7 @@
  * none of Node's modules. What the engine's planner imports dynamically and would need one is left out of its
  * bundle: importing it there throws `NeedsNode`, and the launcher starts the planner again on Node.
  */
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
@@ -60,6 +61,15 @@ const cittyDefinitions: Plugin = {
   },
 };
 
+/** Libraries name Node's modules without `node:` too, by which they are told from others. */
+const nodeModules: Plugin = {
+  name: 'node-modules',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[a-z_/]+$/ }, ({ path }) =>
+      isBuiltin(path) ? { path: `node:${path}`, external: true } : undefined,
+    ),
+};
+
 /** `evaluated` are modules that the planner imports dynamically: in the engine's image they lie evaluated too. */
 const forEngine = (version: string, evaluated: readonly string[]): BuildOptions => ({
   ...common(version),
@@ -108,13 +118,16 @@ const foreignGlobals = (text: string): string[] => [
  * of Node's that it uses.
  */
 export async function bundleForEngine(version: string): Promise<EngineBundle> {
-  const whole = await build({ ...forEngine(version, []), plugins: [engineSystem, cittyDefinitions] });
+  const whole = await build({
+    ...forEngine(version, []),
+    plugins: [engineSystem, cittyDefinitions, nodeModules],
+  });
   const dynamic = [...new Set(dynamicImports(whole.metafile!))];
   const left = new Set(dynamic.filter((path) => needsNode(whole.metafile!, path)));
   const kept = dynamic.filter((path) => !left.has(path));
   const rest = await build({
     ...forEngine(version, kept),
-    plugins: [engineSystem, cittyDefinitions, leaveOut(left)],
+    plugins: [engineSystem, cittyDefinitions, nodeModules, leaveOut(left)],
   });
   for (const [path, { imports }] of Object.entries(rest.metafile!.inputs)) {
     const foreign = imports.find((one) => one.path.startsWith('node:'));

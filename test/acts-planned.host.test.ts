@@ -21,13 +21,25 @@ import { cgLimit } from '../packages/cg-limit/src/index.ts';
 import { hierarchiesOf } from '../packages/cg-limit/src/layout.ts';
 import type { Tool } from '../packages/cli/src/index.ts';
 import { flagsOf } from '../packages/cli/src/index.ts';
+import { imgPull } from '../packages/img-pull/src/index.ts';
+import { pullerAt, startRegistry } from '../packages/img-pull/test/registry.ts';
 import { netJoin } from '../packages/net-join/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
+import { layout, tar } from '../packages/ufs-mount/test/archives.ts';
 import { type Ended, needs, run, runTool, start, tempDir, toolEnv, toolPath, until } from './support.ts';
 
-const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine, netJoin] as unknown as Tool[];
+const tools = [
+  nsEnter,
+  cgLimit,
+  ufsMount,
+  capsDrop,
+  seccompLoad,
+  aaConfine,
+  netJoin,
+  imgPull,
+] as unknown as Tool[];
 
 interface Case {
   argv: readonly string[];
@@ -116,6 +128,17 @@ function unusedLayer(context: TestContext): { env: Record<string, string>; store
   const made = runTool('ufs-mount', [archive, '--temp', '--', '/in-archive'], { env });
   expect(made.status).not.toBe(125);
   return { env, store };
+}
+
+/** A registry with an image in it, which a store has too. */
+async function pulledImage(context: TestContext) {
+  const { host } = await startRegistry(context);
+  const { pull, env, store } = pullerAt();
+  const from = layout([tar([{ name: 'file', data: 'x' }])]);
+  const ref = `${host}/team/app:1`;
+  expect(await pull('--push', `oci:${from}:3`, ref, '--insecure')).toMatchObject({ status: 0 });
+  expect(await pull(ref, '--insecure')).toMatchObject({ status: 0 });
+  return { ref, env, store, host };
 }
 
 /** By `TOOL --ACT`. */
@@ -239,6 +262,17 @@ const cases: Record<string, (context: TestContext) => Case | Promise<Case>> = {
     const [rules, ran] = [join(work, 'rules.json'), join(work, 'notified')];
     writeFileSync(rules, '{"calls": []}');
     return { argv: ['--notify', rules, '--', 'touch', ran], looks: () => existsSync(ran) };
+  },
+  'img-pull --remove': async (context) => {
+    const { ref, env, store } = await pulledImage(context);
+    return { argv: ['--remove', ref], env, looks: () => text(`${store}/images/index.json`) };
+  },
+  'img-pull --push': async (context) => {
+    const { ref, env, host } = await pulledImage(context);
+    const to = `${host}/team/other:1`;
+    const looks = () => run('curl', ['-s', `http://${host}/v2/_catalog`]).stdout;
+    needs(context, 'command:curl');
+    return { argv: ['--push', ref, to, '--insecure'], env, looks };
   },
   'aa-confine --load': (context) => {
     needs(context, 'root', 'apparmor', 'command:apparmor_parser');

@@ -32,6 +32,7 @@ const printing = [
   'ctr-run features',
   'net-join --help',
   'net-join --show --json',
+  'img-pull --help',
   'ns-enter --help',
   'ns-enter --show',
   'ns-enter --show --json',

@@ -76,6 +76,7 @@ const held: readonly [begin: string, how: Held][] = [
   ['ctr-run inspect "$PID"', says(/^NAMESPACES[\s\S]*^WEIGHT/m)],
   ['ctr-run run --why', says(/mount\("none"[\s\S]*to allow it: /)],
   ['ns-enter --target "$PID" --net --pid', says(/^ +1 .*sleep 900/m)],
+  ['ctr-run run --image docker.io/', { by: 'packages/img-pull/test/pull.host.test.ts' }],
   [
     'ctr-run run --image',
     says(/^of the image\n/m, (line) => line.replace(/-- sh.*/, '-- /bin/busybox cat /file')),

@@ -26,12 +26,22 @@ import { hostOf } from '../packages/cli/test/fixtures.ts';
 import { topFlags } from '../packages/ctr-run/src/globals.ts';
 import { ctrRun } from '../packages/ctr-run/src/index.ts';
 import { subcommands } from '../packages/ctr-run/src/subcommands.ts';
+import { imgPull } from '../packages/img-pull/src/index.ts';
 import { netJoin } from '../packages/net-join/src/index.ts';
 import { nsEnter } from '../packages/ns-enter/src/index.ts';
 import { seccompLoad } from '../packages/seccomp-load/src/index.ts';
 import { ufsMount } from '../packages/ufs-mount/src/index.ts';
 
-const tools = [nsEnter, cgLimit, ufsMount, capsDrop, seccompLoad, aaConfine, netJoin] as unknown as Tool[];
+const tools = [
+  nsEnter,
+  cgLimit,
+  ufsMount,
+  capsDrop,
+  seccompLoad,
+  aaConfine,
+  netJoin,
+  imgPull,
+] as unknown as Tool[];
 
 test('these are all the tools that there are', () => {
   expect([...tools, ctrRun as Command].map(({ meta }) => meta.name).toSorted()).toEqual(names.toSorted());

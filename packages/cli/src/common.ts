@@ -27,9 +27,9 @@ const amendFlag: Flag = {
 };
 
 /** All flags of a tool: its own, then the common ones. A letter that the tool uses itself stays the tool's. */
-export function allFlags(tool: Pick<Tool, 'args' | 'alone'>): Flag[] {
+export function allFlags(tool: Pick<Tool, 'args' | 'alone'> & Partial<Pick<Tool, 'command'>>): Flag[] {
   const taken = new Set(flagsOf(tool).flatMap((flag) => [flag.name, ...(flag.alias ?? [])]));
-  const common = tool.alone ? [amendFlag, ...commonFlags] : commonFlags;
+  const common = tool.alone && tool.command !== 'never' ? [amendFlag, ...commonFlags] : commonFlags;
   return [
     ...flagsOf(tool),
     ...common

@@ -7,6 +7,7 @@ const names = [
   'seccomp-load',
   'aa-confine',
   'net-join',
+  'img-pull',
   'ctr-run',
 ] as const;
 

@@ -87,12 +87,14 @@ export interface Definition {
 export interface Tool<O = unknown, F = unknown> extends Definition {
   /** Usage lines without the name: `[FLAGS] [--] COMMAND [ARG...]`. */
   usage: readonly string[];
-  /** Where the command begins: at the first operand, or only after `--`. */
-  command: 'first-operand' | 'after-dashes';
+  /** Where the command begins: at the first operand, or only after `--`. `never`: a tool that sets nothing on a process. */
+  command: 'first-operand' | 'after-dashes' | 'never';
   /** What a line without a command was probably meant to run, where peers start a shell: `$SHELL`. `COMMAND` if absent. */
   likely?: string;
   /** Paragraphs after the flags: what it does not do, exit codes, variables. */
   notes?: readonly string[];
+  /** What its exit codes mean, where that is not what those of every tool mean. */
+  exits?: readonly (readonly [code: string, what: string])[];
   /** Example lines with what each does. */
   examples: readonly (readonly [line: string, what: string])[];
   /** Parse values. Throws `UsageError` for what does not parse or does not go together. */
@@ -176,15 +178,14 @@ export interface Program extends Definition {
 }
 
 /** What help and manual are made from: a tool, or one command of a program. */
-export interface Described extends Pick<Tool, 'meta' | 'args' | 'usage' | 'notes' | 'examples' | 'alone'> {
+export interface Described
+  extends Pick<Tool, 'meta' | 'args' | 'usage' | 'notes' | 'examples' | 'exits' | 'alone'> {
   /** A program that has no flags but its own: the common ones (`--plan` …) are left out. */
   ownFlagsOnly?: boolean;
   /** Commands of the program: a heading, then each with its line. */
   commands?: readonly (readonly [name: string, summary: string])[];
   /** The commands in full, which the manual has in one page with the program. */
   pages?: readonly Described[];
-  /** What its exit codes mean, where that is not what those of every tool mean. */
-  exits?: readonly (readonly [code: string, what: string])[];
 }
 
 export type Command = Tool | Program;

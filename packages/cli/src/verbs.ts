@@ -19,6 +19,8 @@ export async function runTool(tool: Tool, host: Host, siblings: Siblings): Promi
     out(renderHelp(tool, { columns: host.columns, color: wantsColor(host, 1), terminal: host.tty[1] }));
     return 0;
   }
+  if (tool.command === 'never' && parsed.operands.includes(''))
+    throw new UsageError('a word is empty, and names nothing (a variable that is not set?)');
   if (parsed.flags.has('version')) {
     const { version } = await import('./version.ts');
     out(`${tool.meta.name} (ctr-tools) ${version}\n`);

@@ -20,7 +20,12 @@ export const peopleFlags: readonly Flag[] = [
     group: what,
     env: 'CTR_ROOTFS',
   },
-  { name: 'image', valueHint: 'REF', description: 'an image: oci:DIR[:TAG], or an archive', group: what },
+  {
+    name: 'image',
+    valueHint: 'REF',
+    description: 'an image: oci:DIR[:TAG], an archive, or a name of a registry (docker.io/library/alpine:3)',
+    group: what,
+  },
   { name: 'temp', description: 'throw changes of the root away', group: what },
   { name: 'read-only', description: 'make the root read-only', group: what },
   {

@@ -1,4 +1,4 @@
-import type { Ended, NodeSystem } from './system.ts';
+import type { Ended, NodeSystem, Streams } from './system.ts';
 import { system } from './system-node.ts';
 
 /**
@@ -21,8 +21,8 @@ export function onNode(what: string): NodeSystem {
 }
 
 /** Run a program of the machine, by name in PATH or by path, to its end, with nothing on its stdin. */
-export const runProgram = (argv: readonly string[], env?: Record<string, string>): Ended =>
-  onNode(`running ${argv[0]}`).run(argv, env);
+export const runProgram = (argv: readonly string[], env?: Record<string, string>, streams?: Streams): Ended =>
+  onNode(`running ${argv[0]}`).run(argv, env, streams);
 
 /** Whether this is the demand for Node, which nobody but the planner's beginning may take for a failure. */
 export const isNeedsNode = (error: unknown): boolean => error instanceof Error && error.name === 'NeedsNode';

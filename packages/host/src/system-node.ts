@@ -94,10 +94,14 @@ function typeOf(entry: Dirent<Buffer>): number {
 const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
 const node: NodeSystem = {
-  run([file, ...args], env) {
+  run([file, ...args], env, streams = {}) {
     const { status, stdout, stderr, error } = process
       .getBuiltinModule('node:child_process')
-      .spawnSync(file!, args, { ...(env && { env }), stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 30 });
+      .spawnSync(file!, args, {
+        ...(env && { env }),
+        stdio: ['ignore', 'pipe', streams.stderr ?? 'pipe'],
+        maxBuffer: 1 << 30,
+      });
     return {
       status,
       stdout: stdout ? decode(stdout) : '',

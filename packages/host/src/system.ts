@@ -61,7 +61,13 @@ export interface System {
 /** What a planner needs so rarely that the engine has not learnt it. */
 export interface NodeSystem {
   /** Run a program of the machine to its end, with nothing on its stdin. The first word is looked up in PATH. */
-  run(argv: readonly string[], env?: Record<string, string>): Ended;
+  run(argv: readonly string[], env?: Record<string, string>, streams?: Streams): Ended;
+}
+
+/** Where what a program writes goes; it is collected if absent. */
+export interface Streams {
+  /** To our own. */
+  stderr?: 'inherit';
 }
 
 /** How a program ended. */

@@ -9,6 +9,7 @@ const tools: Record<ToolName, () => Promise<Command>> = {
   'seccomp-load': async () => (await import('@ctr-tools/seccomp-load')).seccompLoad as Command,
   'aa-confine': async () => (await import('@ctr-tools/aa-confine')).aaConfine as Command,
   'net-join': async () => (await import('@ctr-tools/net-join')).netJoin as Command,
+  'img-pull': async () => (await import('@ctr-tools/img-pull')).imgPull as Command,
   'ctr-run': async () => (await import('@ctr-tools/ctr-run')).ctrRun as Command,
 };
 

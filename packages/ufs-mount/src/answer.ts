@@ -11,6 +11,8 @@ export interface CommitQuestion {
   /** What the root was made of, bottom first. */
   sources: string[];
   target: string;
+  /** Where images by name are. */
+  store: string;
   /** Of which platform these sources are. */
   platform?: string;
   /** The layer is the whole tree, and the image has no other. */

@@ -1,9 +1,12 @@
 /** What nothing uses any more goes: renamed first, so that a layer is there whole or not there. */
 import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
+import { collectBlobs } from '@ctr-tools/oci/layout';
 import { parseMountinfo } from '@ctr-tools/sys/proc';
+import { imageChains } from './image-chains.ts';
 import { knownRoots } from './record.ts';
 import { hexOfName, poolsOf } from './store.ts';
+import { imagesOf } from './stored-images.ts';
 
 const read = (path: string): string => {
   try {
@@ -52,6 +55,17 @@ function orphans(store: string, mounts: string): string[] {
   });
 }
 
+/** Blobs of images that have been removed or pulled anew, and what an interrupted pull has left. */
+function collectImages(store: string): void {
+  const directory = imagesOf({ path: store });
+  // Before the first image is whole there is no index.
+  if (existsSync(`${directory}/index.json`)) collectBlobs(directory);
+  else rmSync(directory, { recursive: true, force: true });
+  // Only img-pull's files there begin with a dot, and it holds the store's lock as long as it needs them.
+  for (const name of namesIn(`${directory}/blobs`))
+    if (name.startsWith('.')) rmSync(`${directory}/blobs/${name}`, { force: true });
+}
+
 /** Called with the store's lock held; how much was removed, in words. */
 export function collectGarbage(store: string): string {
   const mounts = mountedText();
@@ -62,6 +76,8 @@ export function collectGarbage(store: string): string {
   const used = new Set(
     roots.flatMap(({ record }) => record.chains.map((id) => id.slice(id.indexOf(':') + 1))),
   );
+  for (const id of imageChains(store)) used.add(id.slice(id.indexOf(':') + 1));
+  collectImages(store);
   const isUsed = (name: string): boolean => used.has(hexOfName(name) ?? name);
   const usedLayers = new Set<string>();
   let removed = 0;

@@ -7,6 +7,7 @@ import { gatherImage, runSibling } from './image-facts.ts';
 import type { UfsOptions } from './options.ts';
 import { type RootRequest, rootRequest } from './root-annotation.ts';
 import { gatherRoot, type RootFacts } from './root-facts.ts';
+import { registryReference, registrySource } from './source/registry.ts';
 
 export interface UfsFacts {
   /** Absent where no root of layers is asked for. */
@@ -62,6 +63,8 @@ export function requestOf(options: UfsOptions, host: Pick<Host, 'cwd'>): RootReq
 
 function absolute(source: string, cwd: string): string {
   if (source === 'host') return source;
+  const named = registryReference(source, cwd);
+  if (named) return registrySource(named);
   const [, scheme, rest] = /^((?:oci|oci-archive|docker-archive|data):)(.+)$/s.exec(source) ?? [];
   return scheme ? `${scheme}${resolve(cwd, rest!)}` : resolve(cwd, source);
 }

@@ -7,6 +7,7 @@ import { inUserNamespace, type Owners, ownersOf, squashes } from './owners.ts';
 import { platformOf } from './platform.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
+import { pullWith } from './source/registry.ts';
 import { type Stack, stackOf } from './stack.ts';
 import { type Store, storeOf } from './store.ts';
 
@@ -44,7 +45,12 @@ export function gatherRoot(
   spec: Spec | undefined,
 ): RootFacts {
   const platform = request.platform === undefined ? undefined : platformOf(request.platform);
-  const sources = request.sources.map((text) => readSource(text, relativeTo, platform));
+  const store = storeOf(host);
+  const images = {
+    store,
+    pull: (reference: string, wanted: typeof platform) => pullWith(host, reference, wanted),
+  };
+  const sources = request.sources.map((text) => readSource(text, relativeTo, { platform, images }));
   const hosts = sources.filter((source) => source.kind === 'host');
   if (hosts.length > 0 && sources.length > 1)
     throw new Failure('"host" is a whole root; it cannot be one layer among others');
@@ -60,11 +66,18 @@ export function gatherRoot(
   const owners =
     squash || inside || isHost || !userNamespace ? undefined : ownersOf(spec!, userNamespace.path);
   const userMarks = squash || inside || (isHost && userNamespace !== undefined);
-  const store: Store = { ...storeOf(host), form: squash ? '.own' : userMarks ? '.user' : '' };
-  const situation = { store, stack, host: isHost, rootless: squash, inside, data: stack.data.length > 0 };
+  const formed: Store = { ...store, form: squash ? '.own' : userMarks ? '.user' : '' };
+  const situation = {
+    store: formed,
+    stack,
+    host: isHost,
+    rootless: squash,
+    inside,
+    data: stack.data.length > 0,
+  };
   return {
-    store,
-    request,
+    store: formed,
+    request: { ...request, sources: pinned(request.sources, sources) },
     sources,
     stack,
     ...(isHost && { hostMounts: hostRootMounts(readMountinfo()) }),
@@ -79,3 +92,10 @@ export function gatherRoot(
     gid: host.egid,
   };
 }
+
+/** What is recorded names the content that is used, whatever a tag means by then. */
+const pinned = (texts: readonly string[], sources: readonly Source[]): string[] =>
+  texts.map((text, i) => {
+    const source = sources[i]!;
+    return (source.kind === 'image' ? source.pinned : undefined) ?? text;
+  });

@@ -38,7 +38,7 @@ export const ufsMount = defineTool<UfsOptions, UfsFacts>({
   ],
   notes: [
     '--cmd and --entrypoint take a word each time: --cmd nginx --cmd -g. An image that is committed has no time in it, so that the same change gives the same digest. --gc=oci:DIR waits for other ufs-mount and refuses where umoci writes; other programs do not say that they write into a layout.',
-    'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], an archive of a layer or of an image, a directory, or host; the lowest first. data:DIR before them has contents of files that a layer only describes (overlayfs.rst, "Data-only lower layers").',
+    'Sources: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], a registry\'s image (docker.io/library/alpine:3, or docker://REF), which img-pull brings where the store lacks it, an archive of a layer or of an image, a directory, or host; the lowest first. data:DIR before them has contents of files that a layer only describes (overlayfs.rst, "Data-only lower layers").',
     'With a command the changes go when it ends, unless --upper keeps them.',
     'On the screen of --explore + is what a layer added, ~ what it changed, - what it hid. In a pipe, or with --waste-at-most, it prints a table.',
     'Variables: CTR_STORE is where layers and roots are kept (/var/lib/ctr-tools; without root $XDG_DATA_HOME/ctr-tools).',
@@ -58,7 +58,7 @@ export const ufsMount = defineTool<UfsOptions, UfsFacts>({
   stays: (_spec, { root }) => root !== undefined && root.driver.name !== 'overlay',
   suggest: (flag) => {
     if (flag === undefined)
-      return { words: ['host', 'oci:', 'oci-archive:', 'docker-archive:'], shell: 'files' };
+      return { words: ['host', 'oci:', 'oci-archive:', 'docker-archive:', 'docker://'], shell: 'files' };
     return flag === 'driver' ? { words: drivers.map(({ name }) => name) } : undefined;
   },
   async alone(options, _parsed, host) {

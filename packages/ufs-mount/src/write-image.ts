@@ -27,6 +27,7 @@ export async function writeImage({
   out,
   sources,
   platform,
+  store,
   squash,
   change,
 }: CommitQuestion): Promise<string> {
@@ -34,7 +35,10 @@ export async function writeImage({
   if (!directory || !tag) throw new Failure(`${out} is no oci:DIR:TAG`);
   makeDirectories(`${directory}/blobs/sha256`);
   const read = sources.map((text) =>
-    readSource(text, '/', platform === undefined ? undefined : platformOf(platform)),
+    readSource(text, '/', {
+      platform: platform === undefined ? undefined : platformOf(platform),
+      images: { store: { path: store }, pull: notThere },
+    }),
   );
   if (!squash && read.some((source) => source.kind === 'directory'))
     throw new Failure(
@@ -87,6 +91,13 @@ export function collectLayoutBlobs(directory: string): string {
   } catch (error) {
     throw error instanceof LayoutInUse ? new Failure(error.message) : error;
   }
+}
+
+/** While the launcher waits nothing is brought over the network. */
+function notThere(reference: string): never {
+  throw new Failure(
+    `the image ${reference}, of which the root was made, is not in the store any more; img-pull brings it`,
+  );
 }
 
 const nameOf = (entry: string): string => entry.split('=', 1)[0]!;

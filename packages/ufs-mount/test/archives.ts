@@ -83,6 +83,8 @@ export interface LayoutOptions {
   config?: object;
   /** What the image says of how its layers were made. */
   history?: readonly object[];
+  /** This machine's if absent. */
+  architecture?: string;
   /** What the index says beside; `undefined` for a plain one. */
   directory?: string;
 }
@@ -113,7 +115,7 @@ export function layout(layers: readonly Buffer[], options: LayoutOptions = {}): 
   const blobs = layers.map((layer) =>
     put(`application/vnd.oci.image.layer.v1.tar${suffix}`, (compressed ?? compress[compression])(layer)),
   );
-  const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64'];
+  const { architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as 'x64'] } = options;
   const image = json('application/vnd.oci.image.config.v1+json', {
     architecture,
     os: 'linux',

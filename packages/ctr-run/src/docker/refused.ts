@@ -33,9 +33,9 @@ const table: readonly Refused[] = [
   ['detach-keys', true, 'there is nothing to detach from; -d does not stay with the container'],
   ['sig-proxy', false, 'signals are always passed on; -d does not stay with the container'],
   ['cidfile', true, 'name the container yourself: --id NAME'],
-  ['pull', true, 'images are on this machine: --image oci:DIR[:TAG] or an archive (skopeo copy fetches one)'],
+  ['pull', true, 'what the store lacks is pulled, and img-pull REF asks for a newer one'],
   ['quiet q', false, 'nothing is said that could be left out'],
-  ['disable-content-trust', false, 'images are on this machine, and their digests are always checked'],
+  ['disable-content-trust', false, 'the digests of images are always checked'],
   ['runtime', true, 'ctr-run is the runtime'],
   ['isolation', true, windows],
   ...['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops'].map(

@@ -72,6 +72,7 @@ export function commit(given: string, out: string, options: UfsOptions, host: Ho
     out: image ? resolvedOut(out, host) : resolve(host.cwd, out),
     sources: [...root.record.sources],
     target: root.target,
+    store: storeOf(host).path,
     ...(root.record.platform !== undefined && { platform: root.record.platform }),
     squash,
     change: { ...change, ...(platform !== undefined && { platform }) },

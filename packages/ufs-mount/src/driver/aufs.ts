@@ -1,13 +1,14 @@
 import { exists } from '@ctr-tools/host';
 import { type AnyStep, step, type Text, undo } from '@ctr-tools/plan';
 import { MNT, MS } from '@ctr-tools/sys/constants';
+import { kernelHas } from '@ctr-tools/sys/proc';
 import { layersStep } from '../layers-request.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { builtPath, chainPath, type StackLayer } from '../stack.ts';
 import { below, partsOf } from '../text.ts';
 import { lackingUnion, mountPoint, takenFrom } from './built.ts';
 import type { Driver } from './driver.ts';
-import { changesSteps, kernelHas, lowerDirectories, overlay } from './overlay.ts';
+import { changesSteps, lowerDirectories, overlay } from './overlay.ts';
 
 const side = 'host';
 

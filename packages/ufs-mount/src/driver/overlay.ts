@@ -1,23 +1,12 @@
-import { exists, readText } from '@ctr-tools/host';
+import { exists } from '@ctr-tools/host';
 import { type AnyStep, slot, step, type Text, template, undo } from '@ctr-tools/plan';
 import { MNT, MOUNT_ATTR } from '@ctr-tools/sys/constants';
-import { kernelRelease } from '@ctr-tools/sys/proc';
+import { kernelHas } from '@ctr-tools/sys/proc';
 import { layersSteps, topSlot } from '../layers-step.ts';
 import type { RootFacts } from '../root-facts.ts';
 import { chainPath } from '../stack.ts';
 import { below } from '../text.ts';
 import type { Driver } from './driver.ts';
-
-/** Whether the running kernel knows a file system (proc_filesystems(5)) or has a module of it, which mounting loads. */
-export function kernelHas(type: string): boolean {
-  const known = readText('/proc/filesystems').split('\n');
-  if (known.some((line) => line.endsWith(`\t${type}`))) return true;
-  try {
-    return readText(`/lib/modules/${kernelRelease()}/modules.dep`).includes(`/${type}.ko`);
-  } catch {
-    return false;
-  }
-}
 
 /** OVL_MAX_STACK (fs/overlayfs/params.h), the upper directory not counted. */
 export const mostLayers = 500;

@@ -49,7 +49,12 @@ export function layoutImage(blobs: Blobs, tag: string | undefined, asked?: Platf
   const platform = asked ?? hostPlatform();
   readLayout(document(blobs, 'oci-layout'), `${blobs.name}: oci-layout`);
   const { manifests } = readIndex(document(blobs, 'index.json'), `${blobs.name}: index.json`);
-  const image = fromDescriptor(blobs, chooseTag(blobs, manifests, tag, platform), platform, 0);
+  return descriptorImage(blobs, chooseTag(blobs, manifests, tag, platform), asked);
+}
+
+/** The image that a descriptor leads to, which the caller has found. */
+export function descriptorImage(blobs: Blobs, descriptor: Descriptor, asked?: Platform): Image {
+  const image = fromDescriptor(blobs, descriptor, asked ?? hostPlatform(), 0);
   checkPlatform(blobs.name, image.config, asked);
   return image;
 }

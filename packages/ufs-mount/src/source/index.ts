@@ -7,6 +7,7 @@ import { archiveBlobs, savedImage, tarFiles } from './archive.ts';
 import { directoryBlobs, lookAt, readPlace } from './blobs.ts';
 import { compressionByMagic } from './compression.ts';
 import { type Image, type LayerArchive, layoutImage } from './image.ts';
+import { type Images, registryImage, registryReference } from './registry.ts';
 
 export type { Image, LayerArchive } from './image.ts';
 
@@ -16,7 +17,8 @@ export type Source =
   | { kind: 'directory'; path: string }
   /** Contents of files that a layer above only describes (overlayfs.rst, "Data-only lower layers"). */
   | { kind: 'data'; path: string }
-  | { kind: 'image'; image: Image }
+  /** `pinned` names the same content for good, where the name that was given may come to mean another. */
+  | { kind: 'image'; image: Image; pinned?: string }
   | { kind: 'layer'; layer: LayerArchive };
 
 const schemes = ['oci', 'oci-archive', 'docker-archive'] as const;
@@ -59,16 +61,22 @@ function withName(text: string, path: string): string {
 }
 
 /** Find out what a source is; of an image the one for `platform`, this machine's if absent. Throws a `Failure` for what is not there or none. */
-export function readSource(text: string, cwd: string, platform?: Platform): Source {
+export function readSource(
+  text: string,
+  cwd: string,
+  { platform, images }: { platform?: Platform | undefined; images: Images },
+): Source {
   if (text === 'host') return { kind: 'host' };
   if (text.startsWith('data:')) return dataOnly(text, cwd);
   const reference = splitReference(text, (path) => lookAt(resolve(cwd, path)) !== undefined);
   if (reference) return { kind: 'image', image: image(text, reference, cwd, platform) };
+  const named = registryReference(text, cwd);
+  if (named) return { kind: 'image', ...registryImage(named, images, platform) };
   const path = withName(text, resolve(cwd, text));
   const found = lookAt(path);
   if (!found) {
     const hint = /^[a-z-]+:/.test(text)
-      ? `; of images there are ${schemes.map((s) => `${s}:PATH[:TAG]`).join(', ')}`
+      ? `; of images there are ${schemes.map((s) => `${s}:PATH[:TAG]`).join(', ')}, docker://NAME[:TAG]`
       : '';
     throw new Failure(`no source ${text}: there is no ${path}${hint}`);
   }
