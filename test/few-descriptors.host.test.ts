@@ -17,7 +17,7 @@ test.each([
   ['caps-drop', ['--decode', '0'], 125],
   ['cg-limit', ['--show'], 125],
   ['cg-limit', ['--pids-limit', '50', '--', 'true'], 125],
-  ['img-pull', ['--list'], 125],
+  ['img-pull', ['--list', '--json'], 125],
   ['ns-enter', ['--new', 'pid,mount', '--', 'true'], 125],
   ['seccomp-load', ['default', '--', 'true'], 125],
   ['ufs-mount', ['--list'], 125],
