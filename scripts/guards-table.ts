@@ -715,7 +715,7 @@ const processes: Guard[] = [
   },
   {
     name: 'a helper’s time limit ends its children too',
-    file: 'native/src/ops/process/helper.c',
+    file: 'native/src/ops/process/program.c',
     text: '  if (result < 0) kill(-h->pid, SIGKILL);',
     instead: '  if (result < 0) kill(h->pid, SIGKILL);',
     out: 'they go on',
@@ -723,7 +723,7 @@ const processes: Guard[] = [
   },
   {
     name: 'a helper has nothing of the caller’s',
-    file: 'native/src/ops/process/helper.c',
+    file: 'native/src/ops/process/program.c',
     text: '    close_from(4);\n',
     instead: '',
     out: 'it has every descriptor',
@@ -747,7 +747,7 @@ const processes: Guard[] = [
   },
   {
     name: 'who waits for a helper hears that its parent has gone',
-    file: 'native/src/ops/process/helper.c',
+    file: 'native/src/ops/process/program.c',
     text: 'result = guard_caught() ? -EINTR : parent_gave_up(run);',
     instead: 'result = guard_caught() ? -EINTR : 0;',
     out: 'PID 1 of a namespace waits on',
@@ -755,7 +755,7 @@ const processes: Guard[] = [
   },
   {
     name: 'what a signal made us undo is not interrupted by that signal',
-    file: 'native/src/ops/process/helper.c',
+    file: 'native/src/ops/process/program.c',
     text: 'bool wanted = !guard_caught() && parent_gave_up(run) == 0;',
     instead: 'bool wanted = true;',
     out: 'a poststop hook is killed as it begins',

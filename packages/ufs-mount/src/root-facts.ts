@@ -7,9 +7,9 @@ import { inUserNamespace, type Owners, ownersOf, squashes } from './owners.ts';
 import { platformOf } from './platform.ts';
 import type { RootRequest } from './root-annotation.ts';
 import { readSource, type Source } from './source/index.ts';
-import { pullWith } from './source/registry.ts';
+import { imagesFor } from './source/registry.ts';
 import { type Stack, stackOf } from './stack.ts';
-import { type Store, storeOf } from './store.ts';
+import type { Store } from './store.ts';
 
 /** Everything that decides how a root is made. */
 export interface RootFacts {
@@ -45,11 +45,8 @@ export function gatherRoot(
   spec: Spec | undefined,
 ): RootFacts {
   const platform = request.platform === undefined ? undefined : platformOf(request.platform);
-  const store = storeOf(host);
-  const images = {
-    store,
-    pull: (reference: string, wanted: typeof platform) => pullWith(host, reference, wanted),
-  };
+  const images = imagesFor(host);
+  const { store } = images;
   const sources = request.sources.map((text) => readSource(text, relativeTo, { platform, images }));
   const hosts = sources.filter((source) => source.kind === 'host');
   if (hosts.length > 0 && sources.length > 1)

@@ -13,6 +13,7 @@ import { platformOf } from '../platform.ts';
 import { readPlace } from '../source/blobs.ts';
 import { compressionByMagic } from '../source/compression.ts';
 import { type LayerArchive, readSource } from '../source/index.ts';
+import { imagesFor } from '../source/registry.ts';
 
 /** Look at SOURCE. Exits 1 where more of it is wasted than `--waste-at-most` allows. */
 export async function explore(word: string, options: UfsOptions, host: Host): Promise<number> {
@@ -56,7 +57,8 @@ function layersOf(
   { platform }: UfsOptions,
   host: Host,
 ): { archives: readonly LayerArchive[]; commands: readonly string[] } {
-  const source = readSource(word, host.cwd, platform === undefined ? undefined : platformOf(platform));
+  const wanted = platform === undefined ? undefined : platformOf(platform);
+  const source = readSource(word, host.cwd, { platform: wanted, images: imagesFor(host) });
   if (source.kind === 'layer') return { archives: [source.layer], commands: [] };
   if (source.kind !== 'image')
     throw new Failure(

@@ -9,7 +9,7 @@ import {
   type Reference,
   referenceText,
 } from '@ctr-tools/oci/image';
-import type { Store } from '../store.ts';
+import { type Store, storeOf } from '../store.ts';
 import { findStored, imagesOf } from '../stored-images.ts';
 import { directoryBlobs, lookAt } from './blobs.ts';
 import { descriptorImage, type Image } from './image.ts';
@@ -71,8 +71,13 @@ export function registryImage(
   return pulled;
 }
 
+/** The images of the caller's store; what that lacks is pulled into it. */
+export function imagesFor(host: Host): Images & { store: Store } {
+  return { store: storeOf(host), pull: (reference, platform) => pullWith(host, reference, platform) };
+}
+
 /** Have the tool beside this one pull, with its progress on our stderr. Its own words say what failed. */
-export function pullWith(
+function pullWith(
   { launcher, env, argv: own }: Pick<Host, 'launcher' | 'env' | 'argv'>,
   reference: string,
   platform?: Platform,
