@@ -45,7 +45,7 @@ beforeAll(() => {
 });
 
 const ports =
-  /^ctr-run: the image exposes 80\/tcp, which nothing outside reaches; --network host would .*\n$/;
+  /^ctr-run: the image exposes 80\/tcp, which nothing outside reaches; -p HOST:PORT publishes one, --network host shares .*\n$/;
 /** What is left in the background holds no pipe of the test's. */
 const typed = (line: string) =>
   runShell(/ run -d /.test(line) ? `(${line}) >out 2>err; s=$?; cat out; cat err >&2; exit $s` : line, {
@@ -150,9 +150,9 @@ describe('what cannot be meant', () => {
   };
   test('all flags without a meaning are named at once, each with what to write instead', () => {
     expect(
-      refused('-p', '80:80', '--rootfs', 'host', '--restart', 'always', '--privileged', '--', 'true'),
+      refused('--ip', '10.0.0.9', '--rootfs', 'host', '--restart', 'always', '--privileged', '--', 'true'),
     ).toMatch(
-      /^ctr-run: --publish: .*--network host.*\nctr-run: --restart: .*systemd unit.*\nctr-run: --privileged: .*--cap-add.*\n$/,
+      /^ctr-run: --ip: .*--network FILE.*\nctr-run: --restart: .*systemd unit.*\nctr-run: --privileged: .*--cap-add.*\n$/,
     );
   });
   test('unknown flags that stand together are named together', () => {
@@ -161,7 +161,7 @@ describe('what cannot be meant', () => {
     );
   });
   test.each([
-    [['--network', 'bridge'], 'ctr-run makes no networks; host is this machine'],
+    [['--network', 'no-such'], '--network no-such: no list in /etc/cni/net.d has that name'],
     [['--pid', 'shared'], '--pid shared: it is host or private here'],
     [['--userns', 'keep-id'], '--userns keep-id: it is host here'],
     [['--security-opt', 'mask=/x'], '--security-opt mask=/x: it is seccomp=PROFILE'],
