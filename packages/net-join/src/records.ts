@@ -39,6 +39,10 @@ export const whoseOf = (id: string): string => `${recordOf(id)}/whose`;
 export const whose = ({ pid, ticks }: Pick<Member, 'pid' | 'ticks'>): string => `${pid} ${ticks}`;
 export const stateOf = (id: string): string => `${recordOf(id)}/state.json`;
 
+/** Whether its namespace is kept on the file still. */
+export const isPinned = (id: string): boolean =>
+  readText('/proc/self/mountinfo').includes(` ${netnsOf(id)} `);
+
 /** All of them; a directory whose state was not written yet has nothing to tell. */
 export function members(): Member[] {
   if (!exists(RECORDS)) return [];

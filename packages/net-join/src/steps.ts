@@ -20,7 +20,7 @@ import { CLONE, MNT, MOUNT_ATTR, MS, O } from '@ctr-tools/sys/constants';
 import type { Facts, Joining } from './gather.ts';
 import { DEFAULT_LIST, FILES, INTERFACE, PATH, PORTS, RECORDS, TURN } from './places.ts';
 import { type Port, spellPort } from './ports.ts';
-import { type Member, netnsOf, recordOf, resultOf, stateOf, whoseOf } from './records.ts';
+import { isPinned, type Member, netnsOf, recordOf, resultOf, stateOf, whoseOf } from './records.ts';
 import { rootlessSteps } from './rootless.ts';
 
 const side = 'host' as const;
@@ -207,7 +207,11 @@ function pinSteps(id: string, pid: number | Slot, when: AnyUndo['when']): AnySte
   const fd = slot('net.pin');
   const flags = O.RDONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC;
   return [
-    step(phase, 'open', { path, flags, mode: 0o444, fd }, `make ${path}`, { side }),
+    step(phase, 'open', { path, flags, mode: 0o444, fd }, `make ${path}`, {
+      side,
+      // A plugin takes what is not there for a namespace that has gone, but not a file that is none.
+      undo: undo(when, 'remove', { path, what: 'tree' }, `remove ${path}`),
+    }),
     step(phase, 'close', { fd }, `close ${path}`, { side }),
     step(
       phase,
@@ -235,8 +239,13 @@ export function removal(member: Member): Undoing[] {
   return [
     one(undo('end', 'hosts_entry', { path: hosts, mark: id }, `strike ${id} from ${hosts}`)),
     one(undo('end', ...leaveArgs(id, member), `leave the network ${network}`)),
-    one(undo('end', 'umount', { path: netnsOf(id), flags: MNT.DETACH }, `unmount ${netnsOf(id)}`)),
-    ...ports.map((port) => one(undo('end', 'remove', { path: claimOf(port) }, `remove ${claimOf(port)}`))),
+    ...(isPinned(id)
+      ? [one(undo('end', 'umount', { path: netnsOf(id), flags: MNT.DETACH }, `unmount ${netnsOf(id)}`))]
+      : []),
+    one(undo('end', 'remove', { path: netnsOf(id), what: 'tree' }, `remove ${netnsOf(id)}`)),
+    ...ports.map((port) =>
+      one(undo('end', 'remove', { path: claimOf(port), what: 'tree' }, `remove ${claimOf(port)}`)),
+    ),
     one(undo('end', 'remove', { path: recordOf(id), what: 'record' }, `remove ${recordOf(id)}`)),
   ];
 }
