@@ -1,6 +1,5 @@
 /** A spec whose container joins: hooks that do ADD and DEL, and files over /etc/hosts and /etc/resolv.conf. */
 
-import { Failure } from '@ctr-tools/cli';
 import type { Hooks, Mount, Namespace, Spec } from '@ctr-tools/oci';
 import type { AnyStep } from '@ctr-tools/plan';
 import type { Facts } from './gather.ts';
@@ -12,11 +11,8 @@ import { fileSteps } from './steps.ts';
 const OURS = /(^|\/)net-join$/;
 
 export function amend(spec: Spec, options: Options, facts: Facts): Spec {
+  if (options.applies) return spec;
   const { joining } = facts;
-  if (!joining)
-    throw new Failure(
-      'a container joins a network as root alone; without it run a command: net-join -- COMMAND',
-    );
   const old = spec.linux?.namespaces ?? [];
   const own: Namespace[] = [...old.filter(({ type }) => type !== 'network'), { type: 'network' }];
   if (!old.some(({ type }) => type === 'mount')) own.push({ type: 'mount' });
@@ -54,7 +50,7 @@ const namesOf = ({ hostname }: Spec, { names }: Options): string[] => [
 function fileMounts(spec: Spec, { joining, resolver }: Facts): Mount[] {
   const files: readonly (readonly [string, string])[] = [
     ['/etc/resolv.conf', resolver.path],
-    ['/etc/hosts', joining!.hosts],
+    ['/etc/hosts', joining.hosts],
   ];
   return files.flatMap(([destination, source]) =>
     spec.mounts?.some(
@@ -79,4 +75,4 @@ function withHooks(hooks: Hooks | undefined, add: Hook, del: Hook): Hooks {
 
 /** The files have to be there when the container's mounts are made, which is before its hooks run. */
 export const amendSteps = ({ joining, resolver }: Facts): AnyStep[] =>
-  fileSteps(joining!.hosts, resolver, 'state');
+  fileSteps(joining.hosts, resolver, 'state');

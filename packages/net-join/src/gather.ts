@@ -8,14 +8,10 @@ import { FILES } from './places.ts';
 import { choosePorts, collide, listening, type Port, spellPort } from './ports.ts';
 import { lives, type Member, members } from './records.ts';
 import { type Resolver, resolverFor } from './resolver.ts';
-import { gatherRootless, type Rootless } from './rootless.ts';
 
 export interface Facts {
   options: Options;
-  /** Root's way, by CNI's plugins. */
-  joining?: Joining;
-  /** Without root. */
-  rootless?: Rootless;
+  joining: Joining;
   resolver: Resolver;
   /** Of /etc/resolv.conf and /etc/hosts those that are there to be mounted over. */
   mountable: readonly string[];
@@ -46,13 +42,12 @@ export function gather(options: Options | undefined, _spec: Spec, host: Host): F
     mountable: ['/etc/resolv.conf', '/etc/hosts'].filter((path) => exists(path)),
     self: `${dirname(host.launcher)}/net-join`,
     ...(cniPath && { cniPath }),
-    ...(host.euid === 0
-      ? { joining: gatherJoining(options, `c${host.pid}-${hex(randomBytes(4))}`, host) }
-      : { rootless: gatherRootless(options, host) }),
+    joining: gatherJoining(options, `c${host.pid}-${hex(randomBytes(4))}`, host),
   };
 }
 
 export function gatherJoining(options: Options, id: string, host: Host): Joining {
+  if (host.euid !== 0) throw new Failure('joining a network of CNI takes root');
   const network = findNetwork(options.network, host);
   const files = pluginFiles(network, host);
   const all = members();

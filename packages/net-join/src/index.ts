@@ -22,7 +22,6 @@ export const netJoin = defineTool<Options, Facts>({
   command: 'first-operand',
   notes: [
     'As root the plugins of CNI do the work (Debian: containernetworking-plugins), which are looked for in CNI_PATH and then where distributions have them: ADD before the command begins, DEL after it ended. The network default is a bridge, ctr0, with a private range that nothing on this machine uses.',
-    'Without root the network is made by pasta (Debian: passt).',
     'The command has a network and a mount namespace of its own; /etc/hosts has the names of all on the network, and /etc/resolv.conf those servers of the machine that are reached from there.',
     'An amended spec has hooks that run net-join, so that every runtime can run it; a container without a supervisor leaves the network when it is deleted.',
     'What is to be undone stands in /run/ctr-tools/net. Where a supervisor was killed, --gc undoes it.',

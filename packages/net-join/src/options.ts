@@ -4,8 +4,6 @@ import type { Port } from './ports.ts';
 
 export interface Options {
   network: string;
-  /** Whether a network was named. */
-  named: boolean;
   ports: readonly Port[];
   names: readonly string[];
   dns: readonly string[];
@@ -13,18 +11,20 @@ export interface Options {
   /** In milliseconds. */
   timeout: number;
   json: boolean;
+  /** A command follows: nothing of a spec is asked for. */
+  applies: boolean;
 }
 
 export function parseOptions(parsed: Parsed, _host: Host): Options {
   const values = given(flags, parsed);
   return {
     network: values.network ?? 'default',
-    named: values.network !== undefined,
     ports: values.publish.flat(),
     names: values.name,
     dns: values.dns,
     search: values['dns-search'],
     timeout: values['plugin-timeout'] ?? 30_000,
     json: values.json,
+    applies: parsed.command !== undefined,
   };
 }

@@ -21,7 +21,6 @@ import type { Facts, Joining } from './gather.ts';
 import { DEFAULT_LIST, FILES, INTERFACE, PATH, PORTS, RECORDS, TURN } from './places.ts';
 import { type Port, spellPort } from './ports.ts';
 import { isPinned, type Member, netnsOf, recordOf, resultOf, stateOf, whoseOf } from './records.ts';
-import { rootlessSteps } from './rootless.ts';
 
 const side = 'host' as const;
 const phase = 'network' as const;
@@ -272,7 +271,6 @@ export const acceptAtOnce = (at: Phase, of: Side): AnyStep =>
 
 /** A command in a network and a mount namespace of its own. */
 export function steps(facts: Facts): AnyStep[] {
-  if (facts.rootless) return rootlessSteps(facts);
   const { joining, options } = facts;
   return [
     step(
@@ -289,7 +287,7 @@ export function steps(facts: Facts): AnyStep[] {
     step(phase, 'notify', { process: peer, point: points.born }, 'say that the namespace is there'),
     step(phase, 'await', { process: peer, point: points.born }, 'wait for the network namespace', { side }),
     ...joinSteps(
-      joining!,
+      joining,
       { pid: slot('child.pid'), names: options.names, timeout: options.timeout },
       facts,
       'end',
@@ -298,7 +296,7 @@ export function steps(facts: Facts): AnyStep[] {
       side,
     }),
     step(phase, 'await', { process: peer, point: points.placed }, 'wait for the network'),
-    ...bindSteps(facts, joining!.hosts),
+    ...bindSteps(facts, joining.hosts),
   ];
 }
 

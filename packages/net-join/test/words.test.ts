@@ -12,7 +12,6 @@ import {
 import { configOf } from '../src/networks.ts';
 import { choosePorts, collide, type Port, parsePublish, parseSockets, spellPort } from '../src/ports.ts';
 import { resolverText } from '../src/resolver.ts';
-import { pastaWords } from '../src/rootless.ts';
 
 const port = (host: number, inside: number, more: Partial<Port> = {}): Port => ({
   address: '',
@@ -166,14 +165,4 @@ test('a plugin is given its part of the list, and of the runtime what it is capa
     name: 'lab',
     cniVersion: '1.0.0',
   });
-});
-
-test('pasta is told of each port, and that nothing else leads anywhere', () => {
-  expect(pastaWords([port(8080, 80), port(53, 53, { protocol: 'udp', address: '127.0.0.1' })])).toEqual([
-    '-t',
-    '8080:80',
-    '-u',
-    '127.0.0.1/53:53',
-  ]);
-  expect(pastaWords([])).toEqual(['-t', 'none', '-u', 'none']);
 });

@@ -17,7 +17,6 @@ export const O = {
   NOFOLLOW: arm ? 0o100000 : 0o400000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
-  TMPFILE: 0o20000000 | (arm ? 0o40000 : 0o200000),
 } as const;
 
 /** The type bits of a mode (inode(7)). */
