@@ -1131,7 +1131,7 @@ const planning: Guard[] = [
     name: '--untag reads the index once nobody else changes it',
     file: 'packages/ufs-mount/src/act/layout.ts',
     text: "step('state', 'lock', { fd }, `lock",
-    instead: "step('state', 'lock', { fd, sharing: 'shared' }, `lock",
+    instead: "step('state', 'close', { fd }, `lock",
     out: 'images are lost',
     tests: [layoutTogether],
   },

@@ -20,7 +20,7 @@ import { storeAt } from './layers.ts';
 
 const store = storeAt(isRoot ? undefined : '/nonexistent');
 const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
-const LONG = 180_000 * slower;
+const LONG = 600_000 * slower;
 
 /** A root with a change in it for as long as `look` needs it, and the layout that it was made of. */
 async function changed(look: (root: string, at: string) => Promise<void>): Promise<void> {
