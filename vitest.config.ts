@@ -21,6 +21,9 @@ export const vm = {
     '**/node_modules/**',
     'test-vm/**',
     'packages/ctr-run/test/engines/*.host.test.ts',
+    'packages/ctr-run/test/harden/*.host.test.ts',
+    'packages/ufs-mount/test/explore/*.host.test.ts',
+    'packages/net-join/test/failing.host.test.ts',
     'packages/ctr-run/test/debian.host.test.ts',
     'test/pack.host.test.ts',
     ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root'].map(
