@@ -73,7 +73,7 @@ export function gatherJoining(options: Options, id: string, host: Host): Joining
 function portsOf(options: Options, network: Network, others: readonly Member[]): Port[] {
   const { ports } = options;
   if (ports.length === 0) return [];
-  if (!network.plugins.some(({ capabilities }) => capabilities?.['portMappings']))
+  if (!network.plugins.some(({ capabilities }) => capabilities?.portMappings))
     throw new Failure(
       `publish port ${spellPort(ports[0]!)}: no plugin of the network ${network.name} has the capability portMappings; add {"type":"portmap","capabilities":{"portMappings":true}} to ${network.file}`,
     );
