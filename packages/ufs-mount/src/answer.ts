@@ -10,6 +10,8 @@ export interface CommitQuestion {
   out: string;
   /** What the root was made of, bottom first. */
   sources: string[];
+  /** Which layers that were, bottom first: their diff IDs, or digests where those are not known. */
+  ids: string[];
   target: string;
   /** Where images by name are. */
   store: string;

@@ -26,6 +26,7 @@ export async function writeImage({
   plain,
   out,
   sources,
+  ids,
   platform,
   store,
   squash,
@@ -33,7 +34,6 @@ export async function writeImage({
 }: CommitQuestion): Promise<string> {
   const [, directory, tag] = /^oci:(.+):([^:/]+)$/.exec(out) ?? [];
   if (!directory || !tag) throw new Failure(`${out} is no oci:DIR:TAG`);
-  makeDirectories(`${directory}/blobs/sha256`);
   const read = sources.map((text) =>
     readSource(text, '/', {
       platform: platform === undefined ? undefined : platformOf(platform),
@@ -48,10 +48,16 @@ export async function writeImage({
   const archives = read.flatMap((source) =>
     source.kind === 'image' ? source.image.layers : source.kind === 'layer' ? [source.layer] : [],
   );
+  const now = archives.map(({ diffId, digest }) => diffId || digest);
+  if (!squash && now.join() !== ids.join())
+    throw new Failure(
+      `${sources.join(' ')} has other layers now than the root was made of, as where a tag was moved: commit it to a file, as a layer, or whole with --squash`,
+    );
   const base: ImageConfig = images.at(-1)?.config ?? {
     ...hostPlatform(),
     rootfs: { type: 'layers', diff_ids: [] },
   };
+  makeDirectories(`${directory}/blobs/sha256`);
   const { digest } = await addImage(directory, tag, async (blobs) => {
     const below: NewLayer[] = [];
     for (const archive of squash ? [] : archives) below.push(await oldLayer(blobs, archive));

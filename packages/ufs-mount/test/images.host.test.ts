@@ -1,5 +1,5 @@
 /** Images that are committed, opened for another platform, unpacked, and taken out of a layout, held to umoci, skopeo and GNU tar. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { atFileEnd, isRoot, needs, run, runTool, tempDir } from '../../../test/support.ts';
@@ -67,6 +67,23 @@ test('a layer is compressed as its name says, and GNU tar reads the same of each
   for (const name of ['x.tar.gz', 'x.tgz', 'x.tar.zst', 'x.tzst']) expect(listed(name)).toBe(listed('x.tar'));
   expect(readdirSync(out).sort()).toEqual(['x.tar', 'x.tar.gz', 'x.tar.zst', 'x.tgz', 'x.tzst']);
   expect(readdirSync(`${store.path}/tmp`)).toEqual([]);
+});
+
+test('a root of an image whose tag has been moved is not put upon other layers', (context) => {
+  needs(context, 'root');
+  const from = image();
+  const other = layout([tar([root, file('other')])], { tag: '3' });
+  const out = `oci:${tempDir('out')}/image:x`;
+  changed(`oci:${from}:3`, (at) => {
+    expect(ufs('--commit', at, out)).toMatchObject({ status: 0 });
+    rmSync(from, { recursive: true });
+    cpSync(other, from, { recursive: true });
+    expect(ufs('--commit', at, out)).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('has other layers now than the root was made of'),
+    });
+    expect(ufs('--commit', at, out, '--squash')).toMatchObject({ status: 0 });
+  });
 });
 
 test('an image says what it was told to, as umoci and skopeo read it', (context) => {

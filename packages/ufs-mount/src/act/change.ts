@@ -71,6 +71,7 @@ export function commit(given: string, out: string, options: UfsOptions, host: Ho
     plain,
     out: image ? resolvedOut(out, host) : resolve(host.cwd, out),
     sources: [...root.record.sources],
+    ids: [...root.record.ids],
     target: root.target,
     store: storeOf(host).path,
     ...(root.record.platform !== undefined && { platform: root.record.platform }),
