@@ -18,6 +18,10 @@ export async function run(call: Call): Promise<number> {
   const source = await sourceOf(call);
   if (!source.forPeople || source.onStdin)
     throw new UsageError('give harden a root and a command: ctr-run harden --rootfs host -- COMMAND');
+  if (source.steps?.length)
+    throw new UsageError(
+      'harden runs the command many times, and joins no network: leave --network out, or give a namespace that is there',
+    );
   const runtime = runtimeOf(call, source.spec);
   const { terminal: _, ...process } = source.spec.process!;
   const spec: Spec = {

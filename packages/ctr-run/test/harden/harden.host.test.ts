@@ -118,5 +118,9 @@ test('what cannot be hardened says why', (context) => {
     stderr: expect.stringContaining('made of layers'),
   });
   expect(harden(rootfs, 'true', '--merge', '/no/such').stderr).toMatch(/--merge \/no\/such: .*no such file/i);
+  expect(harden(rootfs, 'true', '--network', 'default')).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('leave --network out'),
+  });
   expect(harden(rootfs, 'true', '--for', 'podman').stderr).toContain('it can be runc or crun');
 });
