@@ -41,7 +41,7 @@ export async function planOf(tool: string, argv: readonly string[], env = toolEn
     cwd: process.cwd(),
   };
   const command = (await siblings(tool)) as Command;
-  const isProgram = (one: Command): one is Program => 'run' in one;
+  const isProgram = (one: Command): one is Program => 'dispatch' in one;
   const outcome = isProgram(command)
     ? await command.dispatch(host, siblings)
     : await runTool(command as Tool, host, siblings);
