@@ -89,6 +89,7 @@ const held: readonly [begin: string, how: Held][] = [
     'cp dist/bin/ctr-run',
     says(/^ctr-run version/m, () => `cp ${toolPath('ctr-run')} ./runc && ./runc --version`),
   ],
+  ['net-join -p 8080:80', { by: 'packages/net-join/test/net-join.host.test.ts' }],
   ['. dist/share/bash-completion', { by: 'test/completions.host.test.ts' }],
   ['fpath=', { by: 'test/completions.host.test.ts' }],
   ['for f in dist/share/fish', { by: 'test/completions.host.test.ts' }],

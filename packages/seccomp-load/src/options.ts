@@ -51,7 +51,7 @@ export function parseOptions(parsed: Parsed, host: Host): SeccompOptions {
   const caps = capsOption(values.caps, host);
   return {
     profiles: [
-      ...shown(values.show, acting, command !== undefined, host),
+      ...shown(values.show, acting, { applies: command !== undefined, denies: deny.length > 0 }, host),
       ...operands.map((word) => deniable(sourceOf(word), deny)),
       ...(named ? [everything] : []),
     ],
@@ -76,8 +76,16 @@ const deniable = (source: Source, deny: readonly string[]): Source =>
   deny.length > 0 && 'name' in source && source.name === 'unconfined' ? everything : source;
 
 /** Beside another act `--show=PID` names the process whose filters that act is about. */
-function shown(word: string | undefined, acting: string | undefined, applies: boolean, host: Host): Source[] {
-  if (word === undefined || acting === 'show') return [];
+function shown(
+  word: string | undefined,
+  acting: string | undefined,
+  { applies, denies }: { applies: boolean; denies: boolean },
+  host: Host,
+): Source[] {
+  if (word === undefined) return [];
+  if (denies)
+    throw new UsageError('--deny takes calls from a profile, and what --show=PID shows is compiled');
+  if (acting === 'show') return [];
   if (applies) throw new UsageError('--show=PID beside --raw writes what a process has; it takes no command');
   return [{ pid: processTarget(word, host, '--show') }];
 }

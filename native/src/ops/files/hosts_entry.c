@@ -38,6 +38,7 @@ static int slurp(int fd, char **text, size_t *length) {
   long n = AGAIN(pread(fd, *text, (size_t)st.st_size, 0));
   if (n < 0) {
     free(*text);
+    *text = NULL;
     return (int)n;
   }
   *length = (size_t)n;

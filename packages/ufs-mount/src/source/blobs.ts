@@ -1,5 +1,5 @@
 import { Failure } from '@ctr-tools/cli';
-import { close, errorCode, open, read, type Stat, type SystemError, statIfAny } from '@ctr-tools/host';
+import { close, errorCode, fstat, open, read, type Stat, type SystemError, statIfAny } from '@ctr-tools/host';
 import { blobPath, type Descriptor, parseDigest, verifyContent } from '@ctr-tools/oci/image';
 
 /** Where bytes lie: a whole file, or a part of an archive. */
@@ -7,6 +7,8 @@ export interface Place {
   path: string;
   offset: number;
   size: number;
+  /** All of the file, however long it is when it is opened: another may take its name by then. */
+  whole?: boolean;
 }
 
 /** Where an image's blobs and documents come from: a directory, or an archive. */
@@ -41,18 +43,24 @@ export function openFile(path: string): number {
   }
 }
 
-export function readPlace({ path, offset, size }: Place): Uint8Array {
-  const bytes = new Uint8Array(size);
+export function readPlace({ path, offset, size, whole }: Place): Uint8Array {
   const fd = openFile(path);
   try {
-    let at = 0;
-    while (at < size) {
-      const n = read(fd, bytes, at, size - at, offset + at);
-      if (n === 0) throw new Failure(`${path} ends too early`);
-      at += n;
-    }
+    // Another file may have taken the name since it was looked at.
+    const now = whole ? fstat(fd).size : size;
+    if (now > Math.max(size, LARGEST_DOCUMENT)) throw new Failure(`${path} has ${now} bytes, too many`);
+    return readFrom(fd, { path, offset, size: now });
   } finally {
     close(fd);
+  }
+}
+
+function readFrom(fd: number, { path, offset, size }: Place): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; ) {
+    const n = read(fd, bytes, at, size - at, offset + at);
+    if (n === 0) throw new Failure(`${path} ends too early`);
+    at += n;
   }
   return bytes;
 }
@@ -96,6 +104,6 @@ export const directoryBlobs = (path: string, name: string): Blobs => ({
   name,
   file(at) {
     const found = lookAt(`${path}/${at}`);
-    return found?.isFile() ? { path: `${path}/${at}`, offset: 0, size: found.size } : undefined;
+    return found?.isFile() ? { path: `${path}/${at}`, offset: 0, size: found.size, whole: true } : undefined;
   },
 });
