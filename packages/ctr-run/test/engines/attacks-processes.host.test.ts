@@ -252,7 +252,10 @@ describe('CVE-2026-88265: a volume at /dev, where null is a link, and stdio is r
   test('control: crun writes there, and gives the file away', (context) => {
     needsPodman(context, 'command:crun');
     const words = callOf('crun').map((word) => `'${word}'`);
-    expect(written(runtimeThrough(`exec ${words.join(' ')} "$@"`))).toEqual({
+    // It gives its stdin to the container's user, and that is not to be this machine's /dev/null.
+    const node = `${tempDir('node')}/null`;
+    run('mknod', [node, 'c', '1', '3']);
+    expect(written(runtimeThrough(`exec ${words.join(' ')} "$@" <${node}`))).toEqual({
       text: 'of a container\n',
       owner: 1000,
     });

@@ -5,6 +5,7 @@ import {
   needs,
   type RunOptions,
   run,
+  runTool,
   skip,
   tempDir,
   untilNobodyNames,
@@ -84,6 +85,9 @@ export function podmanFor(name: string) {
         return await look(container);
       } finally {
         call(runtime, ['rm', '--force', '--time', '0', container]);
+        // An attack may have spoilt the runtime that podman asked.
+        const id = begun.stdout.trim();
+        if (id !== '') runTool('ctr-run', ['delete', '--force', id]);
       }
     },
     /** What there was of it goes. */
