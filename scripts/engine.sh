@@ -75,7 +75,7 @@ fetch() {
 # What is changed says so in the text.
 mend() {
   sed -i -f native/engine/quickjs.sed "$1/quickjs.c" "$1/quickjs.h"
-  [ "$(cat "$1/quickjs.c" "$1/quickjs.h" | grep -c '/\* changed \*/')" = 30 ]
+  [ "$(cat "$1/quickjs.c" "$1/quickjs.h" | grep -c '/\* changed \*/')" = 32 ]
 }
 
 mkdir -p .cache/engine

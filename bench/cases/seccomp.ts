@@ -29,7 +29,7 @@ import { seccompFilters } from '../../packages/sys/src/index.ts';
 
 const rounds = Number(process.argv[2] ?? 12);
 const host = { abi: 'x86_64', caps: new Set<string>(), kernel: '6.18' } as const;
-const own = select(defaultProfile(), host);
+const own = select(defaultProfile, host);
 
 const at = mkdtempSync(join(tmpdir(), 'ctr-bench-seccomp-'));
 

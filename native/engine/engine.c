@@ -223,7 +223,7 @@ static int compile(const struct engine_request *request, uint8_t **code, size_t 
   struct host *host = HEAP->root;
   JSContext *ctx = host->context;
   JS_SetMaxStackSize(host->runtime, request->stack_bytes);
-  JS_SetStripInfo(host->runtime, JS_STRIP_SOURCE);
+  JS_SetStripInfo(host->runtime, JS_STRIP_DEBUG);
   int flags = JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY;
   JSValue function = JS_Eval(ctx, request->bundle, request->length, "planner", flags);
   if (JS_IsException(function)) return failed(ctx, JS_GetException(ctx));

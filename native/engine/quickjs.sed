@@ -80,3 +80,10 @@ s/^#define JS_FLOAT64_NAN NAN$/extern uintptr_t heap_kept_end; \/* changed *\/\
   s/^        n_bits = r->len \* JS_LIMB_BITS - js_limb_clz(r->tab\[r->len - 1\]);$/        n_bits = r->len * JS_LIMB_BITS - \/* changed *\/\
             (r->tab[r->len - 1] ? js_limb_clz(r->tab[r->len - 1]) : JS_LIMB_BITS);/
 }
+
+# What only the build calls, the parser and the writer of bytecode, need not be quick.
+s/^\/\* JS parser \*\/$/#pragma GCC push_options \/* changed *\/\
+#pragma GCC optimize("Os")\
+&/
+s/^\/\* object list \*\/$/#pragma GCC pop_options \/* changed *\/\
+&/

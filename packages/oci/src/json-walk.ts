@@ -46,10 +46,6 @@ const holdsInexact = (value: unknown): boolean =>
     ? !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)
     : typeof value === 'object' && value !== null && someChild(value, holdsInexact);
 
-/** Whether there is a bigint in the value. */
-export const holdsBigint = (value: unknown): boolean =>
-  typeof value === 'bigint' || (typeof value === 'object' && value !== null && someChild(value, holdsBigint));
-
 function someChild(value: object, is: (child: unknown) => boolean): boolean {
   if (Array.isArray(value)) return value.some(is);
   for (const key in value) if (is((value as Record<string, unknown>)[key])) return true;

@@ -4,7 +4,7 @@
  */
 import { decodeBytes, hex, isUtf8 } from '@ctr-tools/host';
 import { findSyntaxError } from './json-syntax.ts';
-import { exactIntegers, holdsBigint, nestsDeeper } from './json-walk.ts';
+import { exactIntegers, nestsDeeper } from './json-walk.ts';
 
 /** The document is not JSON, or not text at all. The message is one line and says where. */
 export class JsonError extends Error {
@@ -47,8 +47,9 @@ export function serializeJson(value: unknown, indent?: number | string): string 
 /** The value as text; `margin` stands before its lines but the first. Undefined for what JSON has no text for. */
 function serialized(value: unknown, indent: string, margin: string): string | undefined {
   if (typeof value === 'bigint') return String(value);
+  const whole = withoutBigint(value, indent);
   // A string has no newline in JSON.
-  if (!holdsBigint(value)) return JSON.stringify(value, undefined, indent)?.replaceAll('\n', `\n${margin}`);
+  if (whole !== holdsBigint) return margin === '' ? whole : whole?.replaceAll('\n', `\n${margin}`);
   const inner = margin + indent;
   const list = Array.isArray(value);
   const items = list
@@ -60,6 +61,18 @@ function serialized(value: unknown, indent: string, margin: string): string | un
   const [open, close] = list ? ['[', ']'] : ['{', '}'];
   if (indent === '') return `${open}${items.join(',')}${close}`;
   return `${open}\n${inner}${items.join(`,\n${inner}`)}\n${margin}${close}`;
+}
+
+const holdsBigint = Symbol('a bigint is in it');
+
+/** What JSON.stringify makes of a value, which takes no bigint (ECMA-262, SerializeJSONProperty). */
+function withoutBigint(value: unknown, indent: string): string | undefined | typeof holdsBigint {
+  try {
+    return JSON.stringify(value, undefined, indent);
+  } catch (error) {
+    if (error instanceof TypeError) return holdsBigint;
+    throw error;
+  }
 }
 
 function decode(bytes: Uint8Array, name: string): string {

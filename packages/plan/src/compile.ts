@@ -1,6 +1,6 @@
 import { does } from './effects.ts';
 import type { OpName } from './ops.ts';
-import { ops } from './ops.ts';
+import { argumentsOf } from './ops.ts';
 import { inOrder, type Phase } from './phases.ts';
 import type { AnyArgs, AnyStep, AnyUndo, Int, Slot, Words } from './step.ts';
 import { isSlot } from './step.ts';
@@ -92,11 +92,15 @@ function planned(step: AnyStep, process: number, resolved: Record<string, number
 function resolveSlots(steps: PlannedStep[]): void {
   const filled = new Set<string>();
   for (const step of steps) {
-    for (const [name, kind] of Object.entries(ops[step.op].args)) {
+    const { names, kinds } = argumentsOf[step.op];
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      const kind = kinds[i]!;
       const value = step.args[name];
       if (kind === 'out') filled.add((value as Slot).slot);
-      else if (kind === 'int') step.args[name] = resolveInt(value as Int, filled, step.op);
-      else if (kind === 'ints')
+      else if (kind === 'int') {
+        if (typeof value === 'object') step.args[name] = resolveInt(value as Int, filled, step.op);
+      } else if (kind === 'ints')
         step.args[name] = (value as readonly Int[]).map((v) => resolveInt(v, filled, step.op));
     }
   }

@@ -3,7 +3,7 @@ import { ERRNO } from '@ctr-tools/sys/constants';
 import type { Plan, PlannedStep } from './compile.ts';
 import { anyDoes } from './effects.ts';
 import { explainStep } from './explain.ts';
-import { type ArgKind, type EnumerationName, enumerations, type OpShape, ops } from './ops.ts';
+import { type ArgKind, argumentsOf, type EnumerationName, enumerations, type OpShape, ops } from './ops.ts';
 import type { AnyUndo, Int, Slot, Template, Text, Words } from './step.ts';
 import { isSlot } from './step.ts';
 
@@ -42,14 +42,6 @@ interface Cells {
 
 const none: Cells = { first: 0, count: 0 };
 
-/** The names and kinds of each operation's arguments, made ready when the planner's image is. */
-const argumentsOf = Object.fromEntries(
-  Object.entries<OpShape>(ops).map(([op, { args }]) => [
-    op,
-    { names: Object.keys(args), kinds: Object.values<ArgKind>(args) },
-  ]),
-) as unknown as Readonly<Record<keyof typeof ops, { names: readonly string[]; kinds: readonly ArgKind[] }>>;
-
 /**
  * Fills cells and data. A start waits for this, so it makes few objects: cells are numbers in
  * one array (four 32-bit words each), and all texts become bytes in one call.
@@ -62,8 +54,8 @@ class Encoder {
   private readonly starts: number[] = [];
   private textLength = 0;
   private readonly known = new Map<string, number>();
-  /** Cells of texts and which text each has. */
-  private readonly textCells: [cell: number, text: number][] = [];
+  /** Cells of texts and which text each has, in turn. */
+  private readonly textCells: number[] = [];
   private readonly blobs: [cell: number, blob: Uint8Array][] = [];
   private readonly slots = new Map<string, number>();
   private readonly hintCells = new Map<object, Cells>();
@@ -99,8 +91,10 @@ class Encoder {
       offset += place.length + 1;
       return place;
     });
-    for (const [cell, text] of this.textCells)
-      this.at(cell, KIND.bytes, places[text]!.length, places[text]!.offset);
+    for (let i = 0; i < this.textCells.length; i += 2) {
+      const { length, offset } = places[this.textCells[i + 1]!]!;
+      this.at(this.textCells[i]!, KIND.bytes, length, offset);
+    }
   }
 
   /** Room for `count` cells in a row; the first one's index. They are filled by `at`. */
@@ -116,11 +110,12 @@ class Encoder {
   }
 
   private at(cell: number, kind: number, length: number, low: number, high = 0): void {
+    const { words } = this;
     const w = cell * 4;
-    this.words[w] = kind;
-    this.words[w + 1] = length;
-    this.words[w + 2] = low;
-    this.words[w + 3] = high;
+    words[w] = kind;
+    words[w + 1] = length;
+    words[w + 2] = low;
+    words[w + 3] = high;
   }
 
   private bytes(cell: number, value: string | Uint8Array, allowNul: boolean): void {
@@ -141,7 +136,7 @@ class Encoder {
       // One with a NUL may be a blob and not a text.
       if (!holdsNul) this.known.set(value, text);
     }
-    this.textCells.push([cell, text]);
+    this.textCells.push(cell, text);
     this.at(cell, KIND.bytes, value.length, this.starts[text]!);
   }
 
@@ -174,6 +169,11 @@ class Encoder {
   }
 
   private int(cell: number, value: Int): void {
+    // What fits 32 bits, as nearly all do, needs none of the questions below.
+    if (typeof value === 'number' && (value | 0) === value) {
+      this.at(cell, KIND.int, 0, value >>> 0, value < 0 ? 0xffff_ffff : 0);
+      return;
+    }
     if (isSlot(value)) {
       this.slot(cell, value);
       return;

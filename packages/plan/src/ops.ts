@@ -624,3 +624,11 @@ export const ops = {
 
 export type Ops = typeof ops;
 export type OpName = keyof Ops;
+
+/** The names and kinds of each operation's arguments, made ready when the planner's image is. */
+export const argumentsOf = Object.fromEntries(
+  Object.entries<OpShape>(ops).map(([op, { args }]) => [
+    op,
+    { names: Object.keys(args), kinds: Object.values<ArgKind>(args) },
+  ]),
+) as unknown as Readonly<Record<OpName, { names: readonly string[]; kinds: readonly ArgKind[] }>>;

@@ -13,7 +13,7 @@ import { asked, stockKey } from '../src/stock.ts';
 const entries = (['x86_64', 'aarch64'] as const).flatMap((abi) =>
   [[], ['CAP_SYS_CHROOT'], asked].map((list) => {
     const caps = new Set<string>(list);
-    const filter = compile(normalize(select(defaultProfile(), { abi, caps, kernel: '6.18' }), abi));
+    const filter = compile(normalize(select(defaultProfile, { abi, caps, kernel: '6.18' }), abi));
     return `  '${stockKey(abi, caps)}':\n    '${filter.toString('base64')}',\n`;
   }),
 );

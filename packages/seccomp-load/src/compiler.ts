@@ -5,7 +5,7 @@ import { choose } from './bpf/choices.ts';
 import { Ranges, search } from './bpf/ranges.ts';
 import { type Choice, decide } from './decide.ts';
 import { ENOSYS } from './errno.ts';
-import type { Profile, Rule } from './profile/types.ts';
+import type { Profile } from './profile/types.ts';
 
 /**
  * What a call of an ABI that the profile does not name gets. libseccomp kills the thread
@@ -35,24 +35,20 @@ class Calls {
     const { defaultAction, enosys } = this.profile;
     const { always, choices, largest } = decide(this.profile, name);
     const newer = enosys && largest >= 0 ? SECCOMP_RET.ERRNO | ENOSYS : defaultAction;
-    for (let nr = 0; nr <= largest; nr++) this.one(base + nr, always[nr], choices[nr], wide);
-    this.ranges.add(base + largest + 1, newer);
-    if (name === 'arm') {
-      // arm's private calls stand far above all others and are no newer than they.
-      for (let nr = ARM_PRIVATE; nr < ARM_PRIVATE_END; nr++) this.one(nr, always[nr], choices[nr], wide);
-      this.ranges.add(ARM_PRIVATE_END, newer);
-    }
+    const some = (first: number, end: number): void => {
+      let last: number | undefined;
+      for (let nr = first; nr < end; nr++) {
+        const asked = choices[nr];
+        const key = asked ? this.keyOf(asked, wide) : (always[nr]?.action ?? defaultAction);
+        if (key !== last) this.ranges.add(base + nr, key);
+        last = key;
+      }
+      this.ranges.add(base + end, newer);
+    };
+    some(0, largest + 1);
+    // arm's private calls stand far above all others and are no newer than they.
+    if (name === 'arm') some(ARM_PRIVATE, ARM_PRIVATE_END);
     return newer;
-  }
-
-  private one(
-    nr: number,
-    always: Rule | undefined,
-    choices: readonly Choice[] | undefined,
-    wide: boolean,
-  ): void {
-    if (choices) this.ranges.add(nr, this.keyOf(choices, wide));
-    else this.ranges.add(nr, always ? always.action : this.profile.defaultAction);
   }
 
   private keyOf(choices: readonly Choice[], wide: boolean): number {

@@ -12,23 +12,36 @@ export interface Complaints {
   warnings: string[];
 }
 
+const unknownCall = (name: string): string => `no kernel up to ${headers} has the call ${name}`;
+
+/** Whether a rule with this action refuses what the profile permits without it. */
+const weakens = ({ defaultAction }: Profile, action: number): boolean =>
+  permits(defaultAction) && !permits(action);
+
+/** Calls that a profile is to refuse, and that no kernel has: they would be allowed. */
+export const misspelt = (profile: Profile): string[] =>
+  profile.rules
+    .filter(({ action }) => weakens(profile, action))
+    .flatMap(({ names, action, at }) =>
+      names
+        .filter((name) => !isCallAnywhere(name))
+        .map(
+          (name) =>
+            `${at}: ${unknownCall(name)}; it is to be refused (${describeReturn(action)}), but would be allowed`,
+        ),
+    );
+
 /**
  * What is wrong with a profile though it can be compiled. A name that no kernel has is passed
  * over, as every runtime does (config-linux.md leaves it open); but where the rule refuses
  * something that the default permits, the call would be allowed: that is an error.
  */
 export function complaints(profile: Profile): Complaints {
-  const errors: string[] = [];
   const warnings: string[] = [];
   const always = new Map<string, string>();
   for (const { names, action, at, idle, args } of profile.rules) {
     for (const name of names) {
-      if (!isCallAnywhere(name)) {
-        const weakens = permits(profile.defaultAction) && !permits(action);
-        (weakens ? errors : warnings).push(
-          `${at}: no kernel up to ${headers} has the call ${name}${weakens ? `; it is to be refused (${describeReturn(action)}), but would be allowed` : ''}`,
-        );
-      }
+      if (!isCallAnywhere(name) && !weakens(profile, action)) warnings.push(`${at}: ${unknownCall(name)}`);
       if (idle) continue;
       const earlier = always.get(name);
       if (earlier !== undefined && !(args.length === 0 && earlier === at))
@@ -36,7 +49,7 @@ export function complaints(profile: Profile): Complaints {
       else if (args.length === 0) always.set(name, at);
     }
   }
-  return { errors, warnings };
+  return { errors: misspelt(profile), warnings };
 }
 
 /** The warnings of a document's check that are told unasked. */

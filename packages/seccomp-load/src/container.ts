@@ -2,10 +2,9 @@
 import type { Host } from '@ctr-tools/cli';
 import type { Spec } from '@ctr-tools/oci';
 import { actionWord } from './actions.ts';
-import { complaints } from './complaints.ts';
+import { misspelt } from './complaints.ts';
 import { containerFacts, type SeccompFacts } from './facts.ts';
 import { normalize } from './profile/normalize.ts';
-
 import { answerTo } from './steps.ts';
 
 export type { SeccompFacts } from './facts.ts';
@@ -20,12 +19,12 @@ export const gather = (_options: undefined, _spec: Spec, host: Host): SeccompFac
 export function warnings({ linux }: Spec, { native }: SeccompFacts): string[] {
   if (!linux?.seccomp) return [];
   const profile = normalize(linux.seccomp, native);
-  const misspelt = complaints(profile).errors.map((text) => `linux.seccomp.${text}`);
+  const unknown = misspelt(profile).map((text) => `linux.seccomp.${text}`);
   const answer = answerTo('execve', profile);
   const kills = answer === undefined ? undefined : /^kill/.exec(actionWord(answer)) && actionWord(answer);
-  if (!kills) return misspelt;
+  if (!kills) return unknown;
   return [
-    ...misspelt,
+    ...unknown,
     `linux.seccomp answers execve with ${kills}, which ends the command before it has begun`,
   ];
 }

@@ -1,7 +1,7 @@
 import { SECCOMP_RET_ACTION_FULL } from '@ctr-tools/sys/constants';
 import { type AbiName, table } from './abi.ts';
 import { permits } from './actions.ts';
-import { doorOf } from './multiplexed.ts';
+import { doors } from './multiplexed.ts';
 import type { Comparison, Profile, Rule } from './profile/types.ts';
 
 /** One way in which a call with arguments is decided. */
@@ -55,8 +55,8 @@ function addBehindDoor(
   name: string,
   rule: Rule,
 ): number {
-  const through = doorOf(name);
-  if (!through || (rule.args.length > 0 && permits(rule.action))) return -1;
+  const through = doors.get(name)!;
+  if (rule.args.length > 0 && permits(rule.action)) return -1;
   const nr = table('x86').numbers.get(through.door)!;
   const when: Comparison = { index: 0, op: 'EQ', value: BigInt(through.number), two: 0n };
   if (!always[nr]) addChoice(choices, nr, [when], rule);
@@ -76,21 +76,25 @@ export function decide(profile: Profile, abi: AbiName): Decisions {
   const choices: (Choice[] | undefined)[] = [];
   let largest = -1;
   for (const rule of profile.rules) {
-    const conditional = rule.args.length > 0;
-    for (const name of rule.names) {
+    const { names, args, idle } = rule;
+    const conditional = args.length > 0;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
       const nr = numbers.get(name);
       if (nr !== undefined) {
         if (nr > largest && nr <= newest) largest = nr;
-        if (!rule.idle && always[nr] === undefined) {
-          if (conditional) addChoice(choices, nr, rule.args, rule);
+        if (!idle && always[nr] === undefined) {
+          if (conditional) addChoice(choices, nr, args, rule);
           else {
             always[nr] = rule;
             choices[nr] = undefined;
           }
         }
       }
-      if (abi === 'x86' && !rule.idle)
-        largest = Math.max(largest, addBehindDoor(choices, always, name, rule));
+      if (abi === 'x86' && !idle && doors.has(name)) {
+        const door = addBehindDoor(choices, always, name, rule);
+        if (door > largest) largest = door;
+      }
     }
   }
   return { always, choices, largest };

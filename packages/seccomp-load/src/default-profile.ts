@@ -210,44 +210,37 @@ const personalities = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
 /** clone(2) flags that make namespaces: mount, cgroup, UTS, IPC, user, PID, network. */
 const NEW_NAMESPACES = 0x7e020000;
 
-let made: DockerProfile | undefined;
-
 /** The default profile in Docker's format, for every architecture. Do not change it. */
-export function defaultProfile(): DockerProfile {
-  made ??= {
-    defaultAction: 'SCMP_ACT_ERRNO',
-    defaultErrnoRet: 1,
-    archMap: [
-      { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'] },
-      { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: ['SCMP_ARCH_ARM'] },
-      { architecture: 'SCMP_ARCH_RISCV64' },
-    ],
-    syscalls: [
-      noSocketcall,
-      ...ordinary.map(([comment, calls]) => allow(words(calls), { comment })),
-      ...sockets(),
-      ...personalities.map((p) => allow(['personality'], { args: [argument(0, 'SCMP_CMP_EQ', p)] })),
-      allow(words('ptrace process_vm_readv process_vm_writev'), {
-        comment: 'before Linux 4.8 a tracer could get past the filter (CVE-2019-2054 and its kin)',
-        includes: { minKernel: '4.8' },
-      }),
-      allow(['clone'], {
-        comment: 'a new process, but no new namespaces; whoever has CAP_SYS_ADMIN may make them',
-        args: [argument(0, 'SCMP_CMP_MASKED_EQ', NEW_NAMESPACES, 0)],
-        excludes: { caps: ['CAP_SYS_ADMIN'] },
-      }),
-      {
-        comment: 'its flags lie in memory, unseen: without it the C library takes clone',
-        names: ['clone3'],
-        action: 'SCMP_ACT_ERRNO',
-        errnoRet: ENOSYS,
-        excludes: { caps: ['CAP_SYS_ADMIN'] },
-      },
-      ...withCapability.map(([cap, calls]) => allow(words(calls), { includes: { caps: [cap] } })),
-      ...ofArchitecture.map(([arches, calls]) =>
-        allow(words(calls), { includes: { arches: words(arches) } }),
-      ),
-    ],
-  };
-  return made;
-}
+export const defaultProfile: DockerProfile = {
+  defaultAction: 'SCMP_ACT_ERRNO',
+  defaultErrnoRet: 1,
+  archMap: [
+    { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'] },
+    { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: ['SCMP_ARCH_ARM'] },
+    { architecture: 'SCMP_ARCH_RISCV64' },
+  ],
+  syscalls: [
+    noSocketcall,
+    ...ordinary.map(([comment, calls]) => allow(words(calls), { comment })),
+    ...sockets(),
+    ...personalities.map((p) => allow(['personality'], { args: [argument(0, 'SCMP_CMP_EQ', p)] })),
+    allow(words('ptrace process_vm_readv process_vm_writev'), {
+      comment: 'before Linux 4.8 a tracer could get past the filter (CVE-2019-2054 and its kin)',
+      includes: { minKernel: '4.8' },
+    }),
+    allow(['clone'], {
+      comment: 'a new process, but no new namespaces; whoever has CAP_SYS_ADMIN may make them',
+      args: [argument(0, 'SCMP_CMP_MASKED_EQ', NEW_NAMESPACES, 0)],
+      excludes: { caps: ['CAP_SYS_ADMIN'] },
+    }),
+    {
+      comment: 'its flags lie in memory, unseen: without it the C library takes clone',
+      names: ['clone3'],
+      action: 'SCMP_ACT_ERRNO',
+      errnoRet: ENOSYS,
+      excludes: { caps: ['CAP_SYS_ADMIN'] },
+    },
+    ...withCapability.map(([cap, calls]) => allow(words(calls), { includes: { caps: [cap] } })),
+    ...ofArchitecture.map(([arches, calls]) => allow(words(calls), { includes: { arches: words(arches) } })),
+  ],
+};

@@ -42,13 +42,9 @@ const behind: Record<string, readonly [name: string, number: number][]> = {
   ],
 };
 
-const doors = new Map(
+/** Through which call, and under which first argument, x86 also offers a call. */
+export const doors: ReadonlyMap<string, { door: string; number: number }> = new Map(
   Object.entries(behind).flatMap(([door, calls]) =>
     calls.map(([name, number]) => [name, { door, number }] as const),
   ),
 );
-
-/** Through which call, and under which first argument, x86 also offers `name`. */
-export function doorOf(name: string): { door: string; number: number } | undefined {
-  return doors.get(name);
-}

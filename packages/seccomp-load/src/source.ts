@@ -74,7 +74,7 @@ export function readProfile(source: Source): Read {
 
 function named(name: 'default' | 'unconfined' | 'everything'): DockerProfile | undefined {
   if (name === 'unconfined') return undefined;
-  const profile = defaultProfile();
+  const profile = defaultProfile;
   if (name === 'default') return profile;
   return { defaultAction: 'SCMP_ACT_ALLOW', archMap: profile.archMap!, syscalls: [] };
 }

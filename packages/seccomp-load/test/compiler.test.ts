@@ -17,7 +17,7 @@ const program = (seccomp: Parameters<typeof normalize>[0]) => decode(compile(nor
 const answer = (seccomp: Parameters<typeof normalize>[0], call: Call) =>
   simulate(program(seccomp), call).value;
 
-const ordinary = select(defaultProfile(), { abi: 'x86_64', caps: new Set(), kernel: '6.18.0' });
+const ordinary = select(defaultProfile, { abi: 'x86_64', caps: new Set(), kernel: '6.18.0' });
 
 /** Numbers at which a table, a base or the sign changes. */
 const numbers = [
