@@ -105,6 +105,20 @@ static JSValue chance(JSContext *ctx, JSValueConst self, int argc, JSValueConst 
   return JS_NewFloat64(ctx, (double)(bits >> 11) * 0x1p-53);
 }
 
+/* The language without what planning never asks for: Proxy, WeakRef, normalize of strings and their tables. */
+static JSContext *language(JSRuntime *runtime) {
+  JSContext *ctx = JS_NewContextRaw(runtime);
+  JS_AddIntrinsicBaseObjects(ctx);
+  JS_AddIntrinsicDate(ctx);
+  JS_AddIntrinsicEval(ctx);
+  JS_AddIntrinsicRegExp(ctx);
+  JS_AddIntrinsicJSON(ctx);
+  JS_AddIntrinsicMapSet(ctx);
+  JS_AddIntrinsicTypedArrays(ctx);
+  JS_AddIntrinsicPromise(ctx);
+  return ctx;
+}
+
 static void runtime_begin(void) {
   JSRuntime *runtime = JS_NewRuntime2(&memory, NULL);
   JS_SetGCThreshold(runtime, (size_t)-1);
@@ -112,7 +126,7 @@ static void runtime_begin(void) {
   struct host *host = heap_new(sizeof *host);
   HEAP->root = host;
   host->runtime = runtime;
-  host->context = JS_NewContext(runtime);
+  host->context = language(runtime);
   JSContext *ctx = host->context;
   JSValue global = JS_GetGlobalObject(ctx), math = JS_GetPropertyStr(ctx, global, "Math");
   JS_DefinePropertyValueStr(ctx, math, "random", JS_NewCFunction(ctx, chance, "random", 0), JS_PROP_C_W_E);

@@ -78,14 +78,19 @@ export interface Table {
   newest: number;
 }
 
-/** All of them read at once: in the planner's image they lie ready, and a start reads none. */
-const tables = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, read(text)])) as Record<
-  AbiName,
-  Table
->;
+const tables = new Map<AbiName, Table>();
 
 /** The calls of an ABI. */
-export const table = (name: AbiName): Table => tables[name];
+export function table(name: AbiName): Table {
+  const known = tables.get(name);
+  if (known) return known;
+  const made = read(texts[name]);
+  tables.set(name, made);
+  return made;
+}
+
+/** Whether a word of a table's text says which number the next name has, and is not a name. */
+const isNumber = (word: string): boolean => word.charCodeAt(0) === 61;
 
 /** Names in the order of their numbers; `=N` says which number the next one has. */
 function read(text: string): Table {
@@ -93,7 +98,7 @@ function read(text: string): Table {
   let number = 0;
   let newest = 0;
   for (const word of text.split(' ')) {
-    if (word.charCodeAt(0) === 61) number = Number(word.slice(1));
+    if (isNumber(word)) number = Number(word.slice(1));
     else {
       numbers.set(word, number);
       if (number > newest && number < ARM_PRIVATE) newest = number;
@@ -117,10 +122,14 @@ export function abiOfCall(arch: number, nr: number): AbiName | undefined {
   return undefined;
 }
 
-const anywhere = new Set([
-  ...Object.values(tables).flatMap(({ numbers }) => [...numbers.keys()]),
-  ...elsewhere.split(' '),
-]);
+const anywhere = new Set(
+  [...Object.values(texts), elsewhere].flatMap((text) => text.split(' ').filter((word) => !isNumber(word))),
+);
+
+// Those of the processor's own programs lie ready in the planner's image, and a start reads none.
+const native = nativeAbi();
+for (const name of native === 'x86_64' ? (['x86_64', 'x86', 'x32'] as const) : native ? [native] : [])
+  table(name);
 
 /** Whether any architecture's kernel has a call of this name (in x86, calls behind socketcall and ipc too). */
 export const isCallAnywhere = (name: string): boolean => anywhere.has(name);
