@@ -105,7 +105,7 @@ static JSValue chance(JSContext *ctx, JSValueConst self, int argc, JSValueConst 
   return JS_NewFloat64(ctx, (double)(bits >> 11) * 0x1p-53);
 }
 
-/* The language without what planning never asks for: Proxy, WeakRef, normalize of strings and their tables. */
+/* The language without what nobody here asks for: WeakRef, and normalize of strings with its tables. */
 static JSContext *language(JSRuntime *runtime) {
   JSContext *ctx = JS_NewContextRaw(runtime);
   JS_AddIntrinsicBaseObjects(ctx);
@@ -113,6 +113,7 @@ static JSContext *language(JSRuntime *runtime) {
   JS_AddIntrinsicEval(ctx);
   JS_AddIntrinsicRegExp(ctx);
   JS_AddIntrinsicJSON(ctx);
+  JS_AddIntrinsicProxy(ctx);
   JS_AddIntrinsicMapSet(ctx);
   JS_AddIntrinsicTypedArrays(ctx);
   JS_AddIntrinsicPromise(ctx);

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { top } from '../../test/support.ts';
 import { bundle, type Ended, ended, engine } from './engine.ts';
 import { work } from './launcher.ts';
 
@@ -248,4 +249,9 @@ describe('the image', () => {
       stderr: "engine-run: the planner's memory cannot be had: Out of memory\n",
     });
   });
+});
+
+test('what is installed comes to at most 6 MB without Node', () => {
+  const size = (path: string): number => statSync(join(top, 'dist', path)).size;
+  expect(size('bin/ctr-run') + size('lib/ctr-layers')).toBeLessThan(6_000_000);
 });
