@@ -22,6 +22,7 @@ esac
 mkdir -p .cache
 # The engine's source is a tarball of xz (scripts/engine.sh).
 install_debian gcc make libc6-dev libzstd-dev xz-utils
+command -v npm >/dev/null || install_debian npm
 for tool in gcc make npm xz; do
   command -v "$tool" >/dev/null || fail "$tool is needed and could not be found"
 done
