@@ -70,7 +70,11 @@ function rootSteps(spec: Spec, facts: RootfsFacts): AnyStep[] {
   const flags = unbindable ? MS.PRIVATE | (wanted & MS.REC) : wanted;
   const steps = [
     step('root', 'propagation', { path: '/', flags }, "cut the mounts off from the host's", {
-      hints: { EPERM: 'this needs root, or a user namespace' },
+      hints: {
+        EPERM: 'this needs root, or a user namespace',
+        EINVAL:
+          '/ is not a mount point, as in a chroot: mount --bind DIR DIR before chroot(8), or use ns-enter --root=DIR',
+      },
     }),
   ];
   if (flags & MS.SHARED) {
