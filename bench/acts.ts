@@ -55,6 +55,7 @@ function lines(pid: number, root: string): Record<string, string | undefined> {
     'cg-limit --thaw': `--thaw ${GROUP} --plan`,
     'cg-limit --kill': `--kill ${GROUP} --plan`,
     'cg-limit --remove': `--remove ${GROUP} --plan`,
+    'ufs-mount --explore': `--explore ${at}/archive.tar --json`,
     'ufs-mount --unmount': `--unmount ${root} --plan`,
     'ufs-mount --diff': `--diff ${root}`,
     'ufs-mount --commit': `--commit ${root} ${at}/layer.tar --plan`,
