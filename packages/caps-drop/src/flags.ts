@@ -141,7 +141,6 @@ export const flags = [
     name: 'files',
     valueHint: 'DIR',
     act: 'asks',
-    node: true,
     description: 'files below DIR that grant capabilities',
     group: files,
   },

@@ -1,8 +1,5 @@
-import { type Dirent, lstatSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { err, Failure, type Host, out, type Parsed, printable } from '@ctr-tools/cli';
-import { decodeBytes, encodeBytes } from '@ctr-tools/host';
-import { getXattr } from '@ctr-tools/sys';
+import { err, Failure, type Host, kernelWords, out, type Parsed, printable } from '@ctr-tools/cli';
+import { attribute, type Entry, encodeBytes, entriesIn, errorCode, lstat, resolve } from '@ctr-tools/host';
 import { readMountinfo } from '@ctr-tools/sys/proc';
 import { specNames } from '../capability-list.ts';
 import { type FileCapabilities, fileCapabilitiesText, parseFileCapabilities } from '../file-capabilities.ts';
@@ -16,13 +13,7 @@ const unreal = new Set(
 /** `--files DIR`: every file below that grants capabilities. Follows no links. */
 export function files(value: string, { json }: CapsOptions, _parsed: Parsed, host: Host): number {
   const top = resolve(host.cwd, value);
-  const bytes = Buffer.from(encodeBytes(top));
-  try {
-    lstatSync(bytes);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Failure(`look below ${value}: ${code === 'ENOENT' ? 'there is no such directory' : message}`);
-  }
+  const isFile = look(value, top);
   const skip = new Set(
     readMountinfo()
       .filter((m) => unreal.has(m.type))
@@ -30,13 +21,11 @@ export function files(value: string, { json }: CapsOptions, _parsed: Parsed, hos
   );
   const found: { path: string; capabilities: FileCapabilities }[] = [];
   let unread = 0;
-  for (const path of walk(bytes, skip, () => unread++)) {
-    const attribute = getXattr(path, 'security.capability');
-    const capabilities = attribute && parseFileCapabilities(attribute);
+  for (const path of isFile ? [top] : walk(top, skip, () => unread++)) {
+    const capabilities = capabilitiesOf(path);
     if (!capabilities) continue;
-    const name = decodeBytes(path);
-    if (json) found.push({ path: name, capabilities });
-    else out(`${host.tty[1] ? printable(name) : name} ${fileCapabilitiesText(capabilities)}\n`);
+    if (json) found.push({ path, capabilities });
+    else out(`${host.tty[1] ? printable(path) : path} ${fileCapabilitiesText(capabilities)}\n`);
   }
   if (json) out(`${JSON.stringify(found.map(asJson), null, 2)}\n`);
   if (unread > 0) err(`caps-drop: ${unread} directories could not be read\n`);
@@ -51,32 +40,45 @@ const asJson = ({ path, capabilities: c }: { path: string; capabilities: FileCap
   ...(c.rootId !== undefined && { rootId: c.rootId }),
 });
 
-/** Regular files below a path, or the path itself; bytes, since names need not be text. */
-function* walk(path: Buffer, skip: ReadonlySet<string>, unread: () => void): Generator<Buffer> {
-  if (lstatSync(path).isFile()) yield path;
-  const pending = [path];
-  for (let dir = pending.pop(); dir; dir = pending.pop()) {
-    if (skip.has(decodeBytes(dir))) continue;
-    for (const entry of entries(dir, unread)) {
-      const below = Buffer.concat([
-        dir,
-        dir.at(-1) === 0x2f ? Buffer.alloc(0) : Buffer.from('/'),
-        Buffer.from(entry.name, 'latin1'),
-      ]);
-      if (entry.isDirectory()) pending.push(below);
-      else if (entry.isFile()) yield below;
+/** Whether it is a regular file. */
+function look(value: string, path: string): boolean {
+  try {
+    return lstat(path).isFile();
+  } catch (error) {
+    const why = errorCode(error) === 'ENOENT' ? 'there is no such directory' : kernelWords(error);
+    throw new Failure(`look below ${value}: ${why}`);
+  }
+}
+
+/** What a file grants; nothing where it is gone meanwhile. */
+function capabilitiesOf(path: string): FileCapabilities | undefined {
+  try {
+    const found = attribute(path, 'security.capability');
+    return found === undefined ? undefined : parseFileCapabilities(encodeBytes(found));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw new Failure(`ask what ${path} grants: ${kernelWords(error)}`);
+  }
+}
+
+/** Regular files below a directory. */
+function* walk(top: string, skip: ReadonlySet<string>, unread: () => void): Generator<string> {
+  const pending = [top];
+  for (let dir = pending.pop(); dir !== undefined; dir = pending.pop()) {
+    if (skip.has(dir)) continue;
+    for (const { name, type } of entries(dir, unread)) {
+      const below = dir === '/' ? `/${name}` : `${dir}/${name}`;
+      if (type === 'directory') pending.push(below);
+      else if (type === 'file') yield below;
     }
   }
 }
 
-/** Names are bytes, each a character: Bun has no kinds of files beside names that are buffers. */
-function entries(dir: Buffer, unread: () => void): Dirent[] {
+function entries(dir: string, unread: () => void): Entry[] {
   try {
-    return readdirSync(dir, { withFileTypes: true, encoding: 'latin1' }).sort((a, b) =>
-      a.name < b.name ? -1 : 1,
-    );
+    return entriesIn(dir);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     if (code === 'EACCES' || code === 'EPERM') unread();
     else if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     return [];
