@@ -18,7 +18,7 @@ export function readResources(path: string, host: Host): LinuxResources {
   refuseSpec(parseJson(bytes, name), name);
   const { value, warnings } = read(bytes, name);
   for (const { path, message, told } of warnings)
-    if (told) err(`${host.tool}: ${name}: ${path}: ${message}\n`);
+    if (told) err(`${host.tool}: warning: ${name}: ${path}: ${message}\n`);
   return withoutUnset(value);
 }
 

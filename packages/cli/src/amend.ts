@@ -39,7 +39,7 @@ export function amendSpec(tool: Tool, parsed: Parsed, host: Host): Outcome {
     );
   const { value: spec, warnings } = readSpec(input, 'stdin', 'draft');
   for (const { path, message, told } of warnings)
-    if (told) err(`${tool.meta.name}: stdin: ${path}: ${message}\n`);
+    if (told) err(`${tool.meta.name}: warning: stdin: ${path}: ${message}\n`);
   const facts = tool.gather(options, spec, host);
   const amended = tool.amend(spec, options, facts);
   const text = serializeJson(amended, 2);

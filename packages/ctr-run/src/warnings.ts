@@ -13,12 +13,12 @@ export function tellWarnings(document: string, warnings: readonly Warning[], glo
   for (const { path, message, told } of warnings) {
     const text = `${document}: ${path}: ${message}`;
     if (told) tell(text, globals);
-    else if (globals.debug) err(`ctr-run: ${text}\n`);
+    else if (globals.debug) err(`ctr-run: warning: ${text}\n`);
   }
 }
 
 /** Say one thing to a person, and to the engine's log. */
 export function tell(text: string, globals: Told): void {
   logWarning(globals, text);
-  err(`ctr-run: ${text}\n`);
+  err(`ctr-run: warning: ${text}\n`);
 }

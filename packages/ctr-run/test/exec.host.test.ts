@@ -118,7 +118,7 @@ describe('a process that is run in a container', () => {
     expect(ctr('exec', '--process', file, id, '/bin/id', '-g')).toMatchObject({
       status: 0,
       stdout: ended.stdout,
-      stderr: 'ctr-run: --process has the command; "/bin/id -g" is ignored\n',
+      stderr: 'ctr-run: warning: --process has the command; "/bin/id -g" is ignored\n',
     });
     writeFileSync(file, '{"cwd": "relative", "args": ["x"]}');
     expect(ctr('exec', '--process', file, id)).toMatchObject({ status: 255 });

@@ -45,7 +45,7 @@ beforeAll(() => {
 });
 
 const ports =
-  /^ctr-run: the image exposes 80\/tcp, which nothing outside reaches; -p HOST:PORT publishes one, --network host shares .*\n$/;
+  /^ctr-run: warning: the image exposes 80\/tcp, which nothing outside reaches; -p HOST:PORT publishes one, --network host shares .*\n$/;
 /** What is left in the background holds no pipe of the test's. */
 const typed = (line: string) =>
   runShell(/ run -d /.test(line) ? `(${line}) >out 2>err; s=$?; cat out; cat err >&2; exit $s` : line, {

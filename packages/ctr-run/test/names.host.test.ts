@@ -101,7 +101,8 @@ describe.each(runtimes)('%s', (runtime) => {
     });
     expect(text).toMatch(held);
     expect(text).not.toMatch(free);
-    if (runtime === 'ctr-run') expect(stderr).toMatch(/config\.json: [\w.]+: is read as /);
+    if (runtime === 'ctr-run')
+      expect(stderr).toMatch(/^ctr-run: warning: \S+config\.json: [\w.]+: is read as /m);
   });
 });
 
@@ -162,7 +163,7 @@ test('update and a spec in a pipe say how a name is read', (context) => {
   const { stdout, stderr } = runTool('caps-drop', ['--all'], { input });
   expect(JSON.parse(stdout).linux.seccomp.syscalls[0].names).toEqual(['mkdir', 'mkdirat']);
   expect(stderr).toBe(
-    'caps-drop: stdin: Linux: is read as linux\ncaps-drop: stdin: linux.SecComp: is read as seccomp\n',
+    'caps-drop: warning: stdin: Linux: is read as linux\ncaps-drop: warning: stdin: linux.SecComp: is read as seccomp\n',
   );
 });
 

@@ -71,5 +71,5 @@ export function complain(
   const all = [...read, ...warnings];
   const [fatal] = strict ? [...errors, ...all] : errors;
   if (fatal !== undefined) throw new Failure(`${name}: ${fatal}`);
-  for (const warning of all) err(`seccomp-load: ${name}: ${warning}\n`);
+  for (const warning of all) err(`seccomp-load: warning: ${name}: ${warning}\n`);
 }
