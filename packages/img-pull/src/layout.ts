@@ -59,11 +59,19 @@ export class Layout {
     return readFileSync(this.blob(digest));
   }
 
-  /** Have an image under a name, in the place of one that had it. */
-  async name(descriptor: Descriptor, name: string): Promise<void> {
+  /**
+   * Have an image under a name, in the place of one that had it. False, and nothing is done, where one of its `blobs` is
+   * gone: until an image has a name, who collects what none leads to (`ufs-mount --gc=oci:`) may take them.
+   */
+  async name(
+    descriptor: Descriptor,
+    name: string,
+    blobs: readonly Pick<Descriptor, 'digest' | 'size'>[],
+  ): Promise<boolean> {
     // As ufs-mount holds it (layout-writer.ts of packages/oci).
     const lock = await hold(this.path, 'exclusive', 'r');
     try {
+      if (!blobs.every((blob) => this.has(blob))) return false;
       const path = `${this.path}/index.json`;
       let index: ImageIndex = {
         schemaVersion: 2,
@@ -85,6 +93,7 @@ export class Layout {
       };
       const others = index.manifests.filter((one) => one.annotations?.[refName] !== name);
       this.place('index.json', JSON.stringify({ ...index, manifests: [...others, entry] }));
+      return true;
     } finally {
       lock.release();
     }

@@ -149,16 +149,43 @@ async function isCurrent(
   return found === digest;
 }
 
+/** How often what others collected meanwhile is fetched once more. */
+const ROUNDS = 5;
+
 /** Everything of one image into a layout, and its name in the index at the end. The digest that the reference has. */
 async function intoLayout(
   reference: Reference,
   name: string,
   layout: Layout,
-  { platform }: PullOptions,
+  options: PullOptions,
   registries: Registries,
   host: Host,
   apply?: Applying,
 ): Promise<string> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const { descriptor, blobs } = await fetched(reference, layout, options, registries, host, apply);
+    if (await layout.name(descriptor, name, blobs)) return descriptor.digest;
+  }
+  throw new Failure(
+    `${layout.path}: what was pulled is collected before it has its name; do others run --gc there?`,
+  );
+}
+
+interface Fetched {
+  descriptor: Descriptor;
+  /** All that has to be there when it is named. */
+  blobs: Pick<Descriptor, 'digest' | 'size'>[];
+}
+
+/** Bring everything of one image that is not there. */
+async function fetched(
+  reference: Reference,
+  layout: Layout,
+  { platform }: PullOptions,
+  registries: Registries,
+  host: Host,
+  apply?: Applying,
+): Promise<Fetched> {
   const shown = referenceText(reference);
   const top = await registries.first(reference, (registry) =>
     registry.manifest(reference.digest ?? reference.tag!),
@@ -190,8 +217,8 @@ async function intoLayout(
     progress.end();
   }
   await apply?.rest(parsed, config.rootfs.diff_ids);
-  await layout.name(descriptor, name);
-  return descriptor.digest;
+  const own = { digest: manifest.digest, size: manifest.bytes.length };
+  return { descriptor, blobs: [descriptor, own, parsed.config, ...(apply ? [] : parsed.layers)] };
 }
 
 /** The manifest for a platform, by way of an index where there is one. */

@@ -283,7 +283,7 @@ describe('elsewhere', () => {
   });
 
   test.for(['oci-archive', 'docker-archive'] as const)(
-    'to an %s, which skopeo reads',
+    'to %s:FILE, which skopeo reads',
     async (kind, context) => {
       const ref = await image(context);
       const where = tempDir('archive');
