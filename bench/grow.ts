@@ -3,7 +3,7 @@
  * of the root, rules of the filter. Reports the median at each size and the slope between the smallest and the largest.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBundle } from './bundle.ts';
@@ -85,12 +85,15 @@ try {
     const directory = join(at, `layer${i}`);
     mkdirSync(directory);
     writeFileSync(join(directory, `file${i}`), '');
+    // The command runs on the layers, of which each stack has the first.
+    if (i === 0) copyFileSync(join(at, 'rootfs/bin/true'), join(directory, 'true'));
     return `${directory}.tar`;
   });
   for (const [i, tar] of layers.entries())
     execFileSync('tar', ['-C', join(at, `layer${i}`), '-cf', tar, '.']);
-  const ufs = [`${bin}/ufs-mount`, '--store', join(at, 'store')];
-  const first = spawnSync(ufs[0]!, [...ufs.slice(1), '--temp', ...layers, '--', 'true'], {
+  process.env.CTR_STORE = join(at, 'store');
+  const ufs = [`${bin}/ufs-mount`];
+  const first = spawnSync(ufs[0]!, [...ufs.slice(1), '--temp', ...layers, '--', '/true'], {
     stdio: 'inherit',
   });
   if (first.status !== 0) throw new Error('the layers cannot be mounted');
@@ -99,7 +102,7 @@ try {
     '--temp',
     ...layers.slice(0, size),
     '--',
-    'true',
+    '/true',
   ]);
 
   const still = bundle('still', (spec) => {
