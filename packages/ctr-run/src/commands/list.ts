@@ -1,5 +1,6 @@
 import { Failure, out, renderTable, UsageError } from '@ctr-tools/cli';
 import { exists, readText } from '@ctr-tools/host';
+import { endedWords } from '../state/ended.ts';
 import { type Found, listRecords } from '../state/record.ts';
 import { stateView } from '../state/view.ts';
 import { type Call, has, one } from '../subcommand.ts';
@@ -17,10 +18,16 @@ export function run(call: Call): number {
   if (has(call, 'quiet')) for (const { id } of records) out(`${id}\n`);
   else if (format === 'json') out(records.length > 0 ? JSON.stringify(views(records)) : 'null');
   else {
-    const rows = views(records).map((v) => [v.id, String(v.pid), v.status, v.bundle, v.created, v.owner]);
+    const shown = views(records);
+    const any = shown.some(({ ended }) => ended);
+    const rows = shown.map(({ id, pid, status, bundle, created, owner, ended }) => [
+      ...[id, String(pid), status, bundle, created, owner],
+      ...(any ? [ended ? endedWords(ended) : ''] : []),
+    ]);
     out(
       renderTable(
-        ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'].map((title) => ({
+        // The last column is ours: runc's stand where its readers look for them.
+        ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER', ...(any ? ['ENDED'] : [])].map((title) => ({
           title,
           ...(title === 'BUNDLE' && { shrink: true }),
         })),

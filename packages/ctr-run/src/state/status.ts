@@ -1,4 +1,4 @@
-import { exists, readText } from '@ctr-tools/host';
+import { exists, readLink, readText } from '@ctr-tools/host';
 import type { Found } from './record.ts';
 
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
@@ -33,11 +33,33 @@ export function isAlive(pid: number, startTime: number | undefined): boolean {
   return startTime === undefined || found.startTime === startTime;
 }
 
-/** State and start time of a process, in clock ticks after boot (proc_pid_stat(5), fields 3 and 22); undefined if it is gone. */
-export function lifeOf(pid: number): { state: string; startTime: number } | undefined {
+/** What proc_pid_stat(5) says of a process; undefined if it is gone. */
+interface Life {
+  /** Field 3. */
+  state: string;
+  /** Field 22, in clock ticks after boot. */
+  startTime: number;
+  /** Field 52, as wait(2) has it. */
+  exit: number;
+}
+
+export function lifeOf(pid: number): Life | undefined {
   const stat = read(`/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields && { state: fields[0]!, startTime: Number(fields[19]) };
+  return fields && { state: fields[0]!, startTime: Number(fields[19]), exit: Number(fields[49]) };
+}
+
+/** wait(2)'s status of a container's first process, while its parent has not waited for it. */
+export function exitOf({ pid, startTime }: Found): number | undefined {
+  const found = pid ? lifeOf(pid) : undefined;
+  if (found?.state !== 'Z' || (startTime !== undefined && found.startTime !== startTime)) return undefined;
+  try {
+    // Who may not look into the process reads 0 there, and cannot read this either (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+    readLink(`/proc/${pid}/ns/user`);
+    return found.exit;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,9 +1,14 @@
+import { endedOf } from './ended.ts';
 import type { Found } from './record.ts';
 import { statusOf } from './status.ts';
 
-/** The OCI state of a container with what runc adds to it, in runc's order (runc-state(8)). A stopped container has no PID. */
+/**
+ * The OCI state of a container with what runc adds to it, in runc's order (runc-state(8)), and what it ended of. A
+ * stopped container has no PID.
+ */
 export function stateView(record: Found) {
   const status = statusOf(record);
+  const ended = status === 'stopped' ? endedOf(record) : undefined;
   return {
     ociVersion: record.ociVersion,
     id: record.id,
@@ -14,6 +19,7 @@ export function stateView(record: Found) {
     created: record.created,
     ...(record.annotations && { annotations: record.annotations }),
     owner: '',
+    ...(ended && { ended }),
   };
 }
 
