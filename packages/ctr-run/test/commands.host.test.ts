@@ -118,7 +118,7 @@ describe.each(runtimes)('%s', (runtime) => {
     expect(run(file, ['delete', id]).status).toBe(0);
   });
 
-  test('the state has the properties that runtime.md and engines name, the bundle as an absolute path', (context) => {
+  test('the state has the properties that runtime.md and engines name, the bundle as an absolute path', async (context) => {
     needsRuntime(context, runtime);
     const [id, bundle] = [
       testId(),
@@ -140,7 +140,10 @@ describe.each(runtimes)('%s', (runtime) => {
     });
     expect(state.ociVersion).toMatch(/^1\./);
     expect(Number.isNaN(Date.parse(String(state.created)))).toBe(false);
-    expect(readFileSync(`/proc/${state.pid}/cmdline`, 'utf8')).toContain('sleep');
+    // runc's start is over before the execve.
+    await until('the command runs', () =>
+      readFileSync(`/proc/${state.pid}/cmdline`, 'utf8').includes('sleep'),
+    );
     expect(Object.keys(state)).toEqual([
       'ociVersion',
       'id',
