@@ -191,7 +191,7 @@ export const ops = {
   self_pid: op(25, { pid: 'out' }),
   /** PR_SET_CHILD_SUBREAPER */
   subreaper: op(26, { on: 'int' }),
-  /** setns(2) by /proc/self/ns file kinds kept open before; closes the gap for PID namespaces: fork into them is `clone`. */
+  /** Wait for a child to end (waitpid(2)), as a step: `status` is its exit code, or 128 and the signal that ended it. */
   wait_child: op(27, { pid: 'int', status: 'out' }),
   /** Fail with ESRCH unless two texts are the same: a start time, to know that a PID still means the process it meant. */
   expect: op(28, { found: 'text', wanted: 'text' }),
