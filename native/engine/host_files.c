@@ -52,8 +52,11 @@ static JSValue with_path(JSContext *ctx, char *path, JSValueConst given, int res
   return result < 0 ? host_throw(ctx, error, syscall, given) : JS_UNDEFINED;
 }
 
-static JSValue file_stat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
+/* What nothing is at, or below what is not a directory. */
+static bool is_nothing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+/* stat(2) or lstat(2); where `any` is not set, undefined for a path at which nothing is. */
+static JSValue stat_path(JSContext *ctx, JSValueConst *argv, bool any) {
   bool follow = JS_ToBool(ctx, argv[1]);
   const char *syscall = follow ? "stat" : "lstat";
   char *path = host_path(ctx, argv[0], syscall);
@@ -61,8 +64,19 @@ static JSValue file_stat(JSContext *ctx, JSValueConst self, int argc, JSValueCon
   struct stat st;
   int result;
   AGAIN(result, fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW));
-  JSValue done = with_path(ctx, path, argv[0], result, syscall);
-  return JS_IsException(done) ? done : stat_object(ctx, &st);
+  bool nothing = !any && result < 0 && is_nothing(errno);
+  JSValue done = with_path(ctx, path, argv[0], nothing ? 0 : result, syscall);
+  return JS_IsException(done) || nothing ? done : stat_object(ctx, &st);
+}
+
+static JSValue file_stat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  return stat_path(ctx, argv, true);
+}
+
+static JSValue file_stat_if_any(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  return stat_path(ctx, argv, false);
 }
 
 static JSValue file_fstat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -224,14 +238,16 @@ static int read_whole(JSContext *ctx, int fd, struct contents *c) {
   return read_rest(ctx, fd, c);
 }
 
-/* The file's bytes as `value` makes one of them, or the exception. */
-static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JSContext *, const uint8_t *, size_t)) {
+/* The file's bytes as `value` makes one of them, or the exception; where `any` is not set, undefined for no file. */
+static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JSContext *, const uint8_t *, size_t),
+                         bool any) {
   int fd;
   char *path = host_path(ctx, given, "open");
   if (!path) return JS_EXCEPTION;
   AGAIN(fd, open_path(path, 0));
-  JSValue done = with_path(ctx, path, given, fd, "open");
-  if (JS_IsException(done)) return done;
+  bool nothing = !any && fd < 0 && is_nothing(errno);
+  JSValue done = with_path(ctx, path, given, nothing ? 0 : fd, "open");
+  if (JS_IsException(done) || nothing) return done;
   struct contents contents;
   int error = read_whole(ctx, fd, &contents);
   close(fd);
@@ -242,12 +258,17 @@ static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JS
 
 static JSValue file_read_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  return read_path(ctx, argv[0], host_bytes);
+  return read_path(ctx, argv[0], host_bytes, true);
 }
 
 static JSValue file_read_text(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  return read_path(ctx, argv[0], host_text);
+  return read_path(ctx, argv[0], host_text, true);
+}
+
+static JSValue file_read_text_if_any(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  return read_path(ctx, argv[0], host_text, false);
 }
 
 /* --- directories and links */
@@ -377,5 +398,7 @@ const JSCFunctionListEntry host_file_functions[] = {
     JS_CFUNC_DEF("names", 1, file_names),        JS_CFUNC_DEF("readlink", 1, file_readlink),
     JS_CFUNC_DEF("realpath", 1, file_realpath),  JS_CFUNC_DEF("sha256Of", 1, file_sha256_of),
     JS_CFUNC_DEF("getxattr", 2, file_getxattr),
+    JS_CFUNC_DEF("statIfAny", 2, file_stat_if_any),
+    JS_CFUNC_DEF("readTextIfAny", 1, file_read_text_if_any),
 };
 const int host_file_count = sizeof host_file_functions / sizeof *host_file_functions;

@@ -106,7 +106,7 @@ describe('the host on the engine', () => {
     // Nobody writes to the pipe.
     const files = paths.filter((path) => !path.endsWith('fifo'));
     const { engine, node } = onBoth(
-      `${JSON.stringify(files)}.map((p) => [tried(() => h.sha256(h.readFile(p))), tried(() => h.readText(p).length)])`,
+      `${JSON.stringify(files)}.map((p) => [tried(() => h.sha256(h.readFile(p))), tried(() => h.readText(p).length), tried(() => h.readTextIfAny(p)?.length), tried(() => h.statIfAny(p, true)?.ino), tried(() => h.statIfAny(p, false)?.ino)])`,
     );
     expect(engine).toEqual(node);
     const of = onBoth(`tried(() => [h.readText('/proc/sys/kernel/ostype'), h.readText('/proc/cmdline')])`);
@@ -128,10 +128,10 @@ describe('the host on the engine', () => {
   test('a path with a NUL, or that is not a string, reaches no system call', () => {
     const { stdout } = run(`const said = [];
       for (const path of ['/etc/passwd\\0x', 5, undefined, {}, null])
-        for (const ask of ['stat', 'readFile', 'names', 'open', 'access', 'readlink', 'realpath', 'statfs', 'readText'])
+        for (const ask of ['stat', 'readFile', 'names', 'open', 'access', 'readlink', 'realpath', 'statfs', 'readText', 'statIfAny', 'readTextIfAny'])
           try { __host[ask](path, 0); said.push(ask); } catch (error) { said.push(error.code ?? error.constructor.name); }
       __host.write(1, __host.bytes(JSON.stringify(said)), 0);`);
-    expect(JSON.parse(stdout)).toEqual([...Array(9).fill('EINVAL'), ...Array(36).fill('TypeError')]);
+    expect(JSON.parse(stdout)).toEqual([...Array(11).fill('EINVAL'), ...Array(44).fill('TypeError')]);
   });
 
   test('nothing is opened for writing, whatever the flags', () => {

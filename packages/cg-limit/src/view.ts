@@ -1,13 +1,16 @@
 /**
  * Cgroup files as they will be when this tool's turn comes: in a fused chain the links before
- * it have made groups, written limits and joined by then (`Host.earlier`).
+ * it have made groups, written limits and joined by then (`Host.earlier`). Each question is asked
+ * of the kernel once: what is planned together is to see the same.
  */
-import { ACCESS, access, dirname, entriesIn, readText, statIfAny } from '@ctr-tools/host';
+import { ACCESS, access, dirname, entriesIn, readTextIfAny, statIfAny } from '@ctr-tools/host';
 import { type AnyStep, does, isSlot } from '@ctr-tools/plan';
 
 export class View {
   private readonly made = new Set<string>();
   private readonly written = new Map<string, string>();
+  private readonly kinds = new Map<string, 'directory' | 'file' | 'none'>();
+  private readonly texts = new Map<string, string | undefined>();
   /** Directories of groups that earlier links join. */
   readonly joined: readonly string[];
 
@@ -38,12 +41,21 @@ export class View {
 
   exists(path: string): boolean {
     if (this.made.has(path)) return true;
-    return statIfAny(path)?.isDirectory() ?? false;
+    return this.kind(path) === 'directory';
+  }
+
+  private kind(path: string): 'directory' | 'file' | 'none' {
+    const known = this.kinds.get(path);
+    if (known !== undefined) return known;
+    const found = statIfAny(path);
+    const kind = found?.isDirectory() ? 'directory' : found?.isFile() ? 'file' : 'none';
+    this.kinds.set(path, kind);
+    return kind;
   }
 
   /** Whether something else than a group has this name: a group's files stand beside the groups below it. */
   isFile(path: string): boolean {
-    return statIfAny(path)?.isFile() ?? false;
+    return this.kind(path) === 'file';
   }
 
   /** Whether a group is made by an earlier link, so that nothing of it can be looked at yet. */
@@ -55,11 +67,10 @@ export class View {
   read(path: string): string | undefined {
     const written = this.written.get(path);
     if (written !== undefined) return written;
-    try {
-      return readText(path).trimEnd();
-    } catch {
-      return undefined;
-    }
+    if (this.texts.has(path)) return this.texts.get(path);
+    const text = textOf(path);
+    this.texts.set(path, text);
+    return text;
   }
 
   words(path: string): string[] {
@@ -93,6 +104,14 @@ export class View {
   /** Names of the files of some group below `mountPoint` that is not its root: many files exist only there. */
   sample(mountPoint: string): string[] {
     return filesOfAGroup(mountPoint);
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readTextIfAny(path)?.trimEnd();
+  } catch {
+    return undefined;
   }
 }
 

@@ -113,6 +113,9 @@ export const readFile = (path: string): Uint8Array => system.readFile(valid(path
 /** A file as a byte string (`decodeBytes`). */
 export const readText = (path: string): string => system.readText(valid(path, 'open'));
 
+/** The same; undefined where there is no file. */
+export const readTextIfAny = (path: string): string | undefined => system.readTextIfAny(valid(path, 'open'));
+
 /** Whether there is something at the path; a link that leads nowhere is nothing. */
 export function exists(path: string): boolean {
   return isAccessible(path, ACCESS.EXISTS);
@@ -140,17 +143,19 @@ export const lstat = (path: string): Stat => new Stat(system.stat(valid(path, 'l
 export const fstat = (fd: number): Stat => new Stat(system.fstat(fd));
 
 /** As `stat`; undefined where there is nothing at the path. */
-export const statIfAny = (path: string): Stat | undefined => ifAny(() => stat(path));
+export const statIfAny = (path: string): Stat | undefined => asked(path, true);
 
 /** As `lstat`; undefined where there is nothing at the path. */
-export const lstatIfAny = (path: string): Stat | undefined => ifAny(() => lstat(path));
+export const lstatIfAny = (path: string): Stat | undefined => asked(path, false);
 
-function ifAny(look: () => Stat): Stat | undefined {
+function asked(path: string, follow: boolean): Stat | undefined {
+  const syscall = follow ? 'stat' : 'lstat';
   try {
-    return look();
+    const raw = system.statIfAny(valid(path, syscall), follow);
+    return raw && new Stat(raw);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    // Of a path that names a descriptor which the caller has not.
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -111,16 +111,28 @@ const node: NodeSystem = {
   },
 };
 
+function ifAny<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
 /** The machine, asked through Node. */
 export const system: System = {
   node,
   stat: (path, follow) => withPath(path, (p) => (follow ? statSync(p) : lstatSync(p))),
+  statIfAny: (path, follow) => ifAny(() => withPath(path, (p) => (follow ? statSync(p) : lstatSync(p)))),
   fstat: (fd) => fstatSync(fd),
   statfs: (path) => withPath(path, (p) => statfsSync(p)),
   access: (path, mode) => withPath(path, (p) => accessSync(p, mode)),
   open: (path, flags) => withPath(path, (p) => openSync(p, flags)),
   read: (fd, into, offset, length, position) => readSync(fd, into, offset, length, position),
   readText: (path) => decode(withPath(path, (p) => readFileSync(p))),
+  readTextIfAny: (path) => ifAny(() => decode(withPath(path, (p) => readFileSync(p)))),
   readFile: (path) => withPath(path, (p) => plain(readFileSync(p))),
   close: (fd) => closeSync(fd),
   write: (fd, bytes, offset) => writeSync(fd, bytes, offset),

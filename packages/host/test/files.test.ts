@@ -17,6 +17,7 @@ import {
   readFile,
   readLink,
   readText,
+  readTextIfAny,
   realPath,
   type SystemError,
   stat,
@@ -79,6 +80,11 @@ test('names that are not UTF-8 lose nothing', () => {
 test('links are followed or not', () => {
   expect(statIfAny(`${at}/link`)?.isFile()).toBe(true);
   expect(lstatIfAny(`${at}/link`)?.isSymbolicLink()).toBe(true);
+  expect([readTextIfAny(`${at}/none`), readTextIfAny(`${at}/file/x`), readTextIfAny(`${at}/file`)]).toEqual([
+    undefined,
+    undefined,
+    'text',
+  ]);
   expect([statIfAny(`${at}/broken`), statIfAny(`${at}/file/x`), lstatIfAny(`${at}/none`)]).toEqual([
     undefined,
     undefined,
