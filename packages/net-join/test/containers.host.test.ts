@@ -39,6 +39,56 @@ describe('ctr-run run', () => {
     expect(lines.slice(10)).toEqual(NOTHING);
   });
 
+  test('is shown with its interfaces, routes and ports, and a rule that is there', () => {
+    const { lines, stderr } = outer(`${ROOT}
+      ctr-run run -d --name web -p 8080:80 --rootfs root $MOUNTS -- sleep 1000 >/dev/null
+      net-join --show=web >shown
+      cat shown
+      iptables -t nat -S $(grep -om1 'CNI-DN-[0-9a-f]*' shown) | grep -c 'DNAT --to-destination 10.91.0.2:80'
+      ip -br link show $(grep -o 'veth[0-9a-f]*' shown) | grep -c UP
+      ctr-run delete --force web
+      net-join --show=web 2>&1 || :
+      left`);
+    expect(stderr).toBe('');
+    const told = lines.map((line) =>
+      line
+        .trimEnd()
+        .replaceAll(/(?<=\S) {2,}/g, '  ')
+        .replaceAll(/CNI-DN-[\da-f]{21}/g, 'CHAIN')
+        .replaceAll(/PID \d+/g, 'PID N')
+        .replaceAll(/veth[\da-f]+/g, 'VETH')
+        .replaceAll(/ fd[\da-f:]+\/64/g, ' SIX/64'),
+    );
+    expect(told.slice(0, 22)).toEqual([
+      'web: PID N, network default',
+      '',
+      'INTERFACE  ADDRESSES',
+      'lo  127.0.0.1/8 ::1/128',
+      'eth0  10.91.0.2/16 SIX/64',
+      '',
+      'ROUTE  VIA  INTERFACE',
+      'default  10.91.0.1  eth0',
+      '10.91.0.0/16  -  eth0',
+      '',
+      'PORT  LEADS TO  RULE',
+      '8080/tcp  10.91.0.2:80  CHAIN',
+      '',
+      'a packet to port 8080/tcp of this machine',
+      '  │ nat PREROUTING, OUTPUT: CHAIN → 10.91.0.2:80',
+      '  ▼',
+      'ctr0 10.91.0.1',
+      '  │ VETH',
+      '  ╪ ── the namespace of PID N ──',
+      '  │ eth0',
+      '  ▼',
+      '10.91.0.2:80',
+    ]);
+    // The chain turns packets to it, and the interface of the picture is up; then all is gone.
+    expect(told.slice(22, 24)).toEqual(['1', '1']);
+    expect(told[24]).toContain('--show web: no container of that ID');
+    expect(told.slice(25)).toEqual(NOTHING);
+  });
+
   test('leaves nothing in the foreground, nor where it fails, and tells of a port that is taken', () => {
     const { lines } = outer(`${ROOT}
       ctr-run run -p 8080:80 --rootfs root $MOUNTS -- true; left
