@@ -57,9 +57,9 @@ describe('ctr-run run', () => {
         .replaceAll(/CNI-DN-[\da-f]{21}/g, 'CHAIN')
         .replaceAll(/PID \d+/g, 'PID N')
         .replaceAll(/veth[\da-f]+/g, 'VETH')
-        .replaceAll(/ fd[\da-f:]+\/64/g, ' SIX/64'),
+        .replaceAll(/\bfd[\da-f:]+/g, 'SIX'),
     );
-    expect(told.slice(0, 22)).toEqual([
+    expect(told.slice(0, 24)).toEqual([
       'web: PID N, network default',
       '',
       'INTERFACE  ADDRESSES',
@@ -69,6 +69,8 @@ describe('ctr-run run', () => {
       'ROUTE  VIA  INTERFACE',
       'default  10.91.0.1  eth0',
       '10.91.0.0/16  -  eth0',
+      'SIX/64  -  eth0',
+      'default  SIX  eth0',
       '',
       'PORT  LEADS TO  RULE',
       '8080/tcp  10.91.0.2:80  CHAIN',
@@ -84,9 +86,9 @@ describe('ctr-run run', () => {
       '10.91.0.2:80',
     ]);
     // The chain turns packets to it, and the interface of the picture is up; then all is gone.
-    expect(told.slice(22, 24)).toEqual(['1', '1']);
-    expect(told[24]).toContain('--show web: no container of that ID');
-    expect(told.slice(25)).toEqual(NOTHING);
+    expect(told.slice(24, 26)).toEqual(['1', '1']);
+    expect(told[26]).toContain('--show web: no container of that ID');
+    expect(told.slice(27)).toEqual(NOTHING);
   });
 
   test('leaves nothing in the foreground, nor where it fails, and tells of a port that is taken', () => {

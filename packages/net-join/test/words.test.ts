@@ -1,5 +1,6 @@
 /** What is read from words and from the kernel's files, and what comes of it. */
 import { describe, expect, test } from 'vitest';
+import { parseRoutes6 } from '../src/act/namespace.ts';
 import {
   freeRange,
   overlap,
@@ -165,4 +166,25 @@ test('a plugin is given its part of the list, and of the runtime what it is capa
     name: 'lab',
     cniVersion: '1.0.0',
   });
+});
+
+test('IPv6 routes are those that lead somewhere', () => {
+  const zero = '0'.repeat(32);
+  const row = (to: string, bits: string, via: string, flags: string, name: string): string =>
+    `${to} ${bits} ${zero} 00 ${via} 00000400 00000001 00000000 ${flags} ${name.padStart(8)}`;
+  const [net, gateway] = ['fd00000000010000'.padEnd(32, '0'), 'fd00000000010000'.padEnd(31, '0')];
+  const text = [
+    row(net, '40', zero, '00000001', 'eth0'),
+    row('fe80'.padEnd(32, '0'), '40', zero, '00000001', 'eth0'),
+    row(zero, '00', `${gateway}1`, '00000003', 'eth0'),
+    row(`${gateway}2`, '80', zero, '80200001', 'eth0'),
+    row(net, '80', zero, '80300001', 'eth0'),
+    row('ff00'.padEnd(32, '0'), '08', zero, '00000001', 'eth0'),
+    row(zero, '00', zero, '00200200', 'lo'),
+    '',
+  ].join('\n');
+  expect(parseRoutes6(text)).toEqual([
+    { destination: 'fd00:0:1::/64', gateway: '', interface: 'eth0' },
+    { destination: 'default', gateway: 'fd00:0:1::1', interface: 'eth0' },
+  ]);
 });

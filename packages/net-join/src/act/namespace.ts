@@ -28,7 +28,7 @@ export function inside(pid: number | 'self'): Inside {
     name,
     addresses: [...(four.get(name) ?? []), ...(six.get(name) ?? [])],
   }));
-  return { interfaces, routes };
+  return { interfaces, routes: [...routes, ...parseRoutes6(of('ipv6_route'))] };
 }
 
 function readIfAny(path: string): string {
@@ -63,6 +63,22 @@ export function parseRouteTable(text: string): Route[] {
         { destination, gateway: address(via!) === 0 ? '' : spellAddress(address(via!)), interface: name! },
       ];
     });
+}
+
+/** RTF_LOCAL, RTF_ANYCAST and RTF_REJECT (linux/ipv6_route.h, linux/route.h): an address of its own, or no way. */
+const NOT_A_WAY = 0x80100200;
+
+/** /proc/net/ipv6_route, but for what every interface has: its link's (fe80::/10) and of groups (ff00::/8). */
+export function parseRoutes6(text: string): Route[] {
+  return text.split('\n').flatMap((line) => {
+    const [to, length, , , via, , , , flags, name] = line.trim().split(/\s+/);
+    if (name === undefined || name === 'lo' || (Number.parseInt(flags!, 16) & NOT_A_WAY) !== 0) return [];
+    if (/^(fe[89ab]|ff)/.test(to!)) return [];
+    const bits = Number.parseInt(length!, 16);
+    const destination = bits === 0 ? 'default' : `${spellAddress6(to!)}/${bits}`;
+    const gateway = /^0+$/.test(via!) ? '' : spellAddress6(via!);
+    return [{ destination, gateway, interface: name }];
+  });
 }
 
 /** Local addresses, each at the interface by which its own network is reached; which fib_trie does not say. */
