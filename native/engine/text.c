@@ -55,6 +55,17 @@ static JSValue text_latin1(JSContext *ctx, JSValueConst self, int argc, JSValueC
   return bytes ? host_latin1(ctx, bytes, length) : JS_EXCEPTION;
 }
 
+/* Whether so many decimal digits stand in a row. */
+static JSValue text_has_digits(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  size_t length;
+  int32_t wanted, row = 0;
+  const uint8_t *bytes = host_bytes_of(ctx, argv[0], &length);
+  if (!bytes || JS_ToInt32(ctx, &wanted, argv[1]) < 0) return JS_EXCEPTION;
+  for (size_t i = 0; i < length && row < wanted; i++) row = bytes[i] >= '0' && bytes[i] <= '9' ? row + 1 : 0;
+  return JS_NewBool(ctx, row >= wanted);
+}
+
 static JSValue text_sha256(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
   size_t length;
@@ -84,6 +95,7 @@ static JSValue text_sha512(JSContext *ctx, JSValueConst self, int argc, JSValueC
 const JSCFunctionListEntry host_text_functions[] = {
     JS_CFUNC_DEF("utf8", 1, text_utf8),       JS_CFUNC_DEF("bytes", 1, text_bytes),
     JS_CFUNC_DEF("isUtf8", 1, text_is_utf8),  JS_CFUNC_DEF("latin1", 1, text_latin1),
+    JS_CFUNC_DEF("hasDigits", 2, text_has_digits),
     JS_CFUNC_DEF("sha256", 1, text_sha256),   JS_CFUNC_DEF("sha512", 1, text_sha512),
 };
 const int host_text_count = sizeof host_text_functions / sizeof *host_text_functions;

@@ -165,7 +165,7 @@ describe('the host on the engine', () => {
     const { engine, node } = onBoth(`${JSON.stringify(samples)}.map((sample) => {
       const bytes = Uint8Array.from(sample), text = h.utf8(bytes);
       return [text.length, [...text].map((c) => c.codePointAt(0)), plain(h.bytes(text)).bytes.join() === sample.join(),
-        h.isUtf8(bytes), h.latin1(bytes), h.sha256(bytes)];
+        h.isUtf8(bytes), h.latin1(bytes), h.sha256(bytes), [0, 1, 2, 5].map((n) => h.hasDigits(bytes, n))];
     })`);
     expect(engine).toEqual(node);
     expect((engine as unknown[][]).every(([, , same]) => same)).toBe(true);

@@ -14,6 +14,9 @@ export const encodeBytes = (text: string): Uint8Array => system.bytes(text);
 
 export const isUtf8 = (bytes: Uint8Array): boolean => system.isUtf8(bytes);
 
+/** Whether at least `count` decimal digits of ASCII stand in a row. */
+export const hasDigits = (bytes: Uint8Array, count: number): boolean => system.hasDigits(bytes, count);
+
 /** Each byte as the character of its number. */
 export const latin1 = (bytes: Uint8Array): string => system.latin1(bytes);
 

@@ -154,6 +154,10 @@ export const system: System = {
   utf8: decode,
   bytes: (text) => plain(encode(text)),
   isUtf8: (bytes) => isUtf8(bytes),
+  hasDigits: (bytes, count) =>
+    new RegExp(`\\d{${count}}`).test(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'),
+    ),
   latin1: (bytes) => viewOf(bytes).toString('latin1'),
   sha256: (bytes) => crypto().createHash('sha256').update(bytes).digest('hex'),
   sha512: (bytes) => crypto().createHash('sha512').update(bytes).digest('hex'),

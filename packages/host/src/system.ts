@@ -46,6 +46,8 @@ export interface System {
   utf8(bytes: Uint8Array): string;
   bytes(text: string): Uint8Array;
   isUtf8(bytes: Uint8Array): boolean;
+  /** Whether at least `count` decimal digits stand in a row. */
+  hasDigits(bytes: Uint8Array, count: number): boolean;
   latin1(bytes: Uint8Array): string;
   /** In lower case hexadecimal. */
   sha256(bytes: Uint8Array): string;

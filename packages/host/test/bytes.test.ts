@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { concat, decodeBytes, encodeBytes, equalBytes, hex, isUtf8, latin1, sha256 } from '../src/index.ts';
+import {
+  concat,
+  decodeBytes,
+  encodeBytes,
+  equalBytes,
+  hasDigits,
+  hex,
+  isUtf8,
+  latin1,
+  sha256,
+} from '../src/index.ts';
 
 const cases: [string, number[]][] = [
   ['ASCII', [0x61, 0x62]],
@@ -40,6 +50,8 @@ test('bytes are put together, compared and shown', () => {
   ]);
   expect(latin1(Uint8Array.of(0x41, 0xe4, 0xff))).toBe('Aäÿ');
   expect([isUtf8(encodeBytes('ä')), isUtf8(Uint8Array.of(0xe4))]).toEqual([true, false]);
+  const some = encodeBytes('12 345x678').subarray(1);
+  expect([1, 3, 4].map((count) => hasDigits(some, count))).toEqual([true, true, false]);
   // FIPS 180-2, appendix B.1
   expect(sha256(encodeBytes('abc'))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
 });

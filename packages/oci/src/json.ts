@@ -2,7 +2,7 @@
  * JSON as OCI documents need it: 64-bit integers survive unchanged (JSON.parse alone makes
  * 18446744073709552000 of RLIM_INFINITY), and what is wrong is said with line and column.
  */
-import { decodeBytes, hex, isUtf8 } from '@ctr-tools/host';
+import { decodeBytes, encodeBytes, hasDigits, hex, isUtf8 } from '@ctr-tools/host';
 import { findSyntaxError } from './json-syntax.ts';
 import { exactIntegers, nestsDeeper } from './json-walk.ts';
 
@@ -14,6 +14,9 @@ export class JsonError extends Error {
 /** Objects and lists within one another. Engines differ in what they bear; no OCI document comes near. */
 const DEEPEST = 1000;
 
+/** An integer that a number does not hold has at least so many: 2^53 is 9007199254740992. */
+const INEXACT_DIGITS = 16;
+
 /**
  * Parse JSON. Integers that do not fit a number exactly become bigints. `name` is what the
  * document is called in messages: `config.json`, `stdin`. Throws `JsonError`.
@@ -22,7 +25,9 @@ export function parseJson(input: Uint8Array | string, name: string): unknown {
   const text = typeof input === 'string' ? input : decode(input, name);
   if (text.trim() === '') throw new JsonError(`${name} is empty; a JSON document was expected`);
   if (nestsDeeper(text, DEEPEST)) throw new JsonError(`${name}: nested too deeply to be read`);
-  return exactIntegers(parsed(text, name), text);
+  const value = parsed(text, name);
+  const bytes = typeof input === 'string' ? encodeBytes(input) : input;
+  return hasDigits(bytes, INEXACT_DIGITS) ? exactIntegers(value, text) : value;
 }
 
 function parsed(text: string, name: string): unknown {
