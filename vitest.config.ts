@@ -29,7 +29,9 @@ export const vm = {
     ...['arm64', 'completions', 'few-descriptors', 'full', 'hardened', 'into-a-root'].map(
       (name) => `test/${name}.host.test.ts`,
     ),
-    ...['readme', 'targets', 'tour', 'trust', 'widths'].map((name) => `test/${name}.host.test.ts`),
+    ...['package-readmes', 'readme', 'targets', 'tour', 'trust', 'widths'].map(
+      (name) => `test/${name}.host.test.ts`,
+    ),
     ...[
       'debug-log',
       'errors',
