@@ -63,6 +63,9 @@ function addBehindDoor(
   return nr;
 }
 
+/** A list without holes: engines look through one with holes as through a table of names. */
+const dense = <T>(length: number): (T | undefined)[] => new Array<T | undefined>(length).fill(undefined);
+
 /**
  * What a profile decides for one ABI. Where rules of one call meet, it is as in libseccomp
  * (`_db_rule_add` of src/db.c): a rule without arguments replaces those with, and the first
@@ -72,8 +75,8 @@ function addBehindDoor(
 export function decide(profile: Profile, abi: AbiName): Decisions {
   const { numbers, newest } = table(abi);
   // Lists and not maps: this loop runs for each name of each ABI on the way to every start.
-  const always: (Rule | undefined)[] = [];
-  const choices: (Choice[] | undefined)[] = [];
+  const always = dense<Rule>(newest + 1);
+  const choices = dense<Choice[]>(newest + 1);
   let largest = -1;
   for (const rule of profile.rules) {
     const { names, args, idle } = rule;

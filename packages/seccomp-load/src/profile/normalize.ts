@@ -21,6 +21,17 @@ const comparison = ({ index, op, value, valueTwo }: SeccompArg): Comparison => (
  *   its own: they are alternatives. Otherwise all comparisons of a rule must hold.
  */
 export function normalize(seccomp: LinuxSeccomp, native: AbiName): Profile {
+  // A start warns of a filter and compiles it: the same document, which nobody changes meanwhile.
+  const known = made.get(seccomp);
+  if (known?.abis[0] === native) return known;
+  const profile = meaning(seccomp, native);
+  made.set(seccomp, profile);
+  return profile;
+}
+
+const made = new WeakMap<LinuxSeccomp, Profile>();
+
+function meaning(seccomp: LinuxSeccomp, native: AbiName): Profile {
   const defaultAction = returnValue(seccomp.defaultAction, seccomp.defaultErrnoRet);
   const rules: Rule[] = [];
   for (const [i, { names, action, errnoRet, args }] of (seccomp.syscalls ?? []).entries()) {
