@@ -9,6 +9,7 @@ import { mustStay, steps } from './steps.ts';
 
 export type { CgroupRecord } from './groups.ts';
 export { cgroupRecord } from './groups.ts';
+export { limitsHit } from './hits.ts';
 export { enter } from './steps.ts';
 export type { Facts, Options };
 

@@ -43,6 +43,12 @@ export interface Account {
   pairs: Whose['pairs'];
 }
 
+/** A file of a group, and the word before the number in it. */
+export interface Count {
+  file: string;
+  key: string;
+}
+
 /** Where else the kernel says whose limit was hit, by the file with the counts. */
 export interface Whose {
   /** Pairs of files: the peak of use, and the limit that it is to be compared with. */
@@ -88,6 +94,8 @@ export interface Controller {
   /** A change of a file with what has to go with it. */
   changes?(change: Change, view: View): Change[];
 
+  /** How often a process met the limit, by cgroup version. */
+  hits?: Readonly<Record<Version, Count>>;
   /** Counts that are told at the end, of which groups below keep an account. */
   accounts?: readonly Account[];
   /** The same for other files. */

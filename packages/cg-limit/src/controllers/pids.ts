@@ -26,9 +26,10 @@ const flags = [
   ),
 ] as const;
 
+const refusals = { file: 'pids.events', key: 'max' };
+
 const report = (most: string): Report => ({
-  file: 'pids.events',
-  key: 'max',
+  ...refusals,
   peak: 'pids.peak',
   bytes: false,
   text: `the limit of ${most} processes was reached; forks refused:`,
@@ -61,7 +62,8 @@ export const pids = controller({
   },
   byName: (file, text) => (file === 'pids.max' && /^\d+$/.test(text) ? { report: report(text) } : {}),
 
-  accounts: [{ file: 'pids.events', key: 'max', bytes: false, pairs }],
+  hits: both(refusals),
+  accounts: [{ ...refusals, bytes: false, pairs }],
   // Counted on v1, and on v2 before Linux 6.11, where the process was that could not fork. After that it counts in
   // all groups above the limit, and pids.events.local for the group's own (cgroup-v2.rst, PID).
   whose: { 'pids.events': { pairs, local: ['pids.events.local', 'max'], account: true } },

@@ -1,6 +1,6 @@
 import { Failure, UsageError } from '@ctr-tools/cli';
 import { type AnyStep, compile, type Plan, step } from '@ctr-tools/plan';
-import { SIGNALS } from '@ctr-tools/sys/constants';
+import { SIGNALS, SIGRTMAX, SIGRTMIN } from '@ctr-tools/sys/constants';
 import { endSteps, killSteps } from '../container/killing.ts';
 import { ownsPidNamespace } from '../container/making.ts';
 import { specOf } from '../container/removal.ts';
@@ -14,7 +14,7 @@ import { type Call, has } from '../subcommand.ts';
 export function signalNumber(text: string): number {
   if (/^\d+$/.test(text)) {
     const number = Number(text);
-    if (number > 64) throw new UsageError(`there is no signal ${text}; signals are 1 to 64`);
+    if (number > SIGRTMAX) throw new UsageError(`there is no signal ${text}; signals are 1 to 64`);
     return number;
   }
   const name = text.toUpperCase().replace(/^SIG/, '');
@@ -22,9 +22,9 @@ export function signalNumber(text: string): number {
   if (known !== undefined) return known;
   const realtime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
   if (realtime) {
-    // SIGRTMIN as programs see it: the C library keeps 32 and 33 (signal(7)).
-    const number = (realtime[1] === 'MIN' ? 34 : 64) + Number(`${realtime[2] ?? '+'}${realtime[3] ?? 0}`);
-    if (number >= 34 && number <= 64) return number;
+    const number =
+      (realtime[1] === 'MIN' ? SIGRTMIN : SIGRTMAX) + Number(`${realtime[2] ?? '+'}${realtime[3] ?? 0}`);
+    if (number >= SIGRTMIN && number <= SIGRTMAX) return number;
   }
   throw new UsageError(`unknown signal "${text}"; it can be a number or a name like TERM`);
 }

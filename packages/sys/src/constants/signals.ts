@@ -37,3 +37,8 @@ export const SIGNALS: Readonly<Record<string, number>> = {
   SIGPWR: 30,
   SIGSYS: 31,
 };
+
+/** As programs see it: the C library keeps 32 and 33 (signal(7)). */
+export const SIGRTMIN = 34;
+/** The last signal. */
+export const SIGRTMAX = 64;

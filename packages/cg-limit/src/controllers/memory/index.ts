@@ -22,7 +22,7 @@ import {
   type Target,
   table,
 } from '../show.ts';
-import { oomReport, settingsOfV1, settingsOfV2 } from './settings.ts';
+import { kills, oomReport, settingsOfV1, settingsOfV2 } from './settings.ts';
 
 const group = 'Memory';
 const onFiles = { not: 'systemd has no property for it' };
@@ -187,12 +187,12 @@ export const memory = controller({
   },
   refuse: refuseBelowUse,
 
+  hits: kills,
   // Counted where the process was that was killed (cgroup-v1/memory.rst 10). Use has two limits, with and without
   // swap, and may come up to either.
   accounts: [
     {
-      file: 'memory.oom_control',
-      key: 'oom_kill',
+      ...kills[1],
       bytes: true,
       pairs: [
         ['memory.max_usage_in_bytes', 'memory.limit_in_bytes'],

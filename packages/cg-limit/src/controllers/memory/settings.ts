@@ -17,9 +17,14 @@ const given = (value: Integer | undefined): bigint | undefined => {
   return BigInt(value);
 };
 
+/** Processes that were killed for want of memory. */
+export const kills = {
+  1: { file: 'memory.oom_control', key: 'oom_kill' },
+  2: { file: 'memory.events', key: 'oom_kill' },
+} as const;
+
 export const oomReport = (version: 1 | 2, limit: bigint): Report => ({
-  file: version === 1 ? 'memory.oom_control' : 'memory.events',
-  key: 'oom_kill',
+  ...kills[version],
   peak: version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak',
   bytes: true,
   text: `the memory limit of ${sizeText(limit)} was exceeded; processes killed for it:`,
