@@ -65,6 +65,12 @@ export function nativeAbi(arch: string = ownArch): AbiName | undefined {
   return ({ x64: 'x86_64', ia32: 'x86', arm64: 'aarch64', arm: 'arm', riscv64: 'riscv64' } as const)[arch];
 }
 
+/** ABIs that calls may come from on a machine whose own programs have this one. */
+export function abisOf(native: AbiName): readonly AbiName[] {
+  if (native === 'x86_64') return ['x86_64', 'x86', 'x32'];
+  return native === 'aarch64' ? ['aarch64', 'arm'] : [native];
+}
+
 const texts: Record<AbiName, string> = { x86_64, x86, x32, aarch64, arm, riscv64 };
 
 /** The private calls of arm begin here (`__ARM_NR_BASE` of `asm/unistd.h`); they are no newer than the others. */
@@ -126,10 +132,9 @@ const anywhere = new Set(
   [...Object.values(texts), elsewhere].flatMap((text) => text.split(' ').filter((word) => !isNumber(word))),
 );
 
-// Those of the processor's own programs lie ready in the planner's image, and a start reads none.
+// Those of the processor lie ready in the planner's image, and a start reads none.
 const native = nativeAbi();
-for (const name of native === 'x86_64' ? (['x86_64', 'x86', 'x32'] as const) : native ? [native] : [])
-  table(name);
+for (const name of native ? abisOf(native) : []) table(name);
 
 /** Whether any architecture's kernel has a call of this name (in x86, calls behind socketcall and ipc too). */
 export const isCallAnywhere = (name: string): boolean => anywhere.has(name);

@@ -36,17 +36,15 @@ class Calls {
     const { always, choices, largest } = decide(this.profile, name);
     const newer = enosys && largest >= 0 ? SECCOMP_RET.ERRNO | ENOSYS : defaultAction;
     const some = (first: number, end: number): void => {
-      let last: number | undefined;
       for (let nr = first; nr < end; nr++) {
         const asked = choices[nr];
         const key = asked ? this.keyOf(asked, wide) : (always[nr]?.action ?? defaultAction);
-        if (key !== last) this.ranges.add(base + nr, key);
-        last = key;
+        this.ranges.add(base + nr, key);
       }
       this.ranges.add(base + end, newer);
     };
     some(0, largest + 1);
-    // arm's private calls stand far above all others and are no newer than they.
+    // The private calls of arm stand far above all others and came with them.
     if (name === 'arm') some(ARM_PRIVATE, ARM_PRIVATE_END);
     return newer;
   }

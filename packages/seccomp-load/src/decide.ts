@@ -81,8 +81,7 @@ export function decide(profile: Profile, abi: AbiName): Decisions {
   for (const rule of profile.rules) {
     const { names, args, idle } = rule;
     const conditional = args.length > 0;
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]!;
+    for (const name of names) {
       const nr = numbers.get(name);
       if (nr !== undefined) {
         if (nr > largest && nr <= newest) largest = nr;

@@ -1,7 +1,6 @@
 /** For `ctr-run harden`: a container whose calls are all learned, and profiles of several runs as one. */
 import type { LinuxSeccomp, SeccompArch } from '@ctr-tools/oci';
-import { abis, table } from './abi.ts';
-import { guestsOf } from './act/subject.ts';
+import { abis, abisOf, table } from './abi.ts';
 import { machine } from './facts.ts';
 import { merge } from './profile/merge.ts';
 import type { DockerProfile } from './profile/types.ts';
@@ -11,7 +10,7 @@ import type { DockerProfile } from './profile/types.ts';
  * not ask by default (config-linux.md, Seccomp).
  */
 export function learningSection(socket: string): LinuxSeccomp {
-  const guests = guestsOf(machine());
+  const guests = abisOf(machine());
   const names = new Set(guests.flatMap((abi) => [...table(abi).numbers.keys()]));
   return {
     defaultAction: 'SCMP_ACT_ALLOW',

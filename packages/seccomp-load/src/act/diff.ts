@@ -1,9 +1,10 @@
 import { type Host, out } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
+import { abisOf } from '../abi.ts';
 import { describeReturn } from '../actions.ts';
 import { compare, type Difference } from '../compare.ts';
 import type { SeccompOptions } from '../options.ts';
-import { guestsOf, nativeFor, subjectsOf } from './subject.ts';
+import { nativeFor, subjectsOf } from './subject.ts';
 import { wrap } from './wrap.ts';
 
 const hex = (n: bigint): string => (n < 10n ? String(n) : `0x${n.toString(16)}`);
@@ -25,7 +26,7 @@ export async function diff(
   host: Pick<Host, 'columns' | 'tty'>,
 ): Promise<number> {
   const [first, second] = await subjectsOf(options, 'diff', 2);
-  const names = options.abi ? [options.abi] : guestsOf(nativeFor(options));
+  const names = options.abi ? [options.abi] : abisOf(nativeFor(options));
   const differences = compare(first!.program, second!.program, names);
   if (options.json) {
     out(

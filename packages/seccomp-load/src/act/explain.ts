@@ -1,7 +1,7 @@
 import { out } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
-import { type AbiName, abis, table } from '../abi.ts';
+import { type AbiName, abis, abisOf, table } from '../abi.ts';
 import { describeReturn } from '../actions.ts';
 import { type Choice, decide } from '../decide.ts';
 import { ENOSYS } from '../errno.ts';
@@ -9,7 +9,7 @@ import type { SeccompOptions } from '../options.ts';
 import type { Comparison, Profile } from '../profile/types.ts';
 import { flagNames, nameIn } from '../symbols.ts';
 import { answersOf } from './answers.ts';
-import { commentAt, guestsOf, nativeFor, type Subject, subjectsOf } from './subject.ts';
+import { commentAt, nativeFor, type Subject, subjectsOf } from './subject.ts';
 import { hang, wrap } from './wrap.ts';
 
 const signs = { NE: '!=', LT: '<', LE: '<=', EQ: '==', GE: '>=', GT: '>' } as const;
@@ -131,7 +131,7 @@ function explainProgram(
   options: SeccompOptions,
   host: { columns: number; tty: readonly boolean[] },
 ): void {
-  const names = options.abi ? [options.abi] : guestsOf(nativeFor(options));
+  const names = options.abi ? [options.abi] : abisOf(nativeFor(options));
   const answers = names.map((abi) => answersOf([program], abi));
   if (options.json) {
     const plain = answers.map(({ abi, always, byArguments }) => ({

@@ -13,7 +13,7 @@ import {
 } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
 import { SECCOMP_RET } from '@ctr-tools/sys/constants';
-import { abiOfCall, callName } from '../abi.ts';
+import { abiOfCall, abisOf, callName } from '../abi.ts';
 import { ENOSYS } from '../errno.ts';
 import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
@@ -22,7 +22,6 @@ import { watched } from '../watch/attach.ts';
 import { isExec } from '../watch/describe-call.ts';
 import { Learned } from '../watch/learned.ts';
 import type { Answer, Notification } from '../watch/serve.ts';
-import { guestsOf } from './subject.ts';
 
 /** The agent's part: record, answer, write. */
 function record(target: string, directory: string, container: boolean): number {
@@ -78,7 +77,7 @@ export function learn(
   const everything = {
     defaultAction: SECCOMP_RET.USER_NOTIF,
     enosys: false,
-    abis: guestsOf(machine()),
+    abis: abisOf(machine()),
     rules: [],
   };
   return watched(everything, ['--learn', target!, ...(container ? ['--container'] : [])], parsed, host);

@@ -1,4 +1,5 @@
 import { err, type Host, type Outcome, type Parsed, printable, UsageError, wouldDo } from '@ctr-tools/cli';
+import { abisOf } from '../abi.ts';
 import { errnoName } from '../errno.ts';
 import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
@@ -7,7 +8,6 @@ import { watched } from '../watch/attach.ts';
 import { describeCall, isExec } from '../watch/describe-call.ts';
 import { type NotifyRules, readRules } from '../watch/rules.ts';
 import { type Answer, type Notification, stillWaits } from '../watch/serve.ts';
-import { guestsOf } from './subject.ts';
 
 function inWords(answer: Answer): string {
   if (answer === 'continue') return 'continue';
@@ -42,7 +42,7 @@ export function notify(
   const native = machine();
   const socket = parsed.flags.get('socket')?.[0];
   // The agent beside a watched command reads what was read, and told of, before.
-  const rules = readRules(file!, native, guestsOf(native), socket?.endsWith('/') ? undefined : options);
+  const rules = readRules(file!, native, abisOf(native), socket?.endsWith('/') ? undefined : options);
   if (socket === undefined) return watched(rules.profile, ['--notify', file!], parsed, host);
   if (parsed.command) throw new UsageError('--socket serves what runtimes send; it takes no command');
   if (parsed.flags.has('plan'))

@@ -1,11 +1,12 @@
 import { Failure, type Host, out, processTarget } from '@ctr-tools/cli';
 import { needNode, readText } from '@ctr-tools/host';
 import { serializeJson } from '@ctr-tools/oci';
+import { abisOf } from '../abi.ts';
 import { disassemble } from '../bpf/disassembler.ts';
 import { machine } from '../gather.ts';
 import type { SeccompOptions } from '../options.ts';
 import { summary } from './answers.ts';
-import { guestsOf, programOf } from './subject.ts';
+import { programOf } from './subject.ts';
 
 /** SECCOMP_MODE_* of linux/seccomp.h. */
 const modes = ['disabled', 'strict', 'filter'];
@@ -74,7 +75,7 @@ export async function show(
   out(`no_new_privs  ${status.noNewPrivs ? 'yes' : 'no'}\n`);
   if (typeof filters === 'string') out(`${filters}\n`);
   if (programs.length > 0)
-    for (const line of summary(programs, guestsOf(machine()))) out(`answers       ${line}\n`);
+    for (const line of summary(programs, abisOf(machine()))) out(`answers       ${line}\n`);
   // The kernel asks the newest first; all answer, and the strictest counts.
   for (const [i, program] of programs.entries())
     out(`\nfilter ${i + 1} of ${programs.length}, ${program.length} instructions\n${disassemble(program)}`);

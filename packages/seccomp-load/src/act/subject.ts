@@ -134,12 +134,6 @@ export async function subjectsOf(options: SeccompOptions, act: string, count = 1
   return subjects;
 }
 
-/** ABIs that calls may come from on the machine in question. */
-export const guestsOf = (native: AbiName): AbiName[] =>
-  (
-    ({ x86_64: ['x86_64', 'x86', 'x32'], aarch64: ['aarch64', 'arm'] }) as Partial<Record<AbiName, AbiName[]>>
-  )[native] ?? [native];
-
 /** The comment of the rule that a place such as `syscalls[3].args[0]` is in. */
 export function commentAt(subject: Subject, at: string): string | undefined {
   const index = /^syscalls\[(\d+)\]/.exec(at)?.[1];

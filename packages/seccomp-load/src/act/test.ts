@@ -1,12 +1,12 @@
 import { out } from '@ctr-tools/cli';
 import { serializeJson } from '@ctr-tools/oci';
-import { type AbiName, abis, callName, table } from '../abi.ts';
+import { type AbiName, abis, abisOf, callName, table } from '../abi.ts';
 import { describeReturn, permits } from '../actions.ts';
 import { simulate, strictest } from '../bpf/simulator.ts';
 import { parseCall, type WrittenCall } from '../call.ts';
 import { interpret } from '../interpreter.ts';
 import type { SeccompOptions } from '../options.ts';
-import { commentAt, guestsOf, nativeFor, type Subject, subjectsOf } from './subject.ts';
+import { commentAt, nativeFor, type Subject, subjectsOf } from './subject.ts';
 
 interface Answer {
   call: string;
@@ -38,7 +38,7 @@ function askOne(subject: Subject, call: WrittenCall): { value: number; because: 
 function numbersOf(call: WrittenCall, native: AbiName): Record<string, number> {
   const name = callName(call.abi, call.nr);
   const found: Record<string, number> = {};
-  for (const abi of guestsOf(native)) {
+  for (const abi of abisOf(native)) {
     const number = name === undefined ? undefined : table(abi).numbers.get(name);
     if (number !== undefined) found[abi] = number + abis.get(abi)!.base;
   }

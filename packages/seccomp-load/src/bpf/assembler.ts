@@ -80,10 +80,9 @@ export class Assembler {
     let t = yes;
     let f = no;
     // Each one written moves the other one off by one, so the limit leaves room for it.
-    if (this.count - 1 - f > 254) f = this.go(f);
-    if (this.count - 1 - t > 255) t = this.go(t);
-    const last = this.count - 1;
-    return this.push(code, k, last - t, last - f);
+    if (this.distance(f) > 254) f = this.go(f);
+    if (this.distance(t) > 255) t = this.go(t);
+    return this.push(code, k, this.distance(t), this.distance(f));
   }
 
   /** The program as `struct sock_filter[]`, little-endian, beginning at `start`. */
