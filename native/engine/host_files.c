@@ -55,8 +55,12 @@ static JSValue with_path(JSContext *ctx, char *path, JSValueConst given, int res
 /* What nothing is at, or below what is not a directory. */
 static bool is_nothing(int error) { return error == ENOENT || error == ENOTDIR; }
 
-/* stat(2) or lstat(2); where `any` is not set, undefined for a path at which nothing is. */
-static JSValue stat_path(JSContext *ctx, JSValueConst *argv, bool any) {
+/* Whether nothing may be at a path: the answer is undefined then, and not an error. */
+enum { REQUIRED, IF_ANY };
+
+/* stat(2) or lstat(2). */
+static JSValue file_stat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv, int may) {
+  (void)self, (void)argc;
   bool follow = JS_ToBool(ctx, argv[1]);
   const char *syscall = follow ? "stat" : "lstat";
   char *path = host_path(ctx, argv[0], syscall);
@@ -64,19 +68,9 @@ static JSValue stat_path(JSContext *ctx, JSValueConst *argv, bool any) {
   struct stat st;
   int result;
   AGAIN(result, fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW));
-  bool nothing = !any && result < 0 && is_nothing(errno);
+  bool nothing = may == IF_ANY && result < 0 && is_nothing(errno);
   JSValue done = with_path(ctx, path, argv[0], nothing ? 0 : result, syscall);
   return JS_IsException(done) || nothing ? done : stat_object(ctx, &st);
-}
-
-static JSValue file_stat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
-  return stat_path(ctx, argv, true);
-}
-
-static JSValue file_stat_if_any(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
-  return stat_path(ctx, argv, false);
 }
 
 static JSValue file_fstat(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -238,14 +232,14 @@ static int read_whole(JSContext *ctx, int fd, struct contents *c) {
   return read_rest(ctx, fd, c);
 }
 
-/* The file's bytes as `value` makes one of them, or the exception; where `any` is not set, undefined for no file. */
+/* The file's bytes as `value` makes one of them, or the exception. */
 static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JSContext *, const uint8_t *, size_t),
-                         bool any) {
+                         int may) {
   int fd;
   char *path = host_path(ctx, given, "open");
   if (!path) return JS_EXCEPTION;
   AGAIN(fd, open_path(path, 0));
-  bool nothing = !any && fd < 0 && is_nothing(errno);
+  bool nothing = may == IF_ANY && fd < 0 && is_nothing(errno);
   JSValue done = with_path(ctx, path, given, nothing ? 0 : fd, "open");
   if (JS_IsException(done) || nothing) return done;
   struct contents contents;
@@ -258,17 +252,12 @@ static JSValue read_path(JSContext *ctx, JSValueConst given, JSValue (*value)(JS
 
 static JSValue file_read_file(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  return read_path(ctx, argv[0], host_bytes, true);
+  return read_path(ctx, argv[0], host_bytes, REQUIRED);
 }
 
-static JSValue file_read_text(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue file_read_text(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv, int may) {
   (void)self, (void)argc;
-  return read_path(ctx, argv[0], host_text, true);
-}
-
-static JSValue file_read_text_if_any(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
-  return read_path(ctx, argv[0], host_text, false);
+  return read_path(ctx, argv[0], host_text, may);
 }
 
 /* --- directories and links */
@@ -390,15 +379,16 @@ static JSValue file_getxattr(JSContext *ctx, JSValueConst self, int argc, JSValu
 }
 
 const JSCFunctionListEntry host_file_functions[] = {
-    JS_CFUNC_DEF("stat", 2, file_stat),          JS_CFUNC_DEF("fstat", 1, file_fstat),
+    JS_CFUNC_MAGIC_DEF("stat", 2, file_stat, REQUIRED),
+    JS_CFUNC_MAGIC_DEF("statIfAny", 2, file_stat, IF_ANY),
+    JS_CFUNC_MAGIC_DEF("readText", 1, file_read_text, REQUIRED),
+    JS_CFUNC_MAGIC_DEF("readTextIfAny", 1, file_read_text, IF_ANY),
+    JS_CFUNC_DEF("readFile", 1, file_read_file), JS_CFUNC_DEF("fstat", 1, file_fstat),
     JS_CFUNC_DEF("statfs", 1, file_statfs),      JS_CFUNC_DEF("access", 2, file_access),
     JS_CFUNC_DEF("open", 2, file_open),          JS_CFUNC_DEF("close", 1, file_close),
     JS_CFUNC_DEF("read", 5, file_read),          JS_CFUNC_DEF("write", 3, file_write),
-    JS_CFUNC_DEF("readFile", 1, file_read_file), JS_CFUNC_DEF("readText", 1, file_read_text),
     JS_CFUNC_DEF("names", 1, file_names),        JS_CFUNC_DEF("readlink", 1, file_readlink),
     JS_CFUNC_DEF("realpath", 1, file_realpath),  JS_CFUNC_DEF("sha256Of", 1, file_sha256_of),
     JS_CFUNC_DEF("getxattr", 2, file_getxattr),
-    JS_CFUNC_DEF("statIfAny", 2, file_stat_if_any),
-    JS_CFUNC_DEF("readTextIfAny", 1, file_read_text_if_any),
 };
 const int host_file_count = sizeof host_file_functions / sizeof *host_file_functions;

@@ -113,7 +113,7 @@ export const readFile = (path: string): Uint8Array => system.readFile(valid(path
 /** A file as a byte string (`decodeBytes`). */
 export const readText = (path: string): string => system.readText(valid(path, 'open'));
 
-/** The same; undefined where there is no file. */
+/** As `readText`; undefined where nothing is at the path. */
 export const readTextIfAny = (path: string): string | undefined => system.readTextIfAny(valid(path, 'open'));
 
 /** Whether there is something at the path; a link that leads nowhere is nothing. */

@@ -9,7 +9,7 @@
 export interface System {
   /** stat(2), or lstat(2) where `follow` is false. */
   stat(path: string, follow: boolean): RawStat;
-  /** The same; undefined for ENOENT and ENOTDIR, which many questions expect and an error would be dear for. */
+  /** As `stat`; undefined for ENOENT and ENOTDIR: many questions expect them, and making an error takes long. */
   statIfAny(path: string, follow: boolean): RawStat | undefined;
   fstat(fd: number): RawStat;
   statfs(path: string): FileSystem;
@@ -24,7 +24,7 @@ export interface System {
   readFile(path: string): Uint8Array;
   /** The same as `utf8` of it. */
   readText(path: string): string;
-  /** The same; undefined for ENOENT and ENOTDIR. */
+  /** As `readText`; undefined for ENOENT and ENOTDIR. */
   readTextIfAny(path: string): string | undefined;
   close(fd: number): void;
   /** write(2) of the bytes from `offset` on; how many were taken. */

@@ -167,7 +167,7 @@ async function intoLayout(
     if (await layout.name(descriptor, name, blobs)) return descriptor.digest;
   }
   throw new Failure(
-    `${layout.path}: what was pulled is collected before it has its name; do others run --gc there?`,
+    `${layout.path}: blobs of the image were removed before it had its name, ${ROUNDS} times; does somebody run ufs-mount --gc there?`,
   );
 }
 

@@ -434,32 +434,3 @@ describe('tokens', () => {
     expect((await pull(ref, '--insecure')).stderr).toMatch(/refuses us [^\n]+authentication required\n$/);
   });
 });
-
-test('what others collect before an image has its name is fetched again', async (context) => {
-  // A layout with another image, which is in use meanwhile.
-  const shared = layout([tar([root, dir('z'), file('z/other', 'other')])]);
-  const collected: string[] = [];
-  let manifests = 0;
-  const { ref } = await behind(context, (request, _response, pass) => {
-    if (request.method === 'GET' && request.url!.includes('/manifests/')) manifests++;
-    // The manifest is there by now, and no image leads to it.
-    if (isBlob({ url: request.url! }) && collected.length === 0)
-      collected.push(run('ufs-mount', [`--gc=oci:${shared}`]).stdout);
-    pass();
-  });
-  const { pull, ufs, home } = pullerAt();
-  expect(await pull(ref, '--insecure', '--to', `oci:${shared}:mine`)).toMatchObject({
-    status: 0,
-    stderr: '',
-  });
-  expect(collected[0]).toMatch(/^1 blob/);
-  expect(manifests).toBe(2);
-  for (const [tag, name] of [
-    ['mine', 'a/noise'],
-    ['3', 'z/other'],
-  ] as const) {
-    const tree = join(home, tag);
-    expect(await ufs(`oci:${shared}:${tag}`, '--unpack', tree)).toMatchObject({ status: 0, stderr: '' });
-    expect(existsSync(join(tree, name))).toBe(true);
-  }
-});
